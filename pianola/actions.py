@@ -1,0 +1,214 @@
+"""The keys: everything that changes state is an action, carried out by `act`, whoever presses it.
+
+    act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
+import difflib, inspect, json, time
+from dataclasses import dataclass, field
+from typing import Any, Callable
+import msgspec
+from msgspec import UNSET
+from .store import store, Refused
+
+@dataclass
+class Action:
+    "One key. `fn(tx, **args)` runs inside the transaction; a coroutine function runs beside it as `fn(**args)`."
+    name: str
+    fn: Callable
+    args: type                                        # a msgspec.Struct: the one description of its arguments
+    title: str = ''
+    description: str = ''
+    plugin: str = ''
+    risk: str = 'write'                               # read, write or destructive
+    say: Callable | None = None                       # say(args, result, changes) → the sentence of the outcome line
+    touches: Callable | None = None                   # touches(tx, **args) → [(table, id)]: what an approval card is about
+    asks: Callable | None = None                      # asks(tx, **args) → the sentence of that card
+    model: bool = True                                # may the model press it at all
+    durable: bool = True
+
+    @property
+    def parameters(self):
+        "JSON Schema of the arguments, written out (no references)"
+        (schema,), _ = msgspec.json.schema_components([self.args], ref_template='{name}')
+        _, parts = msgspec.json.schema_components([self.args])
+        schema = dict(parts.get(self.args.__name__, schema))
+        schema.pop('title', None)
+        return {'type': 'object', 'properties': schema.get('properties', {}), 'required': schema.get('required', []), 'additionalProperties': False}
+
+    def check(self, args):
+        "The arguments as they will be used; Refused names what is wrong and what there is"
+        known = {f.encode_name: f for f in msgspec.structs.fields(self.args)}
+        if not isinstance(args, dict): raise Refused(f'{self.name} takes an object of arguments', self.help())
+        if extra := [k for k in args if k not in known]:
+            raise Refused(f"{self.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no arguments'}")
+        args = {k: str(v) if isinstance(v, (int, float)) and not isinstance(v, bool) and _texts(known[k].type) else v for k, v in args.items()}
+        try: good = msgspec.convert(args, self.args, strict=False)
+        except msgspec.ValidationError as e: raise Refused(f'{self.name}: {_plain(str(e))}', self.help()) from None
+        return {k: v for k in known if (v := getattr(good, k)) is not UNSET}
+    def help(self):
+        "The arguments in one line, for whoever got them wrong"
+        p = self.parameters
+        kind = lambda s: s.get('type') or '/'.join(str(o.get('type', 'value')) for o in s.get('anyOf', [{}]))
+        return f"{self.name} takes " + (', '.join(f"{k} ({kind(s)}{', required' if k in p['required'] else ''})" for k, s in p['properties'].items()) or 'no arguments')
+
+def _texts(t): return t is str or str in getattr(t, '__args__', ()) or _texts(getattr(t, '__origin__', None)) if t is not None else False
+def _plain(e):
+    "msgspec's message in our words"
+    what, _, where = e.partition(' - at `$')
+    for a, b in (('Object missing required field', 'needs'), ('Expected `str` of length >= 1', 'must not be empty'), ('Expected `str` of length <=', 'must not be longer than'),
+                 ('Expected `', 'must be `'), (', got ', ', not ')): what = what.replace(a, b)
+    return f"{where.strip('.`')} {what}".strip().replace('`', '')
+
+registry: dict[str, Action] = {}
+
+def register(a):
+    "Add a key; the same name again replaces it"
+    registry[a.name] = a
+    return a
+def forget(plugin):
+    "Remove every key of a plugin"
+    for n in [n for n, a in registry.items() if a.plugin == plugin]: del registry[n]
+
+def args_of(f, name):
+    "The Struct that a function's signature describes: parameters without `tx`, defaults kept"
+    spec = []
+    for k, p in inspect.signature(f).parameters.items():
+        if k == 'tx': continue
+        t = str if p.annotation is p.empty else p.annotation
+        spec.append((k, t) if p.default is p.empty else (k, t, p.default))
+    return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
+
+def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
+    "Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction and can be taken back."
+    def make(f):
+        plug = plugin or f.__module__.rpartition('.')[2].lstrip('0123456789_')
+        n = name or f'{plug}.{f.__name__}'
+        register(Action(n, f, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
+        return f
+    return make(f) if f else make
+
+def find(name):
+    "The action of that name; Refused names the nearest there are"
+    if a := registry.get(name): return a
+    near = difflib.get_close_matches(str(name), registry, 3) or sorted(n for n, a in registry.items() if a.model)
+    raise Refused(f'there is no action {str(name)[:80]}', f"there is {', '.join(near)}", 404)
+
+@dataclass
+class Outcome:
+    "What became of a key press: `id` is its line in the roll; or it waits for the user's word as `approval`"
+    status: str                                       # done, waiting, refused
+    id: int = 0
+    result: Any = None
+    text: str = ''
+    approval: int = 0
+    again: bool = field(default=False, repr=False)    # the same key (same `key`) had been pressed before; nothing was done now
+
+async def act(name, args=None, *, by='user', key=None, message=None, approved=False):
+    """The one way to change anything. `by` is user, model, roll, agent or app; `key` makes a press happen once, however often it is repeated;
+    `message` is the reply it was written in. Raises Refused; the model's refusals are written in the roll so that it learns of them."""
+    try:
+        a = find(name)
+        if by == 'model' and not a.model: raise Refused(f'{name} is for the user alone', status=403)
+        args = a.check(args or {})
+    except Refused as e:
+        if by == 'model': await store.write(_refused, name, args, by, e, key, message)
+        raise
+    if a.risk == 'destructive' and by in ('model', 'agent') and not approved: return await store.write(_ask, a, args, by, key, message)
+    try:
+        if inspect.iscoroutinefunction(a.fn):
+            if key and (seen := await store.read(_seen, key)): return seen
+            result, changes = await a.fn(**args), []
+            return await store.write(_record, a, args, by, key, message, result, changes)
+        return await store.write(_press, a, args, by, key, message, durable=a.durable)
+    except Refused as e:
+        if by == 'model': await store.write(_refused, name, args, by, e, key, message)
+        raise
+
+def _seen(tx, key):
+    "The outcome of an earlier press with this key, or None"
+    old = key and tx.one('select id, data, text from log where key=?', key)
+    if not old: return None
+    d = json.loads(old['data'] or '{}')
+    return Outcome(d.get('status', 'done'), old['id'], d.get('result'), old['text'], d.get('approval', 0), again=True)
+
+def _press(tx, a, args, by, key, message):
+    if seen := _seen(tx, key): return seen
+    result = a.fn(tx, **args)
+    return _record(tx, a, args, by, key, message, result, tx.changes)
+
+def _record(tx, a, args, by, key, message, result, changes, undoes=None):
+    text = a.say(args, result, changes) if a.say else a.title or a.name
+    if a.risk == 'read' and by == 'user': return Outcome('done', 0, result, text)
+    kept = result if a.risk != 'read' else result[:50] if by == 'model' and isinstance(result, list) else None       # a long list is not kept twice
+    id = tx.log('action', a.name, by=by, ref=message, text=text, key=key,
+                data={'args': args, 'result': kept, 'status': 'done', 'undoes': undoes, 'changes': changes, 'risk': a.risk})
+    return Outcome('done', id, result, text)
+
+def _refused(tx, name, args, by, e, key, message):
+    if _seen(tx, key): return
+    tx.log('action', str(name)[:80], by=by, ref=message, text=f'Not done: {e.text}', key=key,
+           data={'args': args if isinstance(args, dict) else {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})
+
+def _ask(tx, a, args, by, key, message):
+    "Write down what waits for the user's word: the exact rows as they are now, so that the card can go stale"
+    if seen := _seen(tx, key): return seen
+    rows = [[t, i, tx.row(t, i)] for t, i in (a.touches(tx, **args) if a.touches else [])]
+    text = a.asks(tx, **args) if a.asks else f'{a.title or a.name}?'
+    tx.run('insert into approval(at,by,action,args,text,rows,message) values (?,?,?,?,?,?,?)', time.time(), by, a.name, json.dumps(args), text, json.dumps(rows), message)
+    id = tx.conn.last_insert_rowid()
+    tx.log('action', a.name, by=by, ref=message, text=f'Asks: {text}', key=key, data={'args': args, 'status': 'waiting', 'approval': id})
+    return Outcome('waiting', text=text, approval=id)
+
+async def decide(id, approve):
+    "The user's word on a waiting action. Refused when it has been answered before; when its rows changed it goes stale and nothing is done."
+    def claim(tx):
+        w = tx.one('select * from approval where id=?', id)
+        if not w: raise Refused(f'there is no approval {id}', status=404)
+        if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
+        stale = any(tx.row(t, i) != row for t, i, row in json.loads(w['rows']))
+        w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
+        if w['status'] != 'approved':
+            tx.run('update approval set status=? where id=?', w['status'], id)
+            tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale and approve else 'Declined'}: {w['text']}",
+                   data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
+            return w
+        a = find(w['action'])
+        if inspect.iscoroutinefunction(a.fn): return w
+        w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
+        tx.run('update approval set status=?, roll=? where id=?', 'approved', w['outcome'].id, id)
+        return w
+    w = await store.write(claim)
+    if w['status'] == 'stale': raise Refused('what this was about has changed since', 'ask for it again', 409)
+    if w['status'] == 'approved' and 'outcome' not in w:
+        w['outcome'] = await act(w['action'], json.loads(w['args']), by=w['by'], key=f'approval:{id}', message=w['message'], approved=True)
+        await store.write(lambda tx: tx.run('update approval set status=?, roll=? where id=?', 'approved', w['outcome'].id, id))
+    return w.get('outcome') or Outcome('rejected', text=w['text'])
+
+undo_args = msgspec.defstruct('undo', [('id', int)], forbid_unknown_fields=True)
+def _undo(tx, id, by='user'):
+    e = tx.one("select * from log where id=? and kind='action'", id)
+    if not e: raise Refused(f'the roll has no entry {id}', status=404)
+    d = json.loads(e['data'] or '{}')
+    if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
+    if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
+    tx.revert(d['changes'])
+    back = bool(d.get('undoes'))
+    text = (f"Brought back: {e['text'].removeprefix('Taken back: ')}" if back else f"Taken back: {e['text'].removeprefix('Brought back: ')}")
+    n = tx.log('action', 'undo', by=by, ref=e['ref'], text=text, key=f'undo:{id}',
+               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write'})
+    return Outcome('done', n, None, text)
+
+async def undo(id, by='user'):
+    "Take a roll entry back. That is an entry itself, which can be taken back too."
+    return await store.write(_undo, id, by)
+
+def entry(e):
+    "A line of the roll as the contract shows it"
+    d = json.loads(e['data'] or '{}')
+    return {'id': e['id'], 'at': e['at'], 'by': e['by'], 'action': e['what'], 'args': d.get('args', {}), 'result': d.get('result'),
+            'status': d.get('status', 'done'), 'undoes': d.get('undoes')}
+
+async def roll(after=0, limit=100):
+    "The actions after a line of the log, oldest first"
+    return [entry(e) for e in await store.q("select * from log where kind='action' and id>? order by id limit ?", after, limit)]
+async def waiting():
+    "What waits for the user's word"
+    return [{**w, 'args': json.loads(w['args'])} for w in await store.q("select id,at,by,action,args,text,message from approval where status='waiting' order by id")]

@@ -1,0 +1,256 @@
+"The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
+import json
+from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+from . import actions, bubble, chat, history, models, page, tabs
+from .actions import act
+from .config import version
+from .plugins import plugins
+from .store import Refused, store
+from loguru import logger as log
+
+biggest = 4_000_000                   # bytes of a request's body
+
+def ft(*tags, **heads): return HTMLResponse(to_xml(tags if len(tags) > 1 else tags[0], indent=False), headers=heads)
+def who(req): return 'user' if req.scope.get('page') else 'agent'
+
+def door(path, methods=('GET',)):
+    "Decorator: a route whose Refused becomes 4xx with what is wrong and what would be right"
+    def make(f):
+        async def answer(req):
+            try: return await f(req)
+            except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint}, e.status)
+        routes.append(Route(path, answer, methods=list(methods)))
+        return f
+    return make
+routes = []
+
+async def arguments(req):
+    "What came along as JSON, or as a form from our own page"
+    if int(req.headers.get('content-length') or 0) > biggest: raise Refused(f'the request is larger than {biggest:,} bytes', 'send less', 413)
+    kind = req.headers.get('content-type', '').partition(';')[0].strip().lower()
+    body = b''
+    async for chunk in req.stream():
+        body += chunk
+        if len(body) > biggest: raise Refused(f'the request is larger than {biggest:,} bytes', 'send less', 413)
+    if kind == 'application/x-www-form-urlencoded' and req.scope.get('page'):
+        from urllib.parse import parse_qsl
+        return {k: json.loads(v) if k in ('where',) else v for k, v in parse_qsl(body.decode('utf-8', 'replace'), keep_blank_values=True)}
+    if not body: return {}
+    if kind != 'application/json': raise Refused('the body is not JSON', 'send it with Content-Type: application/json', 415)
+    try: args = json.loads(body)
+    except (ValueError, RecursionError) as e: raise Refused(f'the body is not JSON: {e}', 'send one JSON object') from None
+    if not isinstance(args, dict): raise Refused('the body is not a JSON object', 'send the arguments as {"name": value}')
+    return args
+
+def number(text, what):
+    "A number from a URL"
+    if not str(text).lstrip('-').isdigit() or len(str(text)) > 15: raise Refused(f'{what} must be a number, not {str(text)[:40]!r}')
+    return int(text)
+
+def outcome(o, req):
+    "An Outcome as the contract shows it; our own page gets nothing: what happened comes over the socket"
+    if o.status == 'waiting': return JSONResponse({'status': 'waiting', 'approval': o.approval}, 202)
+    if 'hx-request' in req.headers: return Response(status_code=204)
+    return JSONResponse({'status': o.status, 'id': o.id, 'result': o.result})
+
+@door('/api/health')
+async def health(req):
+    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {p.name: p.error or 'ok' for p in plugins.values()}})
+
+@door('/api/actions')
+async def keys(req):
+    return JSONResponse([{'name': a.name, 'title': a.title, 'description': a.description, 'plugin': a.plugin, 'parameters': a.parameters, 'risk': a.risk} for a in actions.registry.values()])
+
+@door('/api/actions/{name}', ['POST'])
+async def press(req):
+    name, args = req.path_params['name'], await arguments(req)
+    if 'hx-request' in req.headers:               # a form says '' where nothing was written
+        known = {f.encode_name: f for f in __import__('msgspec').structs.fields(actions.find(name).args)}
+        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or (k in known and actions._texts(known[k].type) and name.endswith('.update'))}
+    return outcome(await act(name, args, by=who(req)), req)
+
+@door('/api/roll')
+async def roll(req):
+    q = req.query_params
+    return JSONResponse(await actions.roll(number(q.get('after', '0'), 'after'), max(1, min(1000, number(q.get('limit', '100'), 'limit')))))
+
+@door('/api/roll/{id}/undo', ['POST'])
+async def undo(req): return outcome(await actions.undo(number(req.path_params['id'], 'the entry'), by=who(req)), req)
+
+@door('/api/approvals')
+async def approvals(req): return JSONResponse(await actions.waiting())
+
+@door('/api/approvals/{id}', ['POST'])
+async def decide(req):
+    args = await arguments(req)
+    yes = args.get('approve')
+    if yes in ('true', 'false'): yes = yes == 'true'
+    if not isinstance(yes, bool): raise Refused('say {"approve": true} or {"approve": false}')
+    return outcome(await actions.decide(number(req.path_params['id'], 'the approval'), yes), req)
+
+@door('/api/conversation')
+async def conversation(req):
+    q = req.query_params
+    id = number(q['id'], 'id') if 'id' in q else await store.read(history.current)
+    return JSONResponse(await store.read(history.told, id, q.get('hidden') == '1'))
+
+@door('/api/conversations')
+async def conversations(req):
+    words = req.query_params.get('q', '')[:200]
+    if 'hx-request' in req.headers: return ft(await store.read(page.conversation_list, words, await store.read(history.current)))
+    return JSONResponse(await store.read(history.listed, words))
+
+@door('/api/conversations/{id}/panel')
+async def panel(req):
+    id, at = req.path_params['id'], req.query_params.get('at')
+    return ft(await store.read(page.panel, None if id == 'new' else number(id, 'the conversation'), models.line(), number(at, 'at') if at else None))
+
+@door('/api/conversations/{id}/messages')
+async def earlier(req):
+    id, before = number(req.path_params['id'], 'the conversation'), number(req.query_params.get('before', ''), 'before')
+    return ft(*await store.read(lambda tx: bubble.messages(tx, history.conversation(tx, id), before)), '')
+
+@door('/api/conversations/{id:int}.{kind}')
+async def export(req):
+    id, kind = req.path_params['id'], req.path_params['kind']
+    if kind == 'md': return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8', headers={'content-disposition': f'attachment; filename="conversation-{id}.md"'})
+    if kind == 'json': return JSONResponse(await store.read(history.as_json, id), headers={'content-disposition': f'attachment; filename="conversation-{id}.json"'})
+    raise Refused(f'a conversation cannot be had as {kind[:20]}', 'ask for .md or .json', 404)
+
+@door('/api/messages/{id}/text')
+async def text(req):
+    m = await store.read(history.message, number(req.path_params['id'], 'the message'))
+    return PlainTextResponse(await store.read(history.grown, m))
+
+@door('/api/messages/{id}/edit')
+async def edit(req):
+    m = await store.read(history.message, number(req.path_params['id'], 'the message'))
+    return ft(Form(Textarea(m['text'], name='text', aria_label='New wording', rows=min(12, m['text'].count('\n')+2), autofocus=True), Div(Button('Send again'), Button('Keep as it was', type='button', cls='quiet', data_redraw=m['id']), cls='ways'),
+                   hx_post='/api/actions/chat.edit', hx_vals=tabs.dumps({'message': m['id']}), hx_swap='none', cls='body edit'))
+
+@door('/api/messages/{id}/bubble')
+async def one(req):
+    id = number(req.path_params['id'], 'the message')
+    m = await store.read(history.message, id)
+    await chat.redraw(id, m['conversation'])
+    return Response(status_code=204)
+
+@door('/api/messages/{id}/prompt')
+async def prompt(req):
+    m = await store.read(history.message, number(req.path_params['id'], 'the message'))
+    refs = json.loads(m['prompt'] or '[]')
+    bodies = await store.read(lambda tx: [(role, tx.value('select body from told where hash=?', h)) for role, h in refs])
+    if 'hx-request' not in req.headers: return JSONResponse([{'role': r, 'content': b} for r, b in bodies])
+    stats = json.loads(m['stats'] or '{}')
+    return ft(H2('What the model saw'), P(f"Exactly this was given to {m['model'] or 'the model'}" + (f", {stats['prompt_tokens']:,} tokens" if stats.get('prompt_tokens') else '') + '.' if refs else 'Nothing was sent for this reply.'),
+              *[Div(Strong(r), Pre(b), cls=f'seen {r}', hx_disable=True) for r, b in bodies], bubble.closer())
+
+@door('/api/activity')
+async def activity(req):
+    def look(tx):
+        out = tx.q("select * from log where kind='action' and data like '%\"changes\": [[%' order by id desc limit 60")
+        for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
+        return out
+    rows = await store.read(look)
+    who = {'user': 'You', 'model': 'The model', 'agent': 'An agent', 'roll': 'A roll', 'app': 'Pianola'}
+    return ft(H2('What was done'), Ol(*[Li(bubble.clock(e['at']), ' ', Small(who.get(e['by'], e['by'])), bubble.outcome(e)) for e in rows], cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
+
+# the socket
+
+async def listen(ws):
+    "One tab: it says what it looks at and what it saw last, gets what it missed, and speaks. Each frame is answered at once; replies run on their own."
+    await ws.accept()
+    tab = tabs.Tab(ws, await store.read(history.current))
+    tabs.tabs.add(tab)
+    try:
+        while True:
+            try: frame = json.loads(await ws.receive_text())
+            except (ValueError, RecursionError, KeyError): frame = None
+            if not isinstance(frame, dict):
+                tab.send({'error': 'that was not a JSON object', 'hint': 'say {"msg": "text"} or {"stop": true}'})
+                continue
+            try: await hear(tab, frame)
+            except Refused as e: tab.send({'error': e.text, 'hint': e.hint, 'cid': frame.get('cid')})
+            except Exception:
+                log.exception('a frame broke')
+                tab.send({'error': 'Pianola could not do that', 'hint': 'the log has the details', 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
+    except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
+    finally: tab.leave()
+
+def _id(v): return v if isinstance(v, int) and not isinstance(v, bool) and 0 < v < 2**53 else None
+
+async def hear(tab, f):
+    "One frame of a tab"
+    if isinstance(f.get('hello'), dict):
+        h = f['hello']
+        tab.conversation, view = _id(h.get('conversation')), str(h.get('view') or '')[:80]
+        await store.write(looks, tab.conversation, view, bool(h.get('opened')), durable=False)
+        tab.view = view
+        await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [])
+    elif 'msg' in f:
+        cid = str(f['cid'])[:64] if f.get('cid') else None
+        if 'conversation' in f: tab.conversation = _id(f['conversation'])
+        conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view)
+        if tab.conversation != conversation:
+            tab.conversation = conversation
+            await chat.relist(conversation)
+            tab.send({'conversation': conversation})
+        tab.send({'ack': cid, 'id': id})
+    elif f.get('stop'):
+        if not chat.stop(tab.conversation): tab.send({'stopped': False})
+    elif 'again' in f and _id(f['again']): await chat.redraw(_id(f['again']), tab.conversation)
+    else: raise Refused('that frame says nothing known', 'say {"msg": "text"} or {"stop": true}')
+
+def looks(tx, conversation, view, opened):
+    "What is looked at is where the next start opens; opening a plugin is told to the model"
+    from .store import put, got
+    if conversation: put(tx, 'app', 'conversation', conversation)
+    if view in plugins and got(tx, 'app', 'open') != view:
+        put(tx, 'app', 'open', view)
+        if opened: tx.log('open', view, by='user', text=f'opened {plugins[view].title}')
+
+async def catch_up(tab, since, streaming):
+    "Draw again, in one tab, whatever changed after line `since`: the same elements, as they are now"
+    def missed(tx):
+        upto = tx.value('select max(id) from log') or 0
+        return upto, tx.q("select id, at, by, kind, what, ref, text, data from log where id>? and kind!='piece' order by id limit 1001", since)
+    upto, events = await store.read(missed)
+    if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
+    items, gone = [], []
+    touched = {e['ref'] for e in events if e['ref'] and e['kind'] in ('message', 'action')} | {r.id for r in chat.replies.values() if r.conversation == tab.conversation} | {_id(i) for i in streaming if _id(i)}
+    def look(tx):
+        c = tx.one('select * from conversation where id=?', tab.conversation) if tab.conversation else None
+        on_path = {m['id']: m for m in history.path(tx, c['head'], 200)} if c else {}
+        found = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(touched & on_path.keys())]
+        for m, _ in found:
+            if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
+        return found
+    for m, beside in await store.read(look):        # drawn here on the loop, where a running reply stands still
+        items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': tab.conversation in chat.runners}, chat.replies.get(m['id'])), 'msg-list'))
+    rows = {}
+    for e in events:
+        if e['kind'] == 'action':
+            d = json.loads(e['data'] or '{}')
+            for t, i, *_ in d.get('changes') or []: rows.setdefault(t, []).append(i)
+            if e['what'].endswith('.choose'): rows['*'] = True
+        if e['kind'] in ('action', 'open', 'note') and e['text']: items.append(tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list'))
+    if '*' in rows or any(len(v) > 200 for k, v in rows.items() if k != '*'):
+        for t in plugins.tables(): items.append(tabs.item(f'{t.name}-panel', await store.read(t.panel), only=True))
+    else:
+        for t in plugins.tables():
+            if t.name in rows:
+                now = await t.now(list(dict.fromkeys(rows[t.name])))
+                items += now['items']; gone += now['gone']
+    for w in await store.q("select id, text from approval where status='waiting' and message is null"): items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
+    gone += [f"approval-{w['id']}" for w in await store.q("select id from approval where status!='waiting' and message is null order by id desc limit 50")]
+    if any(e['ref'] and e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate') for e in events) and tab.conversation: await chat.relist(tab.conversation)
+    tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True, 'busy': tab.conversation in chat.runners})
+    tab.send(models.frame())
+
+routes.append(WebSocketRoute('/ws', listen))
+
+@door('/api/models/get')
+async def get_model(req): return ft(*await models.dialog())

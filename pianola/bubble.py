@@ -1,0 +1,120 @@
+"How a message looks: the same for one that grows and for one from last year."
+import json, time
+from fasthtml.common import Article, B, Button, Details, Div, Footer, Form, NotStr, P, Small, Span, Summary, Time
+from . import render, tabs
+from .history import grown, thought, line, overheard, path, siblings
+
+key = lambda name: f'/api/actions/{name}'
+def press(label, name, args, cls='quiet', **kw):
+    "A button that presses a key"
+    return Button(label, type='button', cls=cls, hx_post=key(name), hx_swap='none', hx_vals=tabs.dumps(args), **kw)
+
+def clock(at): return Time(time.strftime('%H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
+
+def body(blocks, tail=''):
+    "Rendered blocks as they stand in a reply; hx-disable: nothing in them can ever become a request"
+    return Div(*[Div(NotStr(b), cls='block') for b in blocks], Div(NotStr(tail), cls='tail'), cls='body', hx_disable=True)
+
+def article(m, around=None, reply=None):
+    """One message. `around` has what stands beside it: outcomes, siblings, whether it is the head. `reply` is the running Reply, which holds blocks already."""
+    around = around or {}
+    mine, streaming = m['role'] == 'user', m['status'] == 'streaming'
+    if mine: inside = Div(m['text'], cls='body said', hx_disable=True)
+    elif reply: inside = body(reply.blocks.done, reply.blocks.tail())
+    else: inside = body(render.blocks(m['text']))
+    think = m['thinking'] if not reply else reply.thinking
+    fold = Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}') if think or streaming and reply else None
+    if fold and not think: fold = fold(hidden=True)
+    return Article(fold, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
+                   id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None,
+                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label='You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+
+def trouble(m):
+    "What went wrong with a reply, in a sentence, and the way on"
+    e = json.loads(m['error']) if m['error'] else None
+    if m['status'] == 'streaming' or not e: return None
+    ways = [press('Go on', 'chat.resume', {'message': m['id']}, 'go')] if m['text'] else []
+    ways += [press('Try again', 'chat.regenerate', {'message': m['id']}, 'go')]
+    return Div(P(B(e['text']), ' ' if e.get('hint') else '', Span(e.get('hint', ''))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
+
+def outcomes(id, rolls, asks): return Div(*map(outcome, rolls), *map(card, asks), cls='outcomes', id=f'out-{id}')
+
+def outcome(e):
+    "What an action did, in a line, with its undo"
+    d = e['data'] if isinstance(e['data'], dict) else json.loads(e['data'] or '{}')
+    state = d.get('status', 'done')
+    rows = d.get('result') if d.get('risk') == 'read' and isinstance(d.get('result'), list) else None
+    listing = Details(Summary(e['text']), Div(*[P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, ''))) for r in rows[:50]], cls='listing')) if rows else Span(e['text'])
+    undo = None
+    if d.get('changes') and not e.get('undone') and state == 'done':
+        undo = Button('Bring back' if e['text'].startswith('Taken back') else 'Undo', type='button', cls='undo', hx_post=f"/api/roll/{e['id']}/undo", hx_swap='none', aria_label=f"Undo: {e['text']}")
+    return Div(listing, Small(d['hint']) if d.get('hint') else None, undo, cls=f"outcome {state}" + (' undone' if e.get('undone') else ''), data_roll=e['id'])
+
+def card(w):
+    "What waits for the user's word: made by the app from the exact rows, never from the model's text"
+    return Div(P(w['text']), Div(Button('Yes, do it', type='button', cls='approve', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":true}', hx_swap='none'),
+                                Button('No', type='button', cls='reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}', hx_swap='none'), cls='ways'),
+               cls='approval', data_approval=w['id'], role='group', aria_label='Waits for your word')
+
+def foot(m, around):
+    "Time, model, speed, and the buttons of a message"
+    stats = json.loads(m['stats']) if m['stats'] else {}
+    facts = [clock(m['at'])]
+    if m['role'] == 'assistant' and m['status'] != 'streaming':
+        facts += [Span(m['model'], cls='model')] if m['model'] else []
+        if stats.get('tokens'): facts.append(Span(f"{stats['tokens']} tokens" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
+            title=f"{stats.get('prompt_tokens', 0)} tokens read ({stats.get('cached', 0)} known from before), first word after {stats.get('first_s', 0):.2f} s"))
+    tries = around.get('tries') or [m['id']]
+    turn = []
+    if len(tries) > 1:
+        at = tries.index(m['id'])
+        turn = [press('‹', 'chat.pick', {'message': tries[at-1]}, aria_label='Earlier try') if at else Span('‹', cls='off'), Span(f'{at+1}/{len(tries)}'),
+                press('›', 'chat.pick', {'message': tries[at+1]}, aria_label='Later try') if at+1 < len(tries) else Span('›', cls='off')]
+    acts = [Button('Copy', type='button', cls='quiet copy-message', data_copy=f"/api/messages/{m['id']}/text")]
+    if m['role'] == 'user':
+        acts += [Button('Edit', type='button', cls='quiet', hx_get=f"/api/messages/{m['id']}/edit", hx_target=f"#msg-{m['id']} > .body", hx_swap='outerHTML')]
+        if around.get('head') and not around.get('busy'): acts += [press('Answer', 'chat.answer', {'conversation': m['conversation']}, 'go')]
+    elif m['role'] == 'assistant' and m['status'] != 'streaming':
+        acts += [press('Again', 'chat.regenerate', {'message': m['id']}, title='Another try, beside this one'),
+                 Button('What it saw', type='button', cls='quiet', hx_get=f"/api/messages/{m['id']}/prompt", hx_target='#dialog', hx_swap='innerHTML')]
+    return Footer(Span(*[x for f in facts for x in (' · ', f)][1:], cls='facts'), Span(*turn, cls='tries') if turn else None, Span(*acts, cls='acts'))
+
+def event(e):
+    "Something the model overheard: one quiet line, shown when the user asks for it"
+    return Div(line(e), id=f"msg-{e['id']}", data_role='system', data_status='done', data_pos=e['id'], cls='msg overheard')
+
+def around(tx, m, head=None):
+    "What stands beside a message: the outcomes written in it, the cards that wait, the other tries"
+    rolls = tx.q("select id, by, what, text, data from log where ref=? and kind='action' order by id", m['id']) if m['role'] == 'assistant' else []
+    rolls = [r for r in rolls if json.loads(r['data'] or '{}').get('status') != 'waiting']
+    for r in rolls: r['undone'] = tx.value('select 1 from log where key=?', f"undo:{r['id']}")
+    shown = [r for r in rolls if not (r['what'] == 'undo' and r['undone'])]
+    return {'rolls': shown, 'asks': tx.q("select id, text from approval where message=? and status='waiting' order by id", m['id']) if m['role'] == 'assistant' else [],
+            'tries': siblings(tx, m), 'head': m['id'] == head}
+
+def mark(c):
+    "Where the model's memory begins"
+    return Div(Span('The model’s memory begins here. What stands above is kept and can be searched, but is not read again.'),
+               Details(Summary('Summary the model has of it'), Div(c['summary'], hx_disable=True)) if c['summary'] else press('Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
+               id='memory', cls='memory', data_pos=c['memory'] - .5)
+
+def messages(tx, c, before=None, limit=30):
+    "The last messages of a conversation (before one of them), and what the model overheard among them"
+    head = c['head'] if before is None else tx.value('select parent from message where id=?', before)
+    said = path(tx, head, limit)
+    out = []
+    for m in said:
+        if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
+        out.append((m['id'], article(m, around(tx, m, c['head']))))
+    if said:
+        until = before or None
+        out += [(e['id'], event(e)) for e in overheard(tx, said[0]['parent'] or said[0]['id']-40, until, 60)]
+    if c['memory'] and said and said[0]['id'] <= c['memory'] and any(m['id'] >= c['memory'] for m in said): out.append((c['memory']-.5, mark(c)))
+    out = [ft for _, ft in sorted(out, key=lambda p: p[0])]
+    if said and said[0]['parent']:
+        out.insert(0, Button('Earlier messages', type='button', cls='earlier', hx_get=f"/api/conversations/{c['id']}/messages?before={said[0]['id']}", hx_trigger='click, intersect root:#msg-list once', hx_swap='outerHTML'))
+    return out
+
+def closer(): return Form(Button('Close', cls='quiet'), method='dialog', cls='closer')
+def lone_card(w): return Div(card(w), id=f"approval-{w['id']}", data_pos=w['id'])
+def listing(items): return Div(*items, id='msg-list', role='log', aria_live='off', aria_label='Conversation', tabindex='0')

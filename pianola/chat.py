@@ -1,0 +1,445 @@
+"""What is said: a message is heard, kept and answered piece by piece; the reply belongs to the server, tabs only look at it.
+
+    hear → keep the user's words → answer: fit the prompt to the model's memory → stream → keep → play the keys written in it"""
+import asyncio, json, time
+from contextlib import aclosing
+from . import bubble, history, piano, prompts, render, tabs
+from .actions import act, action
+from .engines.base import Fault, Phase, Said
+from .plugins import plugins, _hold as hold
+from .store import Refused, kv, store
+from loguru import logger as log
+
+engines = None              # set by the server: the Engines of this process
+frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
+longest = 200_000           # characters of one message
+
+# one reply
+
+class Reply:
+    "One reply while it grows: the task that makes it, what it said, and how far that is kept and drawn"
+    def __init__(self, m):
+        self.m, self.id, self.conversation = m, m['id'], m['conversation']
+        self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
+        self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
+        self.dirty, self.spoken, self.first, self.began, self.stats = asyncio.Event(), 0, 0, time.monotonic(), {}
+        if self.text: self.blocks.feed(self.text); self.blocks.frame()
+    def take(self, said):
+        "A piece came: remember it and wake the drawing"
+        if not self.first: self.first = time.monotonic() - self.began
+        self.text += said.text
+        self.thinking += said.thinking
+        self.fresh[''] += said.text
+        self.fresh['thinking'] += said.thinking
+        self.dirty.set()
+    async def draw(self):
+        "Keep what is fresh, then show it: at once for the first piece, then once a frame"
+        while True:
+            await self.dirty.wait()
+            self.dirty.clear()
+            t = time.perf_counter()
+            await self.flush()
+            await asyncio.sleep(max(frame_s, 6*(time.perf_counter()-t)))      # a block that takes long to draw is drawn less often
+    async def flush(self):
+        fresh, self.fresh = self.fresh, {'': '', 'thinking': ''}
+        if not any(fresh.values()): return
+        await store.write(_piece, self.id, fresh, durable=False)
+        n = len(self.blocks.done)
+        self.blocks.feed(fresh[''])
+        f = self.blocks.frame()
+        tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
+                   **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
+        said, self.spoken = render.sentences(self.text, self.spoken)
+        if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
+    def phase(self, p): tabs.send({'phase': self.id, 'what': p.what, 'done': p.done, 'total': p.total}, conversation=self.conversation)
+
+def _piece(tx, id, fresh):
+    for what, text in fresh.items():
+        if text: tx.run("insert into log(at,kind,by,what,ref,text) values (?,'piece','model',?,?,?)", time.time(), what, id, text)
+
+replies: dict[int, Reply] = {}                  # running, by message
+runners: dict[int, 'Runner'] = {}               # by conversation: answers one message after the other
+
+class Runner:
+    "Answers what is unanswered in one conversation, one reply at a time"
+    def __init__(self, conversation):
+        self.conversation, self.poked, self.todo = conversation, True, None
+        self.task = asyncio.create_task(self.run())
+    async def run(self):
+        try:
+            while self.poked:
+                self.poked = False
+                todo, self.todo = self.todo, None
+                c = (await store.q('select c.*, m.role from conversation c join message m on m.id=c.head where c.id=?', self.conversation) or [None])[0]
+                if todo: await answer(self.conversation, **todo)
+                elif c and c['role'] == 'user': await answer(self.conversation)
+        except Exception: log.exception('a turn broke')
+        finally: runners.pop(self.conversation, None)
+
+def start(conversation, **todo):
+    "Answer, now or after the reply that is running"
+    if r := runners.get(conversation):
+        r.poked = True
+        r.todo = todo or r.todo
+    else:
+        runners[conversation] = r = Runner(conversation)
+        r.todo = todo or None
+def stop(conversation):
+    "Stop the running reply; what was said stays. True when there was one."
+    r = runners.get(conversation)
+    if r: r.task.cancel()
+    return bool(r)
+
+async def answer(conversation, resume=None, under=None):
+    "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again."
+    m = await store.write(_place, conversation, resume, under, durable=False)
+    reply = replies[m['id']] = Reply(m)
+    drawing = asyncio.create_task(reply.draw())
+    status, error, engine, model = 'error', None, None, ''
+    try:
+        await redraw(m['id'], conversation, new=not resume)
+        engine, model, why = await engines.choose(await kv.get('model', ''))
+        m['engine'], m['model'] = engine.name, model
+        messages, room = await fit(engine, model, m)
+        log.debug('prompt\n{}', json.dumps(messages, ensure_ascii=False, indent=1))
+        stalled = 0
+        while True:
+            try:
+                async with aclosing(engine.chat(model, messages, context=room, temperature=await kv.get('temperature', .0))) as stream:
+                    async for p in stream:
+                        if isinstance(p, Said): reply.take(p)
+                        elif isinstance(p, Phase): reply.phase(p)
+                        else: reply.stats = done_stats(p, reply)
+                break
+            except Fault as e:                  # an engine that cannot count tokens says so here; forget some more of the past and ask again
+                stalled += 1
+                if e.kind != 'context' or reply.first or stalled > 6: raise
+                await calibrate(engine, model, messages, room, 1.25)
+                messages, room = await fit(engine, model, m)
+        status = 'done'
+        if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': 'The reply filled the model’s memory.', 'hint': 'Go on continues it, with the oldest turns left out.'}
+        if not reply.text.strip() and not error: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
+        await calibrate(engine, model, messages, room, tokens=reply.stats.get('prompt_tokens'))
+    except Fault as e: error = {'kind': e.kind, 'text': e.text, 'hint': e.hint}
+    except Refused as e: error = {'kind': 'refused', 'text': e.text, 'hint': e.hint}
+    except asyncio.CancelledError:
+        status = 'error' if leaving else 'stopped'
+        error = {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''}
+    except Exception as e:
+        log.exception('a reply broke')
+        error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': 'The log in data/pianola.log has the details.'}
+    finally:
+        drawing.cancel()
+        await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
+
+def done_stats(d, reply):
+    "What a reply took, as it is kept: tokens, seconds"
+    return {'reason': d.reason, 'tokens': d.tokens, 'prompt_tokens': d.prompt_tokens, 'cached': d.cached, 'load_s': round(d.load_s, 3), 'prompt_s': round(d.prompt_s, 3),
+            'seconds': round(d.eval_s, 3), 'first_s': round(reply.first, 3)}
+
+def _place(tx, conversation, resume, under):
+    "The reply's place in the tree, before anything is said"
+    c = history.conversation(tx, conversation)
+    if resume:
+        tx.run("update message set status='streaming', error=null, played=1 where id=?", resume)
+        return history.message(tx, resume)
+    asked = history.message(tx, under or c['head'])
+    id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'])
+    return history.message(tx, id)
+
+async def finish(reply, m, status, error, engine, model):
+    "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
+    def keep(tx):
+        tx.run("delete from log where ref=? and kind='piece'", m['id'])
+        tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
+               json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(status != 'done'), m['id'])
+        history.changed(tx, m, status)
+    replies.pop(m['id'], None)
+    await store.write(keep)
+    said, _ = render.sentences(reply.text + '\n\n', reply.spoken)
+    if said: tabs.send({'live': ' '.join(said)}, conversation=m['conversation'])
+    log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0), f" · {error['text']}" if error and status == 'error' else '')
+    log.debug('reply\n{}', reply.text)
+    if status == 'done': await play(m['id'], reply.text)
+
+async def play(id, text):
+    "Press every key written in a reply, once: each press has the message and its place as its name"
+    for n, found in enumerate(piano.actions(text)):
+        try:
+            if found.error: raise Refused(found.error)
+            await act(found.name, found.args, by='model', key=f'{id}:{n}', message=id)
+        except Refused as e:
+            if found.error: await store.write(_unread, found, e, id, f'{id}:{n}')
+        except Exception:
+            log.exception(f'{found.name} broke')
+            await store.write(_unread, found, Refused(f'{found.name} broke; nothing was changed', 'the log has the details'), id, f'{id}:{n}')
+    await store.write(lambda tx: tx.run('update message set played=1 where id=?', id), durable=False)
+def _unread(tx, found, e, id, key):
+    if not tx.value('select 1 from log where key=?', key):
+        tx.log('action', found.name or '?', by='model', ref=id, text=f'Not done: {e.text}', key=key, data={'args': found.args or {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})
+
+# what the model is given
+
+async def fit(engine, model, m):
+    """The messages for a reply and the context (tokens) they are given. What does not fit is left out from the oldest turn on, at a mark the user sees,
+    in a big step, so that the next turns find the same beginning and the engine need not read it again."""
+    info = await engine.model(model)
+    room = info.context or 4096
+    budget = room - min(1024, room//3)
+    plugin = await kv.get('open', '')
+    p = await store.read(compose, m, plugin)
+    n = await size(engine, model, p['messages'])
+    if n > budget:
+        turns, lo, hi = p['turns'], 0, len(p['turns'])-1
+        while lo < hi:                          # the first turn from which on everything fits in 60 %
+            mid = (lo+hi)//2
+            fits = await size(engine, model, p['head'] + p['said'][turns[mid]:]) <= budget*.6
+            lo, hi = (lo, mid) if fits else (mid+1, hi)
+        p['messages'] = p['head'] + p['said'][turns[lo]:]
+        n = await size(engine, model, p['messages'])
+        if n > budget: raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.', 'Shorten the message, send it in parts, or choose a model with a larger memory.')
+        first = p['ids'][turns[lo]]
+        await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
+        await relist(m['conversation'])
+    await store.write(_told, m, p, durable=False)
+    return p['messages'], room
+
+def compose(tx, m, plugin):
+    "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
+    c = history.conversation(tx, m['conversation'])
+    said = history.path(tx, m['parent'])
+    if c['memory']: said = [s for s in said if s['id'] >= c['memory']] or said[-1:]
+    head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples()]
+    out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
+    for s in said:
+        if s['role'] == 'app': note = f"{note}\n[{s['model'] or 'The app'} says: {s['text']}]".strip(); continue
+        if s['role'] == 'user':
+            before, note = '\n'.join(x for x in (note, s['prelude']) if x), ''
+            out.append({'role': 'user', 'content': prompts.wrap(before, s['text'])})
+        else: out.append({'role': 'assistant', 'content': s['text']})
+        ids.append(s['id'])
+    if m['text']: out.append({'role': 'assistant', 'content': m['text']}); ids.append(m['id'])
+    turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
+    return {'head': head, 'said': out, 'messages': head + out, 'turns': turns, 'ids': ids}
+
+def _told(tx, m, p):
+    "Remember exactly what this reply was given; each text is kept once"
+    refs = []
+    for o in p['messages']:
+        tx.run('insert or ignore into told values (?,?)', h := prompts.fingerprint(o['content']), o['content'])
+        refs.append([o['role'], h])
+    tx.run('update message set prompt=? where id=?', json.dumps(refs), m['id'])
+
+async def size(engine, model, messages):
+    "Tokens of a prompt: exact where the engine can count, else by what it counted before (3.2 characters a token until then)"
+    n = await engine.count(model, messages)
+    if n is not None: return n
+    return int(sum(len(o['content'])+12 for o in messages) / await kv.get(f'ratio:{engine.name}/{model}', 3.2))
+async def calibrate(engine, model, messages, room, harder=0, tokens=0):
+    "Learn how many characters a token is for an engine that cannot count: from what it says it read, or, refused, that it is fewer"
+    if await engine.count(model, messages[:1]) is not None: return
+    name, chars = f'ratio:{engine.name}/{model}', sum(len(o['content'])+12 for o in messages)
+    old = await kv.get(name, 3.2)
+    if harder: await kv.set(name, min(old, chars/room)/harder)
+    elif tokens: await kv.set(name, round(min(4.5, .7*old + .3*chars/tokens), 3))
+
+def overhear(tx, conversation, text, plugin):
+    "What the model is told before the user's words: what happened since its last turn, and the rows these words are about"
+    head = tx.value('select head from conversation where id=?', conversation)
+    events = history.overheard(tx, head or (tx.value('select max(id) from log') or 0) - 40, limit=20)
+    happened = [history.line(e) for e in events]
+    rows = []
+    for t in plugins.tables():
+        if about(tx, t, text): rows.append(t.tell(tx))
+    return '\n'.join(f'[{x}]' for x in (['What happened: ' + ' · '.join(happened)] if happened else []) + rows)
+
+def about(tx, table, text):
+    "Are these words about this table: do they name it, or share a word with a row? Rows nobody spoke of tempt a small model to change them."
+    words = {w for w in _words(text)}
+    names = _words(f'{table.name} {table.one} {table.title}')
+    return bool(words & names) or any(words & _words(str(r[table.main])) for r in table.rows(tx)[:500])
+stop_words = frozenset('the and for with from that this what which have has are was were not you your can please add new all one about into out how who why when where will would could should mark make '
+                       'list show delete remove change update rename set done'.split())
+def _words(text): return {w.rstrip('s') for w in ''.join(c if c.isalnum() else ' ' for c in text.casefold()).split() if len(w) > 2} - stop_words
+
+# hearing
+
+def _hear(tx, conversation, text, key, plugin):
+    "Keep the user's words; the conversation is begun where there is none"
+    if key and (old := tx.one('select ref from log where key=?', key)): return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
+    if conversation: history.conversation(tx, conversation)
+    new = not conversation
+    conversation = conversation or history.begin(tx)
+    prelude = overhear(tx, conversation, text, plugin)
+    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude)
+    if not tx.value('select title from conversation where id=?', conversation): tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
+    if new: tx.log('conversation', 'new', ref=conversation)
+    return conversation, id, True
+
+async def say(text, conversation=None, key=None, plugin=''):
+    "The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost."
+    if not isinstance(text, str) or not text.strip(): raise Refused('the message is empty', 'write something')
+    if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
+    text = text.encode('utf-8', 'replace').decode().replace('\0', '')
+    conversation, id, fresh = await store.write(_hear, conversation, text, key, plugin, durable=False)
+    if fresh: start(conversation)
+    return conversation, id
+
+async def redraw(id, conversation, new=False):
+    "Draw one message anew in every tab that shows its conversation"
+    def look(tx):
+        m, c = history.message(tx, id), history.conversation(tx, conversation)
+        reply = replies.get(id)
+        if m['status'] == 'streaming' and not reply: m['text'] = history.grown(tx, m)
+        return m, {**bubble.around(tx, m, c['head']), 'busy': conversation in runners}, tx.value('select max(id) from log')
+    try: m, beside, seq = await store.read(look)
+    except Refused: return
+    tabs.put(tabs.item(f'msg-{id}', bubble.article(m, beside, replies.get(id)), 'msg-list', only=not new), seq=seq, conversation=conversation)
+
+async def relist(conversation):
+    "Draw the whole list anew: another branch, or the mark of the model's memory"
+    ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation)), tx.value('select max(id) from log')))
+    tabs.put(tabs.item('msg-list', bubble.listing(ft), only=True), seq=seq, conversation=conversation)
+
+@store.on
+def hear_log(e):
+    "Whatever is kept is shown: messages as they come and change, outcomes under the reply they belong to, the rest as one quiet line"
+    if e.kind == 'message':
+        hold(redraw(e.ref, e.data['conversation'], new=e.what == 'new'), 'a message could not be drawn')
+        if e.what != 'new' or (e.by == 'app'): hold(redraw_parent(e.ref, e.data['conversation']), 'a message could not be drawn')
+    elif e.kind == 'action':
+        if e.ref: hold(outcome(e.ref), 'an outcome could not be drawn')
+        elif e.by != 'app' and e.data.get('changes') and not e.what.endswith('.move'):
+            tabs.send({'toast': tabs.html(bubble.outcome({'id': e.id, 'text': e.text, 'data': e.data}))}, e.id)
+        elif e.data.get('status') == 'waiting': hold(ask_everywhere(e), 'an approval could not be drawn')
+        elif e.data.get('approval'): tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
+        if e.what.startswith('chat.') or e.what == 'undo': tabs.send({'chats': 1}, e.id)
+    elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
+    if e.kind in ('action', 'open', 'note') and e.text:
+        tabs.put(tabs.item(f'msg-{e.id}', bubble.event({'id': e.id, 'by': e.by, 'text': e.text, 'data': json.dumps(e.data)}), 'msg-list'), seq=e.id)
+
+async def redraw_parent(id, conversation):
+    "The message above: it is no longer the head, or its buttons come back"
+    parent = await store.read(lambda tx: tx.value('select parent from message where id=?', id))
+    if parent: await redraw(parent, conversation)
+
+async def outcome(id):
+    def look(tx):
+        m = history.message(tx, id)
+        a = bubble.around(tx, m)
+        return m, bubble.outcomes(id, a['rolls'], a['asks']), tx.value('select max(id) from log')
+    try: m, ft, seq = await store.read(look)
+    except Refused: return
+    tabs.put(tabs.item(f'out-{id}', ft, only=True), seq=seq, conversation=m['conversation'])
+
+async def ask_everywhere(e):
+    "An agent's wish belongs to no reply: it waits above the box, in every tab"
+    tabs.put(tabs.item(f"approval-{e.data['approval']}", bubble.lone_card({'id': e.data['approval'], 'text': e.text.removeprefix('Asks: ')}), 'waiting'), seq=e.id)
+
+# keys
+
+def key(**kw): return action(plugin='chat', model=False, **kw)
+
+@key(name='chat.stop', title='Stop the reply', say=lambda a, r, c: 'Stopped the reply' if r else 'Nothing was being said')
+async def stop_(conversation: int | None = None):
+    "Stop the running reply of a conversation (the current one if none is named)."
+    return stop(conversation or await store.read(history.current))
+
+@key(name='chat.regenerate', title='Another try', say=lambda a, r, c: 'Asked for another try')
+async def regenerate(message: int):
+    "Answer the same message again; the earlier reply stays beside the new one."
+    m = await store.read(history.message, message)
+    under = m['parent'] if m['role'] == 'assistant' else m['id']
+    if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+    await store.write(lambda tx: tx.run('update conversation set head=? where id=?', under, m['conversation']))
+    await relist(m['conversation'])
+    start(m['conversation'], under=under)
+
+@key(name='chat.resume', title='Go on with a cut reply', say=lambda a, r, c: 'Asked to go on')
+async def resume(message: int):
+    "Continue a reply that was stopped or cut, from its last character."
+    m = await store.read(history.message, message)
+    if m['role'] != 'assistant' or m['status'] == 'streaming': raise Refused('there is nothing to go on with here', status=409)
+    if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+    start(m['conversation'], resume=message)
+
+@key(name='chat.answer', title='Answer', say=lambda a, r, c: 'Asked for an answer')
+async def answer_(conversation: int):
+    "Answer the last message of a conversation."
+    await store.read(history.conversation, conversation)
+    start(conversation)
+
+@key(name='chat.edit', title='Edit a message', say=lambda a, r, c: 'Edited a message')
+async def edit(message: int, text: str):
+    "Say it differently: the new wording and its answer stand beside the old ones."
+    if not text.strip(): raise Refused('the message is empty', 'write something')
+    def branch(tx):
+        m = history.message(tx, message)
+        if m['role'] != 'user': raise Refused('only your own messages can be edited')
+        if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+        tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
+        id = history.add(tx, m['conversation'], 'user', text, prelude=m['prelude'])
+        tx.run('update message set parent=? where id=?', m['parent'], id)
+        return m['conversation']
+    conversation = await store.write(branch)
+    await relist(conversation)
+    start(conversation)
+
+@key(name='chat.pick', title='Show another try', say=lambda a, r, c: 'Looked at another try')
+async def pick(message: int):
+    "Go to the branch that holds this message."
+    m = await store.read(history.message, message)
+    if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+    await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
+    await relist(m['conversation'])
+
+@key(name='chat.summarise', title='Summarise what the model forgot', say=lambda a, r, c: 'Summarised the earlier conversation')
+async def summarise(conversation: int):
+    "Ask the model for a summary of the turns before its memory begins; it reads that from then on."
+    c = await store.read(history.conversation, conversation)
+    if not c['memory']: raise Refused('the model still has the whole conversation', status=409)
+    engine, model, _ = await engines.choose(await kv.get('model', ''))
+    room = (await engine.model(model)).context or 4096
+    old = await store.read(lambda tx: [m for m in history.path(tx, c['head']) if m['id'] < c['memory']])
+    summary, rest = '', [f"{'User' if m['role'] == 'user' else 'Assistant'}: {prompts.neutral(m['text'])}" for m in old]
+    while rest:
+        part = []
+        while rest and sum(map(len, part)) + len(rest[0]) < room*2: part.append(rest.pop(0))
+        if not part: part = [rest.pop(0)[:room*2]]
+        ask = [{'role': 'system', 'content': prompts.layer('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'},
+               {'role': 'user', 'content': (f'Summary so far: {summary}\n\n' if summary else '') + '\n'.join(part)}]
+        said = ''
+        try:
+            async with aclosing(engine.chat(model, ask, context=room, limit=300)) as stream:
+                async for p in stream: said += p.text if isinstance(p, Said) else ''
+        except Fault as e: raise Refused(e.text, e.hint, 503)
+        summary = said.strip()
+    await store.write(lambda tx: tx.run('update conversation set summary=? where id=?', summary, conversation))
+    await relist(conversation)
+    return summary
+
+# start and end
+
+leaving = False
+
+async def wake():
+    "After a start: replies that a crash cut are kept as far as they came and marked; keys of a finished reply that were not pressed yet are pressed, once"
+    global leaving
+    leaving = False
+    def mend(tx):
+        for m in tx.q("select * from message where status='streaming'"):
+            text, thinking = history.grown(tx, m), history.thought(tx, m)
+            tx.run("delete from log where ref=? and kind='piece'", m['id'])
+            tx.run("update message set text=?, thinking=?, status='error', error=?, ended=? where id=?", text, thinking,
+                   json.dumps({'kind': 'cut', 'text': 'Pianola ended while this was written.', 'hint': 'What had been said is all here.'}), time.time(), m['id'])
+            history.changed(tx, m, 'cut')
+        return tx.q("select id, text from message where played=0 and status='done'")
+    for m in await store.write(mend): await play(m['id'], m['text'])
+
+async def sleep():
+    "Before the end: running replies are cut and kept"
+    global leaving
+    leaving = True
+    tasks = [r.task for r in runners.values()]
+    for t in tasks: t.cancel()
+    if tasks: await asyncio.wait(tasks, timeout=3)

@@ -1,0 +1,125 @@
+"Who may come in: one outermost layer before any route, for pages, streams and sockets alike. Other websites open in the same browser are attackers."
+import hashlib, hmac, ipaddress, secrets, socket, time
+from http.cookies import SimpleCookie, CookieError
+from urllib.parse import parse_qs, urlsplit
+from .config import is_loopback
+
+policy = ("default-src 'none'; script-src 'self'{cdn}; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
+          "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'; worker-src 'none'; object-src 'none'")
+safe = ('GET', 'HEAD', 'OPTIONS')
+
+def host_name(host):
+    "The name in a Host header without its port, lower case; '' when it is not a plain host"
+    try: u = urlsplit(f'//{host}'); u.port      # noqa: B018  a port that is no number raises
+    except ValueError: return ''
+    if not host or u.username is not None or u.path or u.query or u.fragment or any(c.isspace() or c in '\\,;' for c in host): return ''
+    return (u.hostname or '').lower()
+
+login_page = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1"><title>Pianola</title>
+<link rel=stylesheet href=/static/pianola.css><body class=login><main><h1>Pianola</h1><form method=post action=/api/login><label>Password
+<input type=password name=password autofocus required autocomplete=current-password></label><p role=alert>{said}</p><button>Open</button></form></main></body></html>"""
+
+class Gate:
+    """ASGI middleware. Host must be ours, Origin and Sec-Fetch-Site must be our own page's wherever something could change, the password must have been
+    given where one is set. Leaves in the scope: `page`, true when our own page asks (its cookie came along). Adds the headers of a locked-down page."""
+    def __init__(self, app, config, key, cdn=''):
+        self.app, self.config, self.key = app, config, key
+        self.cookie = f'pianola_{hashlib.sha256(key).hexdigest()[:8]}'        # cookies ignore ports: another app on this host must not toss ours
+        self.page_word = self._sign(b'page')
+        self.pass_word = self._sign(b'pass' + config.password.encode())
+        self.policy = policy.format(cdn=f' {cdn}' if cdn else '')
+        self.tries = []
+        self.names = {'localhost'}
+        if not is_loopback(config.host):
+            me = socket.gethostname().lower()
+            self.names |= {me, f"{me.split('.')[0]}.local", config.host.lower()}
+    def _sign(self, what): return hmac.new(self.key, what, 'sha256').hexdigest()
+
+    def host_ok(self, host):
+        name = host_name(host)
+        if name in self.names: return True
+        try: ip = ipaddress.ip_address(name)
+        except ValueError: return False
+        return ip.is_loopback and str(ip) == name or (not is_loopback(self.config.host) and str(ip) == name)      # an address cannot be rebound, a name can
+
+    async def __call__(self, scope, receive, send):
+        if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
+        heads = [(k.decode('latin1').lower(), v.decode('latin1')) for k, v in scope['headers']]
+        one = lambda name: next((v for k, v in heads if k == name), None)
+        hosts = [v for k, v in heads if k == 'host']
+        if len(hosts) != 1 or not self.host_ok(hosts[0]): return await self.refuse(scope, send, 'this host name is not mine')
+        origin, site, mode = one('origin'), one('sec-fetch-site'), one('sec-fetch-mode')
+        socket_, method = scope['type'] == 'websocket', scope.get('method', 'GET')
+        if origin is not None and origin.lower() not in (f'http://{hosts[0].lower()}', f'https://{hosts[0].lower()}'):
+            return await self.refuse(scope, send, 'other websites may not ask this')
+        if site is not None and site not in ('same-origin', 'none'):
+            if socket_ or method not in safe or mode != 'navigate' or one('sec-fetch-dest') not in ('document', None):
+                return await self.refuse(scope, send, 'other websites may not ask this')
+        if socket_ and origin is None and site is not None: return await self.refuse(scope, send, 'a socket from a page names its origin')
+        words = self.words(heads)
+        scope['page'] = hmac.compare_digest(words.get(self.cookie, ''), self.page_word) and (origin is not None or site in ('same-origin', 'none') or method in safe)
+        send = self.dress(scope, send, words)
+        if self.config.password and not hmac.compare_digest(words.get(f'{self.cookie}_in', ''), self.pass_word):
+            if not socket_ and scope['path'] == '/api/login' and method == 'POST': return await self.login(scope, receive, send)
+            if not socket_ and method in safe and scope['path'] in ('/static/pianola.css',): return await self.app(scope, receive, send)
+            if socket_: return await self.refuse(scope, send, 'the password was not given')
+            if method in safe and 'text/html' in (one('accept') or ''): return await self.answer(send, 401, login_page.format(said=''))
+            return await self.refuse(scope, send, 'the password was not given', 401)
+        await self.app(scope, receive, send)
+
+    def words(self, heads):
+        jar = {}
+        for k, v in heads:
+            if k != 'cookie': continue
+            try: jar |= {n: m.value for n, m in SimpleCookie(v).items()}
+            except CookieError: continue
+        return jar
+
+    def dress(self, scope, send, words):
+        "Every answer carries the policy; the page gets its cookie, which tells our own page's clicks from anybody else's"
+        async def dressed(m):
+            if m['type'] == 'http.response.start':
+                names = {k.lower() for k, _ in m['headers']}
+                extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff', b'referrer-policy': 'no-referrer',
+                         b'cross-origin-opener-policy': 'same-origin', b'cross-origin-resource-policy': 'same-origin',
+                         b'permissions-policy': 'camera=(), geolocation=(), microphone=()', b'cache-control': 'no-store'}
+                m['headers'] = [*m['headers'], *((k, v.encode()) for k, v in extra.items() if k not in names)]
+                if scope.get('method') == 'GET' and words.get(self.cookie) != self.page_word and any(k.lower() == b'content-type' and b'text/html' in v for k, v in m['headers']):
+                    m['headers'].append((b'set-cookie', f'{self.cookie}={self.page_word}; Path=/; HttpOnly; SameSite=Strict'.encode()))
+            await send(m)
+        return dressed
+
+    async def login(self, scope, receive, send):
+        "Ten wrong words a minute, then wait: a password of a person can be guessed by a machine"
+        body = b''
+        while len(body) < 4096:
+            m = await receive()
+            body += m.get('body', b'')
+            if not m.get('more_body'): break
+        now = time.monotonic()
+        self.tries = [t for t in self.tries if now - t < 60]
+        if len(self.tries) >= 10: return await self.answer(send, 429, login_page.format(said='Too many tries. Wait a minute.'))
+        given = parse_qs(body.decode('utf-8', 'replace')).get('password', [''])[0]
+        if not hmac.compare_digest(given.encode(), self.config.password.encode()):
+            self.tries.append(now)
+            return await self.answer(send, 401, login_page.format(said='That is not the password.'))
+        await self.answer(send, 303, '', (b'location', b'/'), (b'set-cookie', f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'.encode()))
+
+    async def answer(self, send, status, body, *heads):
+        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/html; charset=utf-8'), (b'content-length', str(len(body.encode())).encode()), *heads]})
+        await send({'type': 'http.response.body', 'body': body.encode()})
+
+    async def refuse(self, scope, send, why, status=403):
+        if scope['type'] == 'websocket': return await send({'type': 'websocket.close', 'code': 1008})       # before accept: the browser sees 403
+        body = f'{{"error":"{why}","hint":"open Pianola at its own address"}}'.encode()
+        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode()),
+                    (b'x-content-type-options', b'nosniff'), (b'content-security-policy', self.policy.encode())]})
+        await send({'type': 'http.response.body', 'body': body})
+
+def key(folder):
+    "This installation's secret, made once and readable by its owner only"
+    path = folder/'key'
+    if not path.exists():
+        path.write_bytes(secrets.token_bytes(32))
+        path.chmod(0o600)
+    return path.read_bytes()

@@ -1,0 +1,136 @@
+"What was said: conversations as trees of messages. Nothing is ever overwritten: an edit or another try is a branch beside the old one."
+import json, time
+from .actions import action
+from .store import Refused, put, got
+
+def path(tx, head, limit=100_000):
+    "The messages that lead to `head`, itself included, oldest first; at most the last `limit`"
+    return tx.q("""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
+        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ?) select m.* from up join message m on m.id=up.id order by m.id""", head, limit) if head else []
+
+def conversation(tx, id):
+    "One conversation, or Refused"
+    c = tx.one('select * from conversation where id=? and deleted=0', id)
+    if not c: raise Refused(f'there is no conversation {id}', 'choose one from the list, or begin a new one', 404)
+    return c
+
+def current(tx):
+    "The conversation last spoken in or looked at, None when there is none"
+    id = got(tx, 'app', 'conversation')
+    return tx.value('select id from conversation where id=? and deleted=0', id) or tx.value('select id from conversation where deleted=0 order by used desc limit 1')
+
+def message(tx, id):
+    m = tx.one('select m.* from message m join conversation c on c.id=m.conversation where m.id=? and c.deleted=0', id)
+    if not m: raise Refused(f'there is no message {id}', status=404)
+    return m
+
+def siblings(tx, m):
+    "The other tries at the same place, oldest first, itself included"
+    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id', m['conversation'], m['parent'], m['role'])]
+
+def leaf(tx, id):
+    "The newest message below `id`: where a branch goes on"
+    while child := tx.value('select max(id) from message where parent=?', id): id = child
+    return id
+
+def overheard(tx, after, before=None, limit=40):
+    "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
+    return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' order by id desc limit ?""",
+                after, before, before, limit)[::-1]
+
+def line(e):
+    "One overheard event in the model's words"
+    who = {'user': 'The user', 'model': 'You', 'agent': 'An agent', 'roll': 'A roll', 'app': 'The app'}.get(e['by'], e['by'])
+    d = json.loads(e['data'] or '{}')
+    result = d.get('result')
+    more = ''
+    if isinstance(result, dict) and 'id' in result: more = f" (#{result['id']})"
+    elif isinstance(result, list) and e['by'] == 'model': more = ': ' + '; '.join(', '.join(f'{k} {v}' for k, v in r.items() if v not in (None, '')) for r in result[:20] if isinstance(r, dict))
+    if d.get('hint'): more += f" ({d['hint']})"
+    return f"{who}: {e['text']}{more}"
+
+def begin(tx, title=''):
+    "A new conversation; its number comes back"
+    now = time.time()
+    tx.run('insert into conversation(id,title,created,used) values (?,?,?,?)', id := tx.new_id('conversation'), title, now, now)
+    return id
+
+def add(tx, conversation, role, text='', status='done', key=None, parent=None, **more):
+    "A new message at the head (or under `parent`); its number, a line of the log, comes back"
+    id = tx.log('message', 'new', by='user' if role == 'user' else 'app', key=key)
+    tx.run('update log set ref=? where id=?', id, id)
+    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation}
+    parent = parent or tx.value('select head from conversation where id=?', conversation)
+    names = ['id', 'conversation', 'parent', 'role', 'text', 'status', 'at', *more]
+    tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status, time.time(), *more.values())
+    tx.run('update conversation set head=?, used=? where id=?', id, time.time(), conversation)
+    put(tx, 'app', 'conversation', conversation)
+    return id
+
+def changed(tx, m, what='changed'):
+    "Say that a message is no longer what it was"
+    tx.log('message', what, ref=m['id'], data={'conversation': m['conversation']})
+
+def listed(tx, words='', limit=50):
+    "Conversations, newest first; with `words`, those that hold them, each with the place: [{id, title, used, found}]"
+    if not words.strip(): return tx.q("select id, title, used, '' as found from conversation where deleted=0 order by used desc limit ?", limit)
+    query = ' '.join('"' + w.replace('"', '""') + '"*' for w in words.split())
+    return tx.q("""select c.id, c.title, c.used, f.found, f.mid as message from conversation c left join (
+          select conversation, max(m.id) mid, snippet(message_fts, 0, '', '', '…', 12) as found from message_fts join message m on m.id=message_fts.rowid where message_fts match ? group by m.conversation) f
+        on f.conversation=c.id where c.deleted=0 and (f.mid is not null or c.title like ?) order by c.used desc limit ?""", query, f'%{words.strip()}%', limit)
+
+def public(m):
+    "A message as the contract shows it"
+    return {'id': m['id'], 'role': m['role'], 'text': m['text'], 'status': m['status'], 'model': m['model'], 'hidden': False, 'at': m['at']}
+
+def told(tx, id, hidden=False):
+    "A conversation (None: there is none yet) as the contract shows it, with what the model overheard if `hidden`"
+    said = path(tx, conversation(tx, id)['head']) if id else []
+    for m in said:
+        if m['status'] == 'streaming': m['text'] = grown(tx, m)
+    out = [public(m) for m in said]
+    if hidden:
+        first = said[0]['id'] if said else 0
+        out += [{'id': e['id'], 'role': 'system', 'text': line(e), 'status': 'done', 'model': '', 'hidden': True, 'at': e['at']} for e in overheard(tx, first-40 if first else 0, limit=1000)]
+        out.sort(key=lambda m: m['id'])
+    return out
+
+def grown(tx, m): return m['text'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id']))
+def thought(tx, m): return m['thinking'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id']))
+
+def as_markdown(tx, id):
+    "A conversation as a Markdown file"
+    c = conversation(tx, id)
+    stamp = lambda t: time.strftime('%Y-%m-%d %H:%M', time.localtime(t))
+    out = [f"# {c['title'] or 'Conversation'}", '']
+    for m in path(tx, c['head']):
+        out += [f"## {'You' if m['role'] == 'user' else m['model'] or m['role'].capitalize()} · {stamp(m['at'])}", '', grown(tx, m) if m['status'] == 'streaming' else m['text'], '']
+    return '\n'.join(out)
+
+def as_json(tx, id):
+    "A conversation as data: every branch, with thinking, statistics and errors"
+    c = conversation(tx, id)
+    rows = tx.q('select * from message where conversation=? order by id', id)
+    for m in rows:
+        for k in ('stats', 'error', 'prompt'): m[k] = json.loads(m[k]) if m[k] else None
+        if m['status'] == 'streaming': m['text'] = grown(tx, m)
+        m.pop('played'), m.pop('prompt')
+    return {'format': 'pianola-conversation/1', 'id': id, 'title': c['title'], 'created': c['created'], 'head': c['head'], 'messages': rows}
+
+# keys over conversations: journaled like any row, so that deleting one can be taken back
+
+@action(name='chat.rename', plugin='chat', title='Rename a conversation', model=False, say=lambda a, r, c: f"Renamed a conversation to “{r['title']}”")
+def rename(tx, id: int, title: str):
+    "Give a conversation another title."
+    conversation(tx, id)
+    if not title.strip(): raise Refused('a title must not be empty')
+    return _short(tx.update('conversation', id, {'title': title.strip()[:200]}))
+
+@action(name='chat.delete', plugin='chat', title='Delete a conversation', risk='destructive', model=False, say=lambda a, r, c: f"Deleted the conversation “{r['title']}”",
+        asks=lambda tx, id: f"Delete the conversation “{conversation(tx, id)['title']}”?", touches=lambda tx, id: [('conversation', id)])
+def delete(tx, id: int):
+    "Put a conversation away; undo brings it back."
+    conversation(tx, id)
+    return _short(tx.update('conversation', id, {'deleted': 1}))
+
+def _short(c): return {'id': c['id'], 'title': c['title']}

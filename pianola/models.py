@@ -1,0 +1,126 @@
+"Which model answers: what there is on every engine, the choice and why, and downloads with their progress."
+import asyncio
+from contextlib import aclosing
+from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, Option, P, Progress, Select, Small, Strong, Ul
+from . import tabs
+from .actions import action
+from .bubble import closer, press
+from .engines.base import Fault
+from .plugins import _hold as hold
+from .store import Refused, kv
+from loguru import logger as log
+
+engines = None
+now = {'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}
+pulls: dict[str, 'Download'] = {}
+
+def state(): return {k: now[k] for k in ('name', 'model', 'ready')}
+
+async def look():
+    "Find out what answers now; the page and the health route show it"
+    chosen = await kv.get('model', '')
+    try: engine, model, why = await engines.choose(chosen)
+    except Fault as e: now.update(name=engines.wanted, model='', ready=False, why=f'{e.text} {e.hint}'.strip())
+    else:
+        trouble = await engine.ready()
+        now.update(name=engine.name, model=model, ready=not trouble, why=trouble or why)
+    now['models'] = await engines.models()
+    tabs.send(frame())
+
+def model_picker(models, chosen):
+    "The picker's options: every engine's models with size and abilities"
+    def label(m):
+        size = f"{m.size/1e9:.1f} GB" if m.size > 1e9 else f'{m.size/1e6:.0f} MB' if m.size else ''
+        able = [c for c in m.capabilities if c in ('vision', 'tools', 'thinking')]
+        return ' · '.join(x for x in (m.name, size, *able, '' if m.local else 'cloud: leaves this machine') if x)
+    groups = {}
+    for m in models:
+        if m.here: groups.setdefault(m.engine, []).append(m)
+    return Select(*[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
+                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one)')
+
+def line():
+    "Under the chat's header: the picker, and who answers and why"
+    return Div(model_picker(now['models'], f"{now['name']}/{now['model']}"), Button('+', type='button', cls='quiet', id='get-model', title='Get another model', aria_label='Get another model', hx_get='/api/models/get', hx_target='#dialog', hx_swap='innerHTML'),
+               Small(now['why'], cls='why' + ('' if now['ready'] else ' bad'), title=now['why']), id='model-line')
+def frame(): return {'put': [tabs.item('model-line', line(), only=True)]}
+
+@action(name='model.choose', plugin='model', title='Choose the model', model=False, say=lambda a, r, c: f'Chose the model {r}')
+async def choose(model: str):
+    "Answer with this model from now on: 'engine/name', or 'auto'."
+    if model != 'auto':
+        there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here]
+        if model not in there: raise Refused(f'there is no model {model}', f"there is {', '.join(there) or 'none; download one first'}", 404)
+    await kv.set('model', '' if model == 'auto' else model)
+    await look()
+    return f"{now['name']}/{now['model']}"
+
+@action(name='model.next', plugin='model', title='Next model', model=False, say=lambda a, r, c: f'Chose the model {r}')
+async def next_():
+    "Go to the next model of the picker."
+    there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here]
+    if not there: raise Refused('there is no model yet', 'download one first', 404)
+    at = there.index(f"{now['name']}/{now['model']}") if f"{now['name']}/{now['model']}" in there else -1
+    return await choose(there[(at+1) % len(there)])
+
+class Download:
+    "A model on its way: it belongs to the app; every tab sees how far it is"
+    def __init__(self, engine, model):
+        self.engine, self.model, self.status, self.done, self.total, self.over = engine, model, 'starting', 0, 0, False
+        self.task = asyncio.create_task(self.run())
+    @property
+    def key(self): return f'{self.engine}/{self.model}'
+    async def run(self):
+        drawn = 0
+        try:
+            async with aclosing(engines[self.engine].pull(self.model)) as steps:
+                async for p in steps:
+                    self.status, self.done, self.total = p.status, p.done, p.total
+                    if (t := asyncio.get_running_loop().time()) - drawn > .2: drawn = t; self.draw()
+            self.status = 'done'
+        except Fault as e: self.status = f'{e.text} {e.hint}'.strip()
+        except asyncio.CancelledError: self.status = 'stopped; ask again and it goes on from here'
+        except Exception as e:
+            log.exception('a download broke')
+            self.status = f'broke: {type(e).__name__}: {e}'
+        self.over = True
+        self.draw()
+        hold(look(), 'the models could not be listed')
+    def draw(self): tabs.put(tabs.item(f'pull-{self.key}', self.__ft__(), 'pulls'))
+    def __ft__(self):
+        size = f'{self.done/1e6:,.0f} of {self.total/1e6:,.0f} MB' if self.total else ''
+        return Li(Strong(self.model), Progress(value=self.done if self.total else None, max=self.total or None, aria_label=f'Download of {self.model}') if not self.over else None, Small(' · '.join(x for x in (self.status, size) if x)),
+                  press('Stop', 'model.stop', {'model': self.key}) if not self.over else None, id=f'pull-{self.key}')
+
+@action(name='model.get', plugin='model', title='Download a model', model=False, say=lambda a, r, c: f'Started the download of {r}')
+async def get(engine: str, model: str):
+    "Download a model of an engine; its progress is shown in every tab."
+    if engine not in ('ollama', 'embedded'): raise Refused(f'there is no engine {engine}', 'there is ollama, embedded', 404)
+    if not model.strip(): raise Refused('which model?', 'write its name')
+    key = f'{engine}/{model.strip()}'
+    if key in pulls and not pulls[key].over: raise Refused(f'{model} is on its way', status=409)
+    pulls[key] = d = Download(engine, model.strip())
+    d.draw()
+    return key
+
+@action(name='model.stop', plugin='model', title='Stop a download', model=False, say=lambda a, r, c: f'Stopped the download of {r}')
+async def stop(model: str):
+    "Stop a download; asked again, it goes on from where it was."
+    if not (d := pulls.get(model)) or d.over: raise Refused(f'{model} is not being downloaded', status=404)
+    d.task.cancel()
+    return model
+
+async def dialog():
+    "What can be downloaded"
+    models = [m for m in await engines.models() if not m.here]
+    ollama = await engines['ollama'].ready()
+    return (H2('Get another model'), Ul(*pulls.values(), id='pulls'),
+            *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'), press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
+            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none')
+            if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
+
+async def close():
+    for d in pulls.values():
+        if not d.over: d.task.cancel()
+    running = [d.task for d in pulls.values() if not d.task.done()]
+    if running: await asyncio.wait(running, timeout=2)

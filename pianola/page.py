@@ -1,0 +1,92 @@
+"The page: menu, the open plugin on the left, the conversation on the right. And `Page`, the plainest kind of plugin."
+import hashlib, inspect, sys, time
+from pathlib import Path
+from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
+from . import bubble, chat, fetch, history, tabs
+from .plugins import Kind, plugins
+from .store import store
+
+class Page(Kind):
+    "A plugin of functions that return tags: `@page` on `index` is the left column; `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
+    def __init__(self, name=None):
+        super().__init__(name, sys._getframe(1))
+        self.router, self.index = APIRouter(prefix=f'/{self.name}'), None
+        self.get, self.post = self.router.get, self.router.post
+    def __call__(self, f):
+        self.index = f
+        return f
+    def routes(self): return self.router.routes
+    def mount(self, app): self.router.to_app(app)
+    async def view(self):
+        if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
+        out = self.index()
+        return await out if inspect.isawaitable(out) else out
+
+static = Path(__file__).parent.parent/'static'
+_stamps = {}
+def asset(name):
+    "URL of one of our own files, changing with its content so that a browser may keep it"
+    p = static/name
+    at = p.stat().st_mtime_ns
+    if _stamps.get(name, (0,))[0] != at: _stamps[name] = at, f'/static/{name}?v={hashlib.sha256(p.read_bytes()).hexdigest()[:10]}'
+    return _stamps[name][1]
+
+htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}'
+
+def menu(open_):
+    items = [Li(A(Span(p.title), Span('!', cls='bad', title=p.error) if p.error else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
+                  data_view=p.name, aria_current='page' if p.name == open_ else None)) for p in plugins.values()]
+    return Nav(A('Pianola', href='/', cls='brand'), Ul(*items, id='menu'),
+               Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML', title='Everything that was done, with undo'),
+                   Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'), Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), cls='under'), id='nav', aria_label='Plugins')
+
+async def left(name):
+    "The left column on a plugin"
+    p = plugins.get(name)
+    if not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder and start again; README shows the smallest ones.'))
+    else:
+        view = await p.view()
+        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None), *(view if isinstance(view, (list, tuple)) else [view]))
+    return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
+
+def conversation_list(tx, words='', now=None):
+    "The list in the chat's menu"
+    found = history.listed(tx, words)
+    day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
+    row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}", hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
+                         hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
+    return Ul(*map(row, found), id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
+
+def panel(tx, id, status, at=None):
+    "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
+    c = history.conversation(tx, id) if id else None
+    said = bubble.messages(tx, c, limit=30 if not at else max(30, sum(1 for m in history.path(tx, c['head']) if m['id'] >= at)+5)) if c else []
+    hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. The model runs on this machine; nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
+    title = c['title'] if c else 'New conversation'
+    own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
+           Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
+               Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id}), data_then='new'), cls='ways')] if c else []
+    chats = Details(Summary(Span(title, id='chat-title')), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
+                    hx_target='#chats', hx_swap='outerHTML'), conversation_list(tx, now=id), *own,
+                    Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), cls='drop'), id='chats-menu', cls='menu')
+    busy = bool(c and c['id'] in chat.runners)
+    return Aside(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML', cls='button quiet', title='New conversation (Alt+N)'),
+                        Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
+                 status, bubble.listing([hello] + said if hello else said), Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
+                 Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'),
+                 Form(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', maxlength=chat.longest, autocomplete='off'),
+                      Button('Send', id='send'), Button('Stop', id='stop', type='button', hidden=not busy), id='say'),
+                 id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
+
+async def whole(open_, conversation, status):
+    "The whole document"
+    src, sri = fetch.asset('htmx.min.js')
+    main = await left(open_)
+    aside = await store.read(panel, conversation, status)
+    p = plugins.get(open_)
+    return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
+                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Link(rel='icon', href='/static/icon.svg'), Link(rel='stylesheet', href=asset('pianola.css')),
+                     Script(src=asset('theme.js')), Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('pianola.js'), defer=True)),
+                Body(A('To the message box', href='#msg', cls='skip'), menu(open_), main, Div(id='split', role='separator', tabindex='0', aria_orientation='vertical', aria_label='Width of the chat', aria_valuemin='25', aria_valuemax='70', aria_valuenow='40'),
+                     aside, Button('Chat', type='button', id='chat-open'), Dialog(id='dialog', aria_label='Details'), Div(id='toasts', role='status', aria_live='polite'), Div(id='live', role='log', aria_live='polite', cls='sr'),
+                     Div('Connecting again …', id='offline', role='status', hidden=True)), lang='en')

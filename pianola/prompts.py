@@ -1,0 +1,43 @@
+"Who the model is today: layered files of prompts/, read anew for each turn, so that a changed file is heard at once; and the keys it may press, generated."
+import hashlib
+from pathlib import Path
+from .actions import registry
+from .piano import neutral
+
+folder = Path('prompts')
+
+def layer(name):
+    "The text of a file in prompts/; '' when there is none"
+    try: return (folder/f'{name}.md').read_text('utf-8').strip()
+    except OSError: return ''
+
+def keys():
+    "The actions the model may press, a line each with an example made from their arguments"
+    out = []
+    for a in registry.values():
+        if not a.model or a.plugin in ('chat', 'model') or a.name.rpartition('.')[2] in ('move', 'choose'): continue
+        p = a.parameters
+        kind = lambda s: s.get('type') or next((o['type'] for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
+        args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}").get(kind(s), "…")}' for k, s in p['properties'].items() if not k.endswith('_id'))
+        out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
+    return '\n'.join(out)
+
+def system(plugin=''):
+    "The system message: who you are, the keys, and the open plugin's own words. Stable first, so that the engine's memory of it holds."
+    parts = [layer('system'), layer('actions').replace('{actions}', keys()), layer(plugin) if plugin.isidentifier() and plugin not in ('system', 'actions') else '']
+    return '\n\n'.join(p for p in parts if p)
+
+def examples():
+    "Turns of prompts/examples.md, `User: …` and `You: …` in turn, as messages"
+    out = []
+    for line in layer('examples').splitlines():
+        who, colon, rest = line.partition(': ')
+        if colon and who in ('User', 'You'): out.append({'role': 'user' if who == 'User' else 'assistant', 'content': rest})
+        elif out: out[-1]['content'] += f'\n{line}'
+    return [{**o, 'content': o['content'].strip()} for o in out]
+
+def fingerprint(text): return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+def wrap(overheard, text):
+    "A user's turn as the model reads it: what happened since, then the words. Everything in it came from people and tables, so control tokens are disarmed."
+    return f'{neutral(overheard)}\n\n{neutral(text)}' if overheard else neutral(text)

@@ -1,0 +1,257 @@
+"""What is true: one SQLite file, owned by one thread, one transaction a call; and the log, in which everything that happens leaves one line.
+
+    change = await store.write(f)      f(tx) runs in the store's thread; commit, then every listener hears the new lines, in order
+    rows   = await store.read(f)       the same without a transaction of its own
+
+The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
+import asyncio, json, os, sqlite3, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import apsw, apsw.ext, msgspec
+from fastlite import database
+from loguru import logger as log
+
+class Refused(Exception):
+    "Understood and not done: the text says what is wrong, `hint` what would be right. Both are for a person and for a model."
+    def __init__(self, text, hint='', status=400):
+        super().__init__(text)
+        self.text, self.hint, self.status = text, hint, status
+
+class Event(msgspec.Struct):
+    "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
+    id: int
+    at: float
+    kind: str                   # action, message, piece, open, note
+    by: str = 'app'
+    what: str = ''
+    ref: int | None = None
+    text: str = ''
+    data: dict = {}
+    rows: dict = {}
+
+migrations = ["""
+create table log(id integer primary key autoincrement, at real not null, kind text not null, by text not null, what text not null default '',
+  ref integer, text text not null default '', data text, key text unique);
+create index log_kind on log(kind, id);
+create index log_ref on log(ref, id) where ref is not null;
+create table pair(space text not null, key text not null, value text not null, primary key(space, key)) without rowid;
+create table last_id(name text primary key, id integer not null) without rowid;
+create table conversation(id integer primary key, title text not null default '', head integer, created real not null, used real not null,
+  memory integer, summary text not null default '', deleted integer not null default 0);
+create table message(id integer primary key, conversation integer not null references conversation(id), parent integer, role text not null,
+  text text not null default '', thinking text not null default '', status text not null default 'done', engine text not null default '',
+  model text not null default '', at real not null, ended real, stats text, error text, prelude text not null default '', prompt text, played integer not null default 1);
+create index message_parent on message(parent);
+create index message_conversation on message(conversation, id);
+create index message_open on message(status) where status='streaming';
+create index message_unplayed on message(played) where played=0;
+create table told(hash text primary key, body text not null) without rowid;
+create virtual table message_fts using fts5(text, content='message', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+create trigger message_ai after insert on message when new.status!='streaming' begin insert into message_fts(rowid, text) values (new.id, new.text); end;
+create trigger message_au after update of text, status on message when new.status!='streaming' begin
+  insert into message_fts(message_fts, rowid, text) select 'delete', old.id, old.text where old.status!='streaming';
+  insert into message_fts(rowid, text) values (new.id, new.text); end;
+create trigger message_again after update of status on message when new.status='streaming' and old.status!='streaming' begin
+  insert into message_fts(message_fts, rowid, text) values ('delete', old.id, old.text); end;
+create table approval(id integer primary key, at real not null, by text not null, action text not null, args text not null, text text not null,
+  rows text not null, status text not null default 'waiting', message integer, roll integer);
+create index approval_message on approval(message) where message is not null;
+"""]
+
+def _connect(conn):
+    "apsw's hook for each new connection: wait for a lock before anything else, keep the log ahead of the data"
+    conn.set_busy_timeout(10_000)
+    for p in ('journal_mode=wal', 'synchronous=normal', 'foreign_keys=on', 'temp_store=memory', 'cache_size=-4000'): conn.execute(f'pragma {p}')
+
+class Tx:
+    "What a function of `store.write` is given: SQL, the log, and changes to rows that remember how to be taken back"
+    def __init__(self, conn):
+        self.conn, self.events, self.changes, self.rows = conn, [], [], {}
+
+    def q(self, sql, *args):
+        "All rows of a query as dicts"
+        cur = self.conn.execute(sql, args)
+        try: names = [d[0] for d in cur.get_description()]
+        except apsw.ExecutionCompleteError: return []
+        return [dict(zip(names, r)) for r in cur]
+    def one(self, sql, *args):
+        "The first row as a dict, or None"
+        return next(iter(self.q(sql, *args)), None)
+    def value(self, sql, *args):
+        "The first column of the first row, or None"
+        return self.conn.execute(sql, args).get
+    def run(self, sql, *args): self.conn.execute(sql, args)
+
+    def log(self, kind, what='', *, by='app', ref=None, text='', data=None, key=None, at=None):
+        "Leave a line; its number comes back. Told to the listeners once the transaction is kept."
+        at = at or time.time()
+        self.conn.execute('insert into log(at,kind,by,what,ref,text,data,key) values (?,?,?,?,?,?,?,?)',
+                          (at, kind, by, what, ref, text, json.dumps(data, ensure_ascii=False) if data else None, key))
+        e = Event(self.conn.last_insert_rowid(), at, kind, by, what, ref, text, data or {})
+        self.events.append(e)
+        return e.id
+
+    def new_id(self, table):
+        "The next number of a table. Never one that was used before, so that taking back a delete cannot meet a stranger."
+        n = max(self.value('select id from last_id where name=?', table) or 0, self.value(f'select max(id) from "{table}"') or 0) + 1
+        self.conn.execute('insert into last_id(name,id) values (?,?) on conflict(name) do update set id=excluded.id', (table, n))
+        return n
+    def row(self, table, id): return self.one(f'select * from "{table}" where id=?', id)
+
+    def insert(self, table, values):
+        "A new row; it comes back whole"
+        values = {'id': values.get('id') or self.new_id(table), **{k: v for k, v in values.items() if k != 'id'}}
+        names = ','.join(f'"{k}"' for k in values)
+        self.conn.execute(f'insert into "{table}"({names}) values ({",".join("?"*len(values))})', tuple(values.values()))
+        row = self.row(table, values['id'])
+        self.changes.append([table, row['id'], None, row])
+        self.rows[table, row['id']] = row
+        return row
+    def update(self, table, id, values):
+        "Change some columns of a row; it comes back whole"
+        old = self.row(table, id)
+        if old is None: raise Refused(f'{table} has no row {id}', 'list the rows to see the numbers there are', 404)
+        new = {k: v for k, v in values.items() if old.get(k) != v}
+        if new:
+            self.conn.execute(f'update "{table}" set {",".join(f"""{chr(34)}{k}{chr(34)}=?""" for k in new)} where id=?', (*new.values(), id))
+            self.changes.append([table, id, {k: old[k] for k in new}, new])
+        row = self.rows[table, id] = {**old, **new}
+        return row
+    def delete(self, table, id):
+        "Remove a row; it comes back as it was"
+        old = self.row(table, id)
+        if old is None: raise Refused(f'{table} has no row {id}', 'list the rows to see the numbers there are', 404)
+        self.conn.execute(f'delete from "{table}" where id=?', (id,))
+        self.changes.append([table, id, old, None])
+        self.rows[table, id] = None
+        return old
+    def revert(self, changes):
+        "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
+        for table, id, before, after in reversed(changes):
+            now = self.row(table, id)
+            if after is None:
+                if now is not None: raise Refused(f'{table} {id} is there again already', status=409)
+                self.insert(table, before)
+            elif now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos'):      # a row that only moved is the same row
+                raise Refused(f'{table} {id} was changed since', 'take the later change back first', 409)
+            elif before is None: self.delete(table, id)
+            else: self.update(table, id, before)
+
+class Store:
+    "The one database. Everything that touches SQLite runs in its thread, one call after another."
+    def __init__(self): self.listeners, self.pool, self.db = [], None, None
+
+    def on(self, f):
+        "Decorator: call f(event) on the event loop after every kept line, in order. It must not block."
+        self.listeners.append(f)
+        return f
+
+    async def open(self, folder):
+        "Open (or make) the database in `folder`; a second server on the same folder is refused"
+        self.folder, self.loop = Path(folder), asyncio.get_running_loop()
+        self.pool = ThreadPoolExecutor(1, 'store')
+        await self.loop.run_in_executor(self.pool, self._open)
+
+    def _open(self):
+        try: self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as e: raise Refused(f'{self.folder} cannot be made: {e.strerror}', 'name another folder with --data') from None
+        path = self.folder/'pianola.db'
+        try:
+            self.lock = sqlite3.connect(self.folder/'lock', timeout=0, isolation_level=None, check_same_thread=False)
+            self.lock.execute('begin exclusive')      # held for life and let go by the system, whatever ends us
+        except sqlite3.OperationalError as e:
+            if 'locked' in str(e): raise Refused(f'another Pianola is running with {self.folder}', 'use that one, stop it, or give this one its own --data folder') from None
+            raise Refused(f'{self.folder} cannot be written: {e}', 'name another folder with --data') from None
+        apsw.connection_hooks[:] = [_connect]         # fastlite's own hook comes too late for the busy timeout and runs a slow `optimize`
+        try:
+            self.db = database(path)
+            self.conn, self.full = self.db.conn, False
+            if os.name == 'posix': path.chmod(0o600)
+            self._migrate(path)
+        except (apsw.NotADBError, apsw.CorruptError) as e:
+            raise Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {self.folder/'backups'} in its place") from None
+
+    def _migrate(self, path):
+        at = self.conn.pragma('user_version')
+        if at > len(migrations): raise Refused(f'{path} was made by a newer Pianola', 'update Pianola, or start with another --data folder')
+        if 0 < at < len(migrations): self._backup(self.folder/'backups'/f'before-{at+1}-{time.strftime("%Y%m%d-%H%M%S")}.db')
+        for n in range(at, len(migrations)):
+            with self.conn:
+                self.conn.execute(migrations[n])
+                self.conn.pragma('user_version', n+1)
+
+    def _backup(self, to):
+        to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = to.with_suffix('.part')
+        part.unlink(missing_ok=True)
+        self.conn.execute('vacuum into ?', (str(part),))
+        os.replace(part, to)
+        return to
+    async def backup(self, to):
+        "A whole, consistent copy of the database at `to`, while everything runs"
+        return await self.loop.run_in_executor(self.pool, self._backup, Path(to))
+
+    def _write(self, f, args, durable):
+        if durable != self.full:                      # a power cut may take the last second of a growing reply, never an acknowledged action
+            self.conn.pragma('synchronous', 'full' if durable else 'normal')
+            self.full = durable
+        tx = Tx(self.conn)
+        self.conn.execute('begin immediate')
+        try:
+            result = f(tx, *args)
+            self.conn.execute('commit')
+        except BaseException:
+            if self.conn.in_transaction: self.conn.execute('rollback')
+            raise
+        if tx.events:
+            tx.events[-1].rows = tx.rows
+            self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
+        return result
+    def _tell(self, events):
+        for e in events:
+            for f in self.listeners:
+                try: f(e)
+                except Exception: log.exception(f'{f.__module__}.{f.__name__} could not hear {e.kind} {e.what}')
+
+    async def write(self, f, *args, durable=True):
+        "Run f(tx, *args) as one transaction and give back its result; listeners have heard by then"
+        return await self.loop.run_in_executor(self.pool, self._write, f, args, durable)
+    async def read(self, f, *args):
+        "Run f(tx, *args) for reading only"
+        return await self.loop.run_in_executor(self.pool, lambda: f(Tx(self.conn), *args))
+    async def q(self, sql, *args): return await self.read(lambda tx: tx.q(sql, *args))
+    async def last(self):
+        "The number of the newest line of the log"
+        return await self.read(lambda tx: tx.value('select max(id) from log') or 0)
+
+    async def close(self):
+        if not self.pool: return
+        def shut():
+            if self.db: self.conn.close()
+            self.lock.close()
+        await self.loop.run_in_executor(self.pool, shut)
+        self.pool.shutdown()
+        self.pool = self.db = None
+
+store = Store()
+
+class KV:
+    "Small things to remember, by key: `await kv.get('last', 0)`, `await kv.set('last', 5)`. Each plugin has its own space."
+    def __init__(self, space): self.space = space
+    async def get(self, key, default=None):
+        found = await store.q('select value from pair where space=? and key=?', self.space, key)
+        return json.loads(found[0]['value']) if found else default
+    async def set(self, key, value):
+        "Keep anything JSON can say; None forgets the key"
+        await store.write(put, self.space, key, value)
+
+def put(tx, space, key, value):
+    "`KV.set` for use inside a transaction"
+    if value is None: tx.run('delete from pair where space=? and key=?', space, key)
+    else: tx.run('insert into pair values (?,?,?) on conflict(space,key) do update set value=excluded.value', space, key, json.dumps(value))
+def got(tx, space, key, default=None):
+    "`KV.get` for use inside a transaction"
+    found = tx.value('select value from pair where space=? and key=?', space, key)
+    return default if found is None else json.loads(found)
+
+kv = KV('app')

@@ -1,0 +1,58 @@
+"Who is looking: one socket per open tab, and `show`, which puts the same thing in all of them. A slow tab never slows another: it is let go and comes back."
+import asyncio, json
+from fasthtml.common import to_xml
+from starlette.websockets import WebSocketDisconnect
+from loguru import logger as log
+
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
+
+class Tab:
+    "One open page: what it looks at, and the frames it has yet to be sent"
+    def __init__(self, ws, conversation=None, view=''):
+        self.ws, self.conversation, self.view, self.queue = ws, conversation, view, asyncio.Queue(512)
+        self.task = asyncio.create_task(self._send())
+    async def _send(self):
+        try:
+            while True: await asyncio.wait_for(self.ws.send_text(await self.queue.get()), 15)
+        except (WebSocketDisconnect, RuntimeError, TimeoutError, OSError): tabs.discard(self)
+    def put(self, text):
+        "Queue one frame; never waits"
+        try: self.queue.put_nowait(text)
+        except asyncio.QueueFull: self.drop()
+    def send(self, frame): self.put(dumps(frame))
+    def drop(self):
+        "It cannot keep up (a sleeping phone): close; the page comes back by itself and catches up"
+        log.debug('a tab fell behind; it will come back and catch up')
+        tabs.discard(self)
+        self.task.cancel()
+        self.closing = asyncio.create_task(self._close(1013))
+    async def _close(self, code):
+        try: await asyncio.wait_for(self.ws.close(code), 2)
+        except (RuntimeError, TimeoutError, OSError, WebSocketDisconnect): log.debug('a tab was gone already')
+    def leave(self):
+        tabs.discard(self)
+        self.task.cancel()
+
+tabs: set[Tab] = set()
+
+def send(frame, seq=0, conversation=None):
+    "One frame to every tab (of a conversation). `seq` is the line of the log it shows."
+    if seq: frame = {**frame, 'seq': seq}
+    looking = [t for t in tabs if conversation is None or t.conversation == conversation]
+    if looking:
+        text = dumps(frame)
+        for t in looking: t.put(text)
+
+def html(*ft): return to_xml(ft if len(ft) != 1 else ft[0], indent=False)
+
+def item(id, ft, into=None, only=False):
+    "An element to put in place: replaces the one with this id, else goes into the list `into`, sorted by data-pos; `only`: replace or nothing"
+    return {'id': id, 'html': html(ft), 'into': into, 'only': only}
+
+def put(*more, items=(), gone=(), seq=0, conversation=None):
+    "Put elements in place (see `item`) and remove those in `gone`, in every tab"
+    if items or more or gone: send({'put': [*items, *more], 'gone': list(gone)}, seq, conversation)
+
+async def show(*ft):
+    "Put HTML in every tab: each tag names its place with an id and `hx_swap_oob`, as htmx has it"
+    send({'html': html(*ft)})

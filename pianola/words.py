@@ -1,0 +1,33 @@
+"What plugins can say: speak in the chat, ask the model and read its answer as it comes, remember, log."
+import sys
+from contextlib import aclosing
+from loguru import logger as log      # noqa: F401  a word of plugins
+from . import chat, history, prompts, store as _store
+from .engines.base import Fault, Said
+
+def _plugin(depth=2):
+    name = sys._getframe(depth).f_globals.get('__name__', '')
+    return name.removeprefix('pianola_plugins.') if name.startswith('pianola_plugins.') else 'app'
+
+async def say(text):
+    "Say something in the conversation that is open, as this plugin; the model reads it at its next turn. The message's number comes back."
+    who = _plugin()
+    def add(tx): return history.add(tx, history.current(tx) or history.begin(tx, f'{who} says'), 'app', str(text), model=who)
+    return await _store.store.write(add)
+
+async def ask(text, system=''):
+    "Ask the model something, apart from the conversation; yields the answer piece by piece. Refused says why there is none."
+    engine, model, _ = await chat.engines.choose(await _store.kv.get('model', ''))
+    messages = [*([{'role': 'system', 'content': system}] if system else []), {'role': 'user', 'content': prompts.neutral(str(text))}]
+    try:
+        room = (await engine.model(model)).context
+        async with aclosing(engine.chat(model, messages, context=room)) as stream:
+            async for p in stream:
+                if isinstance(p, Said) and p.text: yield p.text
+    except Fault as e: raise _store.Refused(e.text, e.hint, 503)
+
+class _Own:
+    "`kv` as a plugin sees it: the space of whoever asks"
+    def get(self, key, default=None): return _store.KV(f'plugin:{_plugin()}').get(key, default)
+    def set(self, key, value): return _store.KV(f'plugin:{_plugin()}').set(key, value)
+kv = _Own()

@@ -1,0 +1,80 @@
+"""One server, one page: your plugins on the left, the model on the right.
+
+    server.py     this file: the whole story on one screen
+    pianola/      the instrument; docs/architecture.md is its map
+    plugins/      the music: drop a file in, it is on the menu
+    prompts/      who the model is today
+    data/         everything it knows about you; delete it and it forgets
+
+    click or chat → act → store → event → every tab shows it, and the model overhears it
+"""
+import asyncio, sys, threading, webbrowser
+from contextlib import asynccontextmanager
+import uvicorn
+from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
+from pianola import api, chat, console, fetch, gate, models, page, prompts
+from pianola.config import read
+from pianola.engines import Engines
+from pianola.plugins import plugins
+from pianola.store import Refused, kv, store
+
+def make(config):
+    "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
+    prompts.folder = config.prompts
+
+    @asynccontextmanager
+    async def life(app):
+        await store.open(config.data)
+        await plugins.load(app, config.plugins)
+        chat.engines = models.engines = engines = Engines(config)
+        looking = asyncio.create_task(models.look())          # who answers is found out while the page opens
+        await chat.wake()
+        yield
+        looking.cancel()
+        await chat.sleep()
+        await models.close()
+        await engines.close()
+        await store.close()
+
+    app = FastHTML(default_hdrs=False, canonical=False, surreal=False, key_fname=str(config.data/'.sesskey'), session_cookie='pianola_session', secret_key=gate.key(config.data).hex())
+    app.set_lifespan(life)
+
+    async def whole(req):
+        name, chat_ = req.path_params.get('name', ''), req.query_params.get('chat', '')
+        if name and name not in plugins: return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
+        name = name or await kv.get('open', '')
+        if name not in plugins: name = next(iter(plugins), '')
+        if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
+        talk = None if chat_ == 'new' else int(chat_) if chat_.isdigit() else await store.read(api.history.current)
+        if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line()), indent=False))
+
+    app.router.routes[:] = [*api.routes, Mount('/static', StaticFiles(directory=page.static)), Mount('/vendor', StaticFiles(directory=page.static/'vendor', check_dir=False))]
+    app.get('/')(whole)
+    app.get('/{name}')(whole)
+    return gate.Gate(app, config, gate.key(config.data), cdn='' if fetch.asset('htmx.min.js')[0].startswith('/') else fetch.cdn)
+
+class Server(uvicorn.Server):
+    "Says where it is once it answers, and ends within seconds whoever is still connected"
+    def __init__(self, app, config):
+        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_000_000, ws_ping_interval=20,
+                                        timeout_graceful_shutdown=2, server_header=False, lifespan='on', h11_max_incomplete_event_size=65536))
+        self.ours = config
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        if not self.started: return
+        self.ours.port = self.servers[0].sockets[0].getsockname()[1]
+        console.say(f'Pianola is at {self.ours.url}')
+        if self.ours.browser: threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()
+
+def main():
+    config = read()
+    console.open(config)
+    try:
+        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        server = Server(make(config), config)
+        server.run()
+    except Refused as e: sys.exit(f'Pianola cannot start: {e.text}. {e.hint}')
+    sys.exit(0 if server.started else 3)
+
+if __name__ == '__main__': main()

@@ -1,0 +1,265 @@
+// The page's own hands: one socket, things put in their place, the message box. What is true lives on the server; this only shows it.
+'use strict';
+const $ = (q, at = document) => at.querySelector(q), id = i => document.getElementById(i);
+const keep = { get: k => { try { return localStorage.getItem(k) } catch { return null } }, set: (k, v) => { try { v == null ? localStorage.removeItem(k) : localStorage.setItem(k, v) } catch { /* private mode: remembered until the tab closes */ } } };
+const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
+const conversation = () => +chat().dataset.conversation || null;
+
+// ---- the socket: says hello with the last line it saw, and gets what it missed
+
+let ws, seq = 0, tries = 0, waiting = keep.get('unsent') ? JSON.parse(keep.get('unsent')) : [], asked = new Set(), lost;
+function connect() {
+  ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
+  ws.onopen = () => { tries = 0; clearTimeout(lost); id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
+  ws.onmessage = e => hear(JSON.parse(e.data));
+  ws.onclose = () => { clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); setTimeout(connect, Math.min(5000, 100 * 1.7 ** tries++) * (.7 + Math.random() * .6)) };
+}
+const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
+const hello = since => tell({ hello: { since, conversation: conversation(), view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
+addEventListener('online', () => ws.readyState > 1 && connect());
+document.addEventListener('visibilitychange', () => { if (!document.hidden && ws.readyState > 1) { tries = 0 } });
+
+function hear(f) {
+  if (f.m) grow(f);
+  if (f.put) put(f.put, f.gone || []);
+  if (f.html) { htmx.swap(document.body, f.html, { swapStyle: 'none' }) }
+  if (f.phase) phase(f);
+  if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
+  if (f.toast) toast(f.toast);
+  if (f.conversation) { chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
+  if ('ack' in f) acked(f.cid || f.ack);
+  if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
+  if (f.chats) refreshChats();
+  if (f.reload) location.reload();
+  if (f.seq > seq) seq = f.seq;
+  busy();
+}
+const busy = () => { const on = !!$('#msg-list > [data-status=streaming]'); if (id('stop').hidden === on) id('stop').hidden = !on };
+
+// ---- things in their place
+
+function parse(html) { const t = document.createElement('template'); t.innerHTML = html; return t.content.firstElementChild }
+function place(el, into) {       // lists are sorted by data-pos; most things come last
+  const pos = +el.dataset.pos; let at = into.lastElementChild;
+  while (at && at !== el && +at.dataset.pos > pos) at = at.previousElementSibling;
+  if (at === el) return;
+  at ? at.after(el) : into.prepend(el);
+}
+function put(items, gone) {
+  for (const i of gone) id(i)?.remove();
+  for (const it of items) {
+    const old = id(it.id), focus = document.activeElement;
+    if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.value !== focus.defaultValue) {      // half-typed: wait until the user is done
+      focus.addEventListener('blur', () => setTimeout(() => put([it], []), 400), { once: true }); continue;
+    }
+    const el = parse(it.html);
+    if (!el) continue;
+    if (old) {
+      const name = old.contains(focus) ? focus.getAttribute('name') || focus.dataset.col || focus.className : null;
+      for (const d of old.querySelectorAll('details[id][open]')) { const same = el.querySelector('#' + CSS.escape(d.id)); if (same) same.open = true }
+      const moved = old.dataset.pos !== el.dataset.pos;
+      old.replaceWith(el);
+      if (moved && it.into && id(it.into)) place(el, id(it.into));
+      if (name) ([...el.querySelectorAll('input,button,textarea')].find(n => (n.getAttribute('name') || n.dataset.col || n.className) === name) || el).focus({ preventScroll: true });
+    } else {
+      const into = it.only ? null : id(it.into);
+      if (!into) continue;
+      if (into.id === 'msg-list') {
+        const first = [...into.children].find(c => c.matches('[data-role]'));
+        if (first && +el.dataset.pos < +first.dataset.pos && $('.earlier', into)) continue;      // older than what is loaded
+        $('.hello', into)?.remove();
+      }
+      place(el, into);
+      if (into.id === 'msg-list' && el.dataset.role === 'user') stuck = true;
+    }
+    if (it.id.startsWith('msg-')) asked.delete(el.dataset.pos);
+    if (it.id === 'msg-list') { listed() }
+    htmx.process(el);
+    filterAround(el);
+  }
+  toEnd();
+}
+
+// ---- a growing reply: finished blocks are added once, only the open one is drawn again
+
+function grow(f) {
+  const a = id('msg-' + f.m);
+  if (!a) return;
+  if (+(a.dataset.n || -1) !== f.n) { if (!asked.has('' + f.m)) { asked.add('' + f.m); tell({ again: f.m }) } return }
+  const tail = $('.body > .tail', a);
+  $('.phase', a)?.remove();
+  if (f.think) { const d = $('.thinking', a); if (d) { d.hidden = false; $('.thought', d).append(f.think) } }
+  if (f.add) { for (const h of f.add) { const b = document.createElement('div'); b.className = 'block'; b.innerHTML = h; tail.before(b) } a.dataset.n = f.n + f.add.length }
+  if ('append' in f) { const c = [...tail.querySelectorAll('code')].pop(); c ? c.append(f.append) : tell({ again: f.m }) }
+  else if ('tail' in f) tail.innerHTML = f.tail;
+  toEnd();
+}
+function phase(f) {
+  const a = id('msg-' + f.phase); if (!a || $('.body > .block', a)) return;
+  let p = $('.phase', a); if (!p) { p = document.createElement('p'); p.className = 'phase'; a.querySelector('.body').before(p) }
+  p.textContent = f.what === 'loading' ? 'Loading the model …' : f.total ? `Reading: ${f.done} of ${f.total} tokens` : 'Reading …';
+}
+
+// ---- staying at the end, unless the user looks elsewhere
+
+let stuck = true, auto = false;
+function toEnd() { const l = list(); if (stuck && l) { auto = true; l.scrollTop = 1e9 } else if (l) id('to-end').hidden = false }
+function listed() {
+  const l = list();
+  l.addEventListener('scroll', () => { if (auto) { auto = false; return } stuck = l.scrollHeight - l.scrollTop - l.clientHeight < 40; id('to-end').hidden = stuck }, { passive: true });
+  l.addEventListener('wheel', e => { if (e.deltaY < 0) { stuck = false } }, { passive: true });
+  busy();
+}
+function entered() {       // a chat column is on the page: anew, or another conversation
+  stuck = true; listed();
+  const at = chat().dataset.at && id('msg-' + chat().dataset.at);
+  if (at) { stuck = false; at.scrollIntoView({ block: 'center' }); at.classList.add('found') } else toEnd();
+  box().value = keep.get('draft:' + (conversation() || 'new')) || '';
+  id('overheard').checked = keep.get('overheard') === '1'; list().classList.toggle('with-overheard', id('overheard').checked);
+  $('.msg.user .body.said') || box().focus({ preventScroll: true });
+}
+
+// ---- speaking
+
+function send() {
+  const msg = box().value;
+  if (!msg.trim()) return;
+  if (waiting.some(w => w.msg === msg)) return;
+  const w = { msg, cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
+  waiting.push(w); keep.set('unsent', JSON.stringify(waiting)); stuck = true;
+  if (!tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
+}
+function acked(cid, failed) {
+  const w = waiting.find(w => w.cid === cid);
+  waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent', waiting.length ? JSON.stringify(waiting) : null);
+  if (w && !failed) { if (box().value === w.msg) box().value = ''; keep.set('draft:' + (w.conversation || 'new'), null) }
+}
+document.addEventListener('submit', e => { if (e.target.id === 'say') { e.preventDefault(); send() } });
+document.addEventListener('input', e => { if (e.target.id === 'msg') keep.set('draft:' + (conversation() || 'new'), e.target.value || null); if (e.target.matches('.filter')) filter(e.target) });
+document.addEventListener('change', e => {
+  if (e.target.matches('.which')) filter(e.target);
+  if (e.target.id === 'overheard') { keep.set('overheard', e.target.checked ? '1' : null); list().classList.toggle('with-overheard', e.target.checked) }
+});
+
+// ---- keyboard
+
+const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply, or close what is open'], ['↑', 'in an empty box: your last message again'],
+  ['Alt+M', 'next model'], ['Alt+N', 'new conversation'], ['Alt+↑ Alt+↓', 'on a row: move it'], ['Enter / Esc', 'in a cell: keep / put back'], ['?', 'this list']].map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`).join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
+const press = (name, args) => fetch('/api/actions/' + name, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify(args || {}) }).then(async r => { if (!r.ok) { const e = await r.json(); say(e.error, e.hint) } }, () => say('Pianola does not answer.', 'Is it still running?'));
+document.addEventListener('keydown', e => {
+  const t = e.target, typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');
+  if (e.isComposing || e.keyCode === 229) return;
+  if (t.id === 'msg') {
+    if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); send(); return }
+    if (e.key === 'ArrowUp' && !t.value) { const last = [...document.querySelectorAll('.msg.user .body.said')].pop(); if (last) { e.preventDefault(); t.value = last.textContent; t.dispatchEvent(new Event('input', { bubbles: true })); t.setSelectionRange(t.value.length, t.value.length) } return }
+  }
+  if (e.key === 'Escape') {
+    const d = $('details.menu[open]');
+    if (t.matches('.cell')) { t.value = t.defaultValue; t.blur(); return }
+    if (d) { d.open = false; $('summary', d).focus(); return }
+    if (!id('dialog').open && !id('stop').hidden) { tell({ stop: true }); return }
+    if (document.body.classList.contains('sheet')) closeSheet();
+  }
+  if (t.matches('.cell') && e.key === 'Enter') { e.preventDefault(); t.blur(); return }
+  if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
+  if (e.altKey && e.code === 'KeyN') { e.preventDefault(); $('#chat header a.button').click(); return }
+  const row = t.closest('ol.rows > li');
+  if (row && e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
+    e.preventDefault();
+    const seen = [...row.parentNode.children].filter(r => !r.hidden), at = seen.indexOf(row), to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
+    if (e.key === 'ArrowUp' && !to || e.key === 'ArrowDown' && at === seen.length - 1) return;
+    move(row, to); return;
+  }
+  if (typing || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (e.key === '/') { e.preventDefault(); openSheet(); box().focus() }
+  if (e.key === '?') openDialog(help);
+});
+
+// ---- rows: move, filter
+
+const rowId = r => +r.id.slice(r.id.lastIndexOf('-') + 1);
+const move = (row, before) => fetch(row.parentNode.dataset.move, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify({ id: rowId(row), before: before ? rowId(before) : null }) })
+  .then(async r => { if (!r.ok) { const e = await r.json(); say(e.error, e.hint) } }, () => say('Pianola does not answer.', 'The row stays where it was.'));
+let dragged;
+document.addEventListener('dragstart', e => { if (!e.target.matches?.('.grip')) return; dragged = e.target.closest('li'); e.dataTransfer.effectAllowed = 'move'; e.dataTransfer.setData('text/plain', ''); e.dataTransfer.setDragImage(dragged, 12, 12); dragged.classList.add('dragged') });
+document.addEventListener('dragover', e => {
+  const over = dragged && e.target.closest?.('ol.rows > li'); if (!over || over.parentNode !== dragged.parentNode) return;
+  e.preventDefault(); const after = e.offsetY > over.offsetHeight / 2;
+  document.querySelectorAll('.drop-before,.drop-after').forEach(x => x.classList.remove('drop-before', 'drop-after'));
+  over.classList.add(after ? 'drop-after' : 'drop-before');
+});
+document.addEventListener('drop', e => {
+  const over = $('.drop-before,.drop-after'); if (!dragged || !over) return; e.preventDefault();
+  const to = over.classList.contains('drop-after') ? over.nextElementSibling : over;
+  if (over !== dragged && to !== dragged) move(dragged, to);
+});
+document.addEventListener('dragend', () => { document.querySelectorAll('.drop-before,.drop-after,.dragged').forEach(x => x.classList.remove('drop-before', 'drop-after', 'dragged')); dragged = null });
+
+function filter(control) {
+  const panel = control.closest('.crud'), rows = panel.querySelectorAll('ol.rows > li'), words = ($('.filter', panel)?.value || '').toLowerCase().split(/\s+/).filter(Boolean), which = $('.which', panel)?.value || '';
+  let shown = 0;
+  for (const r of rows) {
+    const text = [...r.querySelectorAll('input:not([type=checkbox])')].map(i => i.value).join(' ').toLowerCase() + r.textContent.toLowerCase();
+    const ok = words.every(w => text.includes(w)) && (!which || (which.startsWith('not-') ? !r.classList.contains('is-' + which.slice(4)) : r.classList.contains(which)));
+    r.hidden = !ok; shown += ok;
+  }
+  $('.nothing', panel).hidden = shown > 0 || !rows.length;
+}
+function filterAround(el) { const p = el.closest('.crud'); if (p && ($('.filter', p)?.value || $('.which', p)?.value)) filter($('.filter', p)) }
+
+// ---- small things: copy, dialog, toast, theme, split, sheet
+
+async function copy(text, button) {
+  try { await navigator.clipboard.writeText(text) } catch { const t = document.createElement('textarea'); t.value = text; document.body.append(t); t.select(); document.execCommand('copy'); t.remove() }
+  const was = button.textContent; button.textContent = 'Copied'; setTimeout(() => { button.textContent = was }, 1200);
+}
+document.addEventListener('click', async e => {
+  const b = e.target.closest('button,a,summary'); if (!b) { for (const d of document.querySelectorAll('details.menu[open]')) if (!d.contains(e.target)) d.open = false; return }
+  if (b.matches('.copy')) copy(b.closest('figure').querySelector('code').textContent, b);
+  if (b.dataset.copy) copy(await (await fetch(b.dataset.copy)).text(), b);
+  if (b.id === 'stop') tell({ stop: true });
+  if (b.id === 'to-end') { stuck = true; b.hidden = true; toEnd() }
+  if (b.dataset.redraw) tell({ again: +b.dataset.redraw });
+  if (b.id === 'help') openDialog(help);
+  if (b.id === 'chat-open') { openSheet(); box().focus() }
+  if (b.id === 'chat-close') closeSheet();
+  if (b.id === 'theme') {
+    const root = document.documentElement, next = { '': 'light', light: 'dark', dark: '' }[root.dataset.theme || ''];
+    next ? root.dataset.theme = next : delete root.dataset.theme; keep.set('theme', next || null); b.textContent = 'Theme: ' + (next || 'system');
+  }
+});
+const openSheet = () => document.body.classList.add('sheet'), closeSheet = () => { document.body.classList.remove('sheet'); id('chat-open').focus() };
+function openDialog(html) { const d = id('dialog'); if (html) d.innerHTML = html; if (!d.open) d.showModal() }
+id('dialog').addEventListener('click', e => { if (e.target === id('dialog')) id('dialog').close() });
+function toast(html) { const t = parse(html), b = id('toasts'); b.append(t); htmx.process(t); while (b.childElementCount > 3) b.firstChild.remove(); setTimeout(() => t.remove(), 9000) }
+function say(text, hint) { const t = document.createElement('div'); t.className = 'outcome refused'; t.setAttribute('role', 'alert'); t.append(text + ' '); const s = document.createElement('small'); s.textContent = hint || ''; t.append(s); id('toasts').append(t); setTimeout(() => t.remove(), 9000) }
+let chatsSoon;
+function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => { if (id('chats') && !$('#chats-menu input[type=search]').value) htmx.ajax('GET', '/api/conversations', { target: '#chats', swap: 'outerHTML' }).then(() => {
+  const now = $(`#chats a[href="?chat=${conversation()}"] .t`); if (now) id('chat-title').textContent = now.textContent }) }, 150) }
+
+const split = id('split');
+const setSplit = p => { p = Math.min(70, Math.max(25, p)); document.documentElement.style.setProperty('--chat', p.toFixed(1) + '%'); split.setAttribute('aria-valuenow', Math.round(p)); keep.set('split', p.toFixed(1)) };
+split.addEventListener('pointerdown', e => { split.setPointerCapture(e.pointerId); document.body.classList.add('splitting'); const go = m => setSplit((innerWidth - m.clientX) / innerWidth * 100); split.addEventListener('pointermove', go); split.addEventListener('pointerup', () => { split.removeEventListener('pointermove', go); document.body.classList.remove('splitting') }, { once: true }) });
+split.addEventListener('keydown', e => { const now = +split.getAttribute('aria-valuenow'); if (e.key === 'ArrowLeft') setSplit(now + 2); if (e.key === 'ArrowRight') setSplit(now - 2) });
+if (keep.get('split')) split.setAttribute('aria-valuenow', Math.round(+keep.get('split')));
+id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme || 'system');
+
+// ---- htmx: what went wrong, and what must happen after a swap
+
+document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint);
+  const cell = e.detail.elt; if (cell.matches?.('.cell')) { cell.value = cell.defaultValue } if (cell.matches?.('[type=checkbox]')) cell.checked = cell.defaultChecked });
+document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
+document.addEventListener('htmx:afterRequest', e => {
+  const t = e.detail.elt; if (!e.detail.successful) return;
+  if (t.matches('form[data-reset]')) { t.reset(); $('input', t)?.focus() }
+  if (t.dataset.then === 'new') $('#chat header a.button').click();
+});
+document.addEventListener('htmx:afterSwap', e => {
+  const t = e.detail.target; if (!t) return;
+  if (t.id === 'dialog') openDialog();
+  if (t.id === 'main') { const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
+  if (t.id === 'chat') { const c = conversation(); history.pushState(null, '', c ? `?chat=${c}` : '?chat=new'); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
+});
+addEventListener('popstate', () => location.reload());
+
+entered(); connect();

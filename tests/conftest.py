@@ -1,0 +1,115 @@
+"The real parts: a server as its own process on a data folder of its own, the real model, the system's Chromium."
+import contextlib, json, os, queue, shutil, signal, subprocess, sys, threading, time, urllib.error, urllib.request
+from pathlib import Path
+import pytest
+
+root = Path(__file__).parent.parent
+sys.path.insert(0, str(root))
+sys.path.insert(0, str(root/'tests'))
+browser_path = next((p for n in ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge') if (p := shutil.which(n))), None) or \
+    next((p for p in ('/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium',
+                      r'C:\Program Files\Google\Chrome\Application\chrome.exe', r'C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe') if os.path.exists(p)), None)
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'model: needs the default model file and runs it')
+    config.addinivalue_line('markers', 'browser: drives a real Chromium')
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {'page', 'context', 'browser', 'new_context'} & set(getattr(item, 'fixturenames', ())): item.add_marker('browser')
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.get_closest_marker('browser') and not browser_path:
+        why = 'no Chromium or Chrome was found on this machine: install one (Debian: apt-get install chromium) to run the browser tests'
+        (pytest.fail if os.environ.get('CI') else pytest.skip)(why)
+
+@pytest.fixture(scope='session')
+def browser_type_launch_args(browser_type_launch_args):
+    return {**browser_type_launch_args, 'executable_path': browser_path, 'args': ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+            '--disable-sync', '--host-resolver-rules=MAP rebind.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']}
+
+@pytest.fixture(scope='session')
+def models_dir():
+    "Where the model files are; without the default one the tests that need it fail and say so"
+    from pianola.config import read
+    return read([]).models_dir
+
+class Server:
+    "One `python server.py` with a data folder of its own"
+    def __init__(self, data, env=None, args=(), plugins=None, prompts=None, port=0):
+        self.data, self.lines, self.out = Path(data), [], queue.Queue()
+        e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') or k == 'PIANOLA_MODELS_DIR'}
+        e.pop('PORT', None); e.pop('OLLAMA_HOST', None)
+        e |= {'PIANOLA_NO_BROWSER': '1', 'OLLAMA_HOST': '127.0.0.1:9', 'PYTHONUNBUFFERED': '1', **(env or {})}
+        cmd = [sys.executable, str(root/'server.py'), '--port', str(port), '--data', str(data), *(['--plugins', str(plugins)] if plugins else []), *(['--prompts', str(prompts)] if prompts else []), *args]
+        self.began = time.perf_counter()
+        self.p = subprocess.Popen(cmd, cwd=root, env=e, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        threading.Thread(target=self._read, daemon=True).start()
+        self.url = self._wait()
+    def _read(self):
+        for line in self.p.stdout: self.lines.append(line); self.out.put(line)
+        self.out.put(None)
+    def _wait(self):
+        end = time.time() + 60
+        while time.time() < end:
+            with contextlib.suppress(queue.Empty):
+                line = self.out.get(timeout=1)
+                if line is None: raise RuntimeError(f'the server ended with {self.p.wait()}:\n{"".join(self.lines)}')
+                if line.startswith('Pianola is at '): return line.split()[-1]
+        raise RuntimeError(f'the server did not start:\n{"".join(self.lines)}')
+    @property
+    def port(self): return int(self.url.rpartition(':')[2])
+    @property
+    def ws(self): return self.url.replace('http', 'ws') + '/ws'
+    def get(self, path, **heads): return self.ask('GET', path, None, **heads)
+    def post(self, path, body=None, **heads): return self.ask('POST', path, {} if body is None else body, **heads)
+    def act(self, name, **args):
+        status, said = self.post(f'/api/actions/{name}', args)
+        assert status == 200, said
+        return said
+    def ask(self, method, path, body=None, **heads):
+        "(status, decoded JSON or text)"
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        req = urllib.request.Request(self.url + path, data, {**({'Content-Type': 'application/json'} if data is not None else {}), **{k.replace('_', '-'): v for k, v in heads.items()}}, method=method)
+        try:
+            with urllib.request.urlopen(req, timeout=30) as r: status, text, self.heads = r.status, r.read().decode(), r.headers
+        except urllib.error.HTTPError as e: status, text, self.heads = e.code, e.read().decode('utf-8', 'replace'), e.headers
+        with contextlib.suppress(ValueError): return status, json.loads(text)
+        return status, text
+    def rows(self, table): return self.act(f'{table}.list')['result']
+    def until(self, f, seconds=30):
+        "Wait until f() is true; its value comes back"
+        end = time.time() + seconds
+        while time.time() < end:
+            if v := f(): return v
+            time.sleep(.03)
+        raise AssertionError(f'not within {seconds} s: {f()!r}\n{"".join(self.lines[-20:])}')
+    def stop(self):
+        if self.p.poll() is None:
+            self.p.send_signal(signal.SIGTERM)
+            try: self.p.wait(10)
+            except subprocess.TimeoutExpired: self.p.kill(); self.p.wait(); raise AssertionError('the server did not end within 10 s of SIGTERM')
+        return self.p.returncode
+    def kill(self):
+        self.p.kill()
+        self.p.wait()
+
+@pytest.fixture
+def serve(tmp_path):
+    "serve(**options) starts a server; all are ended with the test"
+    running = []
+    def start(data=None, **kw):
+        s = Server(data or tmp_path/f'data{len(running)}', **kw)
+        running.append(s)
+        return s
+    yield start
+    for s in running:
+        if s.p.poll() is None: s.kill()
+
+@pytest.fixture(scope='module')
+def shared(tmp_path_factory):
+    "One server for the tests of a file that leave it usable; no model is ever asked"
+    s = Server(tmp_path_factory.mktemp('shared'), env={'PIANOLA_ENGINE': 'embedded'})
+    yield s
+    s.kill()
