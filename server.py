@@ -12,7 +12,7 @@ import asyncio, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, models, page, prompts
+from pianola import api, chat, console, fetch, gate, jobs, models, page, prompts
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
@@ -31,8 +31,6 @@ def make(config):
         await chat.wake()
         yield
         looking.cancel()
-        await chat.sleep()
-        await models.close()
         await engines.close()
         await store.close()
 
@@ -45,7 +43,7 @@ def make(config):
         name = name or await kv.get('open', '')
         if name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
-        talk = None if chat_ == 'new' else int(chat_) if chat_.isdigit() else await store.read(api.history.current)
+        talk = None if chat_ == 'new' else int(chat_) if chat_.isdecimal() and len(chat_) < 16 else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
         return HTMLResponse(to_xml(await page.whole(name, talk, models.line()), indent=False))
 
@@ -66,6 +64,11 @@ class Server(uvicorn.Server):
         self.ours.port = self.servers[0].sockets[0].getsockname()[1]
         console.say(f'Pianola is at {self.ours.url}')
         if self.ours.browser: threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()
+
+    async def shutdown(self, sockets=None):
+        await chat.sleep()              # before the sockets go: replies and jobs are cut where they can go on, every tab sees it, and no stream holds us up
+        await jobs.close()
+        await super().shutdown(sockets)
 
 def main():
     config = read()

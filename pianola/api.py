@@ -1,10 +1,11 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
-import json
+import json, math, re
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
-from starlette.responses import HTMLResponse, PlainTextResponse
+from msgspec import structs
+from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, history, models, page, tabs
+from . import actions, bubble, chat, history, jobs, models, page, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -35,19 +36,27 @@ async def arguments(req):
     async for chunk in req.stream():
         body += chunk
         if len(body) > biggest: raise Refused(f'the request is larger than {biggest:,} bytes', 'send less', 413)
-    if kind == 'application/x-www-form-urlencoded' and req.scope.get('page'):
-        from urllib.parse import parse_qsl
-        return {k: json.loads(v) if k in ('where',) else v for k, v in parse_qsl(body.decode('utf-8', 'replace'), keep_blank_values=True)}
+    if kind in ('application/x-www-form-urlencoded', 'multipart/form-data') and req.scope.get('page'):
+        req._body = body                  # read already, and not more than may be
+        return {k: v for k, v in (await req.form()).items() if isinstance(v, str)}
     if not body: return {}
     if kind != 'application/json': raise Refused('the body is not JSON', 'send it with Content-Type: application/json', 415)
-    try: args = json.loads(body)
-    except (ValueError, RecursionError) as e: raise Refused(f'the body is not JSON: {e}', 'send one JSON object') from None
+    try: args = sound(json.loads(body))
+    except (ValueError, RecursionError) as e: raise Refused(f'the body is not JSON that can be kept: {str(e)[:200]}', 'send one JSON object') from None
     if not isinstance(args, dict): raise Refused('the body is not a JSON object', 'send the arguments as {"name": value}')
     return args
 
+def sound(v):
+    "A value as rows can keep it: half characters are replaced; a number that is none or does not fit is an error"
+    if isinstance(v, str): return v.encode('utf-8', 'replace').decode()
+    if isinstance(v, list): return [*map(sound, v)]
+    if isinstance(v, dict): return {sound(k): sound(x) for k, x in v.items()}
+    if isinstance(v, float) and not math.isfinite(v) or isinstance(v, int) and not -2**63 <= v < 2**63: raise ValueError('a number is too large')
+    return v
+
 def number(text, what):
     "A number from a URL"
-    if not str(text).lstrip('-').isdigit() or len(str(text)) > 15: raise Refused(f'{what} must be a number, not {str(text)[:40]!r}')
+    if not re.fullmatch('-?[0-9]{1,15}', str(text)): raise Refused(f'{what} must be a number, not {str(text)[:40]!r}')
     return int(text)
 
 def outcome(o, req):
@@ -68,7 +77,7 @@ async def keys(req):
 async def press(req):
     name, args = req.path_params['name'], await arguments(req)
     if 'hx-request' in req.headers:               # a form says '' where nothing was written
-        known = {f.encode_name: f for f in __import__('msgspec').structs.fields(actions.find(name).args)}
+        known = {f.encode_name: f for f in structs.fields(actions.find(name).args)}
         args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or (k in known and actions._texts(known[k].type) and name.endswith('.update'))}
     return outcome(await act(name, args, by=who(req)), req)
 
@@ -115,7 +124,7 @@ async def earlier(req):
 
 @door('/api/conversations/{id:int}.{kind}')
 async def export(req):
-    id, kind = req.path_params['id'], req.path_params['kind']
+    id, kind = number(req.path_params['id'], 'the conversation'), req.path_params['kind']
     if kind == 'md': return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8', headers={'content-disposition': f'attachment; filename="conversation-{id}.md"'})
     if kind == 'json': return JSONResponse(await store.read(history.as_json, id), headers={'content-disposition': f'attachment; filename="conversation-{id}.json"'})
     raise Refused(f'a conversation cannot be had as {kind[:20]}', 'ask for .md or .json', 404)
@@ -158,6 +167,20 @@ async def activity(req):
     who = {'user': 'You', 'model': 'The model', 'agent': 'An agent', 'roll': 'A roll', 'app': 'Pianola'}
     return ft(H2('What was done'), Ol(*[Li(bubble.clock(e['at']), ' ', Small(who.get(e['by'], e['by'])), bubble.outcome(e)) for e in rows], cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
 
+@door('/api/jobs')
+async def job_list(req): return JSONResponse([j.now() for j in jobs.jobs.values()])
+
+@door('/api/jobs/{id}/events')
+async def job_events(req):
+    return StreamingResponse(jobs.find(number(req.path_params['id'], 'the job')).watch(), media_type='text/event-stream', headers={'cache-control': 'no-store'})
+
+@door('/api/jobs/{id}/cancel', ['POST'])
+async def job_cancel(req):
+    j = jobs.find(number(req.path_params['id'], 'the job'))
+    if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
+    j.task.cancel()
+    return JSONResponse(j.now(), 202)
+
 # the socket
 
 async def listen(ws):
@@ -167,7 +190,7 @@ async def listen(ws):
     tabs.tabs.add(tab)
     try:
         while True:
-            try: frame = json.loads(await ws.receive_text())
+            try: frame = sound(json.loads(await ws.receive_text()))
             except (ValueError, RecursionError, KeyError): frame = None
             if not isinstance(frame, dict):
                 tab.send({'error': 'that was not a JSON object', 'hint': 'say {"msg": "text"} or {"stop": true}'})
@@ -188,16 +211,18 @@ async def hear(tab, f):
         h = f['hello']
         tab.conversation, view = _id(h.get('conversation')), str(h.get('view') or '')[:80]
         await store.write(looks, tab.conversation, view, bool(h.get('opened')), durable=False)
-        tab.view = view
+        tab.view, tab.fresh = view, h.get('fresh') is True
         await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [])
     elif 'msg' in f:
         cid = str(f['cid'])[:64] if f.get('cid') else None
         if 'conversation' in f: tab.conversation = _id(f['conversation'])
         conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view)
         if tab.conversation != conversation:
-            tab.conversation = conversation
+            for t in tabs.tabs:
+                if t is tab or t.conversation is None and not t.fresh:
+                    t.conversation, t.fresh = conversation, False
+                    t.send({'conversation': conversation})
             await chat.relist(conversation)
-            tab.send({'conversation': conversation})
         tab.send({'ack': cid, 'id': id})
     elif f.get('stop'):
         if not chat.stop(tab.conversation): tab.send({'stopped': False})

@@ -13,6 +13,7 @@ from loguru import logger as log
 engines = None              # set by the server: the Engines of this process
 frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
 longest = 200_000           # characters of one message
+most = 2048                 # tokens of one reply; a small model that turns in circles ends there, and `Go on` continues one that was worth it
 
 # one reply
 
@@ -47,7 +48,7 @@ class Reply:
         n = len(self.blocks.done)
         self.blocks.feed(fresh[''])
         f = self.blocks.frame()
-        tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
+        if f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
         if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
@@ -105,7 +106,7 @@ async def answer(conversation, resume=None, under=None):
         stalled = 0
         while True:
             try:
-                async with aclosing(engine.chat(model, messages, context=room, temperature=await kv.get('temperature', .0))) as stream:
+                async with aclosing(engine.chat(model, messages, context=room, limit=most, temperature=await kv.get('temperature', .0))) as stream:
                     async for p in stream:
                         if isinstance(p, Said): reply.take(p)
                         elif isinstance(p, Phase): reply.phase(p)
@@ -117,7 +118,7 @@ async def answer(conversation, resume=None, under=None):
                 await calibrate(engine, model, messages, room, 1.25)
                 messages, room = await fit(engine, model, m)
         status = 'done'
-        if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': 'The reply filled the model’s memory.', 'hint': 'Go on continues it, with the oldest turns left out.'}
+        if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
         if not reply.text.strip() and not error: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
         await calibrate(engine, model, messages, room, tokens=reply.stats.get('prompt_tokens'))
     except Fault as e: error = {'kind': e.kind, 'text': e.text, 'hint': e.hint}
@@ -207,8 +208,7 @@ async def fit(engine, model, m):
 def compose(tx, m, plugin):
     "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
     c = history.conversation(tx, m['conversation'])
-    said = history.path(tx, m['parent'])
-    if c['memory']: said = [s for s in said if s['id'] >= c['memory']] or said[-1:]
+    said = history.path(tx, m['parent'], since=c['memory'] or 0)
     head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples()]
     out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
     for s in said:

@@ -1,6 +1,5 @@
 "Who may come in: one outermost layer before any route, for pages, streams and sockets alike. Other websites open in the same browser are attackers."
 import hashlib, hmac, ipaddress, secrets, socket, time
-from http.cookies import SimpleCookie, CookieError
 from urllib.parse import parse_qs, urlsplit
 from .config import is_loopback
 
@@ -46,20 +45,21 @@ class Gate:
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
         heads = [(k.decode('latin1').lower(), v.decode('latin1')) for k, v in scope['headers']]
         one = lambda name: next((v for k, v in heads if k == name), None)
-        hosts = [v for k, v in heads if k == 'host']
-        if len(hosts) != 1 or not self.host_ok(hosts[0]): return await self.refuse(scope, send, 'this host name is not mine')
+        ours = self.brought(heads, self.cookie, self.page_word)
+        send = self.dress(scope, send, ours)
+        if any(sum(k == name for k, _ in heads) > 1 for name in ('host', 'origin', 'sec-fetch-site')): return await self.refuse(scope, send, 'this says two things at once')
+        host = one('host') or ''
+        if not self.host_ok(host): return await self.refuse(scope, send, 'this host name is not mine')
         origin, site, mode = one('origin'), one('sec-fetch-site'), one('sec-fetch-mode')
         socket_, method = scope['type'] == 'websocket', scope.get('method', 'GET')
-        if origin is not None and origin.lower() not in (f'http://{hosts[0].lower()}', f'https://{hosts[0].lower()}'):
+        if origin is not None and origin.lower() not in (f'http://{host.lower()}', f'https://{host.lower()}'):
             return await self.refuse(scope, send, 'other websites may not ask this')
         if site is not None and site not in ('same-origin', 'none'):
             if socket_ or method not in safe or mode != 'navigate' or one('sec-fetch-dest') not in ('document', None):
                 return await self.refuse(scope, send, 'other websites may not ask this')
         if socket_ and origin is None and site is not None: return await self.refuse(scope, send, 'a socket from a page names its origin')
-        words = self.words(heads)
-        scope['page'] = hmac.compare_digest(words.get(self.cookie, ''), self.page_word) and (origin is not None or site in ('same-origin', 'none') or method in safe)
-        send = self.dress(scope, send, words)
-        if self.config.password and not hmac.compare_digest(words.get(f'{self.cookie}_in', ''), self.pass_word):
+        scope['page'] = ours and (origin is not None or site in ('same-origin', 'none') or method in safe)
+        if self.config.password and not self.brought(heads, f'{self.cookie}_in', self.pass_word):
             if not socket_ and scope['path'] == '/api/login' and method == 'POST': return await self.login(scope, receive, send)
             if not socket_ and method in safe and scope['path'] in ('/static/pianola.css',): return await self.app(scope, receive, send)
             if socket_: return await self.refuse(scope, send, 'the password was not given')
@@ -67,24 +67,21 @@ class Gate:
             return await self.refuse(scope, send, 'the password was not given', 401)
         await self.app(scope, receive, send)
 
-    def words(self, heads):
-        jar = {}
-        for k, v in heads:
-            if k != 'cookie': continue
-            try: jar |= {n: m.value for n, m in SimpleCookie(v).items()}
-            except CookieError: continue
-        return jar
+    def brought(self, heads, name, word):
+        "Did a cookie of this name bring this word? Cookies know no ports: what other apps on this host tossed in, however odd and under whatever name, comes along"
+        crumbs = [c.strip().partition('=') for k, v in heads if k == 'cookie' for c in v.split(';')]
+        return any(hmac.compare_digest(v.encode(), word.encode()) for n, _, v in crumbs if n == name)
 
-    def dress(self, scope, send, words):
+    def dress(self, scope, send, known):
         "Every answer carries the policy; the page gets its cookie, which tells our own page's clicks from anybody else's"
         async def dressed(m):
             if m['type'] == 'http.response.start':
                 names = {k.lower() for k, _ in m['headers']}
-                extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff', b'referrer-policy': 'no-referrer',
+                extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff', b'referrer-policy': 'same-origin',
                          b'cross-origin-opener-policy': 'same-origin', b'cross-origin-resource-policy': 'same-origin',
                          b'permissions-policy': 'camera=(), geolocation=(), microphone=()', b'cache-control': 'no-store'}
                 m['headers'] = [*m['headers'], *((k, v.encode()) for k, v in extra.items() if k not in names)]
-                if scope.get('method') == 'GET' and words.get(self.cookie) != self.page_word and any(k.lower() == b'content-type' and b'text/html' in v for k, v in m['headers']):
+                if scope.get('method') == 'GET' and not known and any(k.lower() == b'content-type' and b'text/html' in v for k, v in m['headers']):
                     m['headers'].append((b'set-cookie', f'{self.cookie}={self.page_word}; Path=/; HttpOnly; SameSite=Strict'.encode()))
             await send(m)
         return dressed
@@ -112,8 +109,7 @@ class Gate:
     async def refuse(self, scope, send, why, status=403):
         if scope['type'] == 'websocket': return await send({'type': 'websocket.close', 'code': 1008})       # before accept: the browser sees 403
         body = f'{{"error":"{why}","hint":"open Pianola at its own address"}}'.encode()
-        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode()),
-                    (b'x-content-type-options', b'nosniff'), (b'content-security-policy', self.policy.encode())]})
+        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode())]})
         await send({'type': 'http.response.body', 'body': body})
 
 def key(folder):

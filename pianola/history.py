@@ -3,10 +3,10 @@ import json, time
 from .actions import action
 from .store import Refused, put, got
 
-def path(tx, head, limit=100_000):
-    "The messages that lead to `head`, itself included, oldest first; at most the last `limit`"
+def path(tx, head, limit=100_000, since=0):
+    "The messages that lead to `head`, itself included, oldest first; at most the last `limit`, none before message `since`"
     return tx.q("""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
-        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ?) select m.* from up join message m on m.id=up.id order by m.id""", head, limit) if head else []
+        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select m.* from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
 
 def conversation(tx, id):
     "One conversation, or Refused"

@@ -2,17 +2,17 @@
 import asyncio
 from contextlib import aclosing
 from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, Option, P, Progress, Select, Small, Strong, Ul
-from . import tabs
+from . import jobs, tabs
 from .actions import action
 from .bubble import closer, press
 from .engines.base import Fault
+from .jobs import Job
 from .plugins import _hold as hold
 from .store import Refused, kv
 from loguru import logger as log
 
 engines = None
 now = {'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}
-pulls: dict[str, 'Download'] = {}
 
 def state(): return {k: now[k] for k in ('name', 'model', 'ready')}
 
@@ -63,34 +63,32 @@ async def next_():
     at = there.index(f"{now['name']}/{now['model']}") if f"{now['name']}/{now['model']}" in there else -1
     return await choose(there[(at+1) % len(there)])
 
-class Download:
-    "A model on its way: it belongs to the app; every tab sees how far it is"
+class Download(Job):
+    "A model on its way; every tab sees how far it is"
     def __init__(self, engine, model):
-        self.engine, self.model, self.status, self.done, self.total, self.over = engine, model, 'starting', 0, 0, False
-        self.task = asyncio.create_task(self.run())
+        self.engine, self.model, self.drawn = engine, model, 0
+        super().__init__(f'Download of {model}')
     @property
     def key(self): return f'{self.engine}/{self.model}'
-    async def run(self):
-        drawn = 0
+    async def work(self):
         try:
             async with aclosing(engines[self.engine].pull(self.model)) as steps:
                 async for p in steps:
-                    self.status, self.done, self.total = p.status, p.done, p.total
-                    if (t := asyncio.get_running_loop().time()) - drawn > .2: drawn = t; self.draw()
-            self.status = 'done'
-        except Fault as e: self.status = f'{e.text} {e.hint}'.strip()
-        except asyncio.CancelledError: self.status = 'stopped; ask again and it goes on from here'
-        except Exception as e:
-            log.exception('a download broke')
-            self.status = f'broke: {type(e).__name__}: {e}'
-        self.over = True
+                    self.text, self.done, self.total = p.status, p.done, p.total
+                    if (t := asyncio.get_running_loop().time()) - self.drawn > .2: self.drawn = t; self.draw(); await self.tell()
+        except Fault as e: raise Refused(e.text, e.hint)
+        self.text = 'ready'
+    def over(self):
         self.draw()
         hold(look(), 'the models could not be listed')
     def draw(self): tabs.put(tabs.item(f'pull-{self.key}', self.__ft__(), 'pulls'))
     def __ft__(self):
         size = f'{self.done/1e6:,.0f} of {self.total/1e6:,.0f} MB' if self.total else ''
-        return Li(Strong(self.model), Progress(value=self.done if self.total else None, max=self.total or None, aria_label=f'Download of {self.model}') if not self.over else None, Small(' · '.join(x for x in (self.status, size) if x)),
-                  press('Stop', 'model.stop', {'model': self.key}) if not self.over else None, id=f'pull-{self.key}')
+        busy = self.state == 'running'
+        return Li(Strong(self.model), Progress(value=self.done if self.total else None, max=self.total or None, aria_label=self.title) if busy else None, Small(' · '.join(x for x in (self.text, size) if x)),
+                  press('Stop', 'model.stop', {'model': self.key}) if busy else None, id=f'pull-{self.key}', data_pos=self.id)
+
+def pulls(): return {j.key: j for j in jobs.jobs.values() if isinstance(j, Download)}
 
 @action(name='model.get', plugin='model', title='Download a model', model=False, say=lambda a, r, c: f'Started the download of {r}')
 async def get(engine: str, model: str):
@@ -98,15 +96,14 @@ async def get(engine: str, model: str):
     if engine not in ('ollama', 'embedded'): raise Refused(f'there is no engine {engine}', 'there is ollama, embedded', 404)
     if not model.strip(): raise Refused('which model?', 'write its name')
     key = f'{engine}/{model.strip()}'
-    if key in pulls and not pulls[key].over: raise Refused(f'{model} is on its way', status=409)
-    pulls[key] = d = Download(engine, model.strip())
-    d.draw()
+    if (d := pulls().get(key)) and d.state == 'running': raise Refused(f'{model} is on its way', status=409)
+    Download(engine, model.strip()).draw()
     return key
 
 @action(name='model.stop', plugin='model', title='Stop a download', model=False, say=lambda a, r, c: f'Stopped the download of {r}')
 async def stop(model: str):
     "Stop a download; asked again, it goes on from where it was."
-    if not (d := pulls.get(model)) or d.over: raise Refused(f'{model} is not being downloaded', status=404)
+    if not (d := pulls().get(model)) or d.state != 'running': raise Refused(f'{model} is not being downloaded', status=404)
     d.task.cancel()
     return model
 
@@ -114,13 +111,8 @@ async def dialog():
     "What can be downloaded"
     models = [m for m in await engines.models() if not m.here]
     ollama = await engines['ollama'].ready()
-    return (H2('Get another model'), Ul(*pulls.values(), id='pulls'),
+    return (H2('Get another model'), Ul(*pulls().values(), id='pulls'),
             *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'), press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
             Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none')
             if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
 
-async def close():
-    for d in pulls.values():
-        if not d.over: d.task.cancel()
-    running = [d.task for d in pulls.values() if not d.task.done()]
-    if running: await asyncio.wait(running, timeout=2)

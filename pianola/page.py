@@ -15,7 +15,6 @@ class Page(Kind):
     def __call__(self, f):
         self.index = f
         return f
-    def routes(self): return self.router.routes
     def mount(self, app): self.router.to_app(app)
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')

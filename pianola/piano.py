@@ -56,6 +56,10 @@ def grammar():
     md = MarkdownIt('commonmark', {'html': False, 'breaks': True, 'linkify': True, 'tasklists': True, 'maxNesting': 20})
     md.linkify.set({'fuzzy_link': False, 'fuzzy_email': False})               # README.md is a file, not a site in Moldova
     for other in ('ftp:', '//'): md.linkify.add(other, None)
+    md.validateLink = lambda url: bool(re.match(r'https?://[^/]|mailto:.', url, re.I))       # another address stays as it was written
+    for name in ('list', 'blockquote'):         # nested deeper than anybody means, a marker is text: the parser would drop what stands there
+        rule = next(r for r in md.block.ruler.__rules__ if r.name == name)
+        md.block.ruler.at(name, lambda state, *a, deeper=rule.fn: state.level < 16 and deeper(state, *a), {'alt': rule.alt})
     return md.enable(['table', 'strikethrough', 'linkify']).disable(['reference'])
 
 def divide(text):
@@ -73,7 +77,6 @@ def language(fence):
     return (unescapeAll(fence.info).split() or [''])[0]
 
 spoken = {'', 'json', 'jsonc', 'json5'}         # fences that hold an action; another language is code somebody asked for
-too_deep = lambda tokens: any(t.level >= 19 for t in tokens)                # the parser drops what is nested deeper, so the page shows it as it was written
 
 def places(text):
     "(start, end, closed fence?, spans to skip) of every part of a reply in which an action may stand"
@@ -83,16 +86,16 @@ def places(text):
     walls, spans, open_ = [(m.start(), m.end(), None) for m in re.finditer(r'\A\s*<think>[\s\S]*?(?:</think>|\Z)', text)], [], None
     for t in divide(text):
         if open_: open_ = None if t.level == open_.level and t.nesting < 0 else open_
-        elif t.type in ('blockquote_open', 'table_open') or t.level >= 19:
-            walls.append((at(t.map[0]), at(t.map[1]), None)) if t.map else None
-            open_ = t if t.nesting > 0 else None
+        elif t.type in ('blockquote_open', 'table_open'):
+            walls.append((at(t.map[0]), at(t.map[1]), None))
+            open_ = t
         elif t.type == 'fence':
             inside = (at(t.map[0]+1), at(t.map[1] - closed(t)), closed(t)) if language(t).lower() in spoken else None
             walls.append((at(t.map[0]), at(t.map[1]), inside))
         elif t.type == 'inline' and '`' in t.content: spans += _code_spans(text, at(t.map[0]), at(t.map[1]))
-    pos = 0
+    pos, first = 0, lambda p: bisect_left(spans, (p,))
     for a, b, inside in sorted(walls, key=lambda w: w[:2]) + [(len(text), len(text), None)]:
-        if a > pos: yield pos, a, False, [(s-pos, e-pos) for s, e in spans if pos <= s < a]
+        if a > pos: yield pos, a, False, [(s-pos, e-pos) for s, e in spans[first(pos):first(a)]]
         if inside and a >= pos: yield *inside, []
         pos = max(pos, b)
 
@@ -108,10 +111,10 @@ def _code_spans(text, a, b):
         k = bisect_left(later, m.end())
         if k == len(later): continue
         i = later[k] + n
-        before, after = part[part.rfind('\n', 0, m.start())+1:m.start()], part[i:].split('\n', 1)[0]
-        if after.strip() or not _marker.fullmatch(before): out.append((a + m.start(), a + i))
+        before = part[max(0, m.start()-40):m.start()]
+        if not (_blank.match(part, i) and ('\n' in before or len(before) == m.start()) and _marker.fullmatch(before.rpartition('\n')[2])): out.append((a + m.start(), a + i))
     return out
-_tick, _marker = re.compile(r'\\[\s\S]|`+'), re.compile(r'\s*(?:[-*+]|\d{1,9}[.)])?\s*')
+_tick, _marker, _blank = re.compile(r'\\[\s\S]|`+'), re.compile(r'\s*(?:[-*+]|\d{1,9}[.)])?\s*'), re.compile(r'[ \t]*(?:\n|\Z)')
 
 # one object
 
@@ -168,10 +171,11 @@ def _close(s, i, limit):
         elif c in '}]':
             depth -= 1
             if not depth: return i, deep
-        elif c in _ends and (m := _ends[c].match(s, i, limit)): i = m.end()
+        elif m := _ends[c].match(s, i, limit) if c in _ends else None: i = m.end()
+        elif c in '"“': break
     return None, deep
 _mark = re.compile(r'[{}\[\]"“]|(?<=[{\[,:\s])\'|(?<![:\w])//[^\n]*|/\*[\s\S]*?\*/')
-_ends = {'"': re.compile(r'(?:[^"\\]|\\[\s\S])*+"'), '“': re.compile(r'[^”]*+”'), "'": re.compile(r"(?:[^'\\\n]|\\.|'(?!\s*[,:}\]]))*+'(?=\s*[,:}\]])")}
+_ends = {'"': re.compile(r'(?:[^"\\]|\\[\s\S])*+"'), '“': re.compile(r'[^”]*+”'), "'": re.compile(r"(?:[^'\\\n]|\\.|'(?!\s*[,:}\]])){0,2000}+'(?=\s*[,:}\]])")}
 
 # what json cannot say, or says twice
 
@@ -231,14 +235,14 @@ def _founds(value, start, end, level=0):
     if args is None: args = {}
     if not isinstance(args, dict): return bad(f'The args of {verb} must be an object, e.g. {{"name": "Buy milk"}}.', verb)
     if twice := [k for k in rest if k in args and args[k] != rest[k]]: return bad(f'{verb} says {twice[0][:40]} twice, differently.', verb)
-    args = _joined({**args, **rest})
-    if _depth(args) > deepest - 2: return bad(f'The args of {verb} go too deep.', verb)
+    if not _within(args := {**args, **rest}, deepest - 1): return bad(f'The args of {verb} go more than {deepest - 1} brackets deep.', verb)
+    args = _joined(args)
     try: size = len(json.dumps(args, ensure_ascii=False).encode())
     except UnicodeEncodeError: return bad(f'The args of {verb} hold half a character.', verb)
     if size > 2*longest or end - start > longest: return bad(f'{verb} is longer than {longest:,} characters.', verb)
     return [Found(verb, args, start, end)]
 
-def _depth(v): return 1 + max(map(_depth, v.values() if isinstance(v, dict) else v), default=0) if isinstance(v, (dict, list)) else 0
+def _within(v, n): return not isinstance(v, (dict, list)) or n > 0 and all(_within(x, n-1) for x in (v.values() if isinstance(v, dict) else v))
 def _joined(v):
     "Without the word joiners of `neutral`, which a model may repeat"
     if isinstance(v, str): return v.replace(joiner, '')

@@ -14,7 +14,7 @@ class Kind:
         self.name, self.plugin = name or self.plugin_name, None
         frame.f_globals.setdefault('__kinds__', []).append(self)
     def open(self, tx): "Runs once in the store's thread when the plugin is loaded"
-    def routes(self): return []
+    def mount(self, app): "Add its own routes, if it has any"
     async def hear(self, e): "Called with every line of the log"
     def tell(self, tx): return ''
     async def view(self): raise NotImplementedError
@@ -86,7 +86,7 @@ class Plugins(dict):
                 try: await store.write(lambda tx, p=p: [k.open(tx) for k in p.kinds])
                 except Exception as e: p.fail(e)
             self[p.name if p.name not in self else path.stem] = p
-            for k in p.kinds: app.router.routes.extend(k.routes())
+            for k in p.kinds: k.mount(app)
     def table(self, name): return next((t for t in self.tables() if t.name == name), None)
     def tables(self): return [k for p in self.values() for k in p.kinds if hasattr(k, 'columns')]
     def hear(self, e):

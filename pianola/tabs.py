@@ -10,6 +10,7 @@ class Tab:
     "One open page: what it looks at, and the frames it has yet to be sent"
     def __init__(self, ws, conversation=None, view=''):
         self.ws, self.conversation, self.view, self.queue = ws, conversation, view, asyncio.Queue(512)
+        self.fresh = False                            # it asked for a new conversation; else it goes along with the first one begun
         self.task = asyncio.create_task(self._send())
     async def _send(self):
         try:

@@ -15,7 +15,7 @@ function connect() {
   ws.onclose = () => { clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); setTimeout(connect, Math.min(5000, 100 * 1.7 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
-const hello = since => tell({ hello: { since, conversation: conversation(), view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
+const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
 addEventListener('online', () => ws.readyState > 1 && connect());
 document.addEventListener('visibilitychange', () => { if (!document.hidden && ws.readyState > 1) { tries = 0 } });
 
@@ -26,7 +26,7 @@ function hear(f) {
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
   if (f.toast) toast(f.toast);
-  if (f.conversation) { chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
+  if (f.conversation && f.conversation !== conversation()) { chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
   if (f.chats) refreshChats();
@@ -90,7 +90,7 @@ function grow(f) {
   $('.phase', a)?.remove();
   if (f.think) { const d = $('.thinking', a); if (d) { d.hidden = false; $('.thought', d).append(f.think) } }
   if (f.add) { for (const h of f.add) { const b = document.createElement('div'); b.className = 'block'; b.innerHTML = h; tail.before(b) } a.dataset.n = f.n + f.add.length }
-  if ('append' in f) { const c = [...tail.querySelectorAll('code')].pop(); c ? c.append(f.append) : tell({ again: f.m }) }
+  if ('append' in f) { let to = tail; while (to.lastElementChild?.matches('p,h1,h2,h3,h4,h5,h6,ul,ol,li,blockquote,figure,pre,pre>code')) to = to.lastElementChild; to.append(f.append) }
   else if ('tail' in f) tail.innerHTML = f.tail;
   toEnd();
 }

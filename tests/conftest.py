@@ -64,7 +64,7 @@ class Server:
     def ws(self): return self.url.replace('http', 'ws') + '/ws'
     def get(self, path, **heads): return self.ask('GET', path, None, **heads)
     def post(self, path, body=None, **heads): return self.ask('POST', path, {} if body is None else body, **heads)
-    def act(self, name, **args):
+    def act(self, name, /, **args):
         status, said = self.post(f'/api/actions/{name}', args)
         assert status == 200, said
         return said
@@ -113,3 +113,37 @@ def shared(tmp_path_factory):
     s = Server(tmp_path_factory.mktemp('shared'), env={'PIANOLA_ENGINE': 'embedded'})
     yield s
     s.kill()
+
+class Upstream:
+    "A scripted Ollama (see ollama_double.py) on a thread of its own, for tests that do not await"
+    def __init__(self, script, **kw):
+        import asyncio
+        from ollama_double import Double
+        self.double, started = Double(script, **kw), threading.Event()
+        async def live():
+            self.loop, self.over = asyncio.get_running_loop(), asyncio.Event()
+            async with self.double:
+                started.set()
+                await self.over.wait()
+        self.thread = threading.Thread(target=lambda: asyncio.run(live()), daemon=True)
+        self.thread.start()
+        started.wait(5)
+    @property
+    def env(self): return {'OLLAMA_HOST': self.double.url, 'PIANOLA_ENGINE': 'ollama'}
+    @property
+    def asked(self):
+        "The bodies of the chat requests"
+        return [body for _, path, body in self.double.requests if path == '/api/chat']
+    def close(self):
+        self.loop.call_soon_threadsafe(self.over.set)
+        self.thread.join(5)
+
+@pytest.fixture
+def upstream():
+    "upstream(script, **options) starts a scripted Ollama"
+    all_ = []
+    def start(script, **kw):
+        all_.append(u := Upstream(script, **kw))
+        return u
+    yield start
+    for u in all_: u.close()

@@ -1,0 +1,85 @@
+"The main job as a newcomer does it: the real model, the real browser, two tabs."
+import re
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.model, pytest.mark.browser]
+
+def finished(page, n, seconds=120):
+    "Wait until the n-th reply is over; it comes back"
+    reply = page.locator('#msg-list > [data-role=assistant]').nth(n-1)
+    expect(reply).to_have_attribute('data-status', re.compile('done|stopped|error'), timeout=seconds*1000)
+    return reply
+
+def say(page, text):
+    page.fill('#msg', text)
+    page.press('#msg', 'Enter')
+
+def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back(serve, context, models_dir):
+    server = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    a, b = context.new_page(), context.new_page()
+    said = []
+    a.on('console', lambda m: said.append(m.text) if m.type == 'error' else None)
+    for page in (a, b): page.goto(server.url)
+    expect(a.locator('#model-line .why')).to_contain_text('built-in')
+    say(a, 'add a task: call the dentist')
+    expect(a.locator('#msg-list > [data-role=user] .body')).to_have_text('add a task: call the dentist')
+    expect(a.locator('#msg-list > [data-role=assistant][data-status=streaming]')).to_be_visible()
+    reply = finished(a, 1)
+    for page in (a, b): expect(page.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I))
+    expect(reply.locator('[data-roll]')).to_contain_text('Added “Call the dentist” to Tasks')
+    expect(reply.locator('footer')).to_contain_text(re.compile(r'\d+ tokens · \d+/s'))
+    assert [e['by'] for e in server.get('/api/roll')[1]] == ['model']
+    # the same words in the second tab
+    assert b.locator('#msg-list').inner_text().split() == a.locator('#msg-list').inner_text().split()
+
+    reply.locator('.undo').click()
+    for page in (a, b): expect(page.locator('#tasks-list li')).to_have_count(0)
+    expect(reply.locator('[data-roll]').last).to_contain_text('Taken back')
+    reply.get_by_role('button', name='Undo: Taken back').click()
+    expect(b.locator('#tasks-list li')).to_have_count(1)
+
+    before = a.locator('#msg-list > [data-role=assistant] .body').inner_html()
+    a.reload()
+    expect(a.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I))
+    assert a.locator('#msg-list > [data-role=assistant] .body').inner_html() == before, 'live and history are drawn the same'
+
+    # a destructive wish asks first, on the exact row
+    say(a, 'please delete call the dentist')
+    card = a.locator('#msg-list [data-approval]')
+    finished(a, 2)
+    expect(card).to_contain_text('Delete “Call the dentist” from Tasks?')
+    assert len(server.rows('tasks')) == 1
+    card.locator('.approve').click()
+    for page in (a, b): expect(page.locator('#tasks-list li')).to_have_count(0)
+    expect(card).to_have_count(0)
+    assert not said, said
+
+def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, models_dir):
+    server = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(server.url + '/tasks')
+    page.fill('form#tasks-new input[name=name]', 'Water the cactus')
+    page.press('form#tasks-new input[name=name]', 'Enter')
+    expect(page.locator('#tasks-1 .cell.main')).to_have_value('Water the cactus')
+    say(page, 'thanks')
+    reply = finished(page, 1)
+    reply.hover()
+    reply.get_by_role('button', name='What it saw').click()
+    expect(page.locator('#dialog')).to_contain_text('The user: Added “Water the cactus” to Tasks')
+    heard = [m for m in server.get('/api/conversation?hidden=1')[1] if m['hidden']]
+    assert any('Water the cactus' in m['text'] for m in heard)
+    assert not any('cactus' in m['text'] for m in server.get('/api/conversation')[1] if m['role'] == 'user')
+
+def test_a_fresh_process_answers_as_fast_as_a_warm_one(serve, page, models_dir, tmp_path):
+    server = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(server.url)
+    say(page, 'hello')
+    finished(page, 1)
+    server.until(lambda: list((server.data/'engine').rglob('*.state')) or list((server.data/'engine').rglob('*')))
+    server.stop()
+    again = serve(data=server.data, env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(again.url)
+    say(page, 'what is the capital of France?')
+    finished(page, 2)
+    stats = [m for m in again.get(f"/api/conversations/{page.locator('#chat').get_attribute('data-conversation')}.json")[1]['messages'] if m['role'] == 'assistant'][-1]['stats']
+    assert stats['cached'] > .8 * stats['prompt_tokens'] > 0, stats

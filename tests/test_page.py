@@ -1,0 +1,393 @@
+"What a person sees and does on the page, in a real Chromium. The words come from a scripted Ollama where a fault or an exact text is needed."
+import json, re, time
+import pytest
+from playwright.sync_api import expect
+from ollama_double import CUT, EOF, Refuse, Think, words
+
+pytestmark = pytest.mark.browser
+
+def say(page, text):
+    page.fill('#msg', text)
+    page.press('#msg', 'Enter')
+def replies(page): return page.locator('#msg-list > [data-role=assistant]')
+def over(page, n=1, status='done'):
+    expect(replies(page).nth(n-1)).to_have_attribute('data-status', status, timeout=15000)
+    return replies(page).nth(n-1)
+def shown(page, n=1): return replies(page).nth(n-1).locator('.body').inner_html()
+
+@pytest.fixture
+def app(serve, upstream, page):
+    "app(script) → (server, upstream), with the page open"
+    def start(script, open_='/', **kw):
+        u = upstream(script, **kw)
+        s = serve(env=u.env)
+        page.goto(s.url + open_)
+        return s, u
+    return start
+
+markdown = """Here is **bold** and a [link](https://example.com).
+
+```python
+def f(x):
+    return x + 1
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+- one
+- two
+
+![picture](https://example.com/p.png) <script>window.pwned=1</script> <img src=x onerror="window.pwned=1">
+"""
+
+def test_a_reply_is_drawn_as_markdown_and_stays_harmless(app, page):
+    asked = []
+    page.on('request', lambda r: asked.append(r.url))
+    s, _ = app([markdown[i:i+3] for i in range(0, len(markdown), 3)], rate=400)
+    say(page, 'go')
+    reply = over(page)
+    expect(reply.locator('strong')).to_have_text('bold')
+    expect(reply.locator('table td')).to_have_count(2)
+    expect(reply.locator('figure.code .lang')).to_have_text('python')
+    link = reply.locator('a[href="https://example.com"]')
+    assert link.get_attribute('target') == '_blank' and 'noopener' in link.get_attribute('rel')
+    assert reply.locator('img').count() == 0 and not page.evaluate('window.pwned')
+    assert all(u.startswith(s.url) for u in asked), asked
+    live = shown(page)
+    page.reload()
+    assert shown(page) == live
+
+def test_code_and_message_can_be_copied(app, page, context):
+    context.grant_permissions(['clipboard-read', 'clipboard-write'])
+    app([markdown])
+    say(page, 'go')
+    over(page).locator('figure .copy').click()
+    expect(page.locator('figure .copy')).to_have_text('Copied')
+    assert page.evaluate('navigator.clipboard.readText()').strip() == 'def f(x):\n    return x + 1'
+    replies(page).first.locator('.copy-message').click()
+    page.wait_for_function('navigator.clipboard.readText().then(t => t.startsWith("Here is **bold**"))')
+
+def test_reload_second_tab_and_dropped_socket_show_the_same_text(app, page, context):
+    text = words(900)
+    s, _ = app(text, rate=300)
+    say(page, 'go')
+    expect(replies(page).first.locator('.block').first).to_be_visible()
+    page.reload()
+    expect(replies(page).first).to_have_attribute('data-status', 'streaming')
+    other = context.new_page()
+    other.goto(s.url)
+    page.evaluate('ws.close()')
+    over(page); over(other)
+    assert shown(page) == shown(other)
+    assert s.get('/api/conversation')[1][-1]['text'] == ''.join(text)
+    live = shown(page)
+    page.reload()
+    assert shown(page) == live
+
+def test_stop_keeps_what_was_said_and_go_on_continues_it(app, page):
+    script = lambda body: [' and the rest.'] if body['messages'][-1]['role'] == 'assistant' else [f'word{i} ' for i in range(2000)]
+    s, u = app(script, rate=100)
+    say(page, 'go')
+    expect(replies(page).first.locator('.body')).to_contain_text('word9')
+    page.keyboard.press('Escape')
+    reply = over(page, status='stopped')
+    s.until(lambda: u.double.stopped, 3)
+    kept = s.get('/api/conversation')[1][-1]['text']
+    reply.get_by_role('button', name='Go on').click()
+    over(page)
+    assert s.get('/api/conversation')[1][-1]['text'] == kept + ' and the rest.'
+    assert replies(page).count() == 1
+
+def test_a_reply_cut_by_a_crash_is_marked_and_can_go_on(app, page, serve, upstream):
+    s, u = app([f'word{i} ' for i in range(3000)], rate=100)
+    say(page, 'go')
+    expect(replies(page).first.locator('.body')).to_contain_text('word20')
+    s.kill()
+    expect(page.locator('#offline')).to_be_visible()
+    seen = replies(page).first.locator('.body').inner_text()
+    again = serve(data=s.data, env=u.env, port=s.port)
+    reply = over(page, status='error')
+    expect(page.locator('#offline')).to_be_hidden()
+    assert seen.strip() in reply.locator('.body').inner_text() and len(seen) > 50
+    expect(reply.locator('.trouble')).to_contain_text('ended while this was written')
+    expect(reply.get_by_role('button', name='Go on')).to_be_visible()
+    assert again.get('/api/conversation')[1][-1]['status'] == 'error'
+
+def test_regenerate_and_edit_are_branches(app, page):
+    n = iter(range(1, 9))
+    app(lambda body: [f'answer {next(n)}'])
+    say(page, 'first')
+    over(page)
+    replies(page).first.get_by_role('button', name='Again').click()
+    expect(replies(page).first.locator('.body')).to_have_text('answer 2')
+    expect(replies(page).first.locator('.tries')).to_contain_text('2/2')
+    over(page)
+    replies(page).first.get_by_role('button', name='Earlier try').click()
+    expect(replies(page).first.locator('.body')).to_have_text('answer 1')
+    mine = page.locator('#msg-list > [data-role=user]')
+    mine.hover()
+    mine.get_by_role('button', name='Edit').click()
+    page.fill('form.edit textarea', 'second')
+    page.get_by_role('button', name='Send again').click()
+    expect(mine.locator('.body')).to_have_text('second')
+    expect(replies(page).first.locator('.body')).to_have_text('answer 3')
+    over(page)
+    mine.get_by_role('button', name='Earlier try').click()
+    expect(mine.locator('.body')).to_have_text('first')
+    expect(replies(page).first.locator('.body')).to_have_text('answer 1')
+
+def test_conversations_have_titles_search_rename_delete_and_export(app, page):
+    s, _ = app(['about zebras'])
+    say(page, 'tell me of stripes')
+    over(page)
+    page.locator('#chat header').get_by_text('New', exact=True).click()
+    expect(page.locator('#chat-title')).to_have_text('New conversation')
+    say(page, 'something else')
+    over(page)
+    expect(page.locator('#chat-title')).to_have_text('something else')
+    page.locator('#chats-menu > summary').click()
+    page.fill('#chats-menu input[type=search]', 'zebra')
+    expect(page.locator('#chats li')).to_have_count(2)         # both replies say it
+    page.fill('#chats-menu input[type=search]', 'stripes')
+    expect(page.locator('#chats li')).to_have_count(1)
+    page.locator('#chats a').click()
+    expect(page.locator('#chat-title')).to_have_text('tell me of stripes')
+    page.locator('#chats-menu > summary').click()
+    page.fill('.rename input', 'Stripes')
+    page.press('.rename input', 'Enter')
+    expect(page.locator('#chat-title')).to_have_text('Stripes')
+    first = page.locator('#chat').get_attribute('data-conversation')
+    status, md = s.get(f'/api/conversations/{first}.md')
+    assert status == 200 and md.startswith('# Stripes') and 'about zebras' in md
+    assert [m['text'] for m in s.get(f'/api/conversations/{first}.json')[1]['messages']] == ['tell me of stripes', 'about zebras']
+    page.locator('.drop').get_by_role('button', name='Delete').click()
+    expect(page.locator('#toasts')).to_contain_text('Deleted the conversation “Stripes”')
+    assert len(s.get('/api/conversations')[1]) == 1
+    page.locator('#toasts .undo').first.click()
+    s.until(lambda: len(s.get('/api/conversations')[1]) == 2)
+
+def test_thinking_is_folded(app, page):
+    app([Think('Let me '), Think('think.'), 'Done thinking.'], models={'double:latest': {'capabilities': ['completion', 'thinking']}})
+    say(page, 'go')
+    reply = over(page)
+    expect(reply.locator('.body')).to_have_text('Done thinking.')
+    expect(reply.locator('details.thinking')).not_to_have_attribute('open', '')
+    reply.locator('.thinking summary').click()
+    expect(reply.locator('.thought')).to_have_text('Let me think.')
+
+@pytest.mark.parametrize('script, told', [([Refuse(404, 'model not found')], 'no longer|no model|not'), (['half', CUT], 'cut|interrupt|broke|ended'), (['half', EOF], 'cut|interrupt|broke|ended'),
+                                          (['half', {'error': 'the model runner crashed'}], 'the model runner crashed')])
+def test_each_fault_has_its_message_and_a_way_on(app, page, script, told):
+    app(script)
+    say(page, 'go')
+    reply = over(page, status='error')
+    expect(reply.locator('.trouble')).to_contain_text(re.compile(told, re.I))
+    expect(reply.get_by_role('button', name='Try again')).to_be_visible()
+
+def test_no_engine_at_all_is_said_in_the_page(serve, page, tmp_path):
+    s = serve(env={'PIANOLA_ENGINE': 'ollama'})
+    page.goto(s.url)
+    expect(page.locator('#model-line .why')).to_contain_text('Ollama')
+    say(page, 'hello')
+    reply = over(page, status='error')
+    expect(reply.locator('.trouble')).to_contain_text(re.compile('ollama', re.I))
+    assert s.get('/api/health')[1]['engine']['ready'] is False
+
+def test_no_model_file_is_said_with_what_to_do(serve, page, tmp_path):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
+    page.goto(s.url)
+    say(page, 'hello')
+    expect(over(page, status='error').locator('.trouble')).to_contain_text(re.compile('download|start.py', re.I))
+
+def test_keyboard(app, page):
+    s, _ = app(['ok'])
+    page.locator('h1').click()
+    page.keyboard.press('/')
+    expect(page.locator('#msg')).to_be_focused()
+    page.keyboard.type('one')
+    page.keyboard.press('Shift+Enter')
+    page.keyboard.type('two')
+    page.keyboard.press('Enter')
+    expect(page.locator('#msg-list > [data-role=user] .body')).to_have_text('one\ntwo')
+    over(page)
+    expect(page.locator('#msg')).to_have_value('')
+    page.keyboard.press('ArrowUp')
+    expect(page.locator('#msg')).to_have_value('one\ntwo')
+
+def test_a_draft_survives_a_reload_and_a_message_sent_while_away_arrives_once(app, page, serve):
+    s, u = app(['ok'])
+    page.fill('#msg', 'half a thought')
+    page.reload()
+    expect(page.locator('#msg')).to_have_value('half a thought')
+    s.kill()
+    page.press('#msg', 'Enter')
+    expect(page.locator('#toasts')).to_contain_text('Your message is kept')
+    again = serve(data=s.data, env=u.env, port=s.port)
+    over(page)
+    expect(page.locator('#msg')).to_have_value('')
+    assert [m['text'] for m in again.get('/api/conversation')[1]] == ['half a thought', 'ok']
+
+def test_a_table_is_worked_by_hand_and_every_tab_follows(shared, page, context):
+    page.goto(shared.url + '/tasks')
+    other = context.new_page()
+    other.goto(shared.url + '/tasks')
+    expect(page.locator('.empty')).to_be_visible()
+    for name in ('Apples', 'Bread', 'Cheese'):
+        page.fill('form#tasks-new input[name=name]', name)
+        page.press('form#tasks-new input[name=name]', 'Enter')
+        expect(page.locator('form#tasks-new input[name=name]')).to_have_value('')
+    names = lambda p: p.locator('#tasks-list .cell.main').evaluate_all('els => els.map(e => e.value)')
+    expect(other.locator('#tasks-list li')).to_have_count(3)
+    page.locator('#tasks-list li').nth(0).locator('[type=checkbox]').click()
+    expect(other.locator('#tasks-list li').nth(0).locator('[type=checkbox]')).to_be_checked()
+    page.locator('#tasks-list li').nth(1).locator('.cell').fill('Brown bread')
+    page.keyboard.press('Enter')
+    expect(other.locator('#tasks-list li').nth(1).locator('.cell')).to_have_value('Brown bread')
+    page.locator('#tasks-list li').nth(2).locator('.grip').focus()
+    page.keyboard.press('Alt+ArrowUp')
+    shared.until(lambda: names(other) == ['Apples', 'Cheese', 'Brown bread'], 5)
+    page.locator('#tasks-list li').nth(0).locator('.grip').drag_to(page.locator('#tasks-list li').nth(2), target_position={'x': 60, 'y': 28})
+    shared.until(lambda: names(page) == names(other) == ['Cheese', 'Brown bread', 'Apples'], 5)
+    page.fill('.filter', 'bread')
+    expect(page.locator('#tasks-list li:visible')).to_have_count(1)
+    page.fill('.filter', '')
+    page.select_option('.which', 'is-done')
+    expect(page.locator('#tasks-list li:visible')).to_have_count(1)
+    page.select_option('.which', '')
+    row = page.locator('#tasks-list li').nth(0)
+    row.hover()
+    row.locator('.delete').click()
+    expect(other.locator('#tasks-list li')).to_have_count(2)
+    page.locator('#toasts [data-roll] .undo').last.click()
+    expect(other.locator('#tasks-list li')).to_have_count(3)
+    shared.until(lambda: names(other) == ['Cheese', 'Brown bread', 'Apples'], 5)
+
+def test_tasks_belong_to_the_chosen_profile(serve, page):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('tasks.create', name='Nobody’s')
+    p = s.act('profiles.create', name='Acme')['result']['id']
+    page.goto(s.url + '/tasks')
+    expect(page.locator('#tasks-list li')).to_have_count(1)
+    page.locator('#tasks-owner select').select_option(str(p))
+    expect(page.locator('#tasks-list li')).to_have_count(0)
+    page.fill('form#tasks-new input[name=name]', 'Send the offer')
+    page.keyboard.press('Enter')
+    expect(page.locator('#tasks-list li')).to_have_count(1)
+    assert [r['profile_id'] for r in s.rows('tasks')] == [None, p]
+    page.locator('#nav').get_by_text('Profiles').click()
+    expect(page.locator('h1')).to_have_text('Profiles')
+    page.locator('#profiles-list .delete').click()
+    assert s.until(lambda: len(s.rows('tasks')) == 1)
+    page.locator('#toasts .undo').last.click()
+    s.until(lambda: len(s.rows('tasks')) == 2)
+
+def test_theme_split_and_sheet_are_remembered(shared, page):
+    page.goto(shared.url)
+    page.locator('#theme').click()
+    assert page.evaluate('document.documentElement.dataset.theme') == 'light'
+    page.locator('#theme').click()
+    box = page.locator('#split').bounding_box()
+    page.mouse.move(box['x']+4, 400); page.mouse.down(); page.mouse.move(box['x']-150, 400); page.mouse.up()
+    width = page.locator('#chat').bounding_box()['width']
+    page.reload()
+    assert page.evaluate('document.documentElement.dataset.theme') == 'dark'
+    assert abs(page.locator('#chat').bounding_box()['width'] - width) < 8
+    page.set_viewport_size({'width': 390, 'height': 800})
+    expect(page.locator('#chat')).not_to_be_in_viewport()
+    page.locator('#chat-open').click()
+    expect(page.locator('#msg')).to_be_in_viewport()
+    page.locator('#chat-close').click()
+    expect(page.locator('#chat')).not_to_be_in_viewport()
+    assert page.evaluate('document.documentElement.scrollWidth') <= 390
+
+def test_screen_readers_hear_sentences(app, page):
+    app(['The first ', 'sentence. The ', 'second one', '. And then ', 'a third.'], rate=20)
+    page.evaluate("window.heard = []; new MutationObserver(ms => ms.forEach(m => m.addedNodes.forEach(n => heard.push(n.textContent)))).observe(document.getElementById('live'), {childList: true})")
+    say(page, 'go')
+    over(page)
+    page.wait_for_function("heard.join(' ').includes('And then a third.')")
+    assert all(re.search(r'[.!?…]\s*$', h) for h in page.evaluate('heard'))
+
+def test_scrolling_up_is_left_alone_while_text_streams(app, page):
+    app(words(3000), rate=400)
+    say(page, 'go')
+    page.wait_for_function("document.getElementById('msg-list').scrollHeight > 2500")
+    page.locator('#msg-list').hover()
+    page.mouse.wheel(0, -600)
+    page.wait_for_timeout(300)
+    at = page.evaluate("document.getElementById('msg-list').scrollTop")
+    page.wait_for_timeout(700)
+    assert abs(page.evaluate("document.getElementById('msg-list').scrollTop") - at) < 3
+    page.locator('#to-end').click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("(l => l.scrollHeight - l.scrollTop - l.clientHeight)(document.getElementById('msg-list'))") < 60
+
+def test_the_model_is_chosen_in_the_page_and_remembered(serve, upstream, page):
+    u = upstream(lambda body: [f"I am {body['model']}"], models={'one:latest': {}, 'two:latest': {'size': 2_000_000_000}})
+    s = serve(env={**u.env, 'PIANOLA_ENGINE': 'auto'})
+    page.goto(s.url)
+    expect(page.locator('#model option[value="ollama/two:latest"]')).to_have_count(1)
+    assert '2.0 GB' in page.locator('#model option[value="ollama/two:latest"]').inner_text()
+    page.select_option('#model', 'ollama/two:latest')
+    s.until(lambda: s.get('/api/health')[1]['engine']['model'] == 'two:latest')
+    say(page, 'who?')
+    expect(over(page).locator('.body')).to_have_text('I am two:latest')
+    page.keyboard.press('Alt+m')
+    s.until(lambda: s.get('/api/health')[1]['engine']['model'] != 'two:latest')
+    s.stop()
+    page.close()
+    again = serve(data=s.data, env={**u.env, 'PIANOLA_ENGINE': 'auto'})
+    again.until(lambda: again.get('/api/health')[1]['engine']['ready'])
+
+def test_a_model_is_downloaded_from_the_picker_with_progress(serve, upstream, page):
+    steps = [{'status': 'pulling manifest'}, {'status': 'pulling a', 'digest': 'sha256:a', 'total': 4_000_000, 'completed': 1_000_000}, .4, {'status': 'pulling a', 'digest': 'sha256:a', 'total': 4_000_000, 'completed': 3_000_000}, .4, {'status': 'success'}]
+    u = upstream(['x'], pulls={'tiny': steps})
+    s = serve(env=u.env)
+    page.goto(s.url)
+    page.locator('#get-model').click()
+    page.fill('#dialog input[name=model]', 'tiny')
+    page.press('#dialog input[name=model]', 'Enter')
+    expect(page.locator('#pulls li')).to_contain_text('of 4 MB')
+    expect(page.locator('#pulls li')).to_contain_text('ready', timeout=10000)
+    assert s.get('/api/jobs')[1][0]['state'] == 'done'
+
+def test_what_does_not_fit_the_models_memory_is_left_out_at_a_mark(app, page):
+    s, u = app(['ok'], models={'double:latest': {'context': 2048}})
+    for n in range(7):
+        say(page, f'message {n} ' + 'lorem ipsum dolor ' * 60)
+        over(page, n+1)
+    expect(page.locator('#memory')).to_contain_text('memory begins here')
+    assert all(b['options']['num_ctx'] == 2048 and b.get('truncate') is False for b in u.asked)
+    assert 'message 0' not in json.dumps(u.asked[-1]) and 'message 6' in json.dumps(u.asked[-1])
+    page.locator('#memory').get_by_role('button').click()
+    expect(page.locator('#memory summary')).to_contain_text('Summary')
+    say(page, 'short')
+    over(page, 8)
+    assert 'Summary of what was said before' in json.dumps(u.asked[-1])
+
+def test_older_messages_come_when_asked_for(serve, page, tmp_path):
+    import asyncio
+    from pianola.store import Store
+    from pianola import history
+    async def fill():
+        st = Store()
+        await st.open(tmp_path/'old')
+        def many(tx):
+            c = history.begin(tx, 'Old')
+            for n in range(200): history.add(tx, c, 'user' if n % 2 == 0 else 'assistant', f'number {n}')
+        await st.write(many)
+        await st.close()
+    asyncio.run(fill())
+    s = serve(data=tmp_path/'old', env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(s.url)
+    expect(page.locator('#msg-list')).to_contain_text('number 199')
+    expect(page.locator('#msg-list')).not_to_contain_text('number 100')
+    assert page.evaluate("document.querySelectorAll('*').length") < 2000
+    for _ in range(30):
+        if 'number 100' in page.locator('#msg-list').inner_text(): break
+        page.locator('.earlier').click()
+        page.wait_for_timeout(200)
+    texts = page.locator('#msg-list > [data-role=user] .body').all_inner_texts()
+    assert texts == sorted(texts, key=lambda t: int(t.split()[1]))

@@ -1,0 +1,68 @@
+"The shape of the house: who may know whom, what the docs promise, what the code says of itself."
+import ast, re, sys
+from pathlib import Path
+import pytest
+
+root = Path(__file__).parent.parent
+order = ['config', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'prompts', 'render', 'plugins', 'history', 'bubble', 'chat', 'jobs', 'models', 'page', 'crud', 'words', 'api', 'gate', 'console']
+
+def imports(path):
+    "Names of our modules that a file imports at its top level or anywhere inside"
+    out = set()
+    for n in ast.walk(ast.parse(path.read_text('utf-8'))):
+        if isinstance(n, ast.ImportFrom) and n.level == 1 and path.parent.name == 'pianola':
+            out |= {n.module.split('.')[0]} if n.module else {a.name for a in n.names}
+        elif isinstance(n, ast.ImportFrom) and n.module and n.module.startswith('pianola'):
+            out |= {n.module.split('.')[1]} if '.' in n.module else {a.name for a in n.names}
+    return out
+
+def first_sentence(path):
+    doc = ast.get_docstring(ast.parse(path.read_text('utf-8'))) or ''
+    return doc.split('\n\n')[0].replace('\n', ' ').strip()
+
+def modules(): return [(n, root/'pianola'/(f'{n}.py' if n != 'engines' else 'engines/__init__.py')) for n in order]
+
+def the_map(): return '\n'.join(['| module | it is |', '|---|---|', *(f'| `{n}` | {first_sentence(p)} |' for n, p in modules())])
+
+def test_every_module_has_its_place_in_the_order():
+    assert {p.stem for p in (root/'pianola').glob('*.py')} - {'__init__'} == set(order) - {'engines'}
+
+@pytest.mark.parametrize('name', order)
+def test_a_module_imports_only_what_stands_above_it(name):
+    path = dict(modules())[name]
+    known = imports(path) & set(order) if name != 'engines' else set()
+    assert not (late := {k for k in known if order.index(k) >= order.index(name)}), f'{name} imports {late}, which stand below it'
+
+def test_plugins_import_nothing_of_ours_but_the_words_of_pianola():
+    words = set(re.findall(r"'(\w+)'", re.search(r'__all__ = \[(.*?)\]', (root/'pianola/__init__.py').read_text())[1]))
+    for p in (root/'plugins').glob('*.py'):
+        for n in ast.walk(ast.parse(p.read_text())):
+            if isinstance(n, ast.ImportFrom) and (n.module or '').startswith('pianola'): assert n.module == 'pianola' and {a.name for a in n.names} <= words, p
+
+@pytest.mark.parametrize('path', sorted((root/'pianola').rglob('*.py')), ids=lambda p: p.stem)
+def test_a_file_opens_with_a_sentence_about_what_it_is_for(path):
+    assert len(first_sentence(path)) > 20 and not first_sentence(path).lower().startswith(('this module', path.name))
+
+def test_the_map_in_the_docs_is_the_house_as_it_stands():
+    "Regenerate with: python tests/test_shape.py"
+    text = (root/'docs/architecture.md').read_text('utf-8')
+    assert text.split('<!-- map -->\n')[1].split('\n<!-- /map -->')[0] == the_map(), 'run: python tests/test_shape.py'
+
+def test_every_dependency_says_why():
+    for line in (root/'pyproject.toml').read_text().split('dependencies = [')[1].split('[build-system]')[0].splitlines():
+        if line.strip().startswith('"'): assert '#' in line, line
+
+def test_nothing_in_git_names_a_package_registry():
+    import subprocess
+    hosts = ['pypi' + '.org', 'pythonhosted' + '.org', 'npmjs' + '.org', 'npmjs' + '.com']
+    files = subprocess.run(['git', 'ls-files'], cwd=root, capture_output=True, text=True).stdout.split()
+    if not files: pytest.skip('not a git checkout')
+    for f in files:
+        text = (root/f).read_bytes().decode('utf-8', 'ignore')
+        for h in hosts: assert h not in text, f'{f} names {h}'
+
+if __name__ == '__main__':
+    doc = root/'docs/architecture.md'
+    head, rest = doc.read_text('utf-8').split('<!-- map -->')
+    doc.write_text(f"{head}<!-- map -->\n{the_map()}\n<!-- /map -->{rest.split('<!-- /map -->')[1]}", 'utf-8')
+    print(the_map())
