@@ -181,7 +181,7 @@ def things(job, args, fetch):
         print(f"Ollama is there with {', '.join(there[:3])}{' and more' * (len(there) > 3)}: no model of our own is needed")
         answers = c.ollama
     elif job == 'test' or c.engine in ('auto', 'embedded'):
-        path = next((p for p in (fetch.Path(name), c.models_dir/name, c.models_dir/f'{name}.gguf') if name and p.is_file()), None)
+        path = next((p for p in (fetch.Path(name).expanduser(), c.models_dir/name, c.models_dir/f'{name}.gguf') if name and p.is_file()), None)
         if not path:
             if name and name not in fetch.MODELS and (c.engine == 'embedded' or name.endswith('.gguf')):
                 raise fetch.Failed(f"PIANOLA_MODEL is {name}, and there is no such file: give the path of a GGUF file, or {' or '.join(fetch.MODELS)}")

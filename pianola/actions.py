@@ -138,6 +138,7 @@ def _record(tx, a, args, by, key, message, result, changes, undoes=None):
     text = a.say(args, result, changes) if a.say else a.title or a.name
     if a.risk == 'read' and by == 'user': return Outcome('done', 0, result, text)
     kept = result if a.risk != 'read' else result[:50] if by == 'model' and isinstance(result, list) else None       # a long list is not kept twice
+    if a.risk == 'read' and by != 'model': text = ''      # who only looks changes nothing: no news
     id = tx.log('action', a.name, by=by, ref=message, text=text, key=key,
                 data={'args': args, 'result': kept, 'status': 'done', 'undoes': undoes, 'changes': changes, 'risk': a.risk})
     return Outcome('done', id, result, text)

@@ -1,5 +1,5 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
-import json, math, re
+import json, re
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
 from msgspec import structs
 from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
@@ -9,7 +9,7 @@ from . import actions, bubble, chat, history, jobs, models, page, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
-from .store import Refused, store
+from .store import Refused, sound, store
 from loguru import logger as log
 
 biggest = 4_000_000                   # bytes of a request's body
@@ -45,14 +45,6 @@ async def arguments(req):
     except (ValueError, RecursionError) as e: raise Refused(f'the body is not JSON that can be kept: {str(e)[:200]}', 'send one JSON object') from None
     if not isinstance(args, dict): raise Refused('the body is not a JSON object', 'send the arguments as {"name": value}')
     return args
-
-def sound(v):
-    "A value as rows can keep it: half characters are replaced; a number that is none or does not fit is an error"
-    if isinstance(v, str): return v.encode('utf-8', 'replace').decode()
-    if isinstance(v, list): return [*map(sound, v)]
-    if isinstance(v, dict): return {sound(k): sound(x) for k, x in v.items()}
-    if isinstance(v, float) and not math.isfinite(v) or isinstance(v, int) and not -2**63 <= v < 2**63: raise ValueError('a number is too large')
-    return v
 
 def number(text, what):
     "A number from a URL"
@@ -122,7 +114,7 @@ async def earlier(req):
     id, before = number(req.path_params['id'], 'the conversation'), number(req.query_params.get('before', ''), 'before')
     return ft(*await store.read(lambda tx: bubble.messages(tx, history.conversation(tx, id), before)), '')
 
-@door('/api/conversations/{id:int}.{kind}')
+@door('/api/conversations/{id}.{kind}')
 async def export(req):
     id, kind = number(req.path_params['id'], 'the conversation'), req.path_params['kind']
     if kind == 'md': return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8', headers={'content-disposition': f'attachment; filename="conversation-{id}.md"'})
@@ -238,41 +230,38 @@ def looks(tx, conversation, view, opened):
         if opened: tx.log('open', view, by='user', text=f'opened {plugins[view].title}')
 
 async def catch_up(tab, since, streaming):
-    "Draw again, in one tab, whatever changed after line `since`: the same elements, as they are now"
-    def missed(tx):
-        upto = tx.value('select max(id) from log') or 0
-        return upto, tx.q("select id, at, by, kind, what, ref, text, data from log where id>? and kind!='piece' order by id limit 1001", since)
-    upto, events = await store.read(missed)
-    if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
-    items, gone = [], []
-    touched = {e['ref'] for e in events if e['ref'] and e['kind'] in ('message', 'action')} | {r.id for r in chat.replies.values() if r.conversation == tab.conversation} | {_id(i) for i in streaming if _id(i)}
+    "Draw again, in one tab, whatever changed after line `since`: the same elements, as they are now. One reading, and nothing between it and the sending."
     def look(tx):
+        events = tx.q("select id, at, by, kind, what, ref, text, data from log where id>? and kind!='piece' order by id limit 1001", since)
         c = tx.one('select * from conversation where id=?', tab.conversation) if tab.conversation else None
         on_path = {m['id']: m for m in history.path(tx, c['head'], 200)} if c else {}
-        found = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(touched & on_path.keys())]
-        for m, _ in found:
+        touched = {e['ref'] for e in events if e['kind'] in ('message', 'action')} | {_id(i) for i in streaming} | {r.id for r in list(chat.replies.values())}
+        said = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(on_path) if id in touched or on_path[id]['status'] == 'streaming']
+        for m, _ in said:
             if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
-        return found
-    for m, beside in await store.read(look):        # drawn here on the loop, where a running reply stands still
-        items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': tab.conversation in chat.runners}, chat.replies.get(m['id'])), 'msg-list'))
-    rows = {}
-    for e in events:
-        if e['kind'] == 'action':
-            d = json.loads(e['data'] or '{}')
-            for t, i, *_ in d.get('changes') or []: rows.setdefault(t, []).append(i)
-            if e['what'].endswith('.choose'): rows['*'] = True
-        if e['kind'] in ('action', 'open', 'note') and e['text']: items.append(tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list'))
-    if '*' in rows or any(len(v) > 200 for k, v in rows.items() if k != '*'):
-        for t in plugins.tables(): items.append(tabs.item(f'{t.name}-panel', await store.read(t.panel), only=True))
-    else:
+        items, gone, rows, anew = [], [], {}, False
+        for e in events:
+            if e['kind'] != 'action': continue
+            for t, i, *_ in json.loads(e['data'] or '{}').get('changes') or []: rows.setdefault(t, {})[i] = True
+            anew |= e['what'].endswith('.choose')
         for t in plugins.tables():
-            if t.name in rows:
-                now = await t.now(list(dict.fromkeys(rows[t.name])))
-                items += now['items']; gone += now['gone']
-    for w in await store.q("select id, text from approval where status='waiting' and message is null"): items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
-    gone += [f"approval-{w['id']}" for w in await store.q("select id from approval where status!='waiting' and message is null order by id desc limit 50")]
-    if any(e['ref'] and e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate') for e in events) and tab.conversation: await chat.relist(tab.conversation)
-    tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True, 'busy': tab.conversation in chat.runners})
+            if anew or len(rows.get(t.name, ())) > 200: items.append(tabs.item(f'{t.name}-panel', t.panel(tx), only=True))
+            elif t.name in rows:
+                now = t.now(tx, list(rows[t.name]))
+                items += now['items']
+                gone += now['gone']
+        for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
+            if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
+            else: gone.append(f"approval-{w['id']}")
+        moved = c and any(e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'branch') for e in events)
+        return events, said, items, gone, bubble.listing(bubble.messages(tx, c)) if moved else None, tx.value('select max(id) from log') or 0
+    events, said, items, gone, anew, upto = await store.read(look)
+    if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
+    if anew: items.insert(0, tabs.item('msg-list', anew, only=True))
+    for m, beside in said:                                         # drawn here on the loop, where a running reply stands still
+        items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id'])), 'msg-list'))
+    items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
+    tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True})
     tab.send(models.frame())
 
 routes.append(WebSocketRoute('/ws', listen))

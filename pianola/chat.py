@@ -98,7 +98,7 @@ async def answer(conversation, resume=None, under=None):
     drawing = asyncio.create_task(reply.draw())
     status, error, engine, model = 'error', None, None, ''
     try:
-        await redraw(m['id'], conversation, new=not resume)
+        if resume: await redraw(m['id'], conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
         m['engine'], m['model'] = engine.name, model
         messages, room = await fit(engine, model, m)
@@ -291,20 +291,21 @@ async def redraw(id, conversation, new=False):
         m, c = history.message(tx, id), history.conversation(tx, conversation)
         reply = replies.get(id)
         if m['status'] == 'streaming' and not reply: m['text'] = history.grown(tx, m)
-        return m, {**bubble.around(tx, m, c['head']), 'busy': conversation in runners}, tx.value('select max(id) from log')
+        return m, {**bubble.around(tx, m, c['head']), 'busy': busy(conversation)}, tx.value('select max(id) from log')
     try: m, beside, seq = await store.read(look)
     except Refused: return
     tabs.put(tabs.item(f'msg-{id}', bubble.article(m, beside, replies.get(id)), 'msg-list', only=not new), seq=seq, conversation=conversation)
 
 async def relist(conversation):
     "Draw the whole list anew: another branch, or the mark of the model's memory"
-    ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation)), tx.value('select max(id) from log')))
+    try: ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation)), tx.value('select max(id) from log')))
+    except Refused: return                      # it was deleted meanwhile
     tabs.put(tabs.item('msg-list', bubble.listing(ft), only=True), seq=seq, conversation=conversation)
 
 @store.on
 def hear_log(e):
     "Whatever is kept is shown: messages as they come and change, outcomes under the reply they belong to, the rest as one quiet line"
-    if e.kind == 'message':
+    if e.kind == 'message' and e.what != 'branch':
         hold(redraw(e.ref, e.data['conversation'], new=e.what == 'new'), 'a message could not be drawn')
         if e.what != 'new' or (e.by == 'app'): hold(redraw_parent(e.ref, e.data['conversation']), 'a message could not be drawn')
     elif e.kind == 'action':
@@ -315,7 +316,7 @@ def hear_log(e):
         elif e.data.get('approval'): tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
         if e.what.startswith('chat.') or e.what == 'undo': tabs.send({'chats': 1}, e.id)
     elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
-    if e.kind in ('action', 'open', 'note') and e.text:
+    if history.heard(e.kind, e.what, e.text):
         tabs.put(tabs.item(f'msg-{e.id}', bubble.event({'id': e.id, 'by': e.by, 'text': e.text, 'data': json.dumps(e.data)}), 'msg-list'), seq=e.id)
 
 async def redraw_parent(id, conversation):
@@ -338,6 +339,9 @@ async def ask_everywhere(e):
 
 # keys
 
+def busy(conversation): return any(r.conversation == conversation for r in replies.values())
+def idle(conversation):
+    if busy(conversation): raise Refused('a reply is being written', 'stop it first', 409)
 def key(**kw): return action(plugin='chat', model=False, **kw)
 
 @key(name='chat.stop', title='Stop the reply', say=lambda a, r, c: 'Stopped the reply' if r else 'Nothing was being said')
@@ -350,7 +354,7 @@ async def regenerate(message: int):
     "Answer the same message again; the earlier reply stays beside the new one."
     m = await store.read(history.message, message)
     under = m['parent'] if m['role'] == 'assistant' else m['id']
-    if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+    idle(m['conversation'])
     await store.write(lambda tx: tx.run('update conversation set head=? where id=?', under, m['conversation']))
     await relist(m['conversation'])
     start(m['conversation'], under=under)
@@ -360,7 +364,7 @@ async def resume(message: int):
     "Continue a reply that was stopped or cut, from its last character."
     m = await store.read(history.message, message)
     if m['role'] != 'assistant' or m['status'] == 'streaming': raise Refused('there is nothing to go on with here', status=409)
-    if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+    idle(m['conversation'])
     start(m['conversation'], resume=message)
 
 @key(name='chat.answer', title='Answer', say=lambda a, r, c: 'Asked for an answer')
@@ -376,9 +380,9 @@ async def edit(message: int, text: str):
     def branch(tx):
         m = history.message(tx, message)
         if m['role'] != 'user': raise Refused('only your own messages can be edited')
-        if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+        idle(m['conversation'])
         tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
-        id = history.add(tx, m['conversation'], 'user', text, prelude=m['prelude'])
+        id = history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'])
         tx.run('update message set parent=? where id=?', m['parent'], id)
         return m['conversation']
     conversation = await store.write(branch)
@@ -389,7 +393,7 @@ async def edit(message: int, text: str):
 async def pick(message: int):
     "Go to the branch that holds this message."
     m = await store.read(history.message, message)
-    if m['conversation'] in runners: raise Refused('a reply is being written', 'stop it first', 409)
+    idle(m['conversation'])
     await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
     await relist(m['conversation'])
 

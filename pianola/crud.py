@@ -161,10 +161,10 @@ class Crud(Kind):
         if e.what in (f'{self.name}.choose', f'{self.owner}.choose'):
             return tabs.put(tabs.item(f'{self.name}-panel', await store.read(self.panel), only=True), seq=e.id)
         if self.owner and any(t == self.owner for t, _ in e.rows): tabs.put(tabs.item(f'{self.name}-owner', await store.read(self.owner_picker), only=True), seq=e.id)
-        if ids := [i for t, i in e.rows if t == self.name]: tabs.put(**await self.now(ids), seq=e.id)
-    async def now(self, ids):
+        if ids := [i for t, i in e.rows if t == self.name]: tabs.put(**await store.read(self.now, ids), seq=e.id)
+    def now(self, tx, ids):
         "What to put and what to remove so that a page shows these rows as they are; read anew, so that the last word is always the truth"
-        rows = await store.read(lambda tx: {i: tx.row(self.name, i) for i in ids})
+        rows = {i: tx.row(self.name, i) for i in ids}
         shown = {i: r for i, r in rows.items() if r and self.mine(r)}
         return {'items': [tabs.item(f'{self.name}-{i}', self.row(r), self.list_id) for i, r in shown.items()], 'gone': [f'{self.name}-{i}' for i in ids if i not in shown]}
 

@@ -249,7 +249,7 @@ def blame(log):
                             ('do not match the hashes|hash mismatch', 'a package came damaged', 'start again'),
                             ('newconnection|connectionerror|failed to resolve|name resolution|getaddrinfo|dns error|timed out|timeout|unreachable|connection refused|error sending request|request failed',
                              'no connection to the package index', 'connect to the internet and start again'),
-                            ('no matching distribution|no solution found|no wheels', 'a package is not made for this Python and machine', 'try another Python from 3.11 on; .venv/setup.log names the package')):
+                            ('no matching distribution|no solution found|no wheels|resolutionimpossible', 'a package is not made for this Python and machine', 'try another Python from 3.11 on; .venv/setup.log names the package')):
         if any(w in low for w in words.split('|')): return what, do
     said = [x.strip() for x in log.splitlines() if x.strip()] or ['it said nothing']
     return next((x.partition(':')[2].strip() for x in reversed(said) if x.lower().startswith('error:')), said[-1]), '.venv/setup.log has the whole story'

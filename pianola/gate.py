@@ -73,7 +73,8 @@ class Gate:
         return any(hmac.compare_digest(v.encode(), word.encode()) for n, _, v in crumbs if n == name)
 
     def dress(self, scope, send, known):
-        "Every answer carries the policy; the page gets its cookie, which tells our own page's clicks from anybody else's"
+        """Every answer carries the policy; the page gets its cookie, which tells our own page's clicks from anybody else's. Under the referrer policy `no-referrer`
+        a browser would send `Origin: null` with our own login form."""
         async def dressed(m):
             if m['type'] == 'http.response.start':
                 names = {k.lower() for k, _ in m['headers']}
@@ -114,8 +115,9 @@ class Gate:
 
 def key(folder):
     "This installation's secret, made once and readable by its owner only"
-    path = folder/'key'
-    if not path.exists():
-        path.write_bytes(secrets.token_bytes(32))
-        path.chmod(0o600)
+    path, new = folder/'key', folder/'key.new'
+    if not path.exists() or path.stat().st_size != 32:       # a power cut can leave an empty one, and anybody can sign with that
+        new.write_bytes(secrets.token_bytes(32))
+        new.chmod(0o600)
+        new.replace(path)
     return path.read_bytes()

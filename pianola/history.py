@@ -33,9 +33,10 @@ def leaf(tx, id):
     while child := tx.value('select max(id) from message where parent=?', id): id = child
     return id
 
+def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))     # what the user does to the chat itself is no news
 def overheard(tx, after, before=None, limit=40):
     "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
-    return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' order by id desc limit ?""",
+    return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?""",
                 after, before, before, limit)[::-1]
 
 def line(e):
@@ -55,9 +56,9 @@ def begin(tx, title=''):
     tx.run('insert into conversation(id,title,created,used) values (?,?,?,?)', id := tx.new_id('conversation'), title, now, now)
     return id
 
-def add(tx, conversation, role, text='', status='done', key=None, parent=None, **more):
+def add(tx, conversation, role, text='', status='done', key=None, parent=None, what='new', **more):
     "A new message at the head (or under `parent`); its number, a line of the log, comes back"
-    id = tx.log('message', 'new', by='user' if role == 'user' else 'app', key=key)
+    id = tx.log('message', what, by='user' if role == 'user' else 'app', key=key)
     tx.run('update log set ref=? where id=?', id, id)
     tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation}
     parent = parent or tx.value('select head from conversation where id=?', conversation)
@@ -73,11 +74,12 @@ def changed(tx, m, what='changed'):
 
 def listed(tx, words='', limit=50):
     "Conversations, newest first; with `words`, those that hold them, each with the place: [{id, title, used, found}]"
-    if not words.strip(): return tx.q("select id, title, used, '' as found from conversation where deleted=0 order by used desc limit ?", limit)
+    words = words.replace('\0', ' ').strip()
+    if not words: return tx.q("select id, title, used, '' as found from conversation where deleted=0 order by used desc limit ?", limit)
     query = ' '.join('"' + w.replace('"', '""') + '"*' for w in words.split())
-    return tx.q("""select c.id, c.title, c.used, f.found, f.mid as message from conversation c left join (
-          select conversation, max(m.id) mid, snippet(message_fts, 0, '', '', '…', 12) as found from message_fts join message m on m.id=message_fts.rowid where message_fts match ? group by m.conversation) f
-        on f.conversation=c.id where c.deleted=0 and (f.mid is not null or c.title like ?) order by c.used desc limit ?""", query, f'%{words.strip()}%', limit)
+    return tx.q("""with hit as materialized (select m.conversation, m.id, snippet(message_fts, 0, '', '', '…', 12) as found from message_fts join message m on m.id=message_fts.rowid where message_fts match ?)
+        select c.id, c.title, c.used, f.found, f.mid as message from conversation c left join (select conversation, max(id) mid, found from hit group by conversation) f
+        on f.conversation=c.id where c.deleted=0 and (f.mid is not null or c.title like ?) order by c.used desc limit ?""", query, f'%{words}%', limit)
 
 def public(m):
     "A message as the contract shows it"

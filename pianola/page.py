@@ -66,9 +66,9 @@ def panel(tx, id, status, at=None):
            Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
                Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id}), data_then='new'), cls='ways')] if c else []
     chats = Details(Summary(Span(title, id='chat-title')), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
-                    hx_target='#chats', hx_swap='outerHTML'), conversation_list(tx, now=id), *own,
+                    hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
                     Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), cls='drop'), id='chats-menu', cls='menu')
-    busy = bool(c and c['id'] in chat.runners)
+    busy = bool(c and chat.busy(c['id']))
     return Aside(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML', cls='button quiet', title='New conversation (Alt+N)'),
                         Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
                  status, bubble.listing([hello] + said if hello else said), Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),

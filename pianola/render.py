@@ -26,17 +26,17 @@ class Frame:
 
 class Blocks:
     """One growing reply: feed it, take a frame when it is time to draw. However it is fed, in the end `done` is `blocks(text)`. Only what is unfinished is ever
-    parsed again; words, and the lines of an open fence, go to the browser once, as text. A block beyond `small` is drawn again only each time it grew by a
-    sixteenth and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
-    small = 8_000
+    parsed again; words, and the lines of an open fence, go to the browser once, as text. A block that is dear to draw is drawn again only when it grew by a
+    sixteenth, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
+    dear = 1_500                                    # characters of one line of thought; of a list eight, of a table two count as one
     def __init__(self):
         self.done, self.exact = [], True
         self._new, self._cr = [], ''                # fed and not drawn; a \r whose \n may be on its way
         self._rest = ''                             # the source of what is drawn and not finished
         self._fence = None                          # (its end, its language, where its code begins): the rest is an open fence
         self._shown = self._line = 0                # of the fence: how far its code is drawn, where its unfinished line begins
-        self._gap, self._soft = '', False           # space held back; may words simply be added?
-        self._full, self._stuck, self._tried = 0, False, None
+        self._gap, self._soft = '', False           # space held back; does the rest end in words, to which more can be added?
+        self._full, self._cost, self._stuck, self._tried = 0, 0, False, (0, False)
     def feed(self, text): self._new.append(text)
 
     def frame(self):
@@ -44,14 +44,13 @@ class Blocks:
         text = self._take()
         n, at = len(self.done), len(self._rest)
         self._rest += text
-        if not text: return Frame([], append='')
+        if not text or not at and text.isspace(): return Frame([], append='')
         if self._fence and (f := self._in_fence()): return f
         if len(self.done) == n:
             if self._soft and self._wordy(text, at): return self._add(text)
             if not self._worth_drawing(at): return self._add(text, exact=False)
         self._cut()
-        tail, self.exact, self._full = self.tail(), True, len(self._rest)
-        return Frame(self.done[n:], tail)
+        return Frame(self.done[n:], self._draw())
 
     def end(self):
         "The last frame: everything is finished"
@@ -64,10 +63,7 @@ class Blocks:
     def tail(self):
         "The open part as the last frame left it"
         if self._fence: return figure(self._rest[self._fence[2]:self._shown], self._fence[1], colour=False)
-        units = _units(self._rest)
-        self._soft = bool(units) and _ends_in_words(units[-1][0])
-        self._gap = self._rest[len(self._rest.rstrip(space)):]
-        return ''.join(_block(*u, live=True) for u in units)
+        return ''.join(_block(*u, live=True) for u in _units(self._rest))
 
     # how it stays cheap
 
@@ -77,6 +73,17 @@ class Blocks:
         self._cr = '\r' if text.endswith('\r') else ''
         return _source(text[:-1] if self._cr else text)
 
+    def _draw(self):
+        size = self._full = len(self._rest)
+        self.exact, self._soft = True, False
+        if self._fence: return self.tail()
+        if units := _units(self._rest):
+            leaf, holder, block = _end(units[-1][0])
+            self._soft = leaf.type == 'inline' and holder.type in ('paragraph_open', 'heading_open')
+            self._cost = len(leaf.content)*self._soft + size//(2 if block.type == 'table_open' else 8)
+        self._gap = self._rest[len(self._rest.rstrip(space)):]
+        return ''.join(_block(*u, live=True) for u in units)
+
     def _add(self, text, exact=True):
         text = self._gap + text
         out = text.rstrip(space)
@@ -84,38 +91,40 @@ class Blocks:
         return Frame([], append=_shown(out))
 
     def _wordy(self, text, at):
-        "Can this text change nothing but the words at the end? Not at a line's first letter, not next to anything that is markup, not within what may be a URL."
-        if not _words.fullmatch(text) or not at or self._rest[at-1] in _marks: return False
-        line = self._rest.rfind('\n', 0, at) + 1
-        word = max(self._rest.rfind(' ', 0, at) + 1, line)
-        return bool(_letter.search(self._rest, line, at)) and not _url.search(self._rest, word, at)
+        """Can this text change nothing but the words at the end? Not at a line's first letter; not right behind markup; not in what may be a URL, an entity or
+        the target of a link. Space at the end never shows."""
+        if text.isspace(): return True
+        if not _words.fullmatch(text) or '://' in text: return False
+        rest, line = self._rest, self._rest.rfind('\n', 0, at) + 1
+        if not _letter.search(rest, line, at): return False
+        if text[0] != ' ' and (rest[at-1] in _marks or _url.search(rest, max(rest.rfind(' ', 0, at) + 1, line), at)): return False
+        return rest[at-1] != '#' and not (')' in text and '](' in rest)
 
     def _worth_drawing(self, at):
-        size = len(self._rest)
-        if size <= self.small or 16*(size - self._full) >= size: return True
+        grown = len(self._rest) - self._full
+        if self._cost + grown <= self.dear or 16*grown >= self._cost: return True
         if self._stuck or not _turn.search(self._rest, max(0, at-80)): return False
         self._stuck = True                          # looks as if another block begins; believed once
         return True
 
     def _cut(self):
         "Finish what can never change: a block is finished when the next one begins on a whole line, or when nothing can continue it"
-        whole = self._rest.rfind('\n') + 1
-        text, line = self._rest[:whole], self._rest[whole:]
-        turned = bool(_turn.match(self._rest, _blank.search(text).start())) if line else False
-        if self._tried == (whole, turned): return
-        units, lines = _units(text), text.count('\n')
-        if not units: k = 0
-        else:
-            first, last = units[-1][0][0], units[-1][0]
-            open_ = first.type == 'fence' and not piano.closed(first)
-            ended = (first.type in ('heading_open', 'hr', 'fence') or first.map[1] < lines and first.type in ('paragraph_open', 'blockquote_open', 'table_open') or turned) and not open_
-            k = len(units) - (not ended)
+        whole, (tried, turn) = self._rest.rfind('\n') + 1, self._tried
+        turned = whole < len(self._rest) and bool(_turn.match(self._rest, _blank.search(self._rest, max(0, whole-80), whole).start()))
+        if turned == turn and (whole == tried or _list.match(self._rest) and _listed.fullmatch(self._rest, tried, whole)): return
+        text = self._rest[:whole]
+        units, k, open_ = _units(text), 0, False
+        if units:
+            t = units[-1][0][0]
+            open_ = t.type == 'fence' and not piano.closed(t)
+            apart = t.map[1] < text.count('\n') and t.type in ('paragraph_open', 'blockquote_open', 'table_open')
+            k = len(units) - (open_ or not (apart or turned or t.type in ('heading_open', 'hr', 'fence')))
         self.done += [_block(*u) for u in units[:k]]
-        self._rest = self._rest[units[k][1] if k < len(units) else whole:]
         if k: self._stuck = False
-        self._tried = (self._rest.rfind('\n') + 1, turned and not k)
-        if k < len(units) and open_ and (m := _fence.match(self._rest)):
-            self._fence = re.compile(rf'^ {{0,3}}{m[1][0]}{{{len(m[1])},}}[ \t]*\n', re.M), piano.language(last[0]), m.end()
+        gone = units[k][1] if k < len(units) else whole
+        self._rest, self._tried = self._rest[gone:], (whole - gone, turned)
+        if open_ and (m := _fence.match(self._rest)):
+            self._fence = re.compile(rf'^ {{0,3}}{m[1][0]}{{{len(m[1])},}}[ \t]*\n', re.M), piano.language(t), m.end()
             self._line = m.end()
             self._shown = self._whole()
 
@@ -128,18 +137,20 @@ class Blocks:
         end, lang, begin = self._fence
         if m := end.search(self._rest, self._line):
             self.done.append(_code(self._rest[begin:m.start()], lang, closed=True))
-            self._rest, self._fence, self._tried, self._soft = self._rest[m.end():], None, None, False
+            self._rest, self._fence, self._tried = self._rest[m.end():], None, (0, False)
         else:
             a, self._shown = self._shown, max(self._shown, self._whole())
             return Frame([], append=_shown(self._rest[a:self._shown]))
 
 space = ' \t\n\r\x0b\x0c\u2028\u2029\xa0\ufeff\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000'
-_odd = '\0-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069\u206a-\u206f\ufeff'
-_marks = '\\`*_~<>&()[]{}:;#|\n'
-_words = re.compile(rf'[^{re.escape(_marks)}{_odd}]*')
+_odd = '\0-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u206f\ufeff'
+_marks = '\\`*_~<>&[]{}#|()\n'
+_words = re.compile(rf'[^{re.escape(_marks[:-3])}\n{_odd}]*')        # brackets are words, unless a link is open
 _letter, _url = re.compile(r'[^\W\d_]'), re.compile('[:&]')
 _turn = re.compile(r'\n[ \t]*\n(?=[^\s*+\-\d]|\*\*[^\s*])')
 _blank = re.compile(r'(?:\n[ \t]*)?\n?\Z')
+_list = re.compile(r' ?(?:[-*+]|\d{1,9}[.)])[ \t]')
+_listed = re.compile(r'(?:(?:[ \t]*|(?: {2,}|\t| ?(?:[-*+]|\d{1,9}[.)])[ \t])[^\n]*)\n)*')
 _fence = re.compile(r'(`{3,}|~{3,})[^\n]*\n')
 _closing = re.compile(r' {0,3}[`~]*[ \t]*')
 
@@ -163,10 +174,10 @@ def _units(text):
         first = i + 1
     return out
 
-def _ends_in_words(tokens):
-    "Is the last thing in a block a line of text, to which words can be added?"
-    last = next((i for i in range(len(tokens)-1, -1, -1) if tokens[i].nesting >= 0), 0)
-    return tokens[last].type == 'inline' and tokens[last-1].type in ('paragraph_open', 'heading_open')
+def _end(tokens):
+    "The last token of a block that is no end, the one before it, the block's first"
+    i = next(i for i in range(len(tokens)-1, -1, -1) if tokens[i].nesting >= 0)
+    return tokens[i], tokens[i-1], tokens[0]
 
 def _block(tokens, start, end, text, live=False):
     "The HTML of one top-level block; the same for the same source, wherever it stands"

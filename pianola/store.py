@@ -4,7 +4,7 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, os, sqlite3, time
+import asyncio, json, math, os, sqlite3, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import apsw, apsw.ext, msgspec
@@ -155,6 +155,7 @@ class Store:
     def _open(self):
         try: self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as e: raise Refused(f'{self.folder} cannot be made: {e.strerror}', 'name another folder with --data') from None
+        if os.name == 'posix' and (there := self.folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: self.folder.chmod(0o700)      # git or the user made it; never /tmp
         path = self.folder/'pianola.db'
         try:
             self.lock = sqlite3.connect(self.folder/'lock', timeout=0, isolation_level=None, check_same_thread=False)
@@ -234,6 +235,14 @@ class Store:
         self.pool = self.db = None
 
 store = Store()
+
+def sound(v):
+    "A value as rows can keep it: half characters are replaced; a number that is none or does not fit is an error"
+    if isinstance(v, str): return v.encode('utf-8', 'replace').decode()
+    if isinstance(v, list): return [*map(sound, v)]
+    if isinstance(v, dict): return {sound(k): sound(x) for k, x in v.items()}
+    if isinstance(v, float) and not math.isfinite(v) or isinstance(v, int) and not -2**63 <= v < 2**63: raise ValueError('a number is too large')
+    return v
 
 class KV:
     "Small things to remember, by key: `await kv.get('last', 0)`, `await kv.set('last', 5)`. Each plugin has its own space."

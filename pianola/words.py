@@ -12,7 +12,7 @@ def _plugin(depth=2):
 async def say(text):
     "Say something in the conversation that is open, as this plugin; the model reads it at its next turn. The message's number comes back."
     who = _plugin()
-    def add(tx): return history.add(tx, history.current(tx) or history.begin(tx, f'{who} says'), 'app', str(text), model=who)
+    def add(tx): return history.add(tx, history.current(tx) or history.begin(tx, f'{who} says'), 'app', _store.sound(str(text)), model=who)
     return await _store.store.write(add)
 
 async def ask(text, system=''):

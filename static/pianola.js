@@ -41,8 +41,8 @@ const busy = () => { const on = !!$('#msg-list > [data-status=streaming]'); if (
 function parse(html) { const t = document.createElement('template'); t.innerHTML = html; return t.content.firstElementChild }
 function place(el, into) {       // lists are sorted by data-pos; most things come last
   const pos = +el.dataset.pos; let at = into.lastElementChild;
-  while (at && at !== el && +at.dataset.pos > pos) at = at.previousElementSibling;
-  if (at === el) return;
+  while (at && (at === el || +at.dataset.pos > pos)) at = at.previousElementSibling;
+  if (el.parentNode === into && el.previousElementSibling === at) return;
   at ? at.after(el) : into.prepend(el);
 }
 function put(items, gone) {
@@ -234,7 +234,7 @@ id('dialog').addEventListener('click', e => { if (e.target === id('dialog')) id(
 function toast(html) { const t = parse(html), b = id('toasts'); b.append(t); htmx.process(t); while (b.childElementCount > 3) b.firstChild.remove(); setTimeout(() => t.remove(), 9000) }
 function say(text, hint) { const t = document.createElement('div'); t.className = 'outcome refused'; t.setAttribute('role', 'alert'); t.append(text + ' '); const s = document.createElement('small'); s.textContent = hint || ''; t.append(s); id('toasts').append(t); setTimeout(() => t.remove(), 9000) }
 let chatsSoon;
-function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => { if (id('chats') && !$('#chats-menu input[type=search]').value) htmx.ajax('GET', '/api/conversations', { target: '#chats', swap: 'outerHTML' }).then(() => {
+function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => { if (id('chats') && !$('#chats-menu input[type=search]').value) htmx.ajax('GET', '/api/conversations', { target: '#chat-list', swap: 'innerHTML' }).then(() => {
   const now = $(`#chats a[href="?chat=${conversation()}"] .t`); if (now) id('chat-title').textContent = now.textContent }) }, 150) }
 
 const split = id('split');
@@ -259,6 +259,11 @@ document.addEventListener('htmx:afterSwap', e => {
   if (t.id === 'dialog') openDialog();
   if (t.id === 'main') { const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
   if (t.id === 'chat') { const c = conversation(); history.pushState(null, '', c ? `?chat=${c}` : '?chat=new'); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
+});
+document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
+  if (!e.detail.elt.matches?.('.earlier')) return;
+  const l = list(), height = l.scrollHeight, top = l.scrollTop; stuck = false;
+  requestAnimationFrame(() => { auto = true; l.scrollTop = top + l.scrollHeight - height });
 });
 addEventListener('popstate', () => location.reload());
 

@@ -51,9 +51,9 @@ def add(root, text):
 
 class Page:
     "A tab that looks at a growing reply"
-    def __init__(self, small=None):
+    def __init__(self, dear=None):
         self.b, self.done, self.tail = render.Blocks(), [], tree('')
-        if small is not None: self.b.small = small
+        if dear is not None: self.b.dear = dear
     def take(self, text):
         self.b.feed(text)
         before = list(self.done)
@@ -81,8 +81,8 @@ corpus = ['', '\n', ' ', '# a\nb\n\nc', 'a\n===\nb\n---\nc', '#hashtag\n# headin
     '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep', ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]', '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a',
     'a\n\n\n\n\nb', '1986. A great year\n1. x', 'Text\n- a\n- b\nText', '+ a\n\n\n+ b', '***a** b*', 'Hello *wor', 'x\n\n---\n\ny\n', '\ta\n\tb\nc', '\n\n  lead', '***', '* a\n *b*', '-\n  a', '- a\n -b\n  - c\n   - d\n    - e', '>\n> a\n>\n\n>b', 'www.a.bc a@b.cc a.py']
 
-def streamed(text, cuts, small=None):
-    page, last = Page(small), 0
+def streamed(text, cuts, dear=None):
+    page, last = Page(dear), 0
     for c in [*sorted(cuts), len(text)]:
         page.take(text[last:c])
         last = c
@@ -93,7 +93,7 @@ def test_a_reply_is_the_same_letter_by_letter_in_two_pieces_and_at_once(text):
     whole = render.blocks(text)
     assert streamed(text, range(len(text))) == whole
     for cut in range(len(text)+1): assert streamed(text, [cut]) == whole
-    assert streamed(text, range(len(text)), small=8) == whole
+    assert streamed(text, range(len(text)), dear=8) == whole
 
 @pytest.mark.parametrize('n', range(4))
 def test_two_replies_of_the_corpus_after_one_another_in_random_pieces(n):
@@ -108,7 +108,7 @@ soup = st.lists(bits, max_size=40).map(''.join)
 
 @quick
 @given(soup, st.lists(st.integers(0, 120), max_size=40), st.sampled_from([None, None, 0, 30]))
-def test_however_a_reply_is_cut_its_blocks_only_grow_and_end_as_in_history(text, cuts, small): assert streamed(text, [c for c in cuts if c < len(text)], small) == render.blocks(text)
+def test_however_a_reply_is_cut_its_blocks_only_grow_and_end_as_in_history(text, cuts, dear): assert streamed(text, [c for c in cuts if c < len(text)], dear) == render.blocks(text)
 
 @quick
 @given(soup)

@@ -1,5 +1,5 @@
 "Other websites, other programs and hostile texts: what each of them tries through the front door, and that it gets nothing."
-import base64, contextlib, functools, http.client, http.server, itertools, json, os, re, socket, sqlite3, subprocess, sys, threading, time, urllib.parse
+import base64, contextlib, functools, html.parser as html_parser, http.client, http.server, itertools, json, os, re, socket, sqlite3, subprocess, sys, threading, time, urllib.parse
 from pathlib import Path
 import pytest
 from playwright.sync_api import expect
@@ -23,7 +23,7 @@ def index(): return '<img src=x onerror=pwned=1>'
 @page.get('/seen')
 def seen(): return {'fine': True}
 @page.post('/speak')
-async def speak(data: dict): return {'id': await say(data['text'])}
+async def speak(data: dict): return {'id': await say(data.get('text', ''))}
 ''',
     '40_broken.py': '"Broken: <b>"\nraise ValueError("<img src=x onerror=pwned=1>")\n',
     '50_sizes.py': '"Sizes: numbers of every kind"\nfrom pianola import Crud\nclass Size: name: str; cm: float = 0.0; n: int = 0\nsizes = Crud(Size, title="<script>pwned=1</script>")\n'}
@@ -53,8 +53,8 @@ def raw(s, text, wait=10):
     "Send these very bytes: (status, headers, body) of the answer, status 0 when the connection is closed without one"
     with socket.create_connection(('127.0.0.1', s.port), wait) as c:
         try:
-            c.sendall(text if isinstance(text, bytes) else text.encode('latin1'))
-            r = http.client.HTTPResponse(c)
+            with contextlib.suppress(ConnectionError): c.sendall(text if isinstance(text, bytes) else text.encode('latin1'))      # an early answer may close it
+            r = http.client.HTTPResponse(c, method=str(text[:4])[-5:].strip("'b "))
             r.begin()
             return r.status, r.headers, r.read() if r.status != 101 else b''
         except (ConnectionError, http.client.BadStatusLine): return 0, {}, b''
@@ -85,6 +85,12 @@ def say(s, text, **more):
         talk = s.get('/api/conversation')[1]
         return talk if talk and talk[-1]['role'] == 'assistant' and talk[-1]['status'] != 'streaming' and talk[-1]['id'] > f['id'] else None
     return s.until(over)
+
+def heard(ws, *what, seconds=5):
+    "The next frame that says one of these"
+    end = time.time() + seconds
+    while not set(what) & (f := json.loads(ws.recv(max(.01, end - time.time())))).keys(): assert 'error' not in f, f
+    return f
 
 def lives(s):
     assert s.p.poll() is None and s.get('/api/health')[1]['status'] == 'ok'
@@ -126,7 +132,7 @@ def test_a_browser_that_says_where_a_request_comes_from_is_believed(piano, site)
 bad_hosts = ['evil.example', 'evil.example:{port}', 'rebind.example:{port}', '127.0.0.1.evil.example', '127.evil.example', 'localhost.evil.example:{port}', 'evil-localhost', 'localhostx', 'xlocalhost', 'localhost.', 'localhost..', '127.0.0.1.',
              '127.0.0.1@evil.example', 'evil.example@127.0.0.1', 'evil.example#127.0.0.1', 'evil.example/127.0.0.1', 'evil.example\\@127.0.0.1', '127.0.0.1,evil.example', '127.0.0.1 evil.example', '127.0.0.1:{port}, evil.example',
              '2130706433', '2130706433:{port}', '0x7f000001', '0x7f.1', '0177.0.0.1', '127.1', '127.0.0.01', '0', '0.0.0.0', '0.0.0.0:{port}', '[::]', '[::ffff:10.0.0.1]', '[fe80::1]', '[::1', '::1', '[evil.example]', '10.0.0.1', '192.168.1.1:{port}',
-             '169.254.169.254', 'localhost:99999', 'localhost:x', 'localhost:{port}:1', '%6cocalhost', 'ⓛocalhost', 'xn--localhost-xyz', '-', '.', '*', 'null']
+             '169.254.169.254', 'localhost:99999', 'localhost:x', 'localhost:{port}:1', '%6cocalhost', 'ⓛocalhost'.encode().decode('latin1'), 'xn--localhost-xyz', '-', '.', '*', 'null']
 
 @pytest.mark.parametrize('host', bad_hosts)
 def test_a_host_name_that_is_not_ours_gets_nothing(piano, host):
@@ -251,7 +257,7 @@ def test_what_we_know_is_for_its_owner_alone(serve, tmp_path):
 def test_every_answer_is_locked_down(piano):
     policy = None
     asked = [('GET', p, ()) for p in ('/', '/tasks', '/evil', '/broken', '/nowhere', '/a/b/c', '/api/nowhere', '/api/health', '/api/roll?after=x', '/api/conversation?id=999999', '/api/actions/tasks.create', '/static/pianola.css', '/static/nothing',
-                                      '/vendor/htmx.min.js', '/vendor/nothing', '/static/pianola.js?v=1', '/api/jobs/9/events', '/api/conversations/999.md', '/evil/seen', '/ws', '/?chat=²')]
+                                      '/vendor/htmx.min.js', '/vendor/nothing', '/static/pianola.js?v=1', '/api/jobs/9/events', '/api/conversations/999.md', '/evil/seen', '/ws', '/?chat=%C2%B2')]
     asked += [('POST', '/api/actions/tasks.create', ('Content-Type: text/plain',)), ('POST', '/api/actions/nothing', ('Content-Type: application/json',)), ('POST', '/api/actions/tasks.create', ('Origin: http://evil.example',)),
               ('GET', '/', ('Sec-Fetch-Site: cross-site',)), ('OPTIONS', '/api/actions/tasks.create', ('Origin: http://evil.example', 'Access-Control-Request-Method: POST')), ('HEAD', '/', ()), ('PUT', '/', ()),
               ('OPTIONS', '/api/roll', (f'Origin: http://127.0.0.1:{piano.port}', 'Access-Control-Request-Method: POST')), ('GET', '/static/pianola.css', ('If-None-Match: "x"', 'Range: bytes=0-3'))]
@@ -273,9 +279,15 @@ def test_the_page_holds_no_inline_code_and_no_foreign_address(piano):
     say(piano, 'hello')
     for path in ('/', '/tasks', '/profiles', '/evil', '/broken'):
         html = piano.get(path, Accept='text/html')[1]
-        assert not re.search(r'<script(?![^>]*\bsrc="/)', html) and not re.search(r'<style|\sstyle=|<[^>]+\son\w+=|javascript:', html), path
-        assert not re.findall(r'(?:src|href|action|hx-(?:get|post))="(?!/|\?|#|data:)([^"]*)"', html), path
-        for tag in re.findall(r'<script[^>]+/vendor/[^>]+>', html): assert 'integrity="sha' in tag
+        tags = []
+        reader = html_parser.HTMLParser()
+        reader.handle_starttag = lambda tag, attrs: tags.append((tag, dict(attrs)))
+        reader.feed(html)
+        assert len(tags) > 30 and not [t for t, a in tags if t in ('style', 'iframe', 'object', 'embed', 'base')], path
+        for tag, attrs in tags:
+            assert not [k for k in attrs if k.startswith(('on', 'style', 'hx-on'))], (path, tag, attrs)
+            assert tag != 'script' or attrs['src'].startswith('/') and ('/vendor/' not in attrs['src'] or attrs['integrity'].startswith('sha')), (path, attrs)
+            for k in ('src', 'href', 'action', 'formaction', 'hx-get', 'hx-post'): assert k not in attrs or attrs[k].startswith(('/', '?', '#')) and not attrs[k].startswith('//'), (path, tag, attrs)
 
 # who presses
 
@@ -433,12 +445,12 @@ bad_bodies = [b'{', b'[]', b'[{"name": "x"}]', b'"x"', b'1', b'null', b'true', b
 @pytest.mark.parametrize('body', bad_bodies, ids=lambda b: repr(b[:40])[2:-1])
 def test_a_malformed_body_is_refused_in_words_and_changes_nothing(piano, body):
     before = everything(piano)
-    for path in ('/api/actions/tasks.create', '/api/actions/profiles.update', '/api/actions/tasks.move', '/api/actions/chat.edit', '/api/actions/chat.rename', '/api/actions/model.choose', '/api/approvals/1', '/api/actions/nothing.here', '/evil/speak'):
-        if path == '/evil/speak' and len(body) > 100_000: continue
+    for path in ('/api/actions/tasks.create', '/api/actions/profiles.update', '/api/actions/tasks.move', '/api/actions/chat.edit', '/api/actions/chat.rename', '/api/actions/model.choose', '/api/approvals/1', '/api/actions/nothing.here'):
         status, heads, got = ask(piano, 'POST', path, 'Content-Type: application/json', body=body)
         assert 400 <= status < 500, (path, status, got)
-        if path != '/evil/speak': assert set(json.loads(got)) == {'error', 'hint'} and json.loads(got)['error'] and len(got) < 3000, got
+        assert set(json.loads(got)) == {'error', 'hint'} and json.loads(got)['error'] and len(got) < 3000, got
     assert everything(piano) == before
+    if len(body) < 100_000: assert ask(piano, 'POST', '/evil/speak', 'Content-Type: application/json', body=body.replace(b'name', b'text'))[0] < 500, 'a plugin that takes a dict'
     lives(piano)
 
 @pytest.mark.parametrize('args', ['{"id": -1}', '{"id": 0}', '{"id": 9223372036854775807}', '{"id": 9223372036854775808}', '{"id": -9223372036854775809}', '{"id": 1e30}', '{"id": 1.5}', '{"id": "1 or 1=1"}', '{"id": "²"}', '{"id": [1]}', '{"id": null}', '{"id": true}',
@@ -500,9 +512,7 @@ def test_what_is_too_large_is_turned_away(piano):
     lines = [f'POST /api/actions/tasks.create HTTP/1.1\r\nHost: 127.0.0.1:{piano.port}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'.encode()]
     assert raw(piano, lines[0] + (b'%x\r\n' % len(big)) + big + b'\r\n0\r\n\r\n')[0] in (413, 0)
     assert raw(piano, f'POST /api/actions/tasks.create HTTP/1.1\r\nHost: 127.0.0.1:{piano.port}\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{{')[0] in (400, 413)
-    assert raw(piano, f'GET / HTTP/1.1\r\nHost: 127.0.0.1:{piano.port}\r\nX: {"x" * 1_000_000}\r\n\r\n')[0] in (400, 431, 0)
     assert raw(piano, f'GET /{"x" * 1_000_000} HTTP/1.1\r\nHost: 127.0.0.1:{piano.port}\r\n\r\n')[0] in (400, 404, 414, 431, 0)
-    assert raw(piano, f'GET / HTTP/1.1\r\nHost: 127.0.0.1:{piano.port}\r\n' + 'X: y\r\n' * 50_000 + '\r\n')[0] in (400, 431, 0)
     lives(piano)
 
 @pytest.mark.parametrize('text', [b'\r\n\r\n', b'\0' * 100, b'GET\r\n\r\n', b'GET / HTTP/9.9\r\nHost: localhost\r\n\r\n', b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', b'GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n',
@@ -524,10 +534,9 @@ def test_a_malformed_frame_is_answered_and_the_socket_goes_on(piano, frame):
     before = everything(piano)['message']
     with connect(piano.ws) as ws:
         ws.send(frame)
-        got = json.loads(ws.recv(5))
-        assert got.get('error') or got == {'stopped': False}, got
-        ws.send('{"stop": true}')
-        assert 'stopped' in json.loads(ws.recv(5)), 'the same socket still works'
+        assert (got := heard(ws, 'error', 'stopped')).get('error') or frame == '{"stop": 0}', got
+        ws.send('{"again": []}')
+        heard(ws, 'error')                                    # the same socket still works
     assert everything(piano)['message'] == before
     lives(piano)
 
@@ -537,14 +546,14 @@ def test_a_malformed_frame_is_answered_and_the_socket_goes_on(piano, frame):
 def test_a_strange_hello_is_caught_up_with(piano, frame):
     with connect(piano.ws) as ws:
         ws.send(frame)
-        while not {'caught', 'reload'} & (f := json.loads(ws.recv(5))).keys(): assert 'error' not in f, f
+        heard(ws, 'caught', 'reload', *(['error'] if '1e999' in frame else []))
     lives(piano)
 
 def test_a_half_character_in_a_frame_does_not_silence_the_tab(piano):
     with connect(piano.ws) as ws:
         for frame in (r'{"msg": "", "cid": "\ud800"}', r'{"msg": "half \ud800 said", "cid": "\ud801"}', r'{"what": "\udfff", "cid": "\ud800"}', r'{"again": 1, "cid": "\ud800"}'): ws.send(frame)
         ws.send(json.dumps({'msg': 'still there?', 'cid': (cid := os.urandom(8).hex())}))
-        while (f := json.loads(ws.recv(5))).get('ack') != cid: pass
+        while heard(ws, 'ack', 'error').get('ack') != cid: pass
     piano.until(lambda: piano.get('/api/conversation')[1][-1]['role'] == 'assistant' and piano.get('/api/conversation')[1][-1]['status'] == 'done')
 
 def test_a_frame_that_is_too_large_closes_that_socket_alone(piano):
@@ -559,5 +568,258 @@ def test_a_frame_that_is_too_large_closes_that_socket_alone(piano):
                 ws.send('x' * 10_000 for _ in range(1000))
                 while True: ws.recv(5)
         other.send('{"stop": true}')
-        assert 'stopped' in json.loads(other.recv(5))
+        heard(other, 'stopped')
     lives(piano)
+
+# hostile texts, in a real browser: one tab with our policy, which must have nothing to report, and one without it, which escaping alone has to save
+
+audit = r"""() => {
+  const bad = [...(window.reports || [])], seen = new Set(), is = e => `<${e.tagName.toLowerCase()} id="${e.id}" class="${e.className}">`;
+  if (window.pwned !== undefined) bad.push('pwned is ' + window.pwned);
+  for (const e of document.querySelectorAll('*')) {
+    for (const a of e.attributes) {
+      if (/^(on|hx-on|data-hx-|srcdoc|ws-)/i.test(a.name) || a.name === 'style' && e !== document.documentElement) bad.push(is(e) + ' has ' + a.name);
+      if (/^(src|href|action|formaction|poster|data|hx-(get|post|put|patch|delete)|xlink:href)$/i.test(a.name) && !e.closest('.body') && !/^(\/(?!\/)|\?|#)/.test(a.value)) bad.push(is(e) + ' leads to ' + a.value);
+    }
+    if (e.id && seen.has(e.id)) bad.push('twice: ' + is(e)); seen.add(e.id);
+    if (/^(iframe|frame|object|embed|base|style|svg|math|img|video|audio|marquee|portal)$/i.test(e.tagName)) bad.push(is(e));
+    if (e.tagName === 'SCRIPT' && !/^\/(static|vendor)\//.test(e.getAttribute('src') || '')) bad.push('a script ' + e.outerHTML);
+  }
+  for (const e of document.querySelectorAll('.msg .body *, .msg .thought *, .seen *')) {
+    for (const a of e.attributes) if (/^(hx-|id$|name$|form|data-(?!lang))/.test(a.name)) bad.push('in a message: ' + is(e) + ' has ' + a.name);
+    if (e.tagName === 'A' && (!/^(https?|mailto):/.test(e.href) || e.target !== '_blank' || !/noopener/.test(e.rel) || !/noreferrer/.test(e.rel))) bad.push('a link ' + e.outerHTML);
+    if (/^(button|form|input|textarea|select|meta|link)$/i.test(e.tagName) && !e.matches('button.copy') && !e.matches('input[type=checkbox][disabled]')) bad.push('in a message: ' + is(e));
+  }
+  if (!document.querySelector('#msg') || document.querySelector('#main').dataset.view === undefined || !document.title.includes('Pianola')) bad.push('the page is broken');
+  return bad }"""
+
+@pytest.fixture
+def tabs(new_context, piano):
+    "Two watched tabs on a path of the hostile server, and a function that says what was wrong with them so far"
+    pages, signs = [], []
+    for bypass in (False, True):
+        p = new_context(bypass_csp=bypass).new_page()
+        p.add_init_script("window.reports = []; document.addEventListener('securitypolicyviolation', e => window.reports.push('policy: ' + e.violatedDirective + ' ' + e.blockedURI))")
+        p.on('dialog', lambda d: (signs.append(f'dialog {d.message}'), d.dismiss()))
+        p.on('request', lambda r: None if r.url.startswith((piano.url, piano.ws, 'data:', 'blob:')) else signs.append(f'asked {r.url}'))
+        p.on('pageerror', lambda e: signs.append(f'error {e}'))
+        p.on('popup', lambda w: signs.append(f'popup {w.url}'))
+        p.on('framenavigated', lambda f: None if f.url.startswith((piano.url, 'about:blank')) else signs.append(f'went to {f.url}'))
+        pages.append(p)
+    def wrong(): return signs + [x for p in pages for x in p.evaluate(audit)]
+    yield pages, wrong
+    for p in pages: p.context.close()
+
+def test_no_text_of_a_row_a_title_or_a_message_is_ever_more_than_text(piano, tabs):
+    pages, wrong = tabs
+    said['echo'] = None
+    for p in pages: p.goto(f'{piano.url}/tasks?chat=new')
+    talk = [say(piano, f'# {h}\n> {h}\n- `{h}`\n\n{h}') for h in hostile[:3]] and everything(piano)['conversation'][-1][0]
+    for p in pages: p.goto(f'{piano.url}/tasks?chat={talk}')
+    last = {}
+    for h in hostile:
+        task, profile = piano.act('tasks.create', name=h)['result'], piano.act('profiles.create', name=h, url=h)['result']
+        assert task['name'] == h.strip() and profile['url'] == h.strip(), 'what was written is kept as it is'
+        last[task['id']] = h.strip().replace('\n', '')         # a box of one line shows it so
+        piano.act('tasks.update', id=task['id'], name=h + ' ' + h)
+        piano.act('tasks.update', id=task['id'], name=h)
+        piano.act('chat.rename', id=talk, title=h)
+        assert piano.post('/api/actions/tasks.delete', {'id': task['id']})[0] == 202
+        piano.post('/evil/speak', {'text': f'{h} **{h}** [{h}]({h})'})
+        assert piano.post(f'/api/actions/{urllib.parse.quote(h, safe="")}', {h: h})[0] in (400, 404)
+        assert piano.get('/api/conversations?q=' + urllib.parse.quote(h))[0] == 200
+    for p in pages:
+        for id, name in last.items(): expect(p.locator(f'#tasks-{id} .cell.main')).to_have_value(name)
+        expect(p.locator('#waiting [data-approval]').last).to_contain_text(hostile[-1][:60])
+        expect(p.locator('#toasts > *').last).to_be_attached()
+    assert not wrong(), 'live'
+    for p in pages:
+        for path in ('/profiles', '/evil', '/broken', '/sizes', '/tasks'):
+            p.locator(f'#menu a[href="{path}"]').click()
+            expect(p.locator('#main')).to_have_attribute('data-view', path[1:])
+        p.get_by_role('button', name='History').click()
+        expect(p.locator('#dialog .activity li').first).to_be_visible()
+        assert not wrong(), 'the history'
+        p.keyboard.press('Escape')
+        p.locator('#chats-menu > summary').click()
+        p.locator('#chats-menu input[type=search]').fill('script')
+        expect(p.locator('#chats li').first).to_contain_text('script')
+        for h in hostile[-6:]:
+            p.locator('#chats-menu input[type=search]').fill(h)
+            p.wait_for_timeout(250)
+        p.locator('#main').click(position={'x': 5, 'y': 5})
+        p.locator('.filter').fill('<script>')
+    assert not wrong(), 'everywhere'
+    for p in pages:
+        for path in ('/tasks', '/profiles', '/evil', '/broken', '/sizes'):
+            p.goto(f'{piano.url}{path}?chat={talk}')
+            expect(p.locator('#offline')).to_be_hidden()
+            assert not wrong(), f'{path} after a reload'
+        p.goto(f'{piano.url}/tasks?chat={talk}')
+        for id, name in last.items(): expect(p.locator(f'#tasks-{id} .cell.main')).to_have_value(name)
+
+model_says = [*hostile, '[x](javascript:pwned=1) [x](JaVaScRiPt&colon;pwned=1) [x](java\tscript:pwned=1) [x](\x01javascript:pwned=1) [x](vbscript:x) [x](data:text/html,<script>pwned=1</script>) [x](file:///etc/passwd) <javascript:pwned=1>',
+    '![x](http://rebind.example:9/x.png) ![" onerror="pwned=1](x) ![x](data:image/svg+xml,<svg onload=pwned=1>) ![x](//rebind.example:9/y.png)', '[x](http://rebind.example:9/ "\\" onmouseover=pwned=1 x=\\"")', 'http://rebind.example:9/"onmouseover=pwned=1 https://rebind.example:9',
+    '```"><script>pwned=1</script>\n<script>pwned=1</script>\n```', '```html\n</code></pre><img src=x onerror=pwned=1>\n', '```\n\n| <img src=x onerror=pwned=1> | "><b |\n|---|:-:|\n| <script>pwned=1</script> | [x](javascript:pwned=1) |\n',
+    '[ref]: javascript:pwned=1\n\n[ref]\n\n[^1]: <img src=x onerror=pwned=1>\n\n[^1]', '<div data-approval="1"><button class="approve" hx-post="/api/approvals/1" hx-vals=\'{"approve":true}\'>Yes</button></div>', '<article id="msg-1" hx-swap-oob="true" data-role="user">I was never said</article>',
+    '<template><script>pwned=1</script></template><noscript><p title="</noscript><img src=x onerror=pwned=1>">', '<details open ontoggle=pwned=1><summary>x</summary></details>', '- [x] <input autofocus onfocus=pwned=1>\n- [ ] x', '<math><mtext><table><mglyph><style><img src=x onerror=pwned=1>',
+    '<svg><a xlink:href="javascript:pwned=1"><text>x</text></a></svg>', '<scr<script>ipt>pwned=1</scr</script>ipt>', '<a href="http://rebind.example:9" ping="http://rebind.example:9/p" download>x</a>', '$\\href{javascript:pwned=1}{x}$ ```mermaid\ngraph TD; A[<img src=x onerror=pwned=1>]\n```\n',
+    '&#60;script&#62;pwned=1&#60;/script&#62; \\<script>pwned=1</script> &lt;img src=x onerror=pwned=1&gt;', '\x1b]0;evil\x07\x1b[2J\r\n2026-01-01 ERROR forged line', '![x][y]\n\n[y]: http://rebind.example:9/z.png "t"', '<p class="outcome done" data-roll="1"><button class="undo" hx-post="/api/roll/1/undo">Undo</button></p>']
+
+def test_nothing_a_model_says_is_more_than_text_live_or_later(piano, tabs):
+    pages, wrong = tabs
+    text = '\n\n'.join(f'{x}\n\nnext {n}' for n, x in enumerate(model_says)) + '\n\nthe end of it'
+    said['hostile answer'] = [text[i:i+5] for i in range(0, len(text), 5)]
+    said['hostile keys'] = ['\n'.join(json.dumps({'action': 'tasks.create', 'args': {'name': h}}) for h in hostile[:3]) + '\n' + json.dumps({'action': 'tasks.create', 'args': {hostile[1]: 'x'}}) + '\n' + json.dumps({'action': 'profiles.delete', 'args': {'where': {'name': hostile[1]}}})]
+    for p in pages: p.goto(f'{piano.url}/tasks?chat=new')
+    first = pages[0]
+    first.fill('#msg', 'a hostile answer')
+    first.press('#msg', 'Enter')
+    reply = first.locator('#msg-list > [data-role=assistant]').last
+    expect(reply).to_have_attribute('data-status', 'done', timeout=30_000)
+    expect(reply.locator('.body')).to_contain_text('the end of it')
+    assert not wrong(), 'live'
+    talk = first.locator('#chat').get_attribute('data-conversation')
+    pages[1].goto(f'{piano.url}/tasks?chat={talk}')
+    rows = len(piano.rows('tasks'))
+    first.fill('#msg', 'the hostile keys')
+    first.press('#msg', 'Enter')
+    for p in pages:
+        expect(p.locator('#msg-list [data-roll]')).to_have_count(4)
+        expect(p.locator('#msg-list [data-roll]').first).to_contain_text('<script>pwned=1</script>')
+    assert len(piano.rows('tasks')) == rows + 3
+    assert not wrong(), 'outcomes and cards'
+    before = first.locator('#msg-list > [data-role=assistant] .body').first.inner_html()
+    for p in pages:
+        p.reload()
+        assert p.locator('#msg-list > [data-role=assistant] .body').first.inner_html() == before
+        p.locator('#msg-list > [data-role=assistant]').last.hover()
+        p.get_by_role('button', name='What it saw').last.click()
+        expect(p.locator('#dialog .seen').last).to_contain_text('hostile keys')
+        assert not wrong(), 'what the model saw'
+        p.keyboard.press('Escape')
+        for link in p.locator('.msg .body a').all()[:20]: link.hover()
+    assert not wrong(), 'after a reload'
+    lines = (piano.data/'pianola.log').read_text('utf-8')
+    assert '\x1b' not in lines and not re.search(r'^2026-01-01 ERROR forged', lines, re.M)
+
+def test_half_a_character_from_the_model_does_not_end_the_reply(piano):
+    said['half character'] = [b'{"model":"double:latest","message":{"role":"assistant","content":"a \\ud83d b \\udc00 c \\u0000 d"},"done":false}\n', 'and the rest.']
+    last = say(piano, 'half character')[-1]
+    assert last['status'] in ('done', 'error') and (last['status'] == 'error' or 'and the rest.' in last['text'])
+    assert piano.get('/', Accept='text/html')[0] == 200
+
+# another website, in a real browser
+
+attack = r"""async target => {
+  const out = {}, wait = (p, ms = 2500) => Promise.race([p, new Promise(r => setTimeout(() => r('nothing'), ms))]), body = '{"name": "pwned", "text": "pwned", "approve": true, "id": 1}', ws = target.replace('http', 'ws');
+  const read = async (name, url, opts) => { out[name] = await wait(fetch(url, opts).then(async r => r.type === 'opaque' ? 'opaque' : `READ ${r.status} ${(await r.text()).slice(0, 200)}`).catch(e => 'refused')) };
+  const paths = ['/api/actions/tasks.create', '/api/roll/1/undo', '/api/approvals/1', '/api/jobs/1/cancel', '/evil/speak', '/api/login'];
+  for (const path of paths) for (const credentials of ['include', 'omit']) {
+    await read(`post ${path} ${credentials}`, target + path, { method: 'POST', credentials, headers: { 'content-type': 'application/json' }, body });
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) await read(`post ${type} ${path} ${credentials}`, target + path, { method: 'POST', mode: 'no-cors', credentials, headers: { 'content-type': type }, body });
+    await read(`post blob ${path} ${credentials}`, target + path, { method: 'POST', mode: 'no-cors', credentials, body: new Blob([body]) });
+    await read(`post nothing ${path} ${credentials}`, target + path, { method: 'POST', mode: 'no-cors', credentials });
+  }
+  for (const path of ['/', '/api/conversation', '/api/roll', '/api/conversations/1.json', '/static/pianola.js']) { await read(`get ${path}`, target + path, { credentials: 'include' }); await read(`get no-cors ${path}`, target + path, { mode: 'no-cors', credentials: 'include' }) }
+  for (const method of ['PUT', 'DELETE', 'OPTIONS']) await read(`${method}`, target + '/api/actions/tasks.create', { method, credentials: 'include', body: method === 'OPTIONS' ? undefined : body });
+  navigator.sendBeacon(target + '/api/actions/tasks.create', body); navigator.sendBeacon(target + '/api/roll/1/undo'); navigator.sendBeacon(target + '/api/actions/tasks.create', new Blob([body], { type: 'text/plain' }));
+  const socket = url => new Promise(done => { let s; try { s = new WebSocket(url) } catch (e) { return done('refused') } s.onopen = () => { s.send(JSON.stringify({ msg: 'pwned' })); done('OPEN') }; s.onerror = () => done('refused') });
+  out.socket = await wait(socket(ws + '/ws'));
+  out['socket by its other name'] = await wait(socket(ws.replace('127.0.0.1', 'localhost') + '/ws'));
+  out.events = await wait(new Promise(done => { const e = new EventSource(target + '/api/jobs/1/events', { withCredentials: true }); e.onopen = () => done('OPEN'); e.onerror = () => { e.close(); done('refused') } }));
+  const element = (tag, props, where = document.body) => new Promise(done => { const e = Object.assign(document.createElement(tag), props); e.onload = () => done('LOADED'); e.onerror = () => done('refused'); where.append(e) });
+  for (const path of ['/api/actions/tasks.create?name=pwned', '/static/icon.svg', '/?chat=1', '/api/roll/1/undo']) out['img ' + path] = await wait(element('img', { src: target + path }));
+  for (const path of ['/api/roll', '/api/conversation', '/static/pianola.js', '/vendor/htmx.min.js']) out['script ' + path] = await wait(element('script', { src: target + path }));
+  for (const path of ['/static/pianola.css', '/api/conversation']) out['style ' + path] = await wait(element('link', { rel: 'stylesheet', href: target + path }));
+  const frame = document.createElement('iframe'); frame.name = 'inner'; frame.src = target + '/tasks'; document.body.append(frame);
+  await wait(new Promise(done => { frame.onload = done }));
+  try { out.frame = 'SEEN ' + frame.contentWindow.document.title } catch (e) { out.frame = 'refused' }
+  out['frame inside'] = frame.contentWindow.length === 0 ? 'empty' : 'FULL';
+  for (const enctype of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) for (const path of paths) {
+    const f = Object.assign(document.createElement('form'), { action: target + path, method: 'POST', enctype, target: 'inner' });
+    f.append(Object.assign(document.createElement('input'), { name: enctype === 'text/plain' ? '{"name": "pwned", "x": "' : 'name', value: enctype === 'text/plain' ? '"}' : 'pwned' })); document.body.append(f); f.submit();
+    await new Promise(r => setTimeout(r, 60));
+  }
+  await new Promise(r => setTimeout(r, 300));
+  return out }"""
+
+class Elsewhere:
+    "Another website, on another port of this machine; `hits` is what it was asked"
+    def __init__(self, port=0):
+        hits = self.hits = []
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                hits.append(self.path)
+                page = b'<!doctype html><title>Elsewhere</title><body>Win a prize'
+                self.send_response(200)
+                self.send_header('Content-Type', 'text/html')
+                self.send_header('Content-Length', str(len(page)))
+                self.send_header('Connection', 'close')
+                self.end_headers()
+                self.wfile.write(page)
+            def log_message(self, *_): return
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', port), Answer)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(.05,), daemon=True)
+        self.thread.start()
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+@pytest.fixture
+def elsewhere():
+    site = Elsewhere()
+    yield site
+    site.close()
+
+@pytest.mark.parametrize('name', ['127.0.0.1', 'localhost', 'rebind.example'])
+def test_another_website_open_in_the_same_browser_reads_and_changes_nothing(piano, elsewhere, context, name):
+    piano.act('tasks.create', name='a private matter')
+    piano.post('/api/actions/tasks.delete', {'id': piano.rows('tasks')[-1]['id']})
+    ours = context.new_page()
+    ours.goto(piano.url + '/tasks')
+    expect(ours.locator('#tasks-list .cell.main').last).to_have_value('a private matter')
+    assert context.cookies(piano.url), 'the browser has our cookie, and would send it'
+    ours.close()
+    time.sleep(.3)
+    before = everything(piano)
+    page = context.new_page()
+    page.goto(f'http://{name}:{elsewhere.port}/')
+    got = page.evaluate(attack, piano.url)
+    assert len(got) > 80 and not {k: v for k, v in got.items() if v not in ('refused', 'opaque', 'nothing', 'empty')}, got
+    assert all(v == 'refused' for k, v in got.items() if k.startswith(('socket', 'img', 'script', 'events', 'frame')) and k != 'frame inside'), got
+    assert everything(piano) == before
+    # a link to us is followed, but only opens the page: nothing in its address is said or done
+    page.goto(f'http://{name}:{elsewhere.port}/')
+    with page.expect_popup() as w: page.evaluate('t => { window.w = open(t + "/tasks?msg=pwned&q=pwned&text=pwned&name=pwned") }', piano.url)
+    expect(w.value.locator('#msg')).to_be_visible()
+    expect(w.value.locator('#msg')).to_have_value('')
+    assert page.evaluate('() => { try { return "SEEN " + window.w.document.title } catch (e) { return "refused" } }') == 'refused' or page.evaluate('window.w === null || window.w.closed')
+    w.value.close()
+    now = everything(piano)
+    assert now['message'] == before['message'] and now['tasks'] == before['tasks'] and now['log'] == before['log'] and now['approval'] == before['approval']
+
+def test_a_name_that_was_rebound_to_this_machine_opens_nothing(piano, page):
+    answer = page.goto(f'http://rebind.example:{piano.port}/')
+    assert answer.status == 403 and 'Pianola' not in page.title()
+    for path in ('/api/conversation', '/api/roll', '/static/pianola.js'): assert page.evaluate("p => fetch(p).then(r => r.status)", path) == 403
+    assert page.evaluate("fetch('/api/actions/tasks.create', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"name\": \"pwned\"}'}).then(r => r.status)") == 403
+    assert page.evaluate("new Promise(d => { const s = new WebSocket(`ws://${location.host}/ws`); s.onopen = () => d('OPEN'); s.onerror = () => d('refused') })") == 'refused'
+    assert not page.context.cookies(f'http://rebind.example:{piano.port}')
+
+def test_a_page_whose_name_is_rebound_while_it_is_open_gets_nothing_either(serve, page):
+    "The whole attack: the page comes from the attacker, then the same name and port lead here"
+    site = Elsewhere()
+    page.goto(f'http://rebind.example:{site.port}/')
+    assert page.title() == 'Elsewhere' and page.evaluate("fetch('/x').then(r => r.status)") == 200
+    site.close()
+    s = serve(port=site.port, env={'PIANOLA_ENGINE': 'ollama'})
+    s.act('tasks.create', name='a private matter')
+    before = everything(s)
+    got = page.evaluate("p => fetch(p, {cache: 'no-store'}).then(async r => `${r.status} ${await r.text()}`)", '/api/roll')
+    assert got.startswith('403') and 'private' not in got
+    assert page.evaluate("fetch('/api/actions/tasks.create', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"name\": \"pwned\"}'}).then(r => r.status)") == 403
+    assert page.evaluate("new Promise(d => { const s = new WebSocket(`ws://${location.host}/ws`); s.onopen = () => d('OPEN'); s.onerror = () => d('refused') })") == 'refused'
+    assert everything(s) == before
