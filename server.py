@@ -8,7 +8,7 @@
 
     click or chat → act → store → event → every tab shows it, and the model overhears it
 """
-import asyncio, sys, threading, webbrowser
+import asyncio, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
@@ -64,6 +64,9 @@ class Server(uvicorn.Server):
         self.ours.port = self.servers[0].sockets[0].getsockname()[1]
         console.say(f'Pianola is at {self.ours.url}')
         if self.ours.browser: threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()
+
+    def handle_exit(self, sig, frame):
+        self.force_exit, self.should_exit = self.should_exit and sig == signal.SIGINT, True      # uvicorn's own raises the signal again in the end, as if to be asked were a failure
 
     async def shutdown(self, sockets=None):
         await chat.sleep()              # before the sockets go: replies and jobs are cut where they can go on, every tab sees it, and no stream holds us up

@@ -189,6 +189,9 @@ def things(job, args, fetch):
             fetch.watch(fetch.get(f, c.models_dir, python), f'Bringing the model {f.name} ({fetch.mb(f.size)}) to {c.models_dir}')
             path = c.models_dir/f.file
         files.append(str(path.absolute()))
+        if job == 'run':
+            import subprocess
+            subprocess.run([python, '-m', 'pianola', 'warm', *args])      # a convenience: what goes wrong in it is said again where it matters
     if whole: remember(**{job: dict(asked=asked, files={p: looks(p) for p in files}, ollama=answers)})
 
 if __name__ == '__main__': sys.exit(main(sys.argv[1:]))

@@ -210,11 +210,7 @@ async def hear(tab, f):
         if 'conversation' in f: tab.conversation = _id(f['conversation'])
         conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view)
         if tab.conversation != conversation:
-            for t in tabs.tabs:
-                if t is tab or t.conversation is None and not t.fresh:
-                    t.conversation, t.fresh = conversation, False
-                    t.send({'conversation': conversation})
-            await chat.relist(conversation)
+            await chat.adopt(conversation, tab)
         tab.send({'ack': cid, 'id': id})
     elif f.get('stop'):
         if not chat.stop(tab.conversation): tab.send({'stopped': False})

@@ -101,12 +101,12 @@ async def answer(conversation, resume=None, under=None):
         if resume: await redraw(m['id'], conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
         m['engine'], m['model'] = engine.name, model
-        messages, room = await fit(engine, model, m)
+        messages, room, head = await fit(engine, model, m)
         log.debug('prompt\n{}', json.dumps(messages, ensure_ascii=False, indent=1))
         stalled = 0
         while True:
             try:
-                async with aclosing(engine.chat(model, messages, context=room, limit=most, temperature=await kv.get('temperature', .0))) as stream:
+                async with aclosing(engine.chat(model, messages, context=room, limit=most, head=head, temperature=await kv.get('temperature', .0))) as stream:
                     async for p in stream:
                         if isinstance(p, Said): reply.take(p)
                         elif isinstance(p, Phase): reply.phase(p)
@@ -116,7 +116,7 @@ async def answer(conversation, resume=None, under=None):
                 stalled += 1
                 if e.kind != 'context' or reply.first or stalled > 6: raise
                 await calibrate(engine, model, messages, room, 1.25)
-                messages, room = await fit(engine, model, m)
+                messages, room, head = await fit(engine, model, m)
         status = 'done'
         if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
         if not reply.text.strip() and not error: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
@@ -182,7 +182,7 @@ def _unread(tx, found, e, id, key):
 # what the model is given
 
 async def fit(engine, model, m):
-    """The messages for a reply and the context (tokens) they are given. What does not fit is left out from the oldest turn on, at a mark the user sees,
+    """The messages for a reply, the context (tokens) they are given, and how many of them stay the same (system, examples). What does not fit is left out from the oldest turn on, at a mark the user sees,
     in a big step, so that the next turns find the same beginning and the engine need not read it again."""
     info = await engine.model(model)
     room = info.context or 4096
@@ -203,7 +203,7 @@ async def fit(engine, model, m):
         await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
         await relist(m['conversation'])
     await store.write(_told, m, p, durable=False)
-    return p['messages'], room
+    return p['messages'], room, len(p['head'])
 
 def compose(tx, m, plugin):
     "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
@@ -295,6 +295,14 @@ async def redraw(id, conversation, new=False):
     try: m, beside, seq = await store.read(look)
     except Refused: return
     tabs.put(tabs.item(f'msg-{id}', bubble.article(m, beside, replies.get(id)), 'msg-list', only=not new), seq=seq, conversation=conversation)
+
+async def adopt(conversation, tab=None):
+    "Show a conversation that was just begun in the tab that began it, and in every tab that shows none and asked for none"
+    for t in tabs.tabs:
+        if t is tab or t.conversation is None and not t.fresh:
+            t.conversation, t.fresh = conversation, False
+            t.send({'conversation': conversation})
+    await relist(conversation)
 
 async def relist(conversation):
     "Draw the whole list anew: another branch, or the mark of the model's memory"

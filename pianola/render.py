@@ -44,7 +44,7 @@ class Blocks:
         text = self._take()
         n, at = len(self.done), len(self._rest)
         self._rest += text
-        if not text or not at and text.isspace(): return Frame([], append='')
+        if not text or not at and not text.strip(' \t\n'): return Frame([], append='')
         if self._fence and (f := self._in_fence()): return f
         if len(self.done) == n:
             if self._soft and self._wordy(text, at): return self._add(text)
@@ -79,7 +79,7 @@ class Blocks:
         if self._fence: return self.tail()
         if units := _units(self._rest):
             leaf, holder, block = _end(units[-1][0])
-            self._soft = leaf.type == 'inline' and holder.type in ('paragraph_open', 'heading_open')
+            self._soft = leaf.type == 'inline' and holder.type in ('paragraph_open', 'heading_open') and not (leaf.content[:1] in ('{', '[') and leaf.content[-1] in '}]')
             self._cost = len(leaf.content)*self._soft + size//(2 if block.type == 'table_open' else 8)
         self._gap = self._rest[len(self._rest.rstrip(space)):]
         return ''.join(_block(*u, live=True) for u in units)
@@ -93,12 +93,14 @@ class Blocks:
     def _wordy(self, text, at):
         """Can this text change nothing but the words at the end? Not at a line's first letter; not right behind markup; not in what may be a URL, an entity or
         the target of a link. Space at the end never shows."""
-        if text.isspace(): return True
-        if not _words.fullmatch(text) or '://' in text: return False
         rest, line = self._rest, self._rest.rfind('\n', 0, at) + 1
-        if not _letter.search(rest, line, at): return False
-        if text[0] != ' ' and (rest[at-1] in _marks or _url.search(rest, max(rest.rfind(' ', 0, at) + 1, line), at)): return False
-        return rest[at-1] != '#' and not (')' in text and '](' in rest)
+        empty = not text.strip(' \t\n')
+        if empty and rest[at-1] in ' \t\n': return True
+        if rest[max(line, at-200):at].rstrip()[-1:] in ('#', ']') or not _letter.search(rest, line, at): return False
+        if empty: return True
+        if not _words.fullmatch(text) or '://' in text: return False
+        if text[0] != ' ' and (rest[at-1] in _marks or rest[at-1] in '()' or _url.search(rest, max(rest.rfind(' ', 0, at) + 1, line), at)): return False
+        return ')' not in text or '](' not in rest
 
     def _worth_drawing(self, at):
         grown = len(self._rest) - self._full
@@ -117,13 +119,13 @@ class Blocks:
         if units:
             t = units[-1][0][0]
             open_ = t.type == 'fence' and not piano.closed(t)
-            apart = t.map[1] < text.count('\n') and t.type in ('paragraph_open', 'blockquote_open', 'table_open')
-            k = len(units) - (open_ or not (apart or turned or t.type in ('heading_open', 'hr', 'fence')))
+            apart = t.map[1] < text.count('\n') and t.type in ('paragraph_open', 'heading_open', 'blockquote_open', 'table_open')
+            k = len(units) - (open_ or not (apart or turned or t.type in ('hr', 'fence')))
         self.done += [_block(*u) for u in units[:k]]
         if k: self._stuck = False
         gone = units[k][1] if k < len(units) else whole
         self._rest, self._tried = self._rest[gone:], (whole - gone, turned)
-        if open_ and (m := _fence.match(self._rest)):
+        if open_ and (m := _fence.match(self._rest)) and ('|' not in m[0] or self._rest.count('\n') > 1):      # may be the head of a table
             self._fence = re.compile(rf'^ {{0,3}}{m[1][0]}{{{len(m[1])},}}[ \t]*\n', re.M), piano.language(t), m.end()
             self._line = m.end()
             self._shown = self._whole()
@@ -142,15 +144,15 @@ class Blocks:
             a, self._shown = self._shown, max(self._shown, self._whole())
             return Frame([], append=_shown(self._rest[a:self._shown]))
 
-space = ' \t\n\r\x0b\x0c\u2028\u2029\xa0\ufeff\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000'
+space = ' \t\n\r\x0b\x0c\u2028\u2029\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000'
 _odd = '\0-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u206f\ufeff'
-_marks = '\\`*_~<>&[]{}#|()\n'
-_words = re.compile(rf'[^{re.escape(_marks[:-3])}\n{_odd}]*')        # brackets are words, unless a link is open
-_letter, _url = re.compile(r'[^\W\d_]'), re.compile('[:&]')
+_marks = '\\`*_~<>&[]{}#|\n\u2028\u2029'
+_words = re.compile(rf'[^{re.escape(_marks)}{_odd}]*')
+_letter, _url = re.compile(r'(?<!\[)[^\W\d_]'), re.compile('[:&]')
 _turn = re.compile(r'\n[ \t]*\n(?=[^\s*+\-\d]|\*\*[^\s*])')
 _blank = re.compile(r'(?:\n[ \t]*)?\n?\Z')
 _list = re.compile(r' ?(?:[-*+]|\d{1,9}[.)])[ \t]')
-_listed = re.compile(r'(?:(?:[ \t]*|(?: {2,}|\t| ?(?:[-*+]|\d{1,9}[.)])[ \t])[^\n]*)\n)*')
+_listed = re.compile(r'(?>(?: {2,}|\t| ?(?:[-*+]|\d{1,9}[.)])[ \t])[^\n]*\n|[ \t]*\n)*+')
 _fence = re.compile(r'(`{3,}|~{3,})[^\n]*\n')
 _closing = re.compile(r' {0,3}[`~]*[ \t]*')
 

@@ -67,7 +67,7 @@ function put(items, gone) {
       if (into.id === 'msg-list') {
         const first = [...into.children].find(c => c.matches('[data-role]'));
         if (first && +el.dataset.pos < +first.dataset.pos && $('.earlier', into)) continue;      // older than what is loaded
-        $('.hello', into)?.remove();
+        if (!el.matches('.overheard')) $('.hello', into)?.remove();
       }
       place(el, into);
       if (into.id === 'msg-list' && el.dataset.role === 'user') stuck = true;

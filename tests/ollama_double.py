@@ -38,7 +38,7 @@ class Double:
     async def __aexit__(self, *_):
         self.server.close()
         for w in list(self.wires): w.transport.abort()
-        while self.wires: await asyncio.sleep(.005)
+        if self.wires: await asyncio.wait([asyncio.ensure_future(w.wait_closed()) for w in self.wires], timeout=2)
 
     async def serve(self, reader, writer):
         self.wires.add(writer)
@@ -107,6 +107,7 @@ class Double:
                 begun = True
                 writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n')
             if not data: return
+            if writer.transport.is_closing(): raise ConnectionResetError
             if self.split or self.parts: unsent += data
             else: writer.write(b'%x\r\n%b\r\n' % (len(data), data))
         async def flush():
@@ -133,21 +134,23 @@ class Double:
                     out = say(step)
                     await send(out if isinstance(out, bytes) else line(out))
                     if self.rate: await writer.drain(); await asyncio.sleep(1/self.rate)
-                    elif done % 64 == 63: await writer.drain()
+                    elif done % 64 == 63: await writer.drain(); await asyncio.sleep(0)
                 done += 1
             if end: await send(line(end()))
             await flush()
             writer.write(b'0\r\n\r\n')
             await writer.drain()
             return True
-        except asyncio.CancelledError:
-            if not gone.is_set(): raise
+        except (asyncio.CancelledError, ConnectionError):
+            if not gone.is_set() and not writer.transport.is_closing(): raise
             self.stopped.append((time.monotonic(), done))
             self.stop.set()
             return False
         finally:
             self.running -= 1
             watcher.cancel()
+            await asyncio.wait({watcher})                # two cannot read one stream
+            await asyncio.gather(watcher, return_exceptions=True)        # two may not read at once, and the next request is at the door
 
 async def steps(script):
     if inspect.isasyncgen(script):

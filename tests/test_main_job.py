@@ -1,7 +1,8 @@
 "The main job as a newcomer does it: the real model, the real browser, two tabs."
-import re
+import os, re, subprocess, sys
 import pytest
 from playwright.sync_api import expect
+from conftest import root
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
 
@@ -69,6 +70,18 @@ def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, m
     heard = [m for m in server.get('/api/conversation?hidden=1')[1] if m['hidden']]
     assert any('Water the cactus' in m['text'] for m in heard)
     assert not any('cactus' in m['text'] for m in server.get('/api/conversation')[1] if m['role'] == 'user')
+
+def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, page, models_dir, tmp_path):
+    warm = [sys.executable, '-m', 'pianola', 'warm', '--data', str(tmp_path/'warm')]
+    env = {**os.environ, 'PIANOLA_ENGINE': 'embedded'}
+    assert 'read its instructions' in subprocess.run(warm, cwd=root, env=env, capture_output=True, text=True, check=True).stdout
+    assert subprocess.run(warm, cwd=root, env=env, capture_output=True, text=True, check=True).stdout == '', 'once is enough'
+    server = serve(data=tmp_path/'warm', env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(server.url)
+    say(page, 'hello')
+    finished(page, 1)
+    stats = [m for m in server.get('/api/conversations/1.json')[1]['messages'] if m['role'] == 'assistant'][-1]['stats']
+    assert stats['cached'] > .9 * (stats['prompt_tokens'] - 60) > 0, stats
 
 def test_a_fresh_process_answers_as_fast_as_a_warm_one(serve, page, models_dir, tmp_path):
     server = serve(env={'PIANOLA_ENGINE': 'embedded'})

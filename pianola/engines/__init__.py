@@ -43,7 +43,7 @@ class Engines:
             if self.wanted == 'ollama' and c.model: raise Fault('no-model', f'PIANOLA_MODEL names {c.model}, which Ollama does not have. {also(names)}', f'Type `ollama pull {c.model}`, or set PIANOLA_MODEL to one of these.')
         if c.model:
             try: return self['embedded'], (await self['embedded'].model(c.model)).name, f'PIANOLA_MODEL names {c.model}.'
-            except Fault as e:
+            except Fault:
                 if self.wanted == 'embedded' or c.model.endswith('.gguf'): raise
                 sorry = f'PIANOLA_MODEL names {c.model}, which is not here. '
         if own := next((n for n in names if n not in self['ollama'].cloud), ''):      # auto never sends text to somebody else's machine

@@ -29,6 +29,7 @@ def main():
         p.api_keys, p.cors_origins, p.cors_credentials = [want['key']], '', False
         p.slot_save_path, p.cache_ram_mib, p.ui = want['states'], 256, False
         p.sse_ping_interval = 3600                          # a ping is no sign of life of the model
+        for k, v in want['params'].items(): setattr(p, k, v)
         server = xllamacpp.Server(p)
     except Exception as e:
         tell(error=f'{type(e).__name__}: {e}')

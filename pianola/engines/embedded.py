@@ -63,10 +63,10 @@ class Child:
 class Embedded(Engine):
     """Models in GGUF files of `config.models_dir`. `context` is what each gets unless it was trained for less or `give` says otherwise. `idle` seconds
     after its last use the process ends and its memory is free again. `first` and `between` are seconds of silence borne. The head of a prompt is kept
-    on disk when reading it took `worth` seconds."""
+    on disk when reading it took `worth` seconds. `params` are for llama.cpp, by the names of xllamacpp's CommonParams."""
     name = 'embedded'
-    def __init__(self, config, *, context=8192, idle=600, first=300, between=60, worth=1.0):
-        self.config, self.context, self.idle, self.first, self.between, self.worth = config, context, idle, first, between, worth
+    def __init__(self, config, *, context=8192, idle=600, first=300, between=60, worth=1.0, **params):
+        self.config, self.context, self.idle, self.first, self.between, self.worth, self.params = config, context, idle, first, between, worth, params
         self.states = States(config.data/'engine')
         self.given, self.heads, self.counted, self.changes = {}, {}, {}, 0
         self.child: Child | None = None
@@ -141,7 +141,7 @@ class Embedded(Engine):
                         if c.error: raise self._refused(child, c.error)
                         if c.prompt_progress: phase = c.prompt_progress
                         if c.timings: took = c.timings.prompt_ms/1000
-                    if phase: yield Phase('reading', phase.processed, max(phase.total, self.counted.get(_key(messages, how), 0)))
+                    if phase: yield Phase('reading', phase.processed, max(phase.total, self.counted.get((m.path, m.stamp, _key(messages, how)), 0)))
             if took >= worth: await self._keep(child, key, text)
         child.seen.add(key)
 
@@ -158,9 +158,9 @@ class Embedded(Engine):
 
     async def count(self, model, messages):
         m, how = await self._find(model), _how(None)
-        if (key := _key(messages, how)) not in self.counted or not self._serves(m):
-            n = (await self._ask(await self._use(m), '/v1/chat/completions/input_tokens', {'messages': messages, **how}))['input_tokens']
-            self.counted[key] = n
+        if (key := (m.path, m.stamp, _key(messages, how))) not in self.counted:
+            told = await self._ask(await self._use(m), '/v1/chat/completions/input_tokens', {'messages': messages, **how})
+            self.counted[key] = told['input_tokens']
             if len(self.counted) > 500: self.counted.pop(next(iter(self.counted)))
         return self.counted[key]
     async def counts(self, model, texts):
@@ -192,7 +192,7 @@ class Embedded(Engine):
     async def ready(self):
         try:
             self._version()
-            if self.config.model: await self._find(self.config.model)
+            if self.config.model and self.config.engine == 'embedded': await self._find(self.config.model)
         except Fault as e: return f'{e.text} {e.hint}'
         return '' if any(m.here for m in await self.models()) else 'There is no built-in model yet. Download one in the model picker, or run `python3 start.py`.'
     async def models(self): return [self._model(m) for m in (await asyncio.to_thread(self._files)).values()]
@@ -247,14 +247,14 @@ class Embedded(Engine):
         longest = f.told.get(f"{f.told.get('general.architecture')}.context_length", 0)
         wish = context or self.given.get(f.name) or self.context
         return min(wish, longest) if longest else wish
-    def _kind(self, f, room): return f'{f.path} {f.size} {f.stamp} {self._version()} {room}'
+    def _kind(self, f, room): return f'{f.path} {f.size} {f.stamp} {self._version()} {room} {sorted(self.params.items())}'
     def _version(self):
         try: return importlib.metadata.version('xllamacpp')
         except importlib.metadata.PackageNotFoundError: raise Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.') from None
 
     # the child
 
-    def _serves(self, f, room=0): return bool(self.child and self.child.alive and self.child.path == f.path and self.child.stamp == f.stamp and room in (0, self.child.context))
+    def _serves(self, f, room=0): return bool(self.child and self.child.url and self.child.alive and self.child.path == f.path and self.child.stamp == f.stamp and room in (0, self.child.context))
     async def _use(self, f):
         "The child with this model loaded, whatever its context"
         if not self._serves(f):
@@ -272,14 +272,15 @@ class Embedded(Engine):
                                                     env=env, creationflags=getattr(subprocess, 'CREATE_NO_WINDOW', 0))
         child = self.child = Child(proc, f.path, f.stamp, room, kind)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-        want = {'path': str(f.path), 'context': room, 'threads': max(1, cores-1), 'key': child.key, 'states': f'{states}{os.sep}'}
+        want = {'path': str(f.path), 'context': room, 'threads': max(1, cores-1), 'key': child.key, 'states': f'{states}{os.sep}', 'params': self.params}
+        told = None
         try:
             proc.stdin.write(msgspec.json.encode(want) + b'\n')
             async with asyncio.timeout(self.first): told = msgspec.json.decode(await proc.stdout.readline() or b'{}')
-        except TimeoutError: raise Fault('stalled', f'{f.name} was not loaded after {self.first:.0f} seconds.', 'Choose a smaller model.') from None
+        except TimeoutError: raise Fault('stalled', f'{f.name} was not loaded after {self.first:g} seconds.', 'Choose a smaller model.') from None
         except OSError: told = {}                               # it ended before it could read
         finally:
-            if self.child is child and 'told' not in locals(): proc.kill()
+            if told is None: proc.kill()                        # nobody waits for it any more
         if 'url' not in told:
             proc.kill()
             code = await proc.wait()
@@ -348,10 +349,11 @@ class Embedded(Engine):
             try:
                 async with asyncio.timeout(self.first):
                     resp = await self.http.post(child.url + path, data=msgspec.json.encode(body), headers={'Authorization': f'Bearer {child.key}', 'Content-Type': 'application/json'})
-            except TimeoutError: raise Fault('stalled', f'The model has said nothing for {self.first:.0f} seconds.', 'Ask again: it is started anew.') from None
+            except TimeoutError: raise Fault('stalled', f'The model has said nothing for {self.first:g} seconds.', 'Ask again: it is started anew.') from None
             if resp.status != 200: raise self._refused(child, _error(await resp.read()))
             yield resp
         except (aiohttp.ClientError, ConnectionError): raise await self._gone(child) from None
+        except msgspec.DecodeError as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
         finally:
             if resp: resp.close()
     async def _ask(self, child, path, body):

@@ -62,7 +62,7 @@ class Ollama(Engine):
                 wait = min(2, max(.05, self.first - (time.monotonic() - began)))
             resp = call.result()
             if resp.status != 200: raise await self._refused(resp, m.name)
-            lines, said, end = Lines(resp, self.first, 'Ollama'), False, None
+            lines, end = Lines(resp, self.first, 'Ollama'), None
             while not end and (block := await lines.read()):
                 text, thought, broken = [], [], None
                 for line in _decode(_line, block):
@@ -72,7 +72,7 @@ class Ollama(Engine):
                         if line.message.thinking: thought.append(line.message.thinking)
                     if line.done or line.done_reason: end = line; break
                 if text or thought:
-                    said, lines.patience = True, self.between
+                    lines.patience = self.between
                     yield Said(''.join(text), ''.join(thought))
                 if broken: raise broken
             if not end: raise Fault('interrupted', 'Ollama ended the reply before it was complete.', 'What was said is kept; Go on continues it.')
@@ -165,8 +165,11 @@ class Ollama(Engine):
             import aiohttp                      # here: importing it takes longer than everything else at the start
             self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=2), cookie_jar=aiohttp.DummyCookieJar())
         return self.http
-    def _post(self, path, body):
-        return self._session().post(self.url + path, data=msgspec.json.encode(body), headers={'Content-Type': 'application/json'})
+    async def _post(self, path, body):
+        import aiohttp
+        data, headers = msgspec.json.encode(body), {'Content-Type': 'application/json'}
+        try: return await self._session().post(self.url + path, data=data, headers=headers)
+        except aiohttp.ServerDisconnectedError: return await self._session().post(self.url + path, data=data, headers=headers)    # it was an old connection, closed meanwhile
     async def _json(self, method, path, body=None, wait=None, model=''):
         "A question with a short answer"
         try:
@@ -230,4 +233,4 @@ def _decode(decoder, block):
 def _singly(decoder, block):
     for line in filter(bytes.strip, block.split(b'\n')):
         try: yield decoder.decode(line)
-        except msgspec.DecodeError as e: yield decoder.type(error=f'a line that is not of its protocol ({e}): {line[:80].decode(errors="replace")}')
+        except msgspec.DecodeError as e: yield decoder.type(error=f'“{line[:80].decode(errors="replace")}”, which is not of its protocol ({e})')

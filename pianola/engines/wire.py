@@ -24,7 +24,7 @@ class Lines:
 
 def stalled(who, seconds):
     "The Fault of one who says nothing any more"
-    return Fault('stalled', f'{who} has said nothing for {seconds:.0f} seconds.', 'What was said is kept. Go on asks it again; a smaller model answers sooner.')
+    return Fault('stalled', f'{who} has said nothing for {seconds:g} seconds.', 'What was said is kept. Go on asks it again; a smaller model answers sooner.')
 
 def asked(messages):
     "Refuse what no model can answer: both engines make something up when nothing is asked"

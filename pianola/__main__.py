@@ -1,0 +1,33 @@
+"Without a page: `python -m pianola warm [the server's flags]` lets the model read its instructions once, so that the first answer need not wait for that."
+import asyncio, sys, time
+from loguru import logger
+from . import config, fetch, prompts
+from .engines import Engines, Fault
+from .plugins import Plugin
+
+async def warm(argv):
+    "Read the system message and the examples as the first turn will send them, and keep the engine's state of it on disk. 0 when there is nothing to do."
+    logger.remove()                  # the line of progress says what there is to say
+    c = config.read(argv)
+    prompts.folder, engines, line = c.prompts, Engines(c), fetch.Line()
+    for path in sorted(c.plugins.glob('*')) if c.plugins.is_dir() else ():
+        if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): Plugin(path).read()
+    messages = [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]
+    try:
+        engine, model, _ = await engines.choose()
+        if engine.name != 'embedded' or await engine.kept(model, messages): return 0
+        print(f'Letting {model} read its instructions, once', flush=True)
+        began = time.monotonic()
+        async for p in engine.warm(model, messages):
+            line(f'{p.done} of {p.total} words' if p.total else f'{time.monotonic()-began:.0f} s: {p.what}')
+        line.end()
+    except Fault as e: print(f'{e.text} {e.hint}'.strip())        # the page says it again; a start is not held up by it
+    finally: await engines.close()
+    return 0
+
+def main(argv):
+    jobs = {'warm': warm}
+    if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}")
+    return asyncio.run(jobs[argv[0]](argv[1:]))
+
+if __name__ == '__main__': sys.exit(main(sys.argv[1:]))

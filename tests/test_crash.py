@@ -1,0 +1,334 @@
+"The power cut: the server is killed at random moments, and whatever it had said yes to is there when it comes back, whole and once."
+import contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+gone = (ConnectionError, http.client.HTTPException, ConnectionClosed, TimeoutError, OSError)
+
+@pytest.fixture
+def dice():
+    "Chance that can be repeated: the seed is printed with a failure, PIANOLA_TEST_SEED sets it"
+    seed = int(os.environ.get('PIANOLA_TEST_SEED') or random.randrange(10**6))
+    print(f'PIANOLA_TEST_SEED={seed}')
+    return random.Random(seed)
+
+# what is on disk
+
+@contextlib.contextmanager
+def disk(data, to, cut=None):
+    "A copy of the database as the killed server left it (the log of SQLite cut after so many bytes), open"
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir()
+    for f in ('pianola.db', 'pianola.db-wal'):
+        if (data/f).exists(): shutil.copyfile(data/f, to/f)
+    if cut is not None and (to/'pianola.db-wal').exists(): os.truncate(to/'pianola.db-wal', cut)
+    db = sqlite3.connect(to/'pianola.db')
+    db.row_factory = sqlite3.Row
+    try: yield db
+    finally: db.close()
+
+def whole(db):
+    "The database is sound, and its tables are exactly what the roll says was done to them: played again from nothing, it gives the same rows. {roll id: entry}"
+    assert [tuple(r) for r in db.execute('pragma integrity_check')] == [('ok',)]
+    assert not db.execute('pragma foreign_key_check').fetchall()
+    there = {t for t, in db.execute("select name from sqlite_master where type='table'")}
+    tables, roll = {t: {} for t in ('tasks', 'profiles') if t in there}, {}
+    for e in db.execute("select * from log where kind='action' order by id") if 'log' in there else ():
+        d = json.loads(e['data'] or '{}')
+        roll[e['id']] = {**dict(e), **d}
+        for table, id, before, after in d.get('changes') or ():
+            if table not in tables: continue
+            now = tables[table].get(id)
+            if before is None: assert now is None, e['id']
+            else: assert now is not None and all(now[k] == v for k, v in before.items()), (e['id'], now, before)
+            if after is None: del tables[table][id]
+            else: tables[table][id] = {**(now or {}), **after}
+    for t, rows in tables.items(): assert {r['id']: dict(r) for r in db.execute(f'select * from "{t}"')} == rows, t
+    return roll
+
+# a loop of writes
+
+class Writer(threading.Thread):
+    "A program that changes things as fast as it is answered, and remembers every answer it got"
+    def __init__(self, s, seed, cookie):
+        super().__init__(daemon=True)
+        self.s, self.dice, self.cookie, self.name_ = s, random.Random(seed), cookie, f'w{seed}'
+        self.yes, self.asked, self.allowed, self.mine, self.trouble = [], [], [], [], None       # (id, action, args, result); approvals; those given; rows it made
+    def run(self):
+        self.http = http.client.HTTPConnection('127.0.0.1', self.s.port, timeout=10)
+        try:
+            for n in itertools.count(): self.step(n)
+        except gone: return
+        except Exception as e: self.trouble = e
+    def post(self, path, body):
+        heads = {'Content-Type': 'application/json', **({'Cookie': self.cookie, 'Origin': self.s.url} if self.cookie else {})}
+        self.http.request('POST', path, json.dumps(body), heads)
+        r = self.http.getresponse()
+        return r.status, json.loads(r.read())
+    def press(self, action, **args):
+        status, said = self.post(f'/api/actions/{action}', args)
+        if status == 200: self.yes.append((said['id'], action, args, said['result']))
+        elif status == 202: self.asked.append(said['approval'])
+        elif status not in (404, 409): raise AssertionError((action, args, status, said))       # another writer was quicker
+        return status, said
+    def step(self, n):
+        r, table = self.dice, self.dice.choice(('tasks', 'tasks', 'profiles'))
+        what, own = r.choice(('create', 'create', 'create', 'update', 'update', 'delete', 'move', 'undo', 'choose')), [i for t, i in self.mine if t == table]
+        if what == 'create' or not own:
+            status, said = self.press(f'{table}.create', name=f'{self.name_} {n} ' + 'x' * r.choice((0, 10, 3000)))
+            self.mine.append((table, said['result']['id']))
+        elif what == 'update': self.press(f'{table}.update', id=r.choice(own), name=f'{self.name_} {n} again')
+        elif what == 'move': self.press(f'{table}.move', id=r.choice(own), before=None if r.random() < .3 else r.choice(own))
+        elif what == 'choose': self.press('profiles.choose', id=None)
+        elif what == 'undo' and self.yes:
+            id = r.choice(self.yes[-20:])[0]
+            status, said = self.post(f'/api/roll/{id}/undo', {})
+            if status == 200: self.yes.append((said['id'], 'undo', {'id': id}, None))
+            elif status not in (404, 409): raise AssertionError(('undo', id, status, said))
+        elif what == 'delete':
+            status, said = self.press(f'{table}.delete', id=(id := r.choice(own)))
+            if status == 202:
+                yes, done = self.post(f"/api/approvals/{said['approval']}", {'approve': True})
+                if yes == 200:
+                    self.yes.append((done['id'], f'{table}.delete', {'id': id}, done['result']))
+                    self.allowed.append(said['approval'])
+                elif yes not in (404, 409): raise AssertionError((yes, done))
+
+def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path, dice):
+    data, yes, asked, allowed = tmp_path/'data', {}, set(), set()
+    for life in range(20):
+        s = serve(data=data, env={'PIANOLA_ENGINE': 'ollama'})
+        cookie = re.match('[^;]+', (s.get('/', Accept='text/html'), s.heads['set-cookie'])[1])[0]
+        writers = [Writer(s, life*10 + n, cookie if n % 2 else '') for n in range(4)]
+        for w in writers: w.start()
+        time.sleep(dice.uniform(.02, .45))
+        s.kill()
+        for w in writers:
+            w.join(10)
+            assert w.trouble is None, w.trouble
+            for id, *rest in w.yes: assert id not in yes or rest[0].endswith('.choose'), 'an id is given once'; yes[id] = rest
+            asked |= set(w.asked)
+            allowed |= set(w.allowed)
+        with disk(data, tmp_path/'copy') as db:
+            roll = whole(db)
+            for id, (action, args, result) in yes.items():
+                assert id in roll, f'{action} {args} was acknowledged as {id} and is gone'
+                assert (roll[id]['what'], roll[id]['args'], roll[id]['status'], roll[id]['result']) == (action, {**roll[id]['args'], **args}, 'done', result), id
+            waits = {r['id']: r['status'] for r in db.execute('select * from approval')}
+            assert asked <= waits.keys() and all(waits[i] == 'approved' for i in allowed)
+            assert all(waits[i] != 'waiting' or i not in allowed for i in asked)
+            undone = [e['undoes'] for e in roll.values() if e['what'] == 'undo']
+            assert len(undone) == len(set(undone)), 'nothing is taken back twice'
+    assert len(yes) > 300 and len({a for a, *_ in yes.values()}) >= 8, 'the loop did write'
+    s = serve(data=data, env={'PIANOLA_ENGINE': 'ollama'})
+    seen, at = {}, 0
+    while part := s.get(f'/api/roll?after={at}&limit=1000')[1]:
+        seen |= {e['id']: e for e in part}
+        at = part[-1]['id']
+    assert all(seen[id]['action'] == a and seen[id]['result'] == r for id, (a, _, r) in yes.items())
+    rows = {r['id']: r for r in s.rows('tasks')}
+    s.kill()
+    with disk(data, tmp_path/'copy') as db: assert {r['id']: r['name'] for r in db.execute('select * from tasks')} == {i: r['name'] for i, r in rows.items()}
+
+def test_wherever_the_power_fails_in_a_write_there_is_all_of_an_action_or_nothing(serve, tmp_path, dice):
+    "A machine that loses its power keeps some beginning of SQLite's log: every beginning must be a sound state in which roll and rows agree"
+    s = serve(data=tmp_path/'data', env={'PIANOLA_ENGINE': 'ollama'})
+    writers = [Writer(s, n, '') for n in range(3)]
+    for w in writers: w.start()
+    time.sleep(.7)
+    s.kill()
+    for w in writers: w.join(10)
+    size = (tmp_path/'data'/'pianola.db-wal').stat().st_size
+    assert size > 100_000
+    counts = []
+    for cut in sorted(dice.randrange(size+1) for _ in range(60)) + [size]:
+        with disk(tmp_path/'data', tmp_path/'copy', cut) as db: counts.append(len(whole(db)))
+    assert counts == sorted(counts) and counts[-1] == max(counts) > counts[len(counts)//4], 'more of the log is more of the story'
+    assert counts[-1] >= sum(len(w.yes) for w in writers)
+
+# what the user said
+
+def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, upstream, tmp_path, dice):
+    u, data = upstream(['A ', 'short ', 'answer.'], rate=300), tmp_path/'data'
+    sent, acks, numbers, talk = {}, {}, itertools.count(), None           # cid → text, cid → message id
+    for _ in range(16):
+        s = serve(data=data, env=u.env)
+        stop = threading.Event()
+        def speak(s=s, stop=stop, seed=dice.random()):
+            r = random.Random(seed)
+            with contextlib.suppress(*gone), connect(s.ws) as ws:
+                late = [c for c in list(sent) if c not in acks]
+                again = late + r.sample(sorted(acks), min(3, len(acks)))
+                for cid in again: ws.send(json.dumps({'msg': sent[cid], 'cid': cid}))     # as the page does after a reconnect
+                while not stop.is_set():
+                    if len(sent) - len(acks) < 8:
+                        n = next(numbers)
+                        sent[f'cid-{n}'] = f'message number {n} ' + 'y' * r.choice((0, 0, 2000))
+                        ws.send(json.dumps({'msg': sent[f'cid-{n}'], 'cid': f'cid-{n}'}))
+                    with contextlib.suppress(TimeoutError):
+                        while 'ack' not in (f := json.loads(ws.recv(r.uniform(0, .02)))): assert 'error' not in f, f
+                        assert acks.setdefault(f['ack'], f['id']) == f['id'], 'a resend is answered with the same message'
+        tabs = [threading.Thread(target=speak, daemon=True) for _ in range(2)]
+        for t in tabs: t.start()
+        time.sleep(dice.uniform(.1, .5))
+        s.kill()
+        stop.set()
+        for t in tabs: t.join(10)
+        with disk(data, tmp_path/'copy') as db:
+            whole(db)
+            kept = {r['id']: r['text'] for r in db.execute("select id, text from message where role='user'")}
+            for cid, id in list(acks.items()): assert kept.get(id) == sent[cid].strip() or kept.get(id) == sent[cid], f'{cid} was acknowledged as {id} and is gone'
+            assert len(set(kept.values())) == len(kept), 'a message was doubled'
+    assert len(acks) > 60
+    s = serve(data=data, env=u.env)
+    with connect(s.ws) as ws:
+        for cid in sent: ws.send(json.dumps({'msg': sent[cid], 'cid': cid}))
+        left = set(sent)
+        while left:
+            if (f := json.loads(ws.recv(10))).get('ack'):
+                assert acks.setdefault(f['ack'], f['id']) == f['id']
+                left.discard(f['ack'])
+    s.until(lambda: all(m['status'] != 'streaming' for m in s.get('/api/conversation')[1]))
+    said = [m['text'].split('y')[0].strip() for m in s.get('/api/conversation')[1] if m['role'] == 'user']
+    assert sorted(said) == sorted(t.split('y')[0].strip() for t in sent.values()), 'all of them in one conversation, each once'
+    assert len(set(acks.values())) == len(acks)
+
+# what the model says
+
+def story(k): return [f'w{n} ' if n % 30 else f'w{n}\n\n' for n in range(1, 111)] + ['\n\n', '{"action": "tasks.create", ', f'"args": {{"name": "Told story {k}"}}}}', '\n']
+def tell(body):
+    "The scripted model: the story the last user asked for; what was said of it already is gone on with"
+    asked = [m['content'] for m in body['messages'] if m['role'] == 'user'][-1]          # what was overheard, then the words
+    k, before = int(re.findall(r'tell me story (\d+)', asked)[-1]), body['messages'][-1]
+    if before['role'] != 'assistant': return story(k)
+    text = ''.join(story(k))
+    assert text.startswith(before['content'].rstrip('\n')), 'the model is given what it had said'
+    rest = text[len(before['content']):]
+    return [rest[i:i+4] for i in range(0, len(rest), 4)]
+
+def listen(ws, id, shown, until):
+    "Read frames until one says so: into `shown` goes the last word of the reply after message `id` that a tab had seen"
+    while True:
+        f = json.loads(ws.recv(10))
+        text = json.dumps(f)
+        if f.get('m', 0) > id or any(i['id'] != f'msg-{id}' for i in f.get('put', ()) if 'data-role=\\"assistant' in text): shown.extend(int(n) for n in re.findall(r'\bw(\d+)\b', re.sub(r'\\u[0-9a-f]{4}', ' ', text)))
+        if until(f): return f
+
+def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(serve, upstream, tmp_path, dice):
+    u, data, ends, replies = upstream(tell, rate=200), tmp_path/'data', {'done': 0, 'error': 0}, {}
+    for k in range(1, 22):
+        s = serve(data=data, env=u.env)
+        talk = {m['id']: m for m in s.get('/api/conversation')[1] or []}
+        for n, (asked, shown) in replies.items():                          # of all lives before
+            reply = next((m for m in talk.values() if m['role'] == 'assistant' and m['id'] > asked and not any(asked < o < m['id'] for o, x in talk.items() if x['role'] == 'user')), None)
+            rows = [r for r in s.rows('tasks') if r['name'] == f'Told story {n}']
+            assert talk[asked]['text'] == f'tell me story {n}'
+            assert reply or not shown, f'story {n} was seen and is gone'
+            if not reply: continue
+            text = ''.join(story(n))
+            assert text.startswith(reply['text']), (n, reply['text'][-80:])
+            assert not shown or f'w{max(shown)}' in reply['text'].split(), f'story {n}: a tab had seen w{max(shown)}, what is left ends with {reply["text"][-40:]!r}'
+            assert reply['status'] == ('done' if reply['text'] == text else 'error') and len(rows) == (reply['status'] == 'done'), (n, reply['status'], rows)
+            if n == k-1:
+                ends[reply['status']] += 1
+                if reply['status'] == 'error' and k % 3 == 0:              # go on with it: no letter lost, none doubled, its key pressed once
+                    s.act('chat.resume', message=reply['id'])
+                    s.until(lambda: next(m for m in s.get('/api/conversation')[1] if m['id'] == reply['id'])['status'] == 'done')
+                    assert next(m for m in s.get('/api/conversation')[1] if m['id'] == reply['id'])['text'] == text
+                    s.until(lambda: [r['name'] for r in s.rows('tasks')].count(f'Told story {n}') == 1)
+        if k == 21: break
+        with contextlib.suppress(*gone), connect(s.ws) as ws:
+            ws.send(json.dumps({'msg': f'tell me story {k}', 'cid': f'story-{k}'}))
+            while 'ack' not in (f := json.loads(ws.recv(10))): assert 'error' not in f, f
+            replies[k] = f['id'], (shown := [])
+            killer = threading.Timer(dice.uniform(0, .9), s.kill)
+            killer.start()
+            listen(ws, f['id'], shown, lambda f: False)
+        killer.join(10)
+        with disk(data, tmp_path/'copy') as db: whole(db)
+    assert ends['error'] >= 5, 'most replies were cut'
+    assert sum(map(bool, (shown for _, shown in replies.values()))) >= 8, 'and a tab had seen something of them'
+
+def test_a_reply_killed_between_its_last_word_and_its_key_presses_it_at_the_next_start(serve, upstream, tmp_path, dice):
+    "The narrowest place: the reply is over, the row not yet there. Killed as soon as the end is near, again and again"
+    u, data = upstream(lambda body: ['{"action": "tasks.create", "args": {"name": "Key %s"}}' % re.findall(r'press key (\d+)', body['messages'][-1]['content'])[-1]]), tmp_path/'data'
+    late = 0
+    for k in range(1, 9):
+        s = serve(data=data, env=u.env)
+        with contextlib.suppress(*gone), connect(s.ws) as ws:
+            ws.send(json.dumps({'msg': f'press key {k}', 'cid': f'key-{k}'}))
+            while 'ack' not in (f := json.loads(ws.recv(10))): pass
+            while f.get('m', 0) == 0: f = json.loads(ws.recv(10))
+            time.sleep(dice.uniform(0, .012))
+        s.kill()
+        with disk(data, tmp_path/'copy') as db:
+            whole(db)
+            late += db.execute("select count(*) from message where played=0 and status='done'").fetchone()[0]
+        s = serve(data=data, env=u.env)
+        names = [r['name'] for r in s.rows('tasks')]
+        for m in s.get('/api/conversation')[1]:
+            if m['role'] == 'assistant' and (n := re.search(r'Key (\d+)', m['text'])): assert names.count(n[0]) == (m['status'] == 'done'), (m, names)
+        s.kill()
+
+# the end that is asked for
+
+@pytest.mark.skipif(os.name != 'posix', reason='Windows has no such signals')
+@pytest.mark.parametrize('sign', ['SIGTERM', 'SIGINT'])
+def test_asked_to_end_it_ends_at_once_with_open_tabs_and_a_running_reply_that_can_go_on(serve, upstream, tmp_path, sign):
+    u, data = upstream(tell, rate=60), tmp_path/'data'
+    s = serve(data=data, env=u.env)
+    with contextlib.ExitStack() as open_:
+        tabs = [open_.enter_context(connect(s.ws)) for _ in range(5)]
+        idle = http.client.HTTPConnection('127.0.0.1', s.port)
+        idle.request('GET', '/api/health')
+        idle.getresponse().read()
+        half = open_.enter_context(contextlib.closing(socket.create_connection(('127.0.0.1', s.port))))
+        if sign == 'SIGTERM': half.sendall(b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"name"')
+        tabs[0].send(json.dumps({'msg': 'tell me story 7', 'cid': 'a'}))
+        while 'ack' not in (f := json.loads(tabs[0].recv(10))): pass
+        listen(tabs[0], f['id'], shown := [], lambda f: len(shown) > 3)
+        began = time.perf_counter()
+        s.p.send_signal(getattr(signal, sign))
+        code = s.p.wait(10)
+        assert time.perf_counter() - began < 5
+    assert code == 0, (code, s.lines)
+    assert not any('Task was destroyed' in x or 'Traceback' in x and sign == 'SIGINT' for x in s.lines), ''.join(s.lines)
+    s.until(lambda: not u.double.running)
+    with disk(data, tmp_path/'copy') as db:
+        whole(db)
+        assert not db.execute("select 1 from message where status='streaming'").fetchone(), 'it had time to put its things away'
+    s = serve(data=data, env=u.env)
+    cut = s.get('/api/conversation')[1][-1]
+    assert cut['status'] == 'error' and f'w{max(shown)}' in cut['text'].split() and ''.join(story(7)).startswith(cut['text'])
+    assert not s.rows('tasks')
+    s.act('chat.resume', message=cut['id'])
+    s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'done')
+    assert s.get('/api/conversation')[1][-1]['text'] == ''.join(story(7))
+    s.until(lambda: [r['name'] for r in s.rows('tasks')] == ['Told story 7'])
+
+def test_a_second_server_on_the_same_folder_is_refused_and_a_killed_one_leaves_no_lock(serve, tmp_path):
+    s = serve(data=tmp_path/'data', env={'PIANOLA_ENGINE': 'ollama'})
+    s.act('tasks.create', name='mine')
+    with pytest.raises(RuntimeError, match='another Pianola is running'): serve(data=tmp_path/'data')
+    s.kill()
+    assert serve(data=tmp_path/'data').rows('tasks')[0]['name'] == 'mine'
+
+def test_a_start_that_is_killed_leaves_a_folder_that_starts(serve, tmp_path, dice):
+    "Also the very first one: while tables are made, while the key is written"
+    data = tmp_path/'data'
+    for _ in range(6):
+        e = {**os.environ, 'PIANOLA_NO_BROWSER': '1', 'PIANOLA_ENGINE': 'ollama', 'OLLAMA_HOST': '127.0.0.1:9'}
+        from conftest import root
+        p = subprocess.Popen([sys.executable, str(root/'server.py'), '--port', '0', '--data', str(data)], cwd=root, env=e, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.time() + dice.uniform(.3, .9)
+        while time.time() < end and not (data/'pianola.db').exists(): time.sleep(.001)
+        time.sleep(dice.uniform(0, .03))
+        p.kill()
+        p.wait()
+    (data/'key').write_bytes(b'')                      # what a power cut makes of a file that was just written
+    s = serve(data=data, env={'PIANOLA_ENGINE': 'ollama'})
+    s.act('tasks.create', name='fine')
+    assert len((data/'key').read_bytes()) == 32, 'anybody could sign with an empty key'
+    s.kill()
+    with disk(data, tmp_path/'copy') as db: assert len(whole(db)) == 1
