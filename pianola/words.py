@@ -12,8 +12,13 @@ def _plugin(depth=2):
 async def say(text):
     "Say something in the conversation that is open, as this plugin; the model reads it at its next turn. The message's number comes back."
     who = _plugin()
-    def add(tx): return history.add(tx, history.current(tx) or history.begin(tx, f'{who} says'), 'app', _store.sound(str(text)), model=who)
-    return await _store.store.write(add)
+    def add(tx):
+        there = history.current(tx)
+        conversation = there or history.begin(tx, f'{who} says')
+        return history.add(tx, conversation, 'app', _store.sound(str(text)), model=who), conversation, not there
+    id, conversation, new = await _store.store.write(add)
+    if new: await chat.adopt(conversation)
+    return id
 
 async def ask(text, system=''):
     "Ask the model something, apart from the conversation; yields the answer piece by piece. Refused says why there is none."
