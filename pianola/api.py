@@ -2,6 +2,7 @@
 import json, re
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
 from msgspec import structs
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
@@ -23,6 +24,7 @@ def door(path, methods=('GET',)):
         async def answer(req):
             try: return await f(req)
             except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint}, e.status)
+            except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
         routes.append(Route(path, answer, methods=list(methods)))
         return f
     return make

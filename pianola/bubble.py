@@ -95,7 +95,8 @@ def around(tx, m, head=None):
 def mark(c):
     "Where the model's memory begins"
     return Div(Span('The model’s memory begins here. What stands above is kept and can be searched, but is not read again.'),
-               Details(Summary('Summary the model has of it'), Div(c['summary'], hx_disable=True)) if c['summary'] else press('Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
+               Details(Summary('Summary the model has of it'), Div(c['summary'], hx_disable=True)) if c['summary'] else None,
+               press('Summarise it anew' if c['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
                id='memory', cls='memory', data_pos=c['memory'] - .5)
 
 def messages(tx, c, before=None, limit=30):

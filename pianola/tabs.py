@@ -14,7 +14,9 @@ class Tab:
         self.task = asyncio.create_task(self._send())
     async def _send(self):
         try:
-            while True: await asyncio.wait_for(self.ws.send_text(await self.queue.get()), 15)
+            while True:
+                text = await self.queue.get()
+                async with asyncio.timeout(15): await self.ws.send_text(text)      # not wait_for: Python 3.11's may swallow the cancel of `leave`
         except (WebSocketDisconnect, RuntimeError, TimeoutError, OSError): tabs.discard(self)
     def put(self, text):
         "Queue one frame; never waits"

@@ -77,9 +77,10 @@ class Double:
         if isinstance(script, (list, tuple)) and script and isinstance(script[0], Refuse): return self.short(writer, script[0].status, {'error': script[0].why})
         if self.loaded.get(name) != room:
             if self.load: script = prepend(self.load, script)
-        begun, said = time.perf_counter(), 0
+        begun, said, most = time.perf_counter(), 0, (body.get('options') or {}).get('num_predict', 0)
         def say(step):
             nonlocal said
+            if most and said >= most: return {**end(), 'done_reason': 'length'}
             self.loaded[name] = room
             if isinstance(step, Think): said += 1; return piece(name, thinking=step.text)
             if isinstance(step, str): said += 1; return piece(name, step)

@@ -48,6 +48,9 @@ def piano(tmp_path_factory, model):
     s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
     yield s
     s.kill()
+    log = (s.data/'pianola.log').read_text('utf-8')
+    broke = re.search('Traceback|Task was destroyed|never awaited', log)
+    assert not broke, 'whatever was tried, nothing broke inside:\n' + log[max(0, broke.start()-500):][:5000]
 
 def raw(s, text, wait=10):
     "Send these very bytes: (status, headers, body) of the answer, status 0 when the connection is closed without one"
@@ -823,3 +826,38 @@ def test_a_page_whose_name_is_rebound_while_it_is_open_gets_nothing_either(serve
     assert page.evaluate("fetch('/api/actions/tasks.create', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"name\": \"pwned\"}'}).then(r => r.status)") == 403
     assert page.evaluate("new Promise(d => { const s = new WebSocket(`ws://${location.host}/ws`); s.onopen = () => d('OPEN'); s.onerror = () => d('refused') })") == 'refused'
     assert everything(s) == before
+
+# everything at once
+
+odd = [None, True, 0, -1, 1.5, 2**63, -2**63-1, 2**53, 1e308, '', ' ', '0', '-1', 'null', '²', '\0', '\ud800', '\u202e', "'", '"', '%', '\\', '<b>', '../..', '💥', 'x'*9_999, 'x'*10_001, [], [[]], {}, {'id': 1}, {'name': 'x'}, {'name': {'$ne': 1}}, {'': ''}, ['x', 1], [None]]
+
+def test_every_action_given_every_odd_value_answers_and_none_of_them_breaks(piano):
+    say(piano, 'hello')
+    message = piano.get('/api/conversation')[1][-1]['id']
+    keys = piano.get('/api/actions')[1]
+    assert len(keys) > 20
+    http_ = http.client.HTTPConnection('127.0.0.1', piano.port, timeout=20)
+    for key in keys:
+        names = list(key['parameters']['properties'])
+        for name, value in itertools.product([*names, 'nothing'], odd):
+            for rest in ({}, {n: 1 if n in ('id', 'conversation') else message if n == 'message' else 'x' for n in names if n != name and n in key['parameters']['required']}):
+                http_.request('POST', f"/api/actions/{key['name']}", json.dumps({**rest, name: value}), {'Content-Type': 'application/json'})
+                r = http_.getresponse()
+                body = r.read()
+                assert r.status < 500 or key['name'] == 'chat.summarise' and r.status == 503, (key['name'], name, value, body)
+                assert json.loads(body).keys() & {'status', 'error'}
+    piano.until(lambda: all(m['status'] != 'streaming' for m in piano.get('/api/conversation')[1]))
+    for path in ('/tasks', '/profiles', '/sizes', '/api/roll?limit=1000', '/api/conversation', '/api/activity'): assert ask(piano, 'GET', path, 'Accept: text/html')[0] == 200, path
+    lives(piano)
+
+def test_many_open_sockets_and_half_requests_do_not_keep_others_out(piano):
+    with contextlib.ExitStack() as open_:
+        tabs_ = [open_.enter_context(connect(piano.ws)) for _ in range(100)]
+        for _ in range(100):
+            c = open_.enter_context(contextlib.closing(socket.create_connection(('127.0.0.1', piano.port))))
+            c.sendall(b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"name')
+        began = time.perf_counter()
+        piano.act('tasks.create', name='in spite of them')
+        assert time.perf_counter() - began < 2
+        heard(tabs_[-1], 'put')
+    lives(piano)

@@ -282,8 +282,8 @@ class Embedded(Engine):
         finally:
             if told is None: proc.kill()                        # nobody waits for it any more
         if 'url' not in told:
-            proc.kill()
-            code = await proc.wait()
+            try: code = await asyncio.wait_for(proc.wait(), 5)
+            except TimeoutError: proc.kill(); code = await proc.wait()
             await child.listener
             self.child = None
             raise self._unloadable(f, told.get('error', ''), code, child.tail)
@@ -294,7 +294,7 @@ class Embedded(Engine):
         "Why a model could not be loaded, from what llama.cpp logged"
         said = '\n'.join(tail)
         low = f'{error}\n{said}'.lower()
-        if code == -9 or any(w in low for w in ('failed to allocate', 'unable to allocate', 'out of memory', 'bad_alloc', 'cannot allocate')):
+        if not error and code == -9 or any(w in low for w in ('failed to allocate', 'unable to allocate', 'out of memory', 'bad_alloc', 'cannot allocate')):
             return Fault('died', f'There is not enough memory for {f.name} ({f.size/1e9:.1f} GB).', 'Close other programs, or choose a smaller model or a smaller context.')
         if 'no module named' in low: return Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.')
         if not error: return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).', f'Try again. If it ends again, download the model again. It logged: {last(tail)}')

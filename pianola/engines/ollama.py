@@ -222,9 +222,11 @@ def full(name):
 def thinking(m, wish):
     "The value of `think` for this model: off unless asked for, None for a model that has nothing to say about it"
     if 'thinking' not in m.capabilities: return None
-    if wish in (None, False, 'off'): return False if not m.thinking or 'off' in m.thinking else m.thinking[0]   # some cannot be silent: then the least
-    if wish in (True, 'on'): return True if not m.thinking or 'on' in m.thinking else next((l for l in m.thinking[len(m.thinking)//2:] if l != 'off'), True)
-    return wish if wish in m.thinking or not m.thinking else True
+    levels = m.thinking or ['off', 'on']
+    if wish in (None, False): wish = 'off'
+    if wish == 'off' and 'off' not in levels: wish = levels[0]                   # some cannot be silent: then the least
+    elif wish not in levels: wish = 'on' if 'on' in levels else levels[len(levels)//2]
+    return {'off': False, 'on': True}.get(wish, wish)
 
 def _decode(decoder, block):
     "All objects of some lines; blank lines are nothing, and what is no such object becomes an error after what came before it"

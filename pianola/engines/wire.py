@@ -6,13 +6,18 @@ class Lines:
     """The body of a response in whole lines: each `read` gives all that the network brought since the last one, however it was cut.
     `patience` is how many seconds of silence are borne; its owner changes it as the reply goes on."""
     def __init__(self, resp, patience, who):
-        self.body, self.patience, self.who, self.rest = resp.content, patience, who, []
+        self.body, self.patience, self.who, self.rest, self.cut = resp.content, patience, who, [], None
     async def read(self):
         "Lines, their ends included; b'' at the end of the body"
+        import aiohttp
         while True:
+            if self.cut: raise self.cut
             try:
                 async with asyncio.timeout(self.patience): data = await self.body.readany()
             except TimeoutError: raise stalled(self.who, self.patience) from None
+            except aiohttp.ClientError as e:    # what came just before the cut is still there, and is given first
+                self.cut, data = e, self.body._read_nowait(-1)
+                if not data: raise
             if not data:                        # the last line may lack its end
                 data, self.rest = b''.join(self.rest), []
                 return data

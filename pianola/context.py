@@ -1,0 +1,90 @@
+"What the model is given for a reply: system message, examples, the turns that fit its memory, and before the user's words what happened meanwhile."
+import json
+from . import history, prompts
+from .engines.base import Fault
+from .plugins import plugins
+from .store import kv, store
+
+async def fit(engine, model, m):
+    """The messages for a reply, the context (tokens) they are given, how many of them stay the same (system, examples), and whether
+    the beginning moved. What does not fit is left out from the oldest turn on, at a mark the user sees,
+    in a big step, so that the next turns find the same beginning and the engine need not read it again."""
+    info = await engine.model(model)
+    room = info.context or 4096
+    budget = room - min(1024, room//3)
+    plugin = await kv.get('open', '')
+    p = await store.read(compose, m, plugin)
+    n = await size(engine, model, p['messages'])
+    moved = False
+    if n > budget:
+        turns, lo, hi = p['turns'], 0, len(p['turns'])-1
+        while lo < hi:                          # the first turn from which on everything fits in 60 %
+            mid = (lo+hi)//2
+            fits = await size(engine, model, p['head'] + p['said'][turns[mid]:]) <= budget*.6
+            lo, hi = (lo, mid) if fits else (mid+1, hi)
+        p['messages'] = p['head'] + p['said'][turns[lo]:]
+        n = await size(engine, model, p['messages'])
+        if n > budget: raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.', 'Shorten the message, send it in parts, or choose a model with a larger memory.')
+        first = p['ids'][turns[lo]]
+        await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
+        moved = True
+    await store.write(_told, m, p, durable=False)
+    return p['messages'], room, len(p['head']), moved
+
+def compose(tx, m, plugin):
+    "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
+    c = history.conversation(tx, m['conversation'])
+    said = history.path(tx, m['parent'], since=c['memory'] or 0)
+    head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples()]
+    out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
+    for s in said:
+        if s['role'] == 'app': note = f"{note}\n[{s['model'] or 'The app'} says: {s['text']}]".strip(); continue
+        if s['role'] == 'user':
+            before, note = '\n'.join(x for x in (note, s['prelude']) if x), ''
+            text = prompts.wrap(before, s['text'])
+        elif not (text := prompts.neutral(s['text'])).strip(): continue         # a reply that failed before its first word
+        if out and out[-1]['role'] == s['role']: out[-1]['content'] += f'\n\n{text}'      # many templates want the two to take turns
+        else: out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
+    if m['text']: out.append({'role': 'assistant', 'content': prompts.neutral(m['text'])}); ids.append(m['id'])
+    turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
+    return {'head': head, 'said': out, 'messages': head + out, 'turns': turns, 'ids': ids}
+
+def _told(tx, m, p):
+    "Remember exactly what this reply was given; each text is kept once"
+    refs = []
+    for o in p['messages']:
+        tx.run('insert or ignore into told values (?,?)', h := prompts.fingerprint(o['content']), o['content'])
+        refs.append([o['role'], h])
+    tx.run('update message set prompt=? where id=?', json.dumps(refs), m['id'])
+
+async def size(engine, model, messages):
+    "Tokens of a prompt: exact where the engine can count, else by what it counted before (3.2 characters a token until then)"
+    n = await engine.count(model, messages)
+    if n is not None: return n
+    return int(sum(len(o['content'])+12 for o in messages) / await kv.get(f'ratio:{engine.name}/{model}', 3.2))
+async def calibrate(engine, model, messages, room, harder=0, tokens=0):
+    "Learn how many characters a token is for an engine that cannot count: from what it says it read, or, refused, that it is fewer"
+    if await engine.count(model, messages[:1]) is not None: return
+    name, chars = f'ratio:{engine.name}/{model}', sum(len(o['content'])+12 for o in messages)
+    old = await kv.get(name, 3.2)
+    if harder: await kv.set(name, min(old, chars/room)/harder)
+    elif tokens: await kv.set(name, round(min(4.5, .7*old + .3*chars/tokens), 3))
+
+def overhear(tx, conversation, text, plugin):
+    "What the model is told before the user's words: what happened since its last turn, and the rows these words are about"
+    head = tx.value('select head from conversation where id=?', conversation)
+    events = history.overheard(tx, head or (tx.value('select max(id) from log') or 0) - 40, limit=20)
+    happened = [history.line(e) for e in events]
+    rows = []
+    for t in plugins.tables():
+        if about(tx, t, text): rows.append(t.tell(tx))
+    return '\n'.join(f'[{x}]' for x in (['What happened: ' + ' · '.join(happened)] if happened else []) + rows)
+
+def about(tx, table, text):
+    "Are these words about this table: do they name it, or share a word with a row? Rows nobody spoke of tempt a small model to change them."
+    words = {w for w in _words(text)}
+    names = _words(f'{table.name} {table.one} {table.title}')
+    return bool(words & names) or any(words & _words(str(r[table.main])) for r in table.rows(tx)[:500])
+stop_words = frozenset('the and for with from that this what which have has are was were not you your can please add new all one about into out how who why when where will would could should mark make '
+                       'list show delete remove change update rename set done'.split())
+def _words(text): return {w.rstrip('s') for w in ''.join(c if c.isalnum() else ' ' for c in text.casefold()).split() if len(w) > 2} - stop_words
