@@ -8,7 +8,7 @@
 
     click or chat → act → store → event → every tab shows it, and the model overhears it
 """
-import asyncio, signal, sys, threading, webbrowser
+import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
@@ -73,8 +73,15 @@ class Server(uvicorn.Server):
         await jobs.close()
         await super().shutdown(sockets)
 
+def again():
+    "`--reload`: run without it as a child, and start that again when our own code changes; for the developers of pianola/"
+    from watchfiles import run_process
+    args = [a for a in sys.argv[1:] if a != '--reload']
+    run_process(page.static.parent/'pianola', __file__, target=shlex.join([sys.executable, __file__, *args, '--no-browser']), target_type='command')
+
 def main():
     config = read()
+    if config.reload: return again()
     console.open(config)
     try:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
