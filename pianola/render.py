@@ -26,9 +26,9 @@ class Frame:
 
 class Blocks:
     """One growing reply: feed it, take a frame when it is time to draw. However it is fed, in the end `done` is `blocks(text)`. Only what is unfinished is ever
-    parsed again; words, and the lines of an open fence, go to the browser once, as text. A block that is dear to draw is drawn again only when it grew by a
-    sixteenth, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
-    dear = 1_500                                    # characters of one line of thought; of a list eight, of a table two count as one
+    parsed again; words, and the lines of an open fence, go to the browser once, as text. A block that is dear to draw is drawn again only when it has grown by some
+    percent, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
+    dear = 1_500                                    # characters of one paragraph; of a list eight, of a table two count as one
     def __init__(self):
         self.done, self.exact = [], True
         self._new, self._cr = [], ''                # fed and not drawn; a \r whose \n may be on its way
@@ -36,7 +36,8 @@ class Blocks:
         self._fence = None                          # (its end, its language, where its code begins): the rest is an open fence
         self._shown = self._line = 0                # of the fence: how far its code is drawn, where its unfinished line begins
         self._gap, self._soft = '', False           # space held back; does the rest end in words, to which more can be added?
-        self._full, self._cost, self._stuck, self._tried = 0, 0, False, (0, False)
+        self._full, self._cost, self._step = 0, 0, 0    # its size when it was drawn, what that cost, how much must come before it is dear again
+        self._stuck, self._tried = False, (0, False)
     def feed(self, text): self._new.append(text)
 
     def frame(self):
@@ -80,7 +81,8 @@ class Blocks:
         if units := _units(self._rest):
             leaf, holder, block = _end(units[-1][0])
             self._soft = leaf.type == 'inline' and holder.type in ('paragraph_open', 'heading_open') and not (leaf.content[:1] in ('{', '[') and leaf.content[-1] in '}]')
-            self._cost = len(leaf.content)*self._soft + size//(2 if block.type == 'table_open' else 8)
+            words = len(leaf.content) if self._soft else 0          # lines before are remembered (see _inline)
+            self._cost, self._step = words + size//(2 if block.type == 'table_open' else 8), (words + size//2)//16
         self._gap = self._rest[len(self._rest.rstrip(space)):]
         return ''.join(_block(*u, live=True) for u in units)
 
@@ -104,7 +106,7 @@ class Blocks:
 
     def _worth_drawing(self, at):
         grown = len(self._rest) - self._full
-        if self._cost + grown <= self.dear or 16*grown >= self._cost: return True
+        if self._cost + grown <= self.dear or grown > self._step: return True
         if self._stuck or not _turn.search(self._rest, max(0, at-80)): return False
         self._stuck = True                          # looks as if another block begins; believed once
         return True

@@ -7,17 +7,24 @@ const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
 
-let ws, seq = 0, tries = 0, waiting = keep.get('unsent') ? JSON.parse(keep.get('unsent')) : [], asked = new Set(), lost;
+let ws, seq = 0, tries = 0, heard = 0, retry, waiting = keep.get('unsent') ? JSON.parse(keep.get('unsent')) : [], asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
   ws.onopen = () => { tries = 0; clearTimeout(lost); id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
-  ws.onmessage = e => hear(JSON.parse(e.data));
-  ws.onclose = () => { clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); setTimeout(connect, Math.min(5000, 100 * 1.7 ** tries++) * (.7 + Math.random() * .6)) };
+  ws.onmessage = e => { heard = Date.now(); hear(JSON.parse(e.data)) };
+  ws.onclose = e => { if (e.target !== ws) return; clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
 const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
-addEventListener('online', () => ws.readyState > 1 && connect());
-document.addEventListener('visibilitychange', () => { if (!document.hidden && ws.readyState > 1) { tries = 0 } });
+function awake() {       // back from sleep or another tab: a socket may look open and be dead, so ask, and connect anew when nothing comes back
+  tries = 0;
+  if (ws.readyState > 1) { clearTimeout(retry); return connect() }
+  const asked = Date.now();
+  if (hello(seq)) setTimeout(() => { if (heard < asked && ws.readyState === 1) { const old = ws; connect(); old.close() } }, 1500);
+}
+addEventListener('online', awake);
+addEventListener('pageshow', e => e.persisted && awake());
+document.addEventListener('visibilitychange', () => document.hidden || awake());
 
 function hear(f) {
   if (f.m) grow(f);

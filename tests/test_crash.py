@@ -151,30 +151,35 @@ def test_wherever_the_power_fails_in_a_write_there_is_all_of_an_action_or_nothin
 
 def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, upstream, tmp_path, dice):
     u, data = upstream(['A ', 'short ', 'answer.'], rate=300), tmp_path/'data'
-    sent, acks, numbers, talk = {}, {}, itertools.count(), None           # cid → text, cid → message id
+    sent, acks, numbers, trouble, lock = {}, {}, itertools.count(), [], threading.Lock()           # cid → text, cid → message id
     for _ in range(16):
         s = serve(data=data, env=u.env)
         stop = threading.Event()
         def speak(s=s, stop=stop, seed=dice.random()):
             r = random.Random(seed)
-            with contextlib.suppress(*gone), connect(s.ws) as ws:
-                late = [c for c in list(sent) if c not in acks]
-                again = late + r.sample(sorted(acks), min(3, len(acks)))
+            with connect(s.ws) as ws:
+                with lock: again = [c for c in sent if c not in acks] + r.sample(sorted(acks), min(3, len(acks)))
                 for cid in again: ws.send(json.dumps({'msg': sent[cid], 'cid': cid}))     # as the page does after a reconnect
                 while not stop.is_set():
                     if len(sent) - len(acks) < 8:
-                        n = next(numbers)
-                        sent[f'cid-{n}'] = f'message number {n} ' + 'y' * r.choice((0, 0, 2000))
+                        with lock:
+                            n = next(numbers)
+                            sent[f'cid-{n}'] = f'message number {n} ' + 'y' * r.choice((0, 0, 2000))
                         ws.send(json.dumps({'msg': sent[f'cid-{n}'], 'cid': f'cid-{n}'}))
                     with contextlib.suppress(TimeoutError):
                         while 'ack' not in (f := json.loads(ws.recv(r.uniform(0, .02)))): assert 'error' not in f, f
-                        assert acks.setdefault(f['ack'], f['id']) == f['id'], 'a resend is answered with the same message'
-        tabs = [threading.Thread(target=speak, daemon=True) for _ in range(2)]
+                        with lock: assert acks.setdefault(f['ack'], f['id']) == f['id'], 'a resend is answered with the same message'
+        def tab(speak=speak):
+            try: speak()
+            except gone: return
+            except BaseException as e: trouble.append(e)
+        tabs = [threading.Thread(target=tab, daemon=True) for _ in range(2)]
         for t in tabs: t.start()
         time.sleep(dice.uniform(.1, .5))
         s.kill()
         stop.set()
         for t in tabs: t.join(10)
+        assert not trouble, trouble
         with disk(data, tmp_path/'copy') as db:
             whole(db)
             kept = {r['id']: r['text'] for r in db.execute("select id, text from message where role='user'")}
@@ -234,9 +239,10 @@ def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(se
                 ends[reply['status']] += 1
                 if reply['status'] == 'error' and k % 3 == 0:              # go on with it: no letter lost, none doubled, its key pressed once
                     s.act('chat.resume', message=reply['id'])
-                    s.until(lambda: next(m for m in s.get('/api/conversation')[1] if m['id'] == reply['id'])['status'] == 'done')
-                    assert next(m for m in s.get('/api/conversation')[1] if m['id'] == reply['id'])['text'] == text
-                    s.until(lambda: [r['name'] for r in s.rows('tasks')].count(f'Told story {n}') == 1)
+                    now = lambda s=s, id=reply['id']: next(m for m in s.get('/api/conversation')[1] if m['id'] == id)
+                    s.until(lambda now=now: now()['status'] == 'done')
+                    assert now()['text'] == text
+                    s.until(lambda s=s, n=n: [r['name'] for r in s.rows('tasks')].count(f'Told story {n}') == 1)
         if k == 21: break
         with contextlib.suppress(*gone), connect(s.ws) as ws:
             ws.send(json.dumps({'msg': f'tell me story {k}', 'cid': f'story-{k}'}))

@@ -1,6 +1,5 @@
 "Other websites, other programs and hostile texts: what each of them tries through the front door, and that it gets nothing."
 import base64, contextlib, functools, html.parser as html_parser, http.client, http.server, itertools, json, os, re, socket, sqlite3, subprocess, sys, threading, time, urllib.parse
-from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
@@ -284,7 +283,7 @@ def test_the_page_holds_no_inline_code_and_no_foreign_address(piano):
         html = piano.get(path, Accept='text/html')[1]
         tags = []
         reader = html_parser.HTMLParser()
-        reader.handle_starttag = lambda tag, attrs: tags.append((tag, dict(attrs)))
+        reader.handle_starttag = lambda tag, attrs, tags=tags: tags.append((tag, dict(attrs)))
         reader.feed(html)
         assert len(tags) > 30 and not [t for t, a in tags if t in ('style', 'iframe', 'object', 'embed', 'base')], path
         for tag, attrs in tags:

@@ -70,11 +70,23 @@ class Embedded(Engine):
         self.states = States(config.data/'engine')
         self.given, self.heads, self.counted, self.changes = {}, {}, {}, 0
         self.child: Child | None = None
+        self.dead: Child | None = None          # the last one that ended by itself
         self.turn = asyncio.Lock()              # one model, one reply at a time
         self.http = self.timer = self.leaving = None
 
     async def chat(self, model, messages, *, context=0, limit=0, temperature=0.2, think=None, schema=None, head=1):
         asked(messages)
+        while True:
+            old, said = self.child, False
+            try:
+                async with aclosing(self._chat(model, messages, context, limit, temperature, think, schema, head)) as stream:
+                    async for p in stream:
+                        said = said or isinstance(p, Said)
+                        yield p
+                return
+            except Fault as e:
+                if e.kind != 'died' or said or not old or self.dead is not old: raise      # one that died in its sleep is replaced without a word
+    async def _chat(self, model, messages, context, limit, temperature, think, schema, head):
         m, how = await self._find(model), _how(think)
         if self.turn.locked(): yield Phase('waiting')
         async with self._turn(), aclosing(self._prepare(m, context, messages, messages[:head], how, self.worth)) as steps:
@@ -159,13 +171,12 @@ class Embedded(Engine):
     async def count(self, model, messages):
         m, how = await self._find(model), _how(None)
         if (key := (m.path, m.stamp, _key(messages, how))) not in self.counted:
-            told = await self._ask(await self._use(m), '/v1/chat/completions/input_tokens', {'messages': messages, **how})
-            self.counted[key] = told['input_tokens']
+            self.counted[key] = (await self._told(m, '/v1/chat/completions/input_tokens', {'messages': messages, **how}))['input_tokens']
             if len(self.counted) > 500: self.counted.pop(next(iter(self.counted)))
         return self.counted[key]
     async def counts(self, model, texts):
         if not texts: return []
-        tokens = (await self._ask(await self._use(await self._find(model)), '/tokenize', {'content': [x for t in texts for x in (t, -1)]}))['tokens']
+        tokens = (await self._told(await self._find(model), '/tokenize', {'content': [x for t in texts for x in (t, -1)]}))['tokens']      # -1 comes back as it is
         out, n = [], 0
         for t in tokens:
             if t == -1: out.append(n); n = 0
@@ -311,7 +322,7 @@ class Embedded(Engine):
             try:
                 async with asyncio.timeout(2):
                     text = await self._render(child, said, how)
-                    if len(text) > 4*least: await self._keep(child, 'last', text)
+                    if len(text) > 2*least: await self._keep(child, 'last', text)
             except (Fault, TimeoutError) as e: log.warning('the conversation could not be kept: {}', e)
         if child.alive: child.proc.kill()
         await child.proc.wait()
@@ -356,6 +367,13 @@ class Embedded(Engine):
         except msgspec.DecodeError as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
         finally:
             if resp: resp.close()
+    async def _told(self, f, path, body):
+        "What a model says of some text; one that died in its sleep is replaced"
+        old = self.child
+        try: return await self._ask(await self._use(f), path, body)
+        except Fault as e:
+            if e.kind != 'died' or not old or self.dead is not old: raise
+        return await self._ask(await self._use(f), path, body)
     async def _ask(self, child, path, body):
         async with self._post(child, path, body) as resp: return msgspec.json.decode(await resp.read())
     async def _render(self, child, messages, how): return (await self._ask(child, '/apply-template', {'messages': messages, **how}))['prompt']
@@ -368,6 +386,8 @@ class Embedded(Engine):
         "Why an answer broke off: the process is dead, or only the connection"
         try: code = await asyncio.wait_for(child.proc.wait(), 1)
         except TimeoutError: return Fault('interrupted', 'The reply ended before it was complete.', 'What was said is kept; Go on continues it.')
+        self.dead = child
+        if self.child is child: self.child = None
         await child.listener
         return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).", f'What was said is kept; Go on starts it anew. It logged: {last(child.tail)}')
 
