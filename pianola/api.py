@@ -208,7 +208,9 @@ async def hear(tab, f):
         tab.view, tab.fresh = view, h.get('fresh') is True
         await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [])
     elif 'msg' in f:
-        cid = str(f['cid'])[:64] if f.get('cid') else None
+        cid = str(f['cid']) if f.get('cid') else None
+        if cid and len(cid) > 64: raise Refused('a cid has at most 64 characters')
+        if f.get('conversation') is not None and not _id(f['conversation']): raise Refused(f"there is no conversation {str(f['conversation'])[:40]}", 'leave it out for the open one, or say null for a new one', 404)
         if 'conversation' in f: tab.conversation = _id(f['conversation'])
         conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view)
         if tab.conversation != conversation:

@@ -90,7 +90,7 @@ class Download(Job):
 
 def pulls(): return {j.key: j for j in jobs.jobs.values() if isinstance(j, Download)}
 
-@action(name='model.get', plugin='model', title='Download a model', model=False, say=lambda a, r, c: f'Started the download of {r}')
+@action(name='model.get', plugin='model', title='Download a model', risk='destructive', model=False, asks=lambda tx, engine, model: f'Download {model} for {engine}?', say=lambda a, r, c: f'Started the download of {r}')
 async def get(engine: str, model: str):
     "Download a model of an engine; its progress is shown in every tab."
     if engine not in ('ollama', 'embedded'): raise Refused(f'there is no engine {engine}', 'there is ollama, embedded', 404)

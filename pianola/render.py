@@ -19,7 +19,7 @@ def blocks(text):
 @dataclass(slots=True)
 class Frame:
     """What changed since the last one. `finished`: blocks to add, for good. Then either `tail`: the open part, drawn again; or, when that is enough, `append`:
-    plain text for the end of the last element of the tail (down through p, li, h1… and pre > code, never into em, a or code within a line)."""
+    plain text for the end of the last element of the tail (down through ul, li, p, h1… and pre > code, never into em, a or code within a line)."""
     finished: list
     tail: str = ''
     append: str | None = None
@@ -28,7 +28,7 @@ class Blocks:
     """One growing reply: feed it, take a frame when it is time to draw. However it is fed, in the end `done` is `blocks(text)`. Only what is unfinished is ever
     parsed again; words, and the lines of an open fence, go to the browser once, as text. A block that is dear to draw is drawn again only when it has grown by some
     percent, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
-    dear = 1_500                                    # characters of one paragraph; of a list eight, of a table two count as one
+    dear = 1_500                                    # characters of one paragraph; of a list four, of a table two count as one
     def __init__(self):
         self.done, self.exact = [], True
         self._new, self._cr = [], ''                # fed and not drawn; a \r whose \n may be on its way
@@ -76,13 +76,12 @@ class Blocks:
 
     def _draw(self):
         size = self._full = len(self._rest)
-        self.exact, self._soft = True, False
+        self.exact, self._soft, self._cost, self._step = True, False, 0, 0
         if self._fence: return self.tail()
         if units := _units(self._rest):
-            leaf, holder, block = _end(units[-1][0])
-            self._soft = leaf.type == 'inline' and holder.type in ('paragraph_open', 'heading_open') and not (leaf.content[:1] in ('{', '[') and leaf.content[-1] in '}]')
+            block, (leaf, self._soft) = units[-1][0][0], _end(units[-1][0])
             words = len(leaf.content) if self._soft else 0          # lines before are remembered (see _inline)
-            self._cost, self._step = words + size//(2 if block.type == 'table_open' else 8), (words + size//2)//16
+            self._cost, self._step = words + size//(2 if block.type == 'table_open' else 4), (words + size//2)//16
         self._gap = self._rest[len(self._rest.rstrip(space)):]
         return ''.join(_block(*u, live=True) for u in units)
 
@@ -179,9 +178,12 @@ def _units(text):
     return out
 
 def _end(tokens):
-    "The last token of a block that is no end, the one before it, the block's first"
+    "(The last thing in a block, whether it is words that more can follow as text of the last element, down to it)"
     i = next(i for i in range(len(tokens)-1, -1, -1) if tokens[i].nesting >= 0)
-    return tokens[i], tokens[i-1], tokens[0]
+    leaf, holder = tokens[i], tokens[i-1]
+    if leaf.type != 'inline' or holder.type not in ('paragraph_open', 'heading_open'): return leaf, False
+    if holder.hidden and tokens[i-2].type != 'list_item_open': return leaf, False          # bare text behind another element of its item
+    return leaf, not (leaf.content[:1] in ('{', '[') and leaf.content[-1:] in ('}', ']'))     # perhaps folded
 
 def _block(tokens, start, end, text, live=False):
     "The HTML of one top-level block; the same for the same source, wherever it stands"

@@ -1,10 +1,10 @@
 "Both engines behind one interface: Ollama's protocol with everything that goes wrong in it, and the real model in a process that is killed."
-import asyncio, json, os, shutil, signal, subprocess, sys, time, zlib
+import asyncio, contextlib, hashlib, json, os, shutil, signal, subprocess, sys, time, zlib
 from contextlib import aclosing
 from pathlib import Path
 import aiohttp, pytest, pytest_asyncio
 from ollama_double import CUT, EOF, Double, Refuse, Think, words
-from pianola import config
+from pianola import config, fetch
 from pianola.engines import Done, Engines, Fault, Phase, Pull, Said
 from pianola.engines.embedded import Embedded
 from pianola.engines.ollama import Ollama
@@ -431,6 +431,31 @@ async def test_a_model_that_is_not_downloaded_damaged_or_cut_short_says_what_to_
     assert e.child is None
     await e.close()
 
+async def test_a_built_in_model_is_downloaded_with_progress_stopped_and_gone_on_with(tmp_path, monkeypatch):
+    body, asked = os.urandom(3_000_000), []
+    async def web(reader, writer):
+        at = int(next((l.split(b'=')[1].strip(b'-') for l in (await reader.readuntil(b'\r\n\r\n')).split(b'\r\n') if l.lower().startswith(b'range')), b'0'))
+        asked.append(at)
+        writer.write(f'HTTP/1.1 {206 if at else 200} OK\r\nContent-Length: {len(body)-at}\r\n'.encode() + (f'Content-Range: bytes {at}-{len(body)-1}/{len(body)}\r\n' if at else '').encode() + b'\r\n')
+        with contextlib.suppress(ConnectionError):                  # the client may stop
+            for i in range(at, len(body), 100_000): writer.write(body[i:i+100_000]); await writer.drain(); await asyncio.sleep(.05)
+        writer.close()
+    server = await asyncio.start_server(web, '127.0.0.1', 0)
+    url = f'http://127.0.0.1:{server.sockets[0].getsockname()[1]}/tiny.gguf'
+    monkeypatch.setitem(fetch.MODELS, 'tiny', fetch.File('tiny', 'tiny.gguf', len(body), hashlib.sha256(body).hexdigest(), url))
+    e = Embedded(settings(tmp_path, models_dir=tmp_path/'models'))
+    async with aclosing(e.pull('tiny')) as steps:
+        async for p in steps:
+            if p.done > 300_000: break
+    assert p.total == len(body) and not (tmp_path/'models'/'tiny.gguf').exists()
+    told = [p async for p in e.pull('tiny')]
+    assert told[-1].done == len(body) and asked[-1] >= 300_000 and (tmp_path/'models'/'tiny.gguf').read_bytes() == body
+    with pytest.raises(Fault) as f:
+        async for _ in e.pull('nobody'): pass
+    assert f.value.kind == 'no-model' and MODEL in f.value.text
+    server.close()
+    await e.close()
+
 def test_a_start_does_not_pay_for_what_it_may_not_need():
     code = "import sys, pianola.engines; sys.exit(any(m in sys.modules for m in ('aiohttp', 'xllamacpp')))"
     assert subprocess.run([sys.executable, '-c', code], cwd=root).returncode == 0
@@ -502,15 +527,30 @@ async def test_a_process_killed_in_mid_reply_is_replaced(embedded):
             async for p in s:
                 if isinstance(p, Said):
                     text += p.text
-                    if len(text) > 10 and not pid: pid = embedded.child.proc.pid; os.kill(pid, signal.SIGKILL)
-    assert f.value.kind == 'died' and 'SIGKILL' in f.value.text and 'Go on' in f.value.hint and len(text) > 10
+                    if len(text) > 10 and not pid: pid = embedded.child.proc.pid; embedded.child.proc.kill()
+    assert f.value.kind == 'died' and (os.name != 'posix' or 'SIGKILL' in f.value.text) and 'Go on' in f.value.hint and len(text) > 10
     h = await hear(embedded, [*ask('Count from 1 to 500.'), {'role': 'assistant', 'content': text}], MODEL, limit=4)
     assert h.done and h.phases[0].what == 'loading' and h.done.load_s > 0 and embedded.child.proc.pid != pid
     assert h.done.cached >= await embedded.count(MODEL, [head()]) - 30          # its head came from the disk
-    os.kill(embedded.child.proc.pid, signal.SIGKILL)                            # and in silence
+    embedded.child.proc.kill()                                                  # and in silence
     assert (await hear(embedded, hello, MODEL, limit=2)).done
-    os.kill(embedded.child.proc.pid, signal.SIGKILL)
+    embedded.child.proc.kill()
     assert await embedded.count(MODEL, [{'role': 'user', 'content': 'Say hello to nobody.'}]) > 5
+
+@real
+@pytest.mark.skipif(os.name != 'posix', reason='only POSIX can hold a process')
+async def test_a_process_that_hangs_is_replaced(embedded):
+    text, held, embedded.between = '', False, 2
+    try:
+        with pytest.raises(Fault) as f:
+            async with aclosing(embedded.chat(MODEL, [{'role': 'user', 'content': 'Count from 1 to 500.'}])) as s:
+                async for p in s:
+                    if isinstance(p, Said):
+                        text += p.text
+                        if len(text) > 10 and not held: held = os.kill(embedded.child.proc.pid, signal.SIGSTOP) or True
+    finally: embedded.between = 60
+    assert f.value.kind == 'stalled' and len(text) > 10 and embedded.child is None
+    assert (await hear(embedded, hello, MODEL, limit=2)).done
 
 @real
 async def test_a_fresh_process_knows_what_an_earlier_one_read_and_a_damaged_memory_harms_nobody(tmp_path):
@@ -607,6 +647,7 @@ asyncio.run(main())
         while alive(pid): assert time.monotonic() < end, 'the child lives on'; time.sleep(.02)
     finally: p.kill()
 def alive(pid):
+    if os.name == 'nt': return str(pid) in subprocess.run(['tasklist', '/FI', f'PID eq {pid}'], capture_output=True, text=True).stdout
     try: os.kill(pid, 0)
     except OSError: return False
     stat = Path(f'/proc/{pid}/stat')

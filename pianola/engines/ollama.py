@@ -188,6 +188,7 @@ class Ollama(Engine):
         if isinstance(e, aiohttp.InvalidURL): return Fault('no-engine', f'{self.url} is not an address.', 'Set OLLAMA_HOST to host:port, for example 127.0.0.1:11434.')
         return self._away()
     def _away(self):
+        self.known.clear()
         self.changes += 1
         return Fault('no-engine', f'Ollama does not answer at {self.url}.', ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + ', or choose a built-in model in the picker.')
     async def _refused(self, resp, model):
