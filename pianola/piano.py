@@ -146,7 +146,7 @@ def _object(s, i, closed):
     piece = s[i:end]
     if not _hint.search(piece): return end, []
     if deep > deepest: return end, [Found('', {}, i, end, f'An action has more than {deepest} brackets within brackets.')] if _meant.match(piece) else []
-    if isinstance(wrong, Unusable): return end, [Found(f.name, {}, i, end, str(wrong)) for f in _founds(json.loads(piece), i, end)]
+    if isinstance(wrong, Unusable): return end, [Found(f.name, {}, i, end, str(wrong)) for f in _founds(json.loads(piece, parse_int=float), i, end)]
     if (value := _repair(piece)) is not None: return end, _founds(value, i, end)
     if _several.match(piece): return None, []            # one of them is beyond repair; look at each
     return end, [Found('', {}, i, end, 'An action could not be read without guessing; it must be JSON.')] if _meant.match(piece) else []
@@ -198,7 +198,7 @@ def _repair(piece):
     "Damaged JSON as it was surely meant, else None: mending may add brackets, quotes and commas, but no word may come, go or move, and no bracket end up in a value"
     from json_repair import repair_json
     plain = _comment.sub(lambda m: m[0] if m[0][0] in '"\'' else ' ', piece)
-    try: value = json.loads(said := repair_json(plain, skip_json_loads=True, ensure_ascii=False))
+    try: value = _json.decode(said := repair_json(plain, skip_json_loads=True, ensure_ascii=False))
     except (ValueError, RecursionError): return None
     return value if _words(plain) == _words(said) and not any(c in v for v in _strings(value) for c in '{}[]') else None
 _comment = re.compile(r'"(?:[^"\\]|\\[\s\S])*+"|(?<=[{\[,:\s])\'(?:[^\'\\\n]|\\.)*+\'|(?<![:\w])//[^\n]*|/\*[\s\S]*?\*/')

@@ -477,7 +477,7 @@ async def test_reading_is_told_and_what_was_read_is_not_read_again(embedded):
     messages = ask('Name one colour.', 20)
     h = await hear(embedded, messages, MODEL, limit=4)
     reading = [(p.done, p.total) for p in h.phases if p.what == 'reading']
-    assert len(reading) >= 4 and reading == sorted(reading) and reading[-1][0] == reading[-1][1] == h.done.prompt_tokens
+    assert len(reading) >= 4 and reading == sorted(reading) and reading[-1][1] == h.done.prompt_tokens and reading[-1][0] >= h.done.prompt_tokens - 64
     more = [*messages, {'role': 'assistant', 'content': h.text}, {'role': 'user', 'content': 'Another.'}]
     again = await hear(embedded, more, MODEL, limit=4)
     assert again.done.cached >= h.done.prompt_tokens - 2 and again.done.prompt_tokens - again.done.cached < 40
@@ -554,7 +554,7 @@ async def test_a_process_that_hangs_is_replaced(embedded):
 
 @real
 async def test_a_fresh_process_knows_what_an_earlier_one_read_and_a_damaged_memory_harms_nobody(tmp_path):
-    c, messages = settings(tmp_path), ask('Hello?', 12)
+    c, messages = settings(tmp_path), ask('Hello?', 8)
     async def fresh(messages=messages):
         e = Embedded(c, worth=.2)
         h = await hear(e, messages, MODEL, limit=2, temperature=0)
@@ -568,18 +568,18 @@ async def test_a_fresh_process_knows_what_an_earlier_one_read_and_a_damaged_memo
     assert files and (os.name != 'posix' or folder.stat().st_mode & 0o777 == 0o700 and all(f.stat().st_mode & 0o077 == 0 for f in folder.iterdir()))
     def not_read(h): return h.phases[-1].total and min(p.done for p in h.phases if p.what == 'reading')
     second = await fresh()
-    assert not_read(second) > 180 and second.done.prompt_tokens - second.done.cached < 20
+    assert not_read(second) > 110 and second.done.prompt_tokens - second.done.cached < 20
     longer = await fresh([{'role': 'system', 'content': messages[0]['content'] + ' One more rule: sing.'}, messages[1]])
-    assert not_read(longer) > 180                                   # most of it is the same
+    assert not_read(longer) > 110                                   # most of it is the same
     def good(f): return zlib.crc32(f.read_bytes()) == json.loads(f.with_suffix('.json').read_text('utf-8'))['crc']
     for how in ('cut', 'cut and the checksum fits'):                # llama.cpp ends the process over the second
         for f in folder.glob('*.bin'):
             f.write_bytes(f.read_bytes()[:100_000])
             if 'fits' in how: f.with_suffix('.json').write_text(json.dumps(json.loads(f.with_suffix('.json').read_text('utf-8')) | {'crc': zlib.crc32(f.read_bytes())}), 'utf-8')
         again = await fresh()
-        assert again.text == first.text and not_read(again) < 100, how
+        assert again.text == first.text and not_read(again) < 70, how
         assert all(map(good, folder.glob('*.bin'))) and any(folder.glob('*.bin'))
-    assert not_read(await fresh()) > 180
+    assert not_read(await fresh()) > 110
 
 @real
 async def test_warm_reads_once_for_all_later_starts(tmp_path):

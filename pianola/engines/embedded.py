@@ -136,7 +136,7 @@ class Embedded(Engine):
         prompt, text = await self._render(child, messages, how), await self._render(child, head, how)
         last = head[-1]['content'].strip()
         text = text[:text.rfind(last) + len(last)]              # without what the template puts behind it
-        if not prompt.startswith(text): return                  # this template does not begin with the head
+        if not text.endswith(last) or not prompt.startswith(text): return       # this template does not begin with the head
         fresh = not child.seen and not child.last
         if state := await asyncio.to_thread(self.states.best, child.kind, prompt, least if fresh else len(text)):
             try: await self._recall(child, state, fresh)
@@ -144,8 +144,9 @@ class Embedded(Engine):
                 log.warning('a kept state could not be used and is gone: {}', e.text)
                 self.states.drop(state.file)
                 child, state = await self._start(m, room), None     # llama.cpp may end over it
+        took = 0.0
         if not state or state.common(text) < len(text):
-            phase, took = None, 0.0
+            phase = None
             async with self._post(child, '/completion', {'prompt': text, 'n_predict': 0, 'stream': True, 'return_progress': True}) as resp:
                 lines = Lines(resp, self.first, 'The model')
                 while block := await lines.read():
@@ -154,7 +155,7 @@ class Embedded(Engine):
                         if c.prompt_progress: phase = c.prompt_progress
                         if c.timings: took = c.timings.prompt_ms/1000
                     if phase: yield Phase('reading', phase.processed, max(phase.total, self.counted.get((m.path, m.stamp, _key(messages, how)), 0)))
-            if took >= worth: await self._keep(child, key, text)
+        if took >= max(worth, .001) or not worth and not self.states.has(child.kind, key): await self._keep(child, key, text)
         child.seen.add(key)
 
     async def _recall(self, child, state, fresh):
