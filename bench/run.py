@@ -9,7 +9,6 @@ root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
 import aiohttp, websockets
 from conftest import Server, Upstream, browser_path
-from ollama_double import words
 
 rows, ms, mid = [], lambda s: f'{s*1000:.1f} ms', statistics.median
 def row(what, ours, beside='', aim=''):
@@ -73,7 +72,7 @@ async def until_over(ws, began):
     first = 0
     async for text in ws:
         if not first and began and text.startswith('{"m":') and re.search(r'"(tail|append)":"..|"add":', text): first = time.perf_counter()-began
-        if 'data-status=\\"done\\"' in text and 'data-role=\\"assistant\\"' in text: return first, time.perf_counter()-(began or 0)
+        if 'data-role=\\"assistant\\" data-status=\\"done\\"' in text: return first or time.perf_counter()-(began or 0), time.perf_counter()-(began or 0)
 
 async def say(ws):
     began = time.perf_counter()
@@ -116,7 +115,7 @@ async def first():
                     if text.startswith('{"m":'):
                         for i in range(seen+1, len(said)):
                             if f'w{i} ' in text or f'w{i}<' in text: late.append(now-said[i]); seen = i
-                    if 'data-status=\\"done\\"' in text and 'data-role=\\"assistant\\"' in text: break
+                    if 'data-role=\\"assistant\\" data-status=\\"done\\"' in text: break
             row('Delay of a chunk at 50 chunks/s', f'{ms(mid(late))} (95 %: {ms(sorted(late)[int(len(late)*.95)])})', 'a frame is 33 ms', '')
     finally: u.close()
 

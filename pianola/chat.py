@@ -71,9 +71,7 @@ class Runner:
             while self.poked:
                 self.poked = False
                 todo, self.todo = self.todo, None
-                c = (await store.q('select c.*, m.role from conversation c join message m on m.id=c.head where c.id=?', self.conversation) or [None])[0]
-                if todo: await answer(self.conversation, **todo)
-                elif c and c['role'] == 'user': await answer(self.conversation)
+                await answer(self.conversation, **(todo or {}))
         except Exception: log.exception('a turn broke')
         finally: runners.pop(self.conversation, None)
 
@@ -93,7 +91,9 @@ def stop(conversation):
 
 async def answer(conversation, resume=None, under=None):
     "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again."
-    m = await store.write(_place, conversation, resume, under, durable=False)
+    placed = await store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)
+    if not placed: return
+    m, told = placed
     reply = replies[m['id']] = Reply(m)
     drawing = asyncio.create_task(reply.draw())
     status, error, engine, model = 'error', None, None, ''
@@ -101,9 +101,9 @@ async def answer(conversation, resume=None, under=None):
         if resume: await redraw(m['id'], conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
         m['engine'], m['model'] = engine.name, model
-        messages, room, head, moved = await context.fit(engine, model, m)
+        messages, room, head, moved = await context.fit(engine, model, m, told)
         if moved: await relist(conversation)
-        log.debug('prompt\n{}', json.dumps(messages, ensure_ascii=False, indent=1))
+        log.opt(lazy=True).debug('prompt\n{}', lambda: json.dumps(messages, ensure_ascii=False, indent=1))
         stalled = 0
         while True:
             try:
@@ -140,15 +140,16 @@ def done_stats(d, reply):
     return {'reason': d.reason, 'tokens': d.tokens, 'prompt_tokens': d.prompt_tokens, 'cached': d.cached, 'load_s': round(d.load_s, 3), 'prompt_s': round(d.prompt_s, 3),
             'seconds': round(d.eval_s, 3), 'first_s': round(reply.first, 3)}
 
-def _place(tx, conversation, resume, under):
-    "The reply's place in the tree, before anything is said"
+def _place(tx, conversation, resume, under, plugin):
+    "The reply's place in the tree, before anything is said, and what could be told for it; None when there is nothing to answer"
     c = history.conversation(tx, conversation)
-    if resume:
-        tx.run("update message set status='streaming', error=null, played=1 where id=?", resume)
-        return history.message(tx, resume)
-    asked = history.message(tx, under or c['head'])
-    id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'])
-    return history.message(tx, id)
+    if resume: tx.run("update message set status='streaming', error=null, played=1 where id=?", id := resume)
+    else:
+        asked = history.message(tx, under or c['head'])
+        if not under and asked['role'] != 'user': return None
+        id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'])
+    m = history.message(tx, id)
+    return m, context.compose(tx, m, plugin)
 
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
@@ -204,16 +205,29 @@ async def say(text, conversation=None, key=None, plugin=''):
     if fresh: start(conversation)
     return conversation, id
 
-async def redraw(id, conversation, new=False):
+async def redraw(id, conversation):
     "Draw one message anew in every tab that shows its conversation"
+    await redraw_all(conversation, {id: False})
+
+async def redraw_all(conversation, ids):
+    "Draw messages, {id: is it new}, in one frame"
     def look(tx):
-        m, c = history.message(tx, id), history.conversation(tx, conversation)
-        reply = replies.get(id)
-        if m['status'] == 'streaming' and not reply: m['text'] = history.grown(tx, m)
-        return m, {**bubble.around(tx, m, c['head']), 'busy': busy(conversation)}, tx.value('select max(id) from log')
-    try: m, beside, seq = await store.read(look)
-    except Refused: return
-    tabs.put(tabs.item(f'msg-{id}', bubble.article(m, beside, replies.get(id)), 'msg-list', only=not new), seq=seq, conversation=conversation)
+        c = tx.one('select * from conversation where id=? and deleted=0', conversation)
+        found = [history.message(tx, id) for id in sorted(ids) if c]
+        for m in found:
+            if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
+        return [(m, bubble.around(tx, m, c['head'])) for m in found], tx.value('select max(id) from log')
+    found, seq = await store.read(look)
+    items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list', only=not ids[m['id']]) for m, beside in found]
+    tabs.put(items=items, seq=seq, conversation=conversation)
+
+undrawn: dict[int, dict] = {}           # by conversation: messages that changed and are not drawn yet
+def draw_soon(id, conversation, new):
+    "Draw a message in a moment, together with whatever else changes until then; what is on its way to the model goes first"
+    if conversation not in undrawn:
+        undrawn[conversation] = {}
+        asyncio.get_running_loop().call_later(.003, lambda: hold(redraw_all(conversation, undrawn.pop(conversation)), 'messages could not be drawn'))
+    undrawn[conversation][id] = undrawn[conversation].get(id) or new
 
 async def adopt(conversation, tab=None):
     "Show a conversation that was just begun in the tab that began it, and in every tab that shows none and asked for none"
@@ -233,8 +247,8 @@ async def relist(conversation):
 def hear_log(e):
     "Whatever is kept is shown: messages as they come and change, outcomes under the reply they belong to, the rest as one quiet line"
     if e.kind == 'message' and e.what != 'branch':
-        hold(redraw(e.ref, e.data['conversation'], new=e.what == 'new'), 'a message could not be drawn')
-        if e.what != 'new' or (e.by == 'app'): hold(redraw_parent(e.ref, e.data['conversation']), 'a message could not be drawn')
+        draw_soon(e.ref, e.data['conversation'], e.what == 'new')
+        if e.data.get('parent'): draw_soon(e.data['parent'], e.data['conversation'], False)       # its buttons come or go
     elif e.kind == 'action':
         if e.ref: hold(outcome(e.ref), 'an outcome could not be drawn')
         elif e.by != 'app' and e.data.get('changes') and not e.what.endswith('.move'):
@@ -245,11 +259,6 @@ def hear_log(e):
     elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
     if history.heard(e.kind, e.what, e.text):
         tabs.put(tabs.item(f'msg-{e.id}', bubble.event({'id': e.id, 'by': e.by, 'text': e.text, 'data': json.dumps(e.data)}), 'msg-list'), seq=e.id)
-
-async def redraw_parent(id, conversation):
-    "The message above: it is no longer the head, or its buttons come back"
-    parent = await store.read(lambda tx: tx.value('select parent from message where id=?', id))
-    if parent: await redraw(parent, conversation)
 
 async def outcome(id):
     def look(tx):

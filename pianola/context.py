@@ -2,18 +2,17 @@
 import json
 from . import history, prompts
 from .engines.base import Fault
-from .plugins import plugins
+from .plugins import plugins, _hold as hold
 from .store import kv, store
 
-async def fit(engine, model, m):
+async def fit(engine, model, m, p=None):
     """The messages for a reply, the context (tokens) they are given, how many of them stay the same (system, examples), and whether
     the beginning moved. What does not fit is left out from the oldest turn on, at a mark the user sees,
     in a big step, so that the next turns find the same beginning and the engine need not read it again."""
     info = await engine.model(model)
     room = info.context or 4096
     budget = room - min(1024, room//3)
-    plugin = await kv.get('open', '')
-    p = await store.read(compose, m, plugin)
+    p = p or await store.read(compose, m, await kv.get('open', ''))
     n = await size(engine, model, p['messages'])
     moved = False
     if n > budget:
@@ -28,7 +27,7 @@ async def fit(engine, model, m):
         first = p['ids'][turns[lo]]
         await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
         moved = True
-    await store.write(_told, m, p, durable=False)
+    hold(store.write(_told, m, p, durable=False), 'what was told could not be kept')      # beside the asking, which need not wait for it
     return p['messages'], room, len(p['head']), moved
 
 def compose(tx, m, plugin):

@@ -58,10 +58,10 @@ def begin(tx, title=''):
 
 def add(tx, conversation, role, text='', status='done', key=None, parent=None, what='new', **more):
     "A new message at the head (or under `parent`); its number, a line of the log, comes back"
+    parent = parent or tx.value('select head from conversation where id=?', conversation)
     id = tx.log('message', what, by='user' if role == 'user' else 'app', key=key)
     tx.run('update log set ref=? where id=?', id, id)
-    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation}
-    parent = parent or tx.value('select head from conversation where id=?', conversation)
+    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation, 'parent': parent if role != 'user' else None}
     names = ['id', 'conversation', 'parent', 'role', 'text', 'status', 'at', *more]
     tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status, time.time(), *more.values())
     tx.run('update conversation set head=?, used=? where id=?', id, time.time(), conversation)
@@ -70,7 +70,7 @@ def add(tx, conversation, role, text='', status='done', key=None, parent=None, w
 
 def changed(tx, m, what='changed'):
     "Say that a message is no longer what it was"
-    tx.log('message', what, ref=m['id'], data={'conversation': m['conversation']})
+    tx.log('message', what, ref=m['id'], data={'conversation': m['conversation'], 'parent': m['parent']})
 
 def listed(tx, words='', limit=50):
     "Conversations, newest first; with `words`, those that hold them, each with the place: [{id, title, used, found}]"

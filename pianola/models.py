@@ -9,7 +9,6 @@ from .engines.base import Fault
 from .jobs import Job
 from .plugins import _hold as hold
 from .store import Refused, kv
-from loguru import logger as log
 
 engines = None
 now = {'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}

@@ -239,7 +239,7 @@ def _founds(value, start, end, level=0):
     args = _joined(args)
     try: size = len(json.dumps(args, ensure_ascii=False).encode())
     except UnicodeEncodeError: return bad(f'The args of {verb} hold half a character.', verb)
-    if size > 2*longest or end - start > longest: return bad(f'{verb} is longer than {longest:,} characters.', verb)
+    if size > longest: return bad(f'{verb} is longer than {longest:,} characters.', verb)
     return [Found(verb, args, start, end)]
 
 def _within(v, n): return not isinstance(v, (dict, list)) or n > 0 and all(_within(x, n-1) for x in (v.values() if isinstance(v, dict) else v))

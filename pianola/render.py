@@ -99,7 +99,7 @@ class Blocks:
         if empty and rest[at-1] in ' \t\n': return True
         if rest[max(line, at-200):at].rstrip()[-1:] in ('#', ']') or not _letter.search(rest, line, at): return False
         if empty: return True
-        if not _words.fullmatch(text) or '://' in text: return False
+        if not _words.fullmatch(text) or '://' in text or self._gap.strip(space[:-2]): return False
         if text[0] != ' ' and (rest[at-1] in _marks or rest[at-1] in '()' or _url.search(rest, max(rest.rfind(' ', 0, at) + 1, line), at)): return False
         return ')' not in text or '](' not in rest
 
@@ -145,7 +145,7 @@ class Blocks:
             a, self._shown = self._shown, max(self._shown, self._whole())
             return Frame([], append=_shown(self._rest[a:self._shown]))
 
-space = ' \t\n\r\x0b\x0c\u2028\u2029\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000'
+space = ' \t\n\r\x0b\x0c\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029'     # the last two are none to emphasis
 _odd = '\0-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u206f\ufeff'
 _marks = '\\`*_~<>&[]{}#|\n\u2028\u2029'
 _words = re.compile(rf'[^{re.escape(_marks)}{_odd}]*')

@@ -66,7 +66,7 @@ def _connect(conn):
 class Tx:
     "What a function of `store.write` is given: SQL, the log, and changes to rows that remember how to be taken back"
     def __init__(self, conn):
-        self.conn, self.events, self.changes, self.rows = conn, [], [], {}
+        self.conn, self.events, self.changes, self.rows, self.after = conn, [], [], {}, []
 
     def q(self, sql, *args):
         "All rows of a query as dicts"
@@ -149,6 +149,7 @@ class Store:
     async def open(self, folder):
         "Open (or make) the database in `folder`; a second server on the same folder is refused"
         self.folder, self.loop = Path(folder), asyncio.get_running_loop()
+        _known.clear()
         self.pool = ThreadPoolExecutor(1, 'store')
         await self.loop.run_in_executor(self.pool, self._open)
 
@@ -204,6 +205,7 @@ class Store:
         except BaseException:
             if self.conn.in_transaction: self.conn.execute('rollback')
             raise
+        for f in tx.after: f()
         if tx.events:
             tx.events[-1].rows = tx.rows
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
@@ -248,14 +250,20 @@ class KV:
     "Small things to remember, by key: `await kv.get('last', 0)`, `await kv.set('last', 5)`. Each plugin has its own space."
     def __init__(self, space): self.space = space
     async def get(self, key, default=None):
-        found = await store.q('select value from pair where space=? and key=?', self.space, key)
-        return json.loads(found[0]['value']) if found else default
+        if (self.space, key) not in _known:
+            found = await store.q('select value from pair where space=? and key=?', self.space, key)
+            _known[self.space, key] = found[0]['value'] if found else None
+        value = _known[self.space, key]
+        return default if value is None else json.loads(value)
     async def set(self, key, value):
         "Keep anything JSON can say; None forgets the key"
         await store.write(put, self.space, key, value)
 
+_known = {}         # what was read or written last: one process owns the file, so what it knows is true
+
 def put(tx, space, key, value):
     "`KV.set` for use inside a transaction"
+    tx.after.append(lambda: _known.pop((space, key), None))
     if value is None: tx.run('delete from pair where space=? and key=?', space, key)
     else: tx.run('insert into pair values (?,?,?) on conflict(space,key) do update set value=excluded.value', space, key, json.dumps(value))
 def got(tx, space, key, default=None):

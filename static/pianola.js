@@ -7,11 +7,11 @@ const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
 
-let ws, seq = 0, tries = 0, heard = 0, retry, waiting = keep.get('unsent') ? JSON.parse(keep.get('unsent')) : [], asked = new Set(), lost;
+let ws, seq = 0, tries = 0, lastFrame = 0, retry, waiting = keep.get('unsent') ? JSON.parse(keep.get('unsent')) : [], asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
   ws.onopen = () => { tries = 0; clearTimeout(lost); id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
-  ws.onmessage = e => { heard = Date.now(); hear(JSON.parse(e.data)) };
+  ws.onmessage = e => { lastFrame = Date.now(); hear(JSON.parse(e.data)) };
   ws.onclose = e => { if (e.target !== ws) return; clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
@@ -20,7 +20,7 @@ function awake() {       // back from sleep or another tab: a socket may look op
   tries = 0;
   if (ws.readyState > 1) { clearTimeout(retry); return connect() }
   const asked = Date.now();
-  if (hello(seq)) setTimeout(() => { if (heard < asked && ws.readyState === 1) { const old = ws; connect(); old.close() } }, 1500);
+  if (hello(seq)) setTimeout(() => { if (lastFrame < asked && ws.readyState === 1) { const old = ws; connect(); old.close() } }, 1500);
 }
 addEventListener('online', awake);
 addEventListener('pageshow', e => e.persisted && awake());

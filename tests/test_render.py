@@ -78,7 +78,7 @@ corpus = ['', '\n', ' ', '# a\nb\n\nc', 'a\n===\nb\n---\nc', '#hashtag\n# headin
     'a|b\n-|-\n1|2\nx\n\ny', 'foo\na|b\n-|-\n1|2', 'a|b\n-|-x\ny', '| a | b |\n|:-|-:|\n| `|` | **c** |\n', '    code\n\n    more\n\nx', 'a  \nb\\\nc\n\n\td', '*a **b* c**', '**a\nb**\n\n_c_d_ __e__ ~~f~~', '`a` ``b` `` `c',
     '[a](http://b.c "t") [d](e) [f] (g) ![h](http://i.j/k.png) [![l](http://m.n/o)](http://p.q)', 'see http://a.b/c_d_e, or https://x.y/(z). http://', '<http://a.b> <c@d.ee> <script>alert(1)</script> <!-- x', '&amp; &lt;b&gt; &#x202e; &copy; &nope; &',
     '\\*a\\* \\`b\\` \\', 'a\r\nb\r\rc\r', 'a\0b\x1b[31mc', 'שלום **עולם** \u202eabc\u202c \u200bd', '你好**世界**。好', '{"action": "tasks.create", "args": {"name": "x"}}\n\ndone', '```json\n[{"action": "a.b"}, {"action": "c.d"}]\n```\nx',
-    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep', ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]', '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a',
+    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep', ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]', '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a', 'e *f*\u2028 (g', '# b # 1', '# |y\n-|-\nz', '```a|b\n-|-\nx', '* [x] 1. ', '{"action": "a.b"}\xa0a', 
     'a\n\n\n\n\nb', '1986. A great year\n1. x', 'Text\n- a\n- b\nText', '+ a\n\n\n+ b', '***a** b*', 'Hello *wor', 'x\n\n---\n\ny\n', '\ta\n\tb\nc', '\n\n  lead', '***', '* a\n *b*', '-\n  a', '- a\n -b\n  - c\n   - d\n    - e', '>\n> a\n>\n\n>b', 'www.a.bc a@b.cc a.py']
 
 def streamed(text, cuts, dear=None):
@@ -126,6 +126,10 @@ def test_code_is_shown_letter_for_letter(lines):
     for lang in ('', 'python', 'js', 'nonesuch', 'json', 'diff'):
         (block,) = render.blocks(f'~~~~~ {lang}\n{code}\n~~~~~')
         assert next(n for n in tree(block).all() if n.tag == 'code').text() == code + '\n'
+
+def test_what_we_take_for_space_is_what_the_grammar_takes_for_it():
+    from markdown_it.common.utils import MD_TRIM_CHARS
+    assert set(render.space) == set(MD_TRIM_CHARS)
 
 def test_a_line_whose_end_is_not_here_finishes_nothing():
     page = Page()
