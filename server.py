@@ -12,7 +12,7 @@ import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, jobs, models, page, prompts
+from pianola import api, chat, console, fetch, gate, jobs, models, page, prompts, render
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
@@ -27,10 +27,10 @@ def make(config):
         await store.open(config.data)
         await plugins.load(app, config.plugins)
         chat.engines = models.engines = engines = Engines(config)
-        looking = asyncio.create_task(models.look())          # who answers is found out while the page opens
+        looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm))]      # while the page opens
         await chat.wake()
         yield
-        looking.cancel()
+        for t in looking: t.cancel()
         await engines.close()
         await store.close()
 

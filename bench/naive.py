@@ -4,6 +4,7 @@ import aiohttp, uvicorn
 from fasthtml.common import Span, to_xml
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
 
 sockets, upstream = set(), sys.argv[2]
 
@@ -18,6 +19,7 @@ async def listen(ws):
                     text = json.loads(line)['message']['content']
                     for w in sockets: await w.send_text(to_xml(Span(text, hx_swap_oob='beforeend:#reply')))
             await ws.send_text('done')
+    except WebSocketDisconnect: pass        # the measurement is over
     finally: sockets.discard(ws)
 
 uvicorn.run(Starlette(routes=[WebSocketRoute('/ws', listen)]), port=int(sys.argv[1]), log_level='error')

@@ -3,6 +3,7 @@
     act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
 import difflib, inspect, json, time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Callable
 import msgspec
 from msgspec import UNSET
@@ -24,7 +25,7 @@ class Action:
     model: bool = True                                # may the model press it at all
     durable: bool = True
 
-    @property
+    @cached_property
     def parameters(self):
         "JSON Schema of the arguments, written out (no references)"
         (schema,), _ = msgspec.json.schema_components([self.args], ref_template='{name}')
