@@ -8,7 +8,7 @@ from .bubble import closer, press
 from .engines.base import Fault
 from .jobs import Job
 from .plugins import _hold as hold
-from .store import Refused, kv
+from .store import Refused, kv, store
 
 engines = None
 now = {'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}
@@ -37,6 +37,14 @@ def model_picker(models, chosen):
         if m.here: groups.setdefault(m.engine, []).append(m)
     return Select(*[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
                   or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one)')
+
+@store.on
+def hear(e):
+    "After a reply: when another model gave it than the page shows (Ollama came or went), or it failed, look again"
+    if e.kind == 'message' and e.what in ('done', 'error'): hold(_differs(e.ref), 'the models could not be listed')
+async def _differs(id):
+    m = (await store.q('select engine, model, status from message where id=?', id))[0]
+    if m['status'] == 'error' or (m['engine'], m['model']) != (now['name'], now['model']): await look()
 
 def line():
     "Under the chat's header: the picker, and who answers and why"

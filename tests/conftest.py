@@ -16,7 +16,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if {'page', 'context', 'browser', 'new_context'} & set(getattr(item, 'fixturenames', ())): item.add_marker('browser')
+        own = set(item.callspec.params) if hasattr(item, 'callspec') else set()
+        if {'page', 'context', 'browser', 'new_context'} & set(getattr(item, 'fixturenames', ())) - own: item.add_marker('browser')
+    items.sort(key=lambda item: item.get_closest_marker('browser') is not None)      # last: Playwright's loop runs on under tests that want one of their own
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):

@@ -1,5 +1,5 @@
 "What a person sees and does on the page, in a real Chromium. The words come from a scripted Ollama where a fault or an exact text is needed."
-import json, re, time
+import json, re
 import pytest
 from playwright.sync_api import expect
 from ollama_double import CUT, EOF, Refuse, Think, words

@@ -268,6 +268,7 @@ class Tree:
         self.home, self.dir, self.index, self.bin = home, home/'tree', home/'index', home/'bin'
         for d in (self.dir/'pianola', self.dir/'tests', self.dir/'static', self.index, self.bin): d.mkdir(parents=True)
         for name in ('start.py', 'constraints.txt', 'pianola/__init__.py', 'pianola/config.py', 'pianola/fetch.py'): shutil.copy(root/name, self.dir/name)
+        (self.dir/'pianola/__main__.py').write_text('import sys; print("read the instructions with", sys.argv[1:])\n')      # test_main_job.py does it for real
         (self.dir/'pyproject.toml').write_text('[project]\nname = "tree"\ndependencies = ["platformdirs>=4"]\n[project.optional-dependencies]\ntest = ["pytest>=9"]\n')
         (self.dir/'server.py').write_text('import json, os, sys, time\ntry:\n    print("served", json.dumps(sys.argv[1:]), flush=True)\n    time.sleep(float(os.environ.get("WAIT", 0)))\n'
                                           'except KeyboardInterrupt: sys.exit(7)\nsys.exit(int(os.environ.get("CODE", 0)))\n')
@@ -308,7 +309,7 @@ def test_a_first_start_says_what_it_does_and_hands_over(tree):
     code, out, err = tree.first
     said = [x for x in out.splitlines() if not x.startswith('  ')]
     assert code == 0 and not err and said == [f'Making .venv for Python {sys.version_info[0]}.{sys.version_info[1]}', 'Installing 1 packages and what they need',
-                                              'Bringing htmx 2.0.10, the script of the page', 'served ["--port", "5991"]']
+                                              'Bringing htmx 2.0.10, the script of the page', "read the instructions with ['warm', '--port', '5991']", 'served ["--port", "5991"]']
     assert (tree.dir/'static/vendor/htmx.min.js').read_bytes() == (fetch.vendor/'htmx.min.js').read_bytes()
 
 def test_a_second_start_takes_no_time_and_touches_nothing(tree):
