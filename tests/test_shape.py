@@ -1,5 +1,5 @@
 "The shape of the house: who may know whom, what the docs promise, what the code says of itself."
-import ast, re, sys
+import ast, re
 from pathlib import Path
 import pytest
 
