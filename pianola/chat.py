@@ -145,18 +145,20 @@ def _place(tx, conversation, resume, under, plugin):
     c = history.conversation(tx, conversation)
     if resume: tx.run("update message set status='streaming', error=null, played=1 where id=?", id := resume)
     else:
-        asked = history.message(tx, under or c['head'])
-        if not under and asked['role'] != 'user': return None
+        asked = said = history.message(tx, under or c['head'])
+        while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
+        if not under and said['role'] != 'user': return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'])
     m = history.message(tx, id)
     return m, context.compose(tx, m, plugin)
 
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
+    whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
     def keep(tx):
         tx.run("delete from log where ref=? and kind='piece'", m['id'])
         tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
-               json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(status != 'done'), m['id'])
+               json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
         history.changed(tx, m, status)
     replies.pop(m['id'], None)
     await store.write(keep)
@@ -164,7 +166,7 @@ async def finish(reply, m, status, error, engine, model):
     if said: tabs.send({'live': ' '.join(said)}, conversation=m['conversation'])
     log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0), f" · {error['text']}" if error and status == 'error' else '')
     log.debug('reply\n{}', reply.text)
-    if status == 'done': await play(m['id'], reply.text)
+    if whole: await play(m['id'], reply.text)
 
 async def play(id, text):
     "Press every key written in a reply, once: each press has the message and its place as its name"

@@ -100,6 +100,17 @@ def test_stop_keeps_what_was_said_and_go_on_continues_it(app, page):
     assert s.get('/api/conversation')[1][-1]['text'] == kept + ' and the rest.'
     assert replies(page).count() == 1
 
+def test_a_reply_that_got_too_long_is_played_when_it_has_gone_on(app, page):
+    end = {'model': 'double:latest', 'message': {'role': 'assistant', 'content': ''}, 'done': True, 'done_reason': 'length', 'eval_count': 2048}
+    s, u = app(lambda body: [' way there"}}'] if body['messages'][-1]['role'] == 'assistant' else ['{"action": "tasks.create", "args": {"name": "Half', end])
+    say(page, 'go')
+    reply = over(page)
+    expect(reply.locator('.trouble')).to_contain_text('as long as one reply gets')
+    assert s.rows('tasks') == [] and reply.locator('[data-roll]').count() == 0
+    reply.get_by_role('button', name='Go on').click()
+    expect(reply.locator('[data-roll]')).to_contain_text('Added “Half way there” to Tasks')
+    assert [r['name'] for r in s.rows('tasks')] == ['Half way there']
+
 def test_a_reply_cut_by_a_crash_is_marked_and_can_go_on(app, page, serve, upstream):
     s, u = app([f'word{i} ' for i in range(3000)], rate=100)
     say(page, 'go')
