@@ -47,7 +47,8 @@ def outcome(e):
     listing = Details(Summary(e['text']), Div(*[P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, ''))) for r in rows[:50]], cls='listing')) if rows else Span(e['text'])
     undo = None
     if d.get('changes') and not e.get('undone') and state == 'done':
-        undo = Button('Bring back' if e['text'].startswith('Taken back') else 'Undo', type='button', cls='undo', hx_post=f"/api/roll/{e['id']}/undo", hx_swap='none', aria_label=f"Undo: {e['text']}")
+        word = 'Bring back' if e['text'].startswith('Taken back') else 'Undo'
+        undo = Button(word, type='button', cls='undo', hx_post=f"/api/roll/{e['id']}/undo", hx_swap='none', aria_label=f"{word}: {e['text']}")
     return Div(listing, Small(d['hint']) if d.get('hint') else None, undo, cls=f"outcome {state}" + (' undone' if e.get('undone') else ''), data_roll=e['id'])
 
 def card(w):

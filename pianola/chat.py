@@ -66,6 +66,7 @@ class Runner:
     def __init__(self, conversation):
         self.conversation, self.poked, self.todo = conversation, True, None
         self.task = asyncio.create_task(self.run())
+        self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))      # also when it is cancelled before its first step
     async def run(self):
         try:
             while self.poked:
@@ -73,7 +74,7 @@ class Runner:
                 todo, self.todo = self.todo, None
                 await answer(self.conversation, **(todo or {}))
         except Exception: log.exception('a turn broke')
-        finally: runners.pop(self.conversation, None)
+        finally: runners.get(self.conversation) is self and runners.pop(self.conversation)
 
 def start(conversation, **todo):
     "Answer, now or after the reply that is running"
@@ -91,13 +92,16 @@ def stop(conversation):
 
 async def answer(conversation, resume=None, under=None):
     "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again."
-    placed = await store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)
+    placing, stopped = asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)), None
+    try: placed = await asyncio.shield(placing)
+    except asyncio.CancelledError as e: placed, stopped = await placing, e       # stopped while its place was made: the place is finished, as stopped
     if not placed: return
     m, told = placed
     reply = replies[m['id']] = Reply(m)
     drawing = asyncio.create_task(reply.draw())
     status, error, engine, model = 'error', None, None, ''
     try:
+        if stopped: raise stopped
         if resume: await redraw(m['id'], conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
         m['engine'], m['model'] = engine.name, model
@@ -163,6 +167,7 @@ async def finish(reply, m, status, error, engine, model):
     replies.pop(m['id'], None)
     await store.write(keep)
     said, _ = render.sentences(reply.text + '\n\n', reply.spoken)
+    if error: said = [*said, f"{error['text']} {error.get('hint', '')}".strip()]
     if said: tabs.send({'live': ' '.join(said)}, conversation=m['conversation'])
     log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0), f" · {error['text']}" if error and status == 'error' else '')
     log.debug('reply\n{}', reply.text)
@@ -252,7 +257,9 @@ def hear_log(e):
         draw_soon(e.ref, e.data['conversation'], e.what == 'new')
         if e.data.get('parent'): draw_soon(e.data['parent'], e.data['conversation'], False)       # its buttons come or go
     elif e.kind == 'action':
-        if e.ref: hold(outcome(e.ref), 'an outcome could not be drawn')
+        if e.ref:
+            hold(outcome(e.ref), 'an outcome could not be drawn')
+            if e.text and e.by == 'model': tabs.send({'live': e.text})
         elif e.by != 'app' and e.data.get('changes') and not e.what.endswith('.move'):
             tabs.send({'toast': tabs.html(bubble.outcome({'id': e.id, 'text': e.text, 'data': e.data}))}, e.id)
         elif e.data.get('status') == 'waiting': hold(ask_everywhere(e), 'an approval could not be drawn')

@@ -116,10 +116,13 @@ class Crud(Kind):
     def update(self, tx, **args):
         row, new = self.find(tx, args), {k: v for k, v in args.items() if k not in ('id', 'where')}
         if not new: raise Refused('nothing to change', f"give one of {', '.join(self.columns)}")
+        if (k := next((k for k, v in new.items() if self.columns.get(k) is str and k not in self.default and not v.strip()), None)): raise Refused(f'{k} must not be empty')
+        if self.link in new and new[self.link] and not tx.row(self.owner, new[self.link]): raise Refused(f'{self.owner} has no row {new[self.link]}', status=404)
         return self.clean(tx.update(self.name, row['id'], {k: int(v) if isinstance(v, bool) else v.strip() if isinstance(v, str) else v for k, v in new.items()}))
     def delete(self, tx, **args):
         row = self.find(tx, args)
         old = self.clean(tx.delete(self.name, row['id']))
+        if self.chosen == row['id']: self.choose(tx)
         for child in plugins.tables():
             if child.owner == self.name:
                 for r in tx.q(f'select id from "{child.name}" where "{child.link}"=?', row['id']): tx.delete(child.name, r['id'])
@@ -138,6 +141,7 @@ class Crud(Kind):
     def choose(self, tx, id=None):
         row = self.clean(self.find(tx, {'id': id})) if id else None
         put(tx, 'chosen', self.name, id)
+        tx.after.append(lambda: setattr(self, 'chosen', id))
         return row
 
     def _changed(self, a, r, c):
@@ -157,10 +161,11 @@ class Crud(Kind):
     async def hear(self, e):
         "A row changed: change it in every tab, whoever did it"
         if e.kind != 'action' or e.data.get('status') != 'done': return
-        if e.what == f'{self.name}.choose': self.chosen = e.data['args'].get('id')
         if e.what in (f'{self.name}.choose', f'{self.owner}.choose'):
             return tabs.put(tabs.item(f'{self.name}-panel', await store.read(self.panel), only=True), seq=e.id)
-        if self.owner and any(t == self.owner for t, _ in e.rows): tabs.put(tabs.item(f'{self.name}-owner', await store.read(self.owner_picker), only=True), seq=e.id)
+        if self.owner and any(t == self.owner for t, _ in e.rows):
+            gone = any(t == self.owner and r is None for (t, _), r in e.rows.items())      # perhaps the chosen one: then other rows are in view
+            tabs.put(tabs.item(f"{self.name}-{'panel' if gone else 'owner'}", await store.read(self.panel if gone else self.owner_picker), only=True), seq=e.id)
         if ids := [i for t, i in e.rows if t == self.name]: tabs.put(**await store.read(self.now, ids), seq=e.id)
     def now(self, tx, ids):
         "What to put and what to remove so that a page shows these rows as they are; read anew, so that the last word is always the truth"

@@ -60,7 +60,7 @@ def panel(tx, id, status, at=None):
     "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
     c = history.conversation(tx, id) if id else None
     said = bubble.messages(tx, c, limit=30 if not at else max(30, sum(1 for m in history.path(tx, c['head']) if m['id'] >= at)+5)) if c else []
-    hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. The model runs on this machine; nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
+    hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
     title = c['title'] if c else 'New conversation'
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
            Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),

@@ -250,16 +250,19 @@ class KV:
     "Small things to remember, by key: `await kv.get('last', 0)`, `await kv.set('last', 5)`. Each plugin has its own space."
     def __init__(self, space): self.space = space
     async def get(self, key, default=None):
-        if (self.space, key) not in _known:
-            found = await store.q('select value from pair where space=? and key=?', self.space, key)
-            _known[self.space, key] = found[0]['value'] if found else None
-        value = _known[self.space, key]
+        value = _known.get((self.space, key), _known)
+        if value is _known: value = await store.read(_learn, self.space, key)
         return default if value is None else json.loads(value)
     async def set(self, key, value):
         "Keep anything JSON can say; None forgets the key"
         await store.write(put, self.space, key, value)
 
 _known = {}         # what was read or written last: one process owns the file, so what it knows is true
+
+def _learn(tx, space, key):
+    "Read and remember, in the store's thread, where nothing can be written in between"
+    value = _known[space, key] = tx.value('select value from pair where space=? and key=?', space, key)
+    return value
 
 def put(tx, space, key, value):
     "`KV.set` for use inside a transaction"

@@ -33,7 +33,9 @@ function hear(f) {
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
   if (f.toast) toast(f.toast);
-  if (f.conversation && f.conversation !== conversation()) { chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
+  if (f.conversation && f.conversation !== conversation()) {
+    fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
+    chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
   if (f.chats) refreshChats();
@@ -115,6 +117,8 @@ function listed() {
   const l = list();
   l.addEventListener('scroll', () => { if (auto) { auto = false; return } stuck = l.scrollHeight - l.scrollTop - l.clientHeight < 40; id('to-end').hidden = stuck }, { passive: true });
   l.addEventListener('wheel', e => { if (e.deltaY < 0) { stuck = false } }, { passive: true });
+  l.addEventListener('keydown', e => { if (['ArrowUp', 'PageUp', 'Home'].includes(e.key)) stuck = false });
+  l.addEventListener('touchmove', () => { stuck = false }, { passive: true });
   busy();
 }
 function entered() {       // a chat column is on the page: anew, or another conversation
@@ -134,12 +138,13 @@ function send() {
   if (waiting.some(w => w.msg === msg)) return;
   const w = { msg, cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
   waiting.push(w); keep.set('unsent', JSON.stringify(waiting)); stuck = true;
+  box().value = ''; keep.set('draft:' + (conversation() || 'new'), null);
   if (!tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
 }
 function acked(cid, failed) {
   const w = waiting.find(w => w.cid === cid);
   waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent', waiting.length ? JSON.stringify(waiting) : null);
-  if (w && !failed) { if (box().value === w.msg) box().value = ''; keep.set('draft:' + (w.conversation || 'new'), null) }
+  if (w && failed && !box().value) box().value = w.msg;
 }
 document.addEventListener('submit', e => { if (e.target.id === 'say') { e.preventDefault(); send() } });
 document.addEventListener('input', e => { if (e.target.id === 'msg') keep.set('draft:' + (conversation() || 'new'), e.target.value || null); if (e.target.matches('.filter')) filter(e.target) });
@@ -255,10 +260,11 @@ id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme ||
 
 document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint);
   const cell = e.detail.elt; if (cell.matches?.('.cell')) { cell.value = cell.defaultValue } if (cell.matches?.('[type=checkbox]')) cell.checked = cell.defaultChecked });
+document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;
-  if (t.matches('form[data-reset]')) { t.reset(); $('input', t)?.focus() }
+  if (t.matches('form[data-reset]')) { const i = $('input.main', t) || $('input', t), more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : ''; t.reset(); if (more) i.value = more; i.focus() }
   if (t.dataset.then === 'new') $('#chat header a.button').click();
 });
 document.addEventListener('htmx:afterSwap', e => {

@@ -403,3 +403,35 @@ def test_older_messages_come_when_asked_for(serve, page, tmp_path):
         page.wait_for_timeout(200)
     texts = page.locator('#msg-list > [data-role=user] .body').all_text_contents()
     assert texts == sorted(texts, key=lambda t: int(t.split()[1]))
+
+def test_stop_right_behind_a_message_leaves_nothing_hanging(serve, upstream):
+    from websockets.sync.client import connect
+    s = serve(env=upstream([f'word{i} ' for i in range(500)], rate=100).env)
+    with connect(s.ws) as ws:
+        for n in range(8):
+            ws.send(json.dumps({'msg': f'go {n}', 'conversation': None}))
+            ws.send('{"stop":true}')
+            s.until(lambda: s.get('/api/conversation')[1] and all(m['status'] != 'streaming' for m in s.get('/api/conversation')[1]), 5)
+        ws.send(json.dumps({'msg': 'and now answer'}))
+        s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'streaming' and 'word3' in s.get('/api/conversation')[1][-1]['text'], 10)
+
+def test_the_chosen_profile_can_be_deleted_and_work_goes_on(serve, page):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    p = s.act('profiles.create', name='Acme')['result']['id']
+    s.act('profiles.choose', id=p)
+    page.goto(s.url + '/tasks')
+    waits = s.post('/api/actions/profiles.delete', {'id': p})[1]['approval']
+    s.post(f'/api/approvals/{waits}', {'approve': True})
+    page.fill('form#tasks-new input[name=name]', 'goes on')
+    page.press('form#tasks-new input[name=name]', 'Enter')
+    expect(page.locator('#tasks-list li')).to_have_count(1)
+
+@pytest.mark.parametrize('width', [390, 1024, 1440])
+def test_a_long_first_sentence_widens_nothing(app, page, width):
+    page.set_viewport_size({'width': width, 'height': 800})
+    app(['ok'])
+    if width < 900: page.locator('#chat-open').click()
+    say(page, 'Please remind me to call the dentist next Thursday afternoon at four ' + 'x' * 200)
+    over(page)
+    assert page.evaluate("(c => c.scrollWidth - c.clientWidth)(document.getElementById('chat'))") <= 0
+    expect(page.locator('#send')).to_be_in_viewport(ratio=1)
