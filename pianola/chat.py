@@ -257,6 +257,7 @@ def hear_log(e):
         draw_soon(e.ref, e.data['conversation'], e.what == 'new')
         if e.data.get('parent'): draw_soon(e.data['parent'], e.data['conversation'], False)       # its buttons come or go
     elif e.kind == 'action':
+        if e.what == 'chat.delete' and e.data.get('status') == 'done': stop(e.data['args']['id'])      # what was put away goes on no more
         if e.ref:
             hold(outcome(e.ref), 'an outcome could not be drawn')
             if e.text and e.by == 'model': tabs.send({'live': e.text})

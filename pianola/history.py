@@ -30,8 +30,7 @@ def siblings(tx, m):
 
 def leaf(tx, id):
     "The newest message below `id`: where a branch goes on"
-    while child := tx.value('select max(id) from message where parent=?', id): id = child
-    return id
+    return tx.value('with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down where down.id is not null) select max(id) from down', id)
 
 def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))     # what the user does to the chat itself is no news
 def overheard(tx, after, before=None, limit=40):
