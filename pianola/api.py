@@ -1,6 +1,6 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
 import json, re
-from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
+from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Strong, Textarea, to_xml
 from msgspec import structs
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
@@ -113,8 +113,13 @@ async def panel(req):
 
 @door('/api/conversations/{id}/messages')
 async def earlier(req):
-    id, before = number(req.path_params['id'], 'the conversation'), number(req.query_params.get('before', ''), 'before')
-    return ft(*await store.read(lambda tx: bubble.messages(tx, history.conversation(tx, id), before)), '')
+    id, q = number(req.path_params['id'], 'the conversation'), req.query_params
+    where = {k: number(q[k], k) for k in ('before', 'after') if k in q}
+    def look(tx):
+        c = history.conversation(tx, id)
+        for m in where.values(): tx.value('select 1 from message where id=? and conversation=?', m, id) or history.missing(m)
+        return bubble.messages(tx, c, **where)
+    return ft(*await store.read(look), '')
 
 @door('/api/conversations/{id}.{kind}')
 async def export(req):
@@ -153,13 +158,12 @@ async def prompt(req):
 
 @door('/api/activity')
 async def activity(req):
-    def look(tx):
-        out = tx.q("select * from log where kind='action' and data like '%\"changes\": [[%' order by id desc limit 60")
-        for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
-        return out
-    rows = await store.read(look)
-    who = {'user': 'You', 'model': 'The model', 'agent': 'An agent', 'roll': 'A roll', 'app': 'Pianola'}
-    return ft(H2('What was done'), Ol(*[Li(bubble.clock(e['at']), ' ', Small(who.get(e['by'], e['by'])), bubble.outcome(e)) for e in rows], cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
+    before = req.query_params.get('before')
+    rows = await store.read(history.done, number(before, 'before') if before else None)
+    more = Li(Button('Earlier', type='button', cls='quiet', hx_get=f"/api/activity?before={rows[-1]['id']}", hx_target='closest li', hx_swap='outerHTML')) if len(rows) == 60 else None
+    items = [*map(bubble.activity, rows), more]
+    if before: return ft(*items, '')
+    return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
 
 @door('/api/jobs')
 async def job_list(req): return JSONResponse([j.now() for j in jobs.jobs.values()])
@@ -206,6 +210,7 @@ async def hear(tab, f):
         tab.conversation, view = _id(h.get('conversation')), str(h.get('view') or '')[:80]
         await store.write(looks, tab.conversation, view, bool(h.get('opened')), durable=False)
         tab.view, tab.fresh = view, h.get('fresh') is True
+        models.look_again()
         await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [])
     elif 'msg' in f:
         cid = str(f['cid']) if f.get('cid') else None

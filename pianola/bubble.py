@@ -1,8 +1,8 @@
 "How a message looks: the same for one that grows and for one from last year."
 import json, time
-from fasthtml.common import Article, B, Button, Details, Div, Footer, Form, NotStr, P, Small, Span, Summary, Time
+from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
 from . import render, tabs
-from .history import grown, thought, line, overheard, path, siblings
+from .history import grown, thought, later, leaf, line, overheard, path, siblings
 
 key = lambda name: f'/api/actions/{name}'
 def press(label, name, args, cls='quiet', **kw):
@@ -33,9 +33,15 @@ def trouble(m):
     "What went wrong with a reply, in a sentence, and the way on"
     e = json.loads(m['error']) if m['error'] else None
     if m['status'] == 'streaming' or not e: return None
-    ways = [press('Go on', 'chat.resume', {'message': m['id']}, 'go')] if m['text'] else []
+    if e['kind'] == 'no-model' and e.get('get'): ways = [press(f"Download {e['get'][1]}", 'model.get', {'engine': e['get'][0], 'model': e['get'][1]}, 'go')]
+    else: ways = []
+    ways += [press('Go on', 'chat.resume', {'message': m['id']}, 'go')] if m['text'] else []
     ways += [press('Try again', 'chat.regenerate', {'message': m['id']}, 'go')]
-    return Div(P(B(e['text']), ' ' if e.get('hint') else '', Span(e.get('hint', ''))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
+    return Div(P(B(*worded(e['text'])), ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
+
+def worded(text):
+    "A sentence of ours, with what stands in `backticks` as code"
+    return [Code(t) if n % 2 else t for n, t in enumerate(text.split('`'))]
 
 def outcomes(id, rolls, asks): return Div(*map(outcome, rolls), *map(card, asks), cls='outcomes', id=f'out-{id}')
 
@@ -51,6 +57,11 @@ def outcome(e):
         undo = Button(word, type='button', cls='undo', hx_post=f"/api/roll/{e['id']}/undo", hx_swap='none', aria_label=f"{word}: {e['text']}")
     return Div(listing, Small(d['hint']) if d.get('hint') else None, undo, cls=f"outcome {state}" + (' undone' if e.get('undone') else ''), data_roll=e['id'])
 
+def activity(e):
+    "One line of the history, which is redrawn when it is taken back"
+    who = {'user': 'You', 'model': 'The model', 'agent': 'An agent', 'roll': 'A roll', 'app': 'Pianola'}
+    return Li(clock(e['at']), ' ', Small(who.get(e['by'], e['by'])), outcome(e), id=f"done-{e['id']}", data_pos=-e['id'])
+
 def card(w):
     "What waits for the user's word: made by the app from the exact rows, never from the model's text"
     return Div(P(w['text']), Div(Button('Yes, do it', type='button', cls='approve', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":true}', hx_swap='none'),
@@ -63,7 +74,7 @@ def foot(m, around):
     facts = [clock(m['at'])]
     if m['role'] == 'assistant' and m['status'] != 'streaming':
         facts += [Span(m['model'], cls='model')] if m['model'] else []
-        if stats.get('tokens'): facts.append(Span(f"{stats['tokens']} tokens" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
+        if stats.get('tokens'): facts.append(Span(f"{stats['tokens']} token{'s' * (stats['tokens'] != 1)}" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
             title=f"{stats.get('prompt_tokens', 0)} tokens read ({stats.get('cached', 0)} known from before), first word after {stats.get('first_s', 0):.2f} s"))
     tries = around.get('tries') or [m['id']]
     turn = []
@@ -100,22 +111,29 @@ def mark(c):
                press('Summarise it anew' if c['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
                id='memory', cls='memory', data_pos=c['memory'] - .5)
 
-def messages(tx, c, before=None, limit=30):
-    "The last messages of a conversation (before one of them), and what the model overheard among them"
-    head = c['head'] if before is None else tx.value('select parent from message where id=?', before)
-    said = path(tx, head, limit)
-    out = []
+def messages(tx, c, before=None, after=None, at=None, limit=30):
+    "The last messages of a conversation, or those before, after or around one of them; and what the model overheard among them"
+    head = end = c['head']
+    if before: head = end = tx.value('select parent from message where id=?', before)
+    elif after or at:
+        if later(tx, end, after or at, 0) is None: end = leaf(tx, after or at)       # it stands on another branch
+        head = later(tx, end, after or at, limit if after else limit//2)
+    said = [m for m in path(tx, head, limit) if not after or m['id'] > after]
+    out = [(said[0]['id']-.5, other_branch(at))] if at and said and end != c['head'] else []
     for m in said:
         if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
         out.append((m['id'], article(m, around(tx, m, c['head']))))
-    if said:
-        until = before or None
-        out += [(e['id'], event(e)) for e in overheard(tx, said[0]['parent'] or said[0]['id']-40, until, 60)]
+    if said: out += [(e['id'], event(e)) for e in overheard(tx, said[0]['parent'] or said[0]['id']-40, before or (said[-1]['id'] if head != end else None), 60)]
     if c['memory'] and said and said[0]['id'] <= c['memory'] and any(m['id'] >= c['memory'] for m in said): out.append((c['memory']-.5, mark(c)))
     out = [ft for _, ft in sorted(out, key=lambda p: p[0])]
-    if said and said[0]['parent']:
-        out.insert(0, Button('Earlier messages', type='button', cls='earlier', hx_get=f"/api/conversations/{c['id']}/messages?before={said[0]['id']}", hx_trigger='click, intersect root:#msg-list once', hx_swap='outerHTML'))
+    more = lambda word, cls, where: Button(word, type='button', cls=cls, hx_get=f"/api/conversations/{c['id']}/messages?{where}", hx_trigger='click, intersect root:#msg-list once', hx_swap='outerHTML')
+    if said and said[0]['parent'] and not after: out.insert(0, more('Earlier messages', 'earlier', f"before={said[0]['id']}"))
+    if said and head != end: out.append(more('Later messages', 'earlier later', f"after={said[-1]['id']}"))
     return out
+
+def other_branch(id):
+    "What a search found may stand in an earlier try"
+    return Div(Span('This stands in another try of this conversation.'), press('Go on from there', 'chat.pick', {'message': id}, 'go'), cls='memory')
 
 def closer(): return Form(Button('Close', cls='quiet'), method='dialog', cls='closer')
 def lone_card(w): return Div(card(w), id=f"approval-{w['id']}", data_pos=w['id'])

@@ -2,9 +2,10 @@
 
     hear → keep the user's words → answer: fit the prompt to the model's memory → stream → keep → play the keys written in it"""
 import asyncio, json, time
-from contextlib import aclosing
+import apsw
+from contextlib import aclosing, contextmanager
 from . import bubble, context, history, piano, prompts, render, tabs
-from .actions import act, action
+from .actions import act, action, find
 from .engines.base import Fault, Phase, Said
 from .plugins import _hold as hold
 from .store import Refused, kv, store
@@ -13,6 +14,7 @@ from loguru import logger as log
 engines = None              # set by the server: the Engines of this process
 frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
 longest = 200_000           # characters of one message
+longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
 most = 2048                 # tokens of one reply; a small model that turns in circles ends there, and `Go on` continues one that was worth it
 
 # one reply
@@ -24,10 +26,12 @@ class Reply:
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
         self.dirty, self.spoken, self.first, self.began, self.stats = asyncio.Event(), 0, 0, time.monotonic(), {}
+        self.task, self.broken = asyncio.current_task(), None
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
+        if len(self.text) + len(self.thinking) + len(said.text) + len(said.thinking) > longest_reply: raise Fault('upstream', f'The model said more than {longest_reply:,} characters in one reply.', 'It was stopped there; ask for less at a time.')
         self.text += said.text
         self.thinking += said.thinking
         self.fresh[''] += said.text
@@ -39,7 +43,10 @@ class Reply:
             await self.dirty.wait()
             self.dirty.clear()
             t = time.perf_counter()
-            await self.flush()
+            try: await self.flush()
+            except apsw.Error as e:                # a full or broken disk: what cannot be kept is not said on
+                self.broken = e
+                return self.task.cancel()
             await asyncio.sleep(max(frame_s, 6*(time.perf_counter()-t)))      # a block that takes long to draw is drawn less often
     async def flush(self):
         fresh, self.fresh = self.fresh, {'': '', 'thinking': ''}
@@ -103,6 +110,7 @@ async def answer(conversation, resume=None, under=None):
     try:
         if stopped: raise stopped
         if resume: await redraw(m['id'], conversation)
+        elif under: await relist(conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
         m['engine'], m['model'] = engine.name, model
         messages, room, head, moved = await context.fit(engine, model, m, told)
@@ -127,17 +135,19 @@ async def answer(conversation, resume=None, under=None):
         if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
         if not reply.text.strip() and not error: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
         await context.calibrate(engine, model, messages, room, tokens=reply.stats.get('prompt_tokens'))
-    except Fault as e: error = {'kind': e.kind, 'text': e.text, 'hint': e.hint}
+    except Fault as e: error = {'kind': e.kind, 'text': e.text, 'hint': e.hint, **({'get': e.get} if e.get else {})}
     except Refused as e: error = {'kind': 'refused', 'text': e.text, 'hint': e.hint}
     except asyncio.CancelledError:
-        status = 'error' if leaving else 'stopped'
-        error = {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''}
+        status = 'error' if leaving or reply.broken else 'stopped'
+        error = unkept(reply.broken) if reply.broken else {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''}
     except Exception as e:
         log.exception('a reply broke')
         error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': 'The log in data/pianola.log has the details.'}
     finally:
         drawing.cancel()
         await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
+
+def unkept(e): return {'kind': 'disk', 'text': f'This cannot be kept: {e}.', 'hint': 'Make room on the disk that holds the data folder, then try again. What you see may be gone after a restart: copy it if you need it.'}
 
 def done_stats(d, reply):
     "What a reply took, as it is kept: tokens, seconds"
@@ -152,7 +162,7 @@ def _place(tx, conversation, resume, under, plugin):
         asked = said = history.message(tx, under or c['head'])
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
         if not under and said['role'] != 'user': return None
-        id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'])
+        id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     m = history.message(tx, id)
     return m, context.compose(tx, m, plugin)
 
@@ -165,7 +175,11 @@ async def finish(reply, m, status, error, engine, model):
                json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
         history.changed(tx, m, status)
     replies.pop(m['id'], None)
-    await store.write(keep)
+    try: await store.write(keep)
+    except apsw.Error as e:                 # the page says it; after the next start what had been kept stands there as a cut reply
+        log.error('a reply could not be kept: {}', e)
+        m = {**m, 'text': reply.text, 'status': 'error', 'error': json.dumps(unkept(e)), 'stats': None}
+        return tabs.put(tabs.item(f"msg-{m['id']}", bubble.article(m), 'msg-list', only=True), conversation=m['conversation'])
     said, _ = render.sentences(reply.text + '\n\n', reply.spoken)
     if error: said = [*said, f"{error['text']} {error.get('hint', '')}".strip()]
     if said: tabs.send({'live': ' '.join(said)}, conversation=m['conversation'])
@@ -175,16 +189,31 @@ async def finish(reply, m, status, error, engine, model):
 
 async def play(id, text):
     "Press every key written in a reply, once: each press has the message and its place as its name"
+    try: m = await store.read(history.message, id)
+    except Refused: return await store.write(_played, id, durable=False)      # its conversation was put away: nobody waits for it any more
     for n, found in enumerate(piano.actions(text)):
         try:
             if found.error: raise Refused(found.error)
+            if await store.write(_done_before, m, found, f'{id}:{n}'): continue
             await act(found.name, found.args, by='model', key=f'{id}:{n}', message=id)
         except Refused as e:
             if found.error: await store.write(_unread, found, e, id, f'{id}:{n}')
         except Exception:
             log.exception(f'{found.name} broke')
             await store.write(_unread, found, Refused(f'{found.name} broke; nothing was changed', 'the log has the details'), id, f'{id}:{n}')
-    await store.write(lambda tx: tx.run('update message set played=1 where id=?', id), durable=False)
+    await store.write(_played, id, durable=False)
+def _played(tx, id): tx.run('update message set played=1 where id=?', id)
+def _done_before(tx, m, found, key):
+    "Another try of a reply that presses what an earlier try pressed already: say so, and do not do it twice"
+    try: args = find(found.name).check(found.args or {})
+    except Refused: return False                # it will be said when it is pressed
+    for other in history.siblings(tx, m):
+        for e in tx.q("select id, text, data from log where ref=? and kind='action' and what=? order by id", other, found.name) if other != m['id'] else ():
+            d = json.loads(e['data'])
+            if d.get('args') != args or d.get('status') != 'done' or d.get('risk') == 'read' or tx.value('select 1 from log where key=?', f"undo:{e['id']}"): continue
+            if not tx.value('select 1 from log where key=?', key):
+                tx.log('action', found.name, by='model', ref=m['id'], text=f"Done by the earlier try: {e['text']}", key=key, data={'args': args, 'status': 'skipped', 'hint': 'take that back first to have it done anew'})
+            return True
 def _unread(tx, found, e, id, key):
     if not tx.value('select 1 from log where key=?', key):
         tx.log('action', found.name or '?', by='model', ref=id, text=f'Not done: {e.text}', key=key, data={'args': found.args or {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})
@@ -244,11 +273,11 @@ async def adopt(conversation, tab=None):
             t.send({'conversation': conversation})
     await relist(conversation)
 
-async def relist(conversation):
-    "Draw the whole list anew: another branch, or the mark of the model's memory"
-    try: ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation)), tx.value('select max(id) from log')))
+async def relist(conversation, at=None):
+    "Draw the whole list anew: another branch, or the mark of the model's memory. `at`: the message that was asked for"
+    try: ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation), at=at), tx.value('select max(id) from log')))
     except Refused: return                      # it was deleted meanwhile
-    tabs.put(tabs.item('msg-list', bubble.listing(ft), only=True), seq=seq, conversation=conversation)
+    tabs.put({**tabs.item('msg-list', bubble.listing(ft), only=True), **({'at': at} if at else {})}, seq=seq, conversation=conversation)
 
 @store.on
 def hear_log(e):
@@ -257,14 +286,20 @@ def hear_log(e):
         draw_soon(e.ref, e.data['conversation'], e.what == 'new')
         if e.data.get('parent'): draw_soon(e.data['parent'], e.data['conversation'], False)       # its buttons come or go
     elif e.kind == 'action':
-        if e.what == 'chat.delete' and e.data.get('status') == 'done': stop(e.data['args']['id'])      # what was put away goes on no more
+        if e.what == 'chat.delete' and e.data.get('status') == 'done':
+            stop(e.data['args']['id'])      # what was put away goes on no more
+            hold(engines.forget(), 'the last conversation could not be dropped')      # also what an engine keeps of it on disk
+            tabs.send({'deleted': e.data['args']['id']}, e.id, e.data['args']['id'])
         if e.ref:
             hold(outcome(e.ref), 'an outcome could not be drawn')
             if e.text and e.by == 'model': tabs.send({'live': e.text})
         elif e.by != 'app' and e.data.get('changes') and not e.what.endswith('.move'):
             tabs.send({'toast': tabs.html(bubble.outcome({'id': e.id, 'text': e.text, 'data': e.data}))}, e.id)
-        elif e.data.get('status') == 'waiting': hold(ask_everywhere(e), 'an approval could not be drawn')
+        elif e.data.get('status') == 'waiting':
+            hold(ask_everywhere(e), 'an approval could not be drawn')
+            tabs.send({'live': e.text})
         elif e.data.get('approval'): tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
+        if e.data.get('changes'): hold(entered(e.id, e.data.get('undoes')), 'the history could not be drawn')
         if e.what.startswith('chat.') or e.what == 'undo': tabs.send({'chats': 1}, e.id)
     elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
     if history.heard(e.kind, e.what, e.text):
@@ -279,6 +314,11 @@ async def outcome(id):
     except Refused: return
     tabs.put(tabs.item(f'out-{id}', ft, only=True), seq=seq, conversation=m['conversation'])
 
+async def entered(*ids):
+    "Where the history stands open: the new line, and the one it takes back"
+    found, seq = await store.read(lambda tx: ([e for id in ids if id for e in history.done(tx, id=id)], tx.value('select max(id) from log')))
+    tabs.put(items=[tabs.item(f"done-{e['id']}", bubble.activity(e), 'activity') for e in found], seq=seq)
+
 async def ask_everywhere(e):
     "An agent's wish belongs to no reply: it waits above the box, in every tab"
     tabs.put(tabs.item(f"approval-{e.data['approval']}", bubble.lone_card({'id': e.data['approval'], 'text': e.text.removeprefix('Asks: ')}), 'waiting'), seq=e.id)
@@ -286,8 +326,14 @@ async def ask_everywhere(e):
 # keys
 
 def busy(conversation): return any(r.conversation == conversation for r in replies.values())
-def idle(conversation):
-    if busy(conversation): raise Refused('a reply is being written', 'stop it first', 409)
+@contextmanager
+def alone(conversation):
+    "While a branch is changed nothing is answered there, and no second press changes it too"
+    if conversation in runners or conversation in claimed: raise Refused('a reply is being written', 'stop it first', 409)
+    claimed.add(conversation)
+    try: yield
+    finally: claimed.discard(conversation)
+claimed = set()
 def key(**kw): return action(plugin='chat', model=False, **kw)
 
 @key(name='chat.stop', title='Stop the reply', say=lambda a, r, c: 'Stopped the reply' if r else 'Nothing was being said')
@@ -299,19 +345,14 @@ async def stop_(conversation: int | None = None):
 async def regenerate(message: int):
     "Answer the same message again; the earlier reply stays beside the new one."
     m = await store.read(history.message, message)
-    under = m['parent'] if m['role'] == 'assistant' else m['id']
-    idle(m['conversation'])
-    await store.write(lambda tx: tx.run('update conversation set head=? where id=?', under, m['conversation']))
-    await relist(m['conversation'])
-    start(m['conversation'], under=under)
+    with alone(m['conversation']): start(m['conversation'], under=m['parent'] if m['role'] == 'assistant' else m['id'])
 
 @key(name='chat.resume', title='Go on with a cut reply', say=lambda a, r, c: 'Asked to go on')
 async def resume(message: int):
     "Continue a reply that was stopped or cut, from its last character."
     m = await store.read(history.message, message)
     if m['role'] != 'assistant' or m['status'] == 'streaming': raise Refused('there is nothing to go on with here', status=409)
-    idle(m['conversation'])
-    start(m['conversation'], resume=message)
+    with alone(m['conversation']): start(m['conversation'], resume=message)
 
 @key(name='chat.answer', title='Answer', say=lambda a, r, c: 'Asked for an answer')
 async def answer_(conversation: int):
@@ -324,24 +365,23 @@ async def edit(message: int, text: str):
     "Say it differently: the new wording and its answer stand beside the old ones."
     if not text.strip(): raise Refused('the message is empty', 'write something')
     def branch(tx):
-        m = history.message(tx, message)
-        if m['role'] != 'user': raise Refused('only your own messages can be edited')
-        idle(m['conversation'])
         tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
         id = history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'])
         tx.run('update message set parent=? where id=?', m['parent'], id)
-        return m['conversation']
-    conversation = await store.write(branch)
-    await relist(conversation)
-    start(conversation)
+    m = await store.read(history.message, message)
+    if m['role'] != 'user': raise Refused('only your own messages can be edited')
+    with alone(m['conversation']):
+        await store.write(branch)
+        await relist(m['conversation'])
+        start(m['conversation'])
 
 @key(name='chat.pick', title='Show another try', say=lambda a, r, c: 'Looked at another try')
 async def pick(message: int):
     "Go to the branch that holds this message."
     m = await store.read(history.message, message)
-    idle(m['conversation'])
-    await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
-    await relist(m['conversation'])
+    with alone(m['conversation']):
+        await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
+        await relist(m['conversation'], at=message)
 
 @key(name='chat.summarise', title='Summarise what the model forgot', say=lambda a, r, c: 'Summarised the earlier conversation')
 async def summarise(conversation: int):

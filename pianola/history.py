@@ -8,6 +8,12 @@ def path(tx, head, limit=100_000, since=0):
     return tx.q("""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
         select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select m.* from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
 
+def later(tx, head, than, limit):
+    "How far the way to `head` goes in `limit` messages after message `than`; None when that is not on it"
+    way = [r['id'] for r in tx.q("""with recursive up(id, parent) as (select id, parent from message where id=? union all
+        select m.id, m.parent from up join message m on m.id=up.parent where m.id >= ?) select id from up order by id""", head, than)]
+    return None if not way or way[0] != than else way[min(limit, len(way)-1)]
+
 def conversation(tx, id):
     "One conversation, or Refused"
     c = tx.one('select * from conversation where id=? and deleted=0', id)
@@ -21,8 +27,8 @@ def current(tx):
 
 def message(tx, id):
     m = tx.one('select m.* from message m join conversation c on c.id=m.conversation where m.id=? and c.deleted=0', id)
-    if not m: raise Refused(f'there is no message {id}', status=404)
-    return m
+    return m or missing(id)
+def missing(id): raise Refused(f'there is no message {id}', status=404)
 
 def siblings(tx, m):
     "The other tries at the same place, oldest first, itself included"
@@ -48,6 +54,12 @@ def line(e):
     elif isinstance(result, list) and e['by'] == 'model': more = ': ' + '; '.join(', '.join(f'{k} {v}' for k, v in r.items() if v not in (None, '')) for r in result[:20] if isinstance(r, dict))
     if d.get('hint'): more += f" ({d['hint']})"
     return f"{who}: {e['text']}{more}"
+
+def done(tx, before=None, limit=60, id=None):
+    "The actions that changed something, newest first, each with whether it was taken back"
+    out = tx.q("select * from log where kind='action' and (? is null or id<?) and (? is null or id=?) and data like '%\"changes\": [[%' order by id desc limit ?", before, before, id, id, limit)
+    for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
+    return out
 
 def begin(tx, title=''):
     "A new conversation; its number comes back"

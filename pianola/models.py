@@ -1,5 +1,5 @@
 "Which model answers: what there is on every engine, the choice and why, and downloads with their progress."
-import asyncio
+import asyncio, time
 from contextlib import aclosing
 from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, Option, P, Progress, Select, Small, Strong, Ul
 from . import jobs, tabs
@@ -11,12 +11,13 @@ from .plugins import _hold as hold
 from .store import Refused, kv, store
 
 engines = None
-now = {'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}
+now = {'at': 0.0, 'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}
 
 def state(): return {k: now[k] for k in ('name', 'model', 'ready')}
 
 async def look():
     "Find out what answers now; the page and the health route show it"
+    now['at'] = time.monotonic()
     chosen = await kv.get('model', '')
     try: engine, model, why = await engines.choose(chosen)
     except Fault as e: now.update(name=engines.wanted, model='', ready=False, why=f'{e.text} {e.hint}'.strip())
@@ -25,6 +26,10 @@ async def look():
         now.update(name=engine.name, model=model, ready=not trouble, why=trouble or why)
     now['models'] = await engines.models()
     tabs.send(frame())
+
+def look_again():
+    "A page was opened: Ollama may have come or gone since the last look"
+    if time.monotonic() - now['at'] > 30: now['at'] = time.monotonic(); hold(look(), 'the models could not be listed')
 
 def model_picker(models, chosen):
     "The picker's options: every engine's models with size and abilities"
@@ -49,7 +54,13 @@ async def _differs(id):
 def line():
     "Under the chat's header: the picker, and who answers and why"
     return Div(model_picker(now['models'], f"{now['name']}/{now['model']}"), Button('+', type='button', cls='quiet', id='get-model', title='Get another model', aria_label='Get another model', hx_get='/api/models/get', hx_target='#dialog', hx_swap='innerHTML'),
-               Small(now['why'], cls='why' + ('' if now['ready'] else ' bad'), title=now['why']), id='model-line')
+               why(), id='model-line')
+def why():
+    "Who answers and why; while a model comes, how far it is"
+    if coming := [d for d in pulls().values() if d.state == 'running']:
+        d = coming[-1]
+        return Small(f"Downloading {d.model}" + (f': {100*d.done/d.total:.0f} %' if d.total else ' …'), Progress(value=d.done if d.total else None, max=d.total or None, aria_label=d.title), id='model-why', cls='why')
+    return Small(now['why'], id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
 def frame(): return {'put': [tabs.item('model-line', line(), only=True)]}
 
 @action(name='model.choose', plugin='model', title='Choose the model', model=False, say=lambda a, r, c: f'Chose the model {r}')
@@ -88,7 +99,7 @@ class Download(Job):
     def over(self):
         self.draw()
         hold(look(), 'the models could not be listed')
-    def draw(self): tabs.put(tabs.item(f'pull-{self.key}', self.__ft__(), 'pulls'))
+    def draw(self): tabs.put(tabs.item(f'pull-{self.key}', self.__ft__(), 'pulls'), tabs.item('model-why', why(), only=True))
     def __ft__(self):
         size = f'{self.done/1e6:,.0f} of {self.total/1e6:,.0f} MB' if self.total else ''
         busy = self.state == 'running'

@@ -36,8 +36,9 @@ def menu(open_):
     items = [Li(A(Span(p.title), Span('!', cls='bad', title=p.error) if p.error else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
                   data_view=p.name, aria_current='page' if p.name == open_ else None)) for p in plugins.values()]
     return Nav(A('Pianola', href='/', cls='brand'), Ul(*items, id='menu'),
+               Button('⋯', type='button', cls='quiet', id='more', popovertarget='under', aria_label='More'),
                Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML', title='Everything that was done, with undo'),
-                   Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'), Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), cls='under'), id='nav', aria_label='Plugins')
+                   Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'), Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), id='under', cls='under', popover='auto'), id='nav', aria_label='Plugins')
 
 async def left(name):
     "The left column on a plugin"
@@ -59,12 +60,13 @@ def conversation_list(tx, words='', now=None):
 def panel(tx, id, status, at=None):
     "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
     c = history.conversation(tx, id) if id else None
-    said = bubble.messages(tx, c, limit=30 if not at else max(30, sum(1 for m in history.path(tx, c['head']) if m['id'] >= at)+5)) if c else []
+    if at and not tx.value('select 1 from message where id=? and conversation=?', at, id): at = None
+    said = bubble.messages(tx, c, at=at) if c else []
     hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
     title = c['title'] if c else 'New conversation'
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
            Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
-               Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id}), data_then='new'), cls='ways')] if c else []
+               Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='ways')] if c else []
     chats = Details(Summary(Span(title, id='chat-title')), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
                     hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
                     Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), cls='drop'), id='chats-menu', cls='menu')
@@ -73,8 +75,8 @@ def panel(tx, id, status, at=None):
                         Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
                  status, bubble.listing([hello] + said if hello else said), Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
                  Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'),
-                 Form(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', maxlength=chat.longest, autocomplete='off'),
-                      Button('Send', id='send'), Button('Stop', id='stop', type='button', hidden=not busy), id='say'),
+                 Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', maxlength=chat.longest, autocomplete='off'),
+                          Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'), Button('Send', id='send'), id='say'),
                  id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
 async def whole(open_, conversation, status):

@@ -26,7 +26,7 @@ async def ask(text, system=''):
     messages = [*([{'role': 'system', 'content': system}] if system else []), {'role': 'user', 'content': prompts.neutral(str(text))}]
     try:
         room = (await engine.model(model)).context
-        async with aclosing(engine.chat(model, messages, context=room)) as stream:
+        async with aclosing(engine.chat(model, messages, context=room, limit=chat.most)) as stream:
             async for p in stream:
                 if isinstance(p, Said) and p.text: yield p.text
     except Fault as e: raise _store.Refused(e.text, e.hint, 503)

@@ -2,12 +2,13 @@
 'use strict';
 const $ = (q, at = document) => at.querySelector(q), id = i => document.getElementById(i);
 const keep = { get: k => { try { return localStorage.getItem(k) } catch { return null } }, set: (k, v) => { try { v == null ? localStorage.removeItem(k) : localStorage.setItem(k, v) } catch { /* private mode: remembered until the tab closes */ } } };
+function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out }      // each goes out under its own name: said twice, it is heard once
 const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
 
-let ws, seq = 0, tries = 0, lastFrame = 0, retry, waiting = keep.get('unsent') ? JSON.parse(keep.get('unsent')) : [], asked = new Set(), lost;
+let ws, seq = 0, tries = 0, lastFrame = 0, retry, waiting = unsent(), asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
   ws.onopen = () => { tries = 0; clearTimeout(lost); id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
@@ -38,6 +39,7 @@ function hear(f) {
     chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
+  if (f.deleted && f.deleted === conversation()) $('#chat header a.button').click();
   if (f.chats) refreshChats();
   if (f.reload) location.reload();
   if (f.seq > seq) seq = f.seq;
@@ -55,27 +57,30 @@ function place(el, into) {       // lists are sorted by data-pos; most things co
   at ? at.after(el) : into.prepend(el);
 }
 function put(items, gone) {
-  for (const i of gone) id(i)?.remove();
+  for (const i of gone) { const el = id(i); if (el) { leaveFocus(el); el.remove() } }
   for (const it of items) {
     const old = id(it.id), focus = document.activeElement;
-    if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.value !== focus.defaultValue) {      // half-typed: wait until the user is done
+    if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.value !== focus.defaultValue && focus.value !== focus.sent) {      // half-typed: wait until the user is done
       focus.addEventListener('blur', () => setTimeout(() => put([it], []), 400), { once: true }); continue;
     }
     const el = parse(it.html);
     if (!el) continue;
     if (old) {
-      const name = old.contains(focus) ? focus.getAttribute('name') || focus.dataset.col || focus.className : null;
+      const within = old.contains(focus) && focus !== old, call = n => n.getAttribute('name') || n.dataset.col || n.className + (n.matches('button') ? n.textContent : ''), name = within ? call(focus) : null, caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) { const same = el.querySelector('#' + CSS.escape(d.id)); if (same) same.open = true }
       const moved = old.dataset.pos !== el.dataset.pos;
+      if (grown(old, el)) { htmx.process(old); continue }
       old.replaceWith(el);
       if (moved && it.into && id(it.into)) place(el, id(it.into));
-      if (name) ([...el.querySelectorAll('input,button,textarea')].find(n => (n.getAttribute('name') || n.dataset.col || n.className) === name) || el).focus({ preventScroll: true });
+      if (it.at) arrive(it.at, within);
+      else if (within) { const to = [...el.querySelectorAll('input,button,textarea')].find(n => call(n) === name && !n.hidden) || (el.matches('[tabindex]') && el.id !== 'msg-list' ? el : null); to ? to.focus({ preventScroll: true }) : elsewhere(el); if (caret != null && to?.matches('.cell')) try { to.setSelectionRange(caret, caret) } catch { /* a number has no caret */ } }
     } else {
       const into = it.only ? null : id(it.into);
       if (!into) continue;
       if (into.id === 'msg-list') {
         const first = [...into.children].find(c => c.matches('[data-role]'));
-        if (first && +el.dataset.pos < +first.dataset.pos && $('.earlier', into)) continue;      // older than what is loaded
+        if (first && +el.dataset.pos < +first.dataset.pos && $('.earlier:not(.later)', into)) continue;      // older than what is loaded
+        if ($('.later', into) && +el.dataset.pos > +[...into.querySelectorAll('[data-role]')].pop().dataset.pos) { id('to-end').hidden = false; continue }      // newer
         if (!el.matches('.overheard')) $('.hello', into)?.remove();
       }
       place(el, into);
@@ -87,6 +92,33 @@ function put(items, gone) {
     filterAround(el);
   }
   toEnd();
+}
+
+// where the focus goes when what had it goes away: never nowhere
+function leaveFocus(el) {
+  const focus = document.activeElement; if (!el.contains(focus)) return;
+  const row = el.closest('ol.rows > li'), near = row && [row.nextElementSibling, row.previousElementSibling].find(r => r && !r.hidden), same = near && [...near.querySelectorAll('input,button')].find(n => n.className === focus.className && n.type === focus.type);
+  if (row) (same || near?.querySelector('input,button') || $('form.new input', row.closest('.crud')) || id('main')).focus({ preventScroll: true });
+  else elsewhere(el);
+}
+function elsewhere(el) { (el.closest('.msg') || (el.closest('#chat') ? box() : el.closest('dialog')) || id('main')).focus({ preventScroll: true }) }
+function arrive(at, focused) {       // another branch is shown: stay at the message that was asked for
+  const m = id('msg-' + at); if (!m) return;
+  stuck = false; m.scrollIntoView({ block: 'nearest' });
+  if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
+}
+function grown(old, el) {       // a reply that ends keeps the blocks it has, and with them what the user selected in it
+  if (!old.matches('.msg.assistant[data-n]') || !el.matches('.msg.assistant')) return false;
+  const a = $('.body', old), b = $('.body', el), tail = $('.tail', a), n = +old.dataset.n; if (!a || !b || !tail) return false;
+  const now = [...a.querySelectorAll(':scope > .block')], then = [...b.querySelectorAll(':scope > .block')];
+  if (now.length !== n || then.length < n || now.some((x, i) => x.innerHTML !== then[i].innerHTML)) return false;
+  if (then.length === n + 1 && then[n].innerHTML === tail.innerHTML) { const last = document.createElement('div'); last.className = 'block'; last.append(...tail.childNodes); tail.before(last) }
+  else { tail.replaceChildren(...b.querySelector('.tail').childNodes); tail.before(...then.slice(n)) }
+  for (const c of [...old.children]) if (c !== a) c.remove();
+  let before = true; for (const c of [...el.children]) { if (c === b) before = false; else before ? a.before(c) : old.append(c) }
+  for (const k of [...old.attributes]) if (!el.hasAttribute(k.name)) old.removeAttribute(k.name);
+  for (const k of [...el.attributes]) old.setAttribute(k.name, k.value);
+  return true;
 }
 
 // ---- a growing reply: finished blocks are added once, only the open one is drawn again
@@ -137,13 +169,15 @@ function send() {
   if (!msg.trim()) return;
   if (waiting.some(w => w.msg === msg)) return;
   const w = { msg, cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
-  waiting.push(w); keep.set('unsent', JSON.stringify(waiting)); stuck = true;
+  waiting.push(w); keep.set('unsent:' + w.cid, JSON.stringify(w)); stuck = true;
   box().value = ''; keep.set('draft:' + (conversation() || 'new'), null);
   if (!tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
+  if ($('.later', list())) reopen();
 }
+const reopen = () => htmx.ajax('GET', `/api/conversations/${conversation() || 'new'}/panel`, { target: '#chat', swap: 'outerHTML' });      // the end of the conversation, where only its middle was shown
 function acked(cid, failed) {
   const w = waiting.find(w => w.cid === cid);
-  waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent', waiting.length ? JSON.stringify(waiting) : null);
+  waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent:' + cid, null);
   if (w && failed && !box().value) box().value = w.msg;
 }
 document.addEventListener('submit', e => { if (e.target.id === 'say') { e.preventDefault(); send() } });
@@ -155,7 +189,7 @@ document.addEventListener('change', e => {
 
 // ---- keyboard
 
-const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply, or close what is open'], ['↑', 'in an empty box: your last message again'],
+const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply, or close what is open'], ['↑ ↓', 'in an empty box: your earlier messages again'],
   ['Alt+M', 'next model'], ['Alt+N', 'new conversation'], ['Alt+↑ Alt+↓', 'on a row: move it'], ['Enter / Esc', 'in a cell: keep / put back'], ['?', 'this list']].map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`).join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
 const press = (name, args) => fetch('/api/actions/' + name, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify(args || {}) }).then(async r => { if (!r.ok) { const e = await r.json(); say(e.error, e.hint) } }, () => say('Pianola does not answer.', 'Is it still running?'));
 document.addEventListener('keydown', e => {
@@ -163,8 +197,13 @@ document.addEventListener('keydown', e => {
   if (e.isComposing || e.keyCode === 229) return;
   if (t.id === 'msg') {
     if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); send(); return }
-    if (e.key === 'ArrowUp' && !t.value) { const last = [...document.querySelectorAll('.msg.user .body.said')].pop(); if (last) { e.preventDefault(); t.value = last.textContent; t.dispatchEvent(new Event('input', { bubbles: true })); t.setSelectionRange(t.value.length, t.value.length) } return }
+    if ((e.key === 'ArrowUp' || e.key === 'ArrowDown') && (!t.value || t.value === t.recalled)) {
+      const said = [...document.querySelectorAll('.msg.user .body.said')].map(b => b.textContent), at = t.value ? t.at + (e.key === 'ArrowUp' ? 1 : -1) : e.key === 'ArrowUp' ? 1 : 0;
+      if (at < 0 || at > said.length || !t.value && !at) return;
+      e.preventDefault(); t.at = at; t.value = t.recalled = at ? said[said.length - at] : ''; t.dispatchEvent(new Event('input', { bubbles: true })); t.setSelectionRange(t.value.length, t.value.length); return
+    }
   }
+  if (t.closest('.body.edit') && (e.key === 'Escape' || e.key === 'Enter' && (e.ctrlKey || e.metaKey))) { e.preventDefault(); const f = t.closest('form'), m = f.closest('.msg'); if (e.key === 'Enter') f.requestSubmit(); else { tell({ again: +m.dataset.pos }); m.focus() } return }
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
     if (t.matches('.cell')) { t.value = t.defaultValue; t.blur(); return }
@@ -172,7 +211,7 @@ document.addEventListener('keydown', e => {
     if (!id('dialog').open && !id('stop').hidden) { tell({ stop: true }); return }
     if (document.body.classList.contains('sheet')) closeSheet();
   }
-  if (t.matches('.cell') && e.key === 'Enter') { e.preventDefault(); t.blur(); return }
+  if (t.matches('.cell') && e.key === 'Enter') { e.preventDefault(); if (t.value !== t.defaultValue) t.dispatchEvent(new Event('change', { bubbles: true })); return }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
   if (e.altKey && e.code === 'KeyN') { e.preventDefault(); $('#chat header a.button').click(); return }
   const row = t.closest('ol.rows > li');
@@ -213,6 +252,7 @@ function filter(control) {
   for (const r of rows) {
     const text = [...r.querySelectorAll('input:not([type=checkbox])')].map(i => i.value).join(' ').toLowerCase() + r.textContent.toLowerCase();
     const ok = words.every(w => text.includes(w)) && (!which || (which.startsWith('not-') ? !r.classList.contains('is-' + which.slice(4)) : r.classList.contains(which)));
+    if (!ok && !r.hidden) leaveFocus(r);
     r.hidden = !ok; shown += ok;
   }
   $('.nothing', panel).hidden = shown > 0 || !rows.length;
@@ -226,11 +266,13 @@ async function copy(text, button) {
   const was = button.textContent; button.textContent = 'Copied'; setTimeout(() => { button.textContent = was }, 1200);
 }
 document.addEventListener('click', async e => {
-  const b = e.target.closest('button,a,summary'); if (!b) { for (const d of document.querySelectorAll('details.menu[open]')) if (!d.contains(e.target)) d.open = false; return }
+  for (const d of document.querySelectorAll('details.menu[open]')) if (!d.contains(e.target)) d.open = false;
+  const b = e.target.closest('button,a,summary'); if (!b) return;
+  if (b.closest('#under')) id('under').hidePopover?.();
   if (b.matches('.copy')) copy(b.closest('figure').querySelector('code').textContent, b);
   if (b.dataset.copy) copy(await (await fetch(b.dataset.copy)).text(), b);
-  if (b.id === 'stop') tell({ stop: true });
-  if (b.id === 'to-end') { stuck = true; b.hidden = true; toEnd() }
+  if (b.id === 'stop') { tell({ stop: true }); box().focus({ preventScroll: true }) }
+  if (b.id === 'to-end') { if ($('.later', list())) return reopen(); stuck = true; b.hidden = true; toEnd() }
   if (b.dataset.redraw) tell({ again: +b.dataset.redraw });
   if (b.id === 'help') openDialog(help);
   if (b.id === 'chat-open') { openSheet(); box().focus() }
@@ -240,11 +282,16 @@ document.addEventListener('click', async e => {
     next ? root.dataset.theme = next : delete root.dataset.theme; keep.set('theme', next || null); b.textContent = 'Theme: ' + (next || 'system');
   }
 });
-const openSheet = () => document.body.classList.add('sheet'), closeSheet = () => { document.body.classList.remove('sheet'); id('chat-open').focus() };
-function openDialog(html) { const d = id('dialog'); if (html) d.innerHTML = html; if (!d.open) d.showModal() }
+const small = matchMedia('(max-width:899px)');
+function sheet() { const open = small.matches && document.body.classList.contains('sheet'), c = chat(); for (const e of [id('nav'), id('main')]) e.inert = open; open ? (c.setAttribute('role', 'dialog'), c.setAttribute('aria-modal', 'true')) : (c.removeAttribute('role'), c.removeAttribute('aria-modal')) }
+const openSheet = () => { document.body.classList.add('sheet'); sheet() }, closeSheet = () => { document.body.classList.remove('sheet'); sheet(); id('chat-open').focus() };
+small.addEventListener('change', sheet);
+function openDialog(html) { const d = id('dialog'); if (html) { document.body.append(id('toasts')); d.innerHTML = html } if (!d.open) d.showModal() }
 id('dialog').addEventListener('click', e => { if (e.target === id('dialog')) id('dialog').close() });
-function toast(html) { const t = parse(html), b = id('toasts'); b.append(t); htmx.process(t); while (b.childElementCount > 3) b.firstChild.remove(); setTimeout(() => t.remove(), 9000) }
-function say(text, hint) { const t = document.createElement('div'); t.className = 'outcome refused'; t.setAttribute('role', 'alert'); t.append(text + ' '); const s = document.createElement('small'); s.textContent = hint || ''; t.append(s); id('toasts').append(t); setTimeout(() => t.remove(), 9000) }
+const dialog = id('dialog'), seen = t => { const b = id('toasts'); (dialog.open ? dialog : document.body).append(b); b.append(t); while (b.childElementCount > 3) b.firstChild.remove(); const leave = () => t.matches(':hover,:focus-within') ? setTimeout(leave, 2000) : t.remove(); setTimeout(leave, 9000) };
+dialog.addEventListener('close', () => document.body.append(id('toasts')));
+function toast(html) { const t = parse(html); seen(t); htmx.process(t) }
+function say(text, hint) { const t = document.createElement('div'); t.className = 'outcome refused'; t.setAttribute('role', 'alert'); t.append(text + ' '); const s = document.createElement('small'); s.textContent = hint || ''; t.append(s); seen(t) }
 let chatsSoon;
 function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => { if (id('chats') && !$('#chats-menu input[type=search]').value) htmx.ajax('GET', '/api/conversations', { target: '#chat-list', swap: 'innerHTML' }).then(() => {
   const now = $(`#chats a[href="?chat=${conversation()}"] .t`); if (now) id('chat-title').textContent = now.textContent }) }, 150) }
@@ -260,21 +307,21 @@ id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme ||
 
 document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint);
   const cell = e.detail.elt; if (cell.matches?.('.cell')) { cell.value = cell.defaultValue } if (cell.matches?.('[type=checkbox]')) cell.checked = cell.defaultChecked });
-document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
+document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; if (t.matches?.('.cell')) t.sent = t.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;
   if (t.matches('form[data-reset]')) { const i = $('input.main', t) || $('input', t), more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : ''; t.reset(); if (more) i.value = more; i.focus() }
-  if (t.dataset.then === 'new') $('#chat header a.button').click();
 });
 document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target; if (!t) return;
   if (t.id === 'dialog') openDialog();
-  if (t.id === 'main') { const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
-  if (t.id === 'chat') { const c = conversation(); history.pushState(null, '', c ? `?chat=${c}` : '?chat=new'); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
+  if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
+  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', c ? `?chat=${c}` : '?chat=new'); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
 });
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
-  if (!e.detail.elt.matches?.('.earlier')) return;
+  if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));
+  if (!e.detail.elt.matches?.('.earlier:not(.later)')) return;
   const l = list(), height = l.scrollHeight, top = l.scrollTop; stuck = false;
   requestAnimationFrame(() => { auto = true; l.scrollTop = top + l.scrollHeight - height });
 });

@@ -40,7 +40,7 @@ class Engines:
                 if self.wanted == 'ollama': raise
                 away = f'{e.text} '
             if c.model and (found := next((n for n in names if n in (c.model, f'{c.model}:latest')), '')): return self['ollama'], found, f'PIANOLA_MODEL names {c.model}, and Ollama has it.'
-            if self.wanted == 'ollama' and c.model: raise Fault('no-model', f'PIANOLA_MODEL names {c.model}, which Ollama does not have. {also(names)}', f'Type `ollama pull {c.model}`, or set PIANOLA_MODEL to one of these.')
+            if self.wanted == 'ollama' and c.model: raise Fault('no-model', f'PIANOLA_MODEL names {c.model}, which Ollama does not have. {also(names)}', 'Download it, or set PIANOLA_MODEL to one of these.', ('ollama', c.model))
         if c.model:
             try: return self['embedded'], (await self['embedded'].model(c.model)).name, f'PIANOLA_MODEL names {c.model}.'
             except Fault:
@@ -48,7 +48,7 @@ class Engines:
                 sorry = f'PIANOLA_MODEL names {c.model}, which is not here. '
         if own := next((n for n in names if n not in self['ollama'].cloud), ''):      # auto never sends text to somebody else's machine
             return self['ollama'], own, f'{sorry}Ollama answers and has {own}.' if self.wanted == 'auto' else f'{sorry}PIANOLA_ENGINE asks for Ollama.'
-        if self.wanted == 'ollama': raise Fault('no-model', 'Ollama runs but has no model of its own.', 'Download one in the model picker, or type `ollama pull qwen2.5-coder:1.5b`.')
+        if self.wanted == 'ollama': raise Fault('no-model', 'Ollama runs but has no model of its own.', 'Download one here or in the model picker; `ollama pull qwen2.5-coder:1.5b` does the same.', ('ollama', 'qwen2.5-coder:1.5b'))
         best = await self['embedded'].default()
         why = 'PIANOLA_ENGINE asks for the built-in engine.' if self.wanted == 'embedded' else f"{away or 'Ollama has no model. '}The built-in engine answers."
         return self['embedded'], best, sorry + why
@@ -59,4 +59,5 @@ class Engines:
             try: return await d.models()
             except Fault: return []
         return [m for ms in await asyncio.gather(*map(of, self)) for m in ms]
+    async def forget(self): await asyncio.gather(*(d.forget() for d in self))
     async def close(self): await asyncio.gather(*(d.close() for d in self))

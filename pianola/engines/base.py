@@ -3,10 +3,10 @@ from typing import AsyncIterator, Literal
 import msgspec
 
 class Fault(Exception):
-    "A reply that cannot be had or finished. `kind` is for code, `text` says what is wrong, `hint` what to do next; both are for people."
-    def __init__(self, kind: Literal['no-engine', 'no-model', 'context', 'died', 'stalled', 'interrupted', 'upstream'], text: str, hint: str = ''):
+    "A reply that cannot be had or finished. `kind` is for code, `text` says what is wrong, `hint` what to do next; both are for people. `get`: (engine, model) that would mend it."
+    def __init__(self, kind: Literal['no-engine', 'no-model', 'context', 'died', 'stalled', 'interrupted', 'upstream'], text: str, hint: str = '', get: tuple = ()):
         super().__init__(text)
-        self.kind, self.text, self.hint = kind, text, hint
+        self.kind, self.text, self.hint, self.get = kind, text, hint, get
 
 class Model(msgspec.Struct):
     "One model an engine can answer with. `size` in bytes, `context` in tokens (0: not known), `about` e.g. '494M, Q4_K_M'."
@@ -79,4 +79,5 @@ class Engine:
     def pull(self, model: str) -> AsyncIterator[Pull]:
         "Download a model; closing the iterator stops it, asking again resumes"
         raise NotImplementedError
+    async def forget(self): "Drop what is kept of the last conversation (the instructions everybody shares may stay)"
     async def close(self): "Let go of processes and connections"

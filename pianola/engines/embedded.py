@@ -252,7 +252,7 @@ class Embedded(Engine):
         f = files.get(name) or (files.get(Path(name).stem) if name == self.config.model else None)
         here = [n for n, f in files.items() if f.here]
         if f and f.here: return f
-        if f: raise Fault('no-model', f'{name} is not downloaded yet.', 'Download it in the model picker, or run `python3 start.py`, which does.')
+        if f: raise Fault('no-model', f'{name} is not downloaded yet.', 'Download it here, or run `python3 start.py`, which does.', ('embedded', name))
         if name.endswith('.gguf'): raise Fault('no-model', f'There is no file {name}.', f'Set PIANOLA_MODEL to a file that exists. {also(here)}')
         raise Fault('no-model', f'There is no built-in model {name}. {also(here)}', f'Choose one of these in the picker, or put {name}.gguf into {self.config.models_dir}.')
     def _room(self, f, context=0):
@@ -312,6 +312,9 @@ class Embedded(Engine):
         if not error: return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).', f'Try again. If it ends again, download the model again. It logged: {last(tail)}')
         why = next((l for l in tail if ' E ' in l or 'error' in l.lower()), error).split(': ', 1)[-1]
         return Fault('no-model', f'{f.path.name} cannot be loaded: {why}', f'It may be damaged, or too new for this engine. Delete {f.path} and download it again, or choose another model.')
+    async def forget(self):
+        if self.child: self.child.last = None
+        await asyncio.to_thread(self.states.forget, 'last')
     async def _end(self, keep=False):
         "End the child, and keep the conversation it has in its memory"
         child, self.child = self.child, None

@@ -201,7 +201,7 @@ class Ollama(Engine):
             self.changes += 1
             try: names = [t['name'] for t in (await self._json('GET', '/api/tags', wait=self.probe)).get('models') or []]
             except Fault: names = []
-            return Fault('no-model', f'Ollama has no model {model}. {also(names)}', f'Choose another in the picker, or download it there (or type `ollama pull {model}`).')
+            return Fault('no-model', f'Ollama has no model {model}. {also(names)}', f'Choose another in the picker, or download it (`ollama pull {model}` does the same).', ('ollama', model))
         return self._fault(resp.status, text, model)
     def _fault(self, status, text, model):
         "Ollama tells its errors in words only: sort them by what can be done"

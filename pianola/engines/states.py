@@ -46,6 +46,9 @@ class States:
         for n, f in enumerate(sorted(self.folder.glob('*.bin'), key=lambda f: -f.stat().st_mtime)):
             left -= f.stat().st_size
             if n and (n >= self.most or left < 0): self.drop(f)
+    def forget(self, name):
+        "Drop every state of this name"
+        for meta in self.folder.glob(f'*-{name}.json'): self.drop(meta)
     def drop(self, file):
         for end in ('.bin', '.json'): file.with_suffix(end).unlink(missing_ok=True)
 

@@ -38,4 +38,4 @@ def asked(messages):
 def also(names):
     "The models there are, for a message"
     names = list(names)
-    return f"There {'are' if len(names) > 1 else 'is'} {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}." if names else 'There is no model yet.'
+    return f"What is here: {', '.join(names[:12])}{' and more' if len(names) > 12 else ''}." if names else 'There is no model yet.'
