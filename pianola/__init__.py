@@ -1,11 +1,12 @@
-"The words a plugin author needs: FastHTML's tags, our kinds of plugin, the keys and the chat. `from pianola import Crud, Page, say, ask, show, kv, log`"
+"The words a plugin author needs: our kinds of plugin, the keys and the chat, and FastHTML's tags. `from pianola import Crud, Page, say, H2, P`, or `*`"
 _where = dict(Crud='crud', Page='page', action='actions', act='actions', Refused='store', show='tabs', say='words', ask='words', kv='words', log='words')
-__all__ = ['Crud', 'Page', 'action', 'act', 'Refused', 'show', 'say', 'ask', 'kv', 'log']      # noqa: F822  they come through __getattr__
 
 def __getattr__(name):
     "Words are fetched when they are first said, so that a helper process that needs one module does not load the whole house"
-    if name not in _where: raise AttributeError(f"pianola has no {name}; it has {', '.join(__all__)}")
-    import importlib
-    value = getattr(importlib.import_module(f'.{_where[name]}', __name__), name)
+    from importlib import import_module
+    if name in _where: value = getattr(import_module(f'.{_where[name]}', __name__), name)
+    elif name == '__all__': return [*_where, *(n for n in vars(import_module('fasthtml.common')) if n[0].isupper() and n not in _where)]      # what `*` means
+    elif name[0].isupper() and hasattr(tags := import_module('fasthtml.common'), name): value = getattr(tags, name)
+    else: raise AttributeError(f"pianola has no {name}; it has {', '.join(_where)}, and FastHTML's tags")
     globals()[name] = value
     return value

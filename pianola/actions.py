@@ -175,14 +175,18 @@ async def decide(id, approve):
         a = find(w['action'])
         if inspect.iscoroutinefunction(a.fn): return w
         w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
-        tx.run('update approval set status=?, roll=? where id=?', 'approved', w['outcome'].id, id)
+        _approved(tx, id, w['outcome'].id)
         return w
     w = await store.write(claim)
     if w['status'] == 'stale': raise Refused('what this was about has changed since', 'ask for it again', 409)
     if w['status'] == 'approved' and 'outcome' not in w:
         w['outcome'] = await act(w['action'], json.loads(w['args']), by=w['by'], key=f'approval:{id}', message=w['message'], approved=True)
-        await store.write(lambda tx: tx.run('update approval set status=?, roll=? where id=?', 'approved', w['outcome'].id, id))
+        await store.write(_approved, id, w['outcome'].id)
     return w.get('outcome') or Outcome('rejected', text=w['text'])
+
+def _approved(tx, id, roll):
+    tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)
+    tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
 undo_args = msgspec.defstruct('undo', [('id', int)], forbid_unknown_fields=True)
 def _undo(tx, id, by='user'):

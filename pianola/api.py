@@ -1,5 +1,6 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
 import json, re
+import apsw
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Strong, Textarea, to_xml
 from msgspec import structs
 from starlette.requests import ClientDisconnect
@@ -25,6 +26,12 @@ def door(path, methods=('GET',)):
             try: return await f(req)
             except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint}, e.status)
             except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
+            except apsw.Error as e:
+                log.error('{} cannot be kept: {}', path, e)
+                return JSONResponse({'error': f'this cannot be kept: {e}', 'hint': 'make room on the disk that holds the data folder, then do it again'}, 507)
+            except Exception as e:
+                log.exception(f'{path} broke')
+                return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': 'nothing was changed; the log in data/pianola.log has the details'}, 500)
         routes.append(Route(path, answer, methods=list(methods)))
         return f
     return make
@@ -211,7 +218,7 @@ async def hear(tab, f):
         await store.write(looks, tab.conversation, view, bool(h.get('opened')), durable=False)
         tab.view, tab.fresh = view, h.get('fresh') is True
         models.look_again()
-        await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [])
+        await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [], _id(h.get('drawn')) or 0)
     elif 'msg' in f:
         cid = str(f['cid']) if f.get('cid') else None
         if cid and len(cid) > 64: raise Refused('a cid has at most 64 characters')
@@ -234,8 +241,8 @@ def looks(tx, conversation, view, opened):
         put(tx, 'app', 'open', view)
         if opened: tx.log('open', view, by='user', text=f'opened {plugins[view].title}')
 
-async def catch_up(tab, since, streaming):
-    "Draw again, in one tab, whatever changed after line `since`: the same elements, as they are now. One reading, and nothing between it and the sending."
+async def catch_up(tab, since, streaming, drawn=0):
+    "Draw again, in one tab, whatever changed after line `since` (its list of messages was drawn at line `drawn`): the same elements, as they are now. One reading, and nothing between it and the sending."
     def look(tx):
         events = tx.q("select id, at, by, kind, what, ref, text, data from log where id>? and kind!='piece' order by id limit 1001", since)
         c = tx.one('select * from conversation where id=?', tab.conversation) if tab.conversation else None
@@ -258,7 +265,7 @@ async def catch_up(tab, since, streaming):
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")
-        moved = c and any(e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'branch') for e in events)
+        moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'branch')) for e in events)
         return events, said, items, gone, bubble.listing(bubble.messages(tx, c)) if moved else None, tx.value('select max(id) from log') or 0
     events, said, items, gone, anew, upto = await store.read(look)
     if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew

@@ -301,6 +301,7 @@ def hear_log(e):
         elif e.data.get('approval'): tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
         if e.data.get('changes'): hold(entered(e.id, e.data.get('undoes')), 'the history could not be drawn')
         if e.what.startswith('chat.') or e.what == 'undo': tabs.send({'chats': 1}, e.id)
+    elif e.kind == 'approval': tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
     elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
     if history.heard(e.kind, e.what, e.text):
         tabs.put(tabs.item(f'msg-{e.id}', bubble.event({'id': e.id, 'by': e.by, 'text': e.text, 'data': json.dumps(e.data)}), 'msg-list'), seq=e.id)

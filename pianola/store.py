@@ -21,7 +21,7 @@ class Event(msgspec.Struct):
     "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
     id: int
     at: float
-    kind: str                   # action, message, piece, open, note
+    kind: str                   # action, message, piece, open, note, memory, conversation, approval
     by: str = 'app'
     what: str = ''
     ref: int | None = None

@@ -16,7 +16,7 @@ function connect() {
   ws.onclose = e => { if (e.target !== ws) return; clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
-const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
+const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', drawn: +chat().dataset.seq, view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
 function awake() {       // back from sleep or another tab: a socket may look open and be dead, so ask, and connect anew when nothing comes back
   tries = 0;
   if (ws.readyState > 1) { clearTimeout(retry); return connect() }
@@ -102,9 +102,10 @@ function leaveFocus(el) {
   else elsewhere(el);
 }
 function elsewhere(el) { (el.closest('.msg') || (el.closest('#chat') ? box() : el.closest('dialog')) || id('main')).focus({ preventScroll: true }) }
+function settle(m, block, times = 4) { auto = true; m.scrollIntoView({ block }); if (times) requestAnimationFrame(() => settle(m, block, times - 1)) }      // what comes into view gets its real height, and moves what was aimed at
 function arrive(at, focused) {       // another branch is shown: stay at the message that was asked for
   const m = id('msg-' + at); if (!m) return;
-  stuck = false; m.scrollIntoView({ block: 'nearest' });
+  stuck = false; settle(m, 'nearest');
   if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
 }
 function grown(old, el) {       // a reply that ends keeps the blocks it has, and with them what the user selected in it
@@ -156,7 +157,7 @@ function listed() {
 function entered() {       // a chat column is on the page: anew, or another conversation
   stuck = true; listed();
   const at = chat().dataset.at && id('msg-' + chat().dataset.at);
-  if (at) { stuck = false; at.scrollIntoView({ block: 'center' }); at.classList.add('found') } else toEnd();
+  if (at) { stuck = false; settle(at, 'center'); at.classList.add('found') } else toEnd();
   box().value = keep.get('draft:' + (conversation() || 'new')) || '';
   id('overheard').checked = keep.get('overheard') === '1'; list().classList.toggle('with-overheard', id('overheard').checked);
   $('.msg.user .body.said') || box().focus({ preventScroll: true });

@@ -338,3 +338,24 @@ def test_a_start_that_is_killed_leaves_a_folder_that_starts(serve, tmp_path, dic
     assert len((data/'key').read_bytes()) == 32, 'anybody could sign with an empty key'
     s.kill()
     with disk(data, tmp_path/'copy') as db: assert len(whole(db)) == 1
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='the limit that plays a full disk can be set from outside on Linux only')
+def test_a_disk_that_fills_up_in_mid_reply_is_said_on_the_page_and_nothing_kept_is_lost(serve, upstream):
+    import resource
+    s = serve(env=upstream([f'word{i} ' for i in range(400)], rate=100).env)
+    with connect(s.ws, max_size=2**26) as tab:
+        tab.send(json.dumps({'msg': 'go'}))
+        while 'word30' not in tab.recv(timeout=20): pass
+        full = 4096
+        resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+        while 'This cannot be kept' not in tab.recv(timeout=20): pass
+        status, said = s.post('/api/actions/tasks.create', {'name': 'no room'})
+        assert status == 507 and 'make room' in said['hint']
+        assert s.get('/api/health')[0] == 200, 'the server lives'
+        resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert s.act('tasks.create', name='room again')['status'] == 'done'
+    s.kill()
+    again = serve(s.data, env=upstream(['fine']).env)
+    last = again.get('/api/conversation')[1][-1]
+    assert last['status'] == 'error' and 'word30' in last['text']
+    assert [r['name'] for r in again.rows('tasks')] == ['room again']

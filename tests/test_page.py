@@ -435,3 +435,189 @@ def test_a_long_first_sentence_widens_nothing(app, page, width):
     over(page)
     assert page.evaluate("(c => c.scrollWidth - c.clientWidth)(document.getElementById('chat'))") <= 0
     expect(page.locator('#send')).to_be_in_viewport(ratio=1)
+
+def long_talk(folder, n=400):
+    "A conversation of n messages, written while no server runs; the ids in order"
+    import asyncio, threading
+    from pianola import history
+    from pianola.store import Store
+    async def fill():
+        st = Store()
+        await st.open(folder)
+        def many(tx):
+            c = history.begin(tx, 'Long')
+            return [history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}' + (' with the word zanzibar' if i == 100 else '')) for i in range(n)]
+        got.extend(await st.write(many))
+        await st.close()
+    got = []
+    t = threading.Thread(target=lambda: asyncio.run(fill()))
+    t.start()
+    t.join()
+    return got
+
+def test_a_search_hit_opens_where_it_stands_and_leads_on_both_ways(serve, upstream, page, tmp_path):
+    long_talk(tmp_path/'data')
+    s = serve(tmp_path/'data', env=upstream(['Newest.']).env)
+    page.goto(s.url)
+    page.click('#chat-title')
+    page.fill('#chats-menu input[type=search]', 'zanzibar')
+    page.locator('#chats a', has_text='zanzibar').click()
+    hit = page.locator('.msg.found')
+    expect(hit).to_contain_text('zanzibar')
+    expect(hit).to_be_in_viewport()
+    assert page.locator('#msg-list > [data-role]').count() <= 60
+    page.locator('#msg-list > .later').scroll_into_view_if_needed()
+    expect(page.locator('#msg-list')).to_contain_text('Number 140')
+    numbers = lambda: [int(re.search(r'Number (\d+)', t)[1]) for t in page.locator('#msg-list .body').all_text_contents() if 'Number' in t]
+    page.wait_for_timeout(300)
+    assert numbers() == list(range(min(numbers()), max(numbers())+1)), 'in order, none missing, none twice'
+    say(page, 'and now')                                             # speaking goes to the end of the conversation
+    expect(page.locator('#msg-list > [data-role]').last).to_contain_text('Newest.')
+    expect(page.locator('#msg-list')).to_contain_text('Number 399')
+
+def test_a_hit_on_another_try_is_shown_and_can_be_gone_on_from(app, page):
+    s, _ = app(lambda body: ['Nothing on kangaroos.'] if 'kangaroo' in body['messages'][-1]['content'] else ['Plain.'])
+    say(page, 'tell me of the kangaroo')
+    over(page)
+    page.locator('.msg.user').hover()
+    page.locator('.msg.user').get_by_text('Edit').click()
+    page.fill('.body.edit textarea', 'tell me of the cat')
+    page.press('.body.edit textarea', 'Control+Enter')
+    expect(page.locator('#msg-list')).to_contain_text('Plain.')
+    page.click('#chat-title')
+    page.fill('#chats-menu input[type=search]', 'kangaroos')
+    page.locator('#chats a', has_text='kangaroos').click()
+    expect(page.locator('#msg-list')).to_contain_text('another try')
+    page.click('text=Go on from there')
+    expect(page.locator('#msg-list')).not_to_contain_text('another try')
+    expect(page.locator('.msg.user .said')).to_have_text('tell me of the kangaroo')
+
+def test_three_quick_presses_of_again_are_one(serve, upstream):
+    import threading
+    u = upstream(['slow '] * 40, rate=40)
+    s = serve(env=u.env)
+    import websockets.sync.client as ws
+    with ws.connect(s.ws) as tab:
+        tab.send(json.dumps({'msg': 'hello'}))
+        done = lambda: [m for m in s.get('/api/conversation')[1] if m['status'] == 'done' and m['role'] == 'assistant']
+        first = s.until(done)[0]['id']
+        said = []
+        presses = [threading.Thread(target=lambda: said.append(s.post('/api/actions/chat.regenerate', {'message': first})[0])) for _ in range(3)]
+        for t in presses: t.start()
+        for t in presses: t.join()
+        assert sorted(said) == [200, 409, 409]
+        s.until(lambda: done() and done()[0]['id'] != first)
+        assert len(u.asked) == 2
+
+def test_another_try_does_not_do_the_same_thing_twice(app, page):
+    s, _ = app(['{"action": "tasks.create", "args": {"name": "Buy milk"}}'])
+    say(page, 'add milk')
+    expect(over(page).locator('.outcome')).to_contain_text('Added')
+    replies(page).first.get_by_role('button', name='Again').click()
+    expect(replies(page).locator('.outcome')).to_contain_text('Done by the earlier try')
+    assert [r['name'] for r in s.rows('tasks')] == ['Buy milk']
+    page.get_by_label('Earlier try').click()
+    replies(page).locator('.undo').click()
+    expect(page.locator('#tasks-list > li')).to_have_count(0)
+    page.get_by_label('Later try').click()
+    replies(page).get_by_role('button', name='Again').click()         # taken back: now it may be done anew
+    expect(page.locator('#tasks-list > li')).to_have_count(1)
+
+def test_the_focus_is_never_lost(serve, page):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    for n in ('one', 'two', 'three'): s.act('tasks.create', name=n)
+    page.goto(s.url + '/tasks')
+    at = lambda: page.evaluate('document.activeElement.closest("[id]").id + " " + document.activeElement.className')
+    cell = page.locator('#tasks-2 .cell')
+    cell.fill('zwei')
+    cell.press('Enter')
+    s.until(lambda: s.rows('tasks')[1]['name'] == 'zwei')
+    page.wait_for_timeout(100)
+    assert at() == 'tasks-2 cell main', 'Enter keeps the cell'
+    page.locator('#tasks-2 .delete').focus()
+    page.keyboard.press('Enter')
+    expect(page.locator('#tasks-2')).to_have_count(0)
+    assert at() == 'tasks-3 quiet delete', 'deleting goes to the next row'
+    page.select_option('.which', 'not-done')
+    page.locator('#tasks-1 input[type=checkbox]').focus()
+    page.keyboard.press('Space')
+    expect(page.locator('#tasks-1')).to_be_hidden()
+    assert at().startswith('tasks-3'), 'ticked out of the filter'
+    s.post('/api/actions/tasks.delete', {'id': 3})                    # an agent asks
+    page.locator('.approval .approve').focus()
+    page.keyboard.press('Enter')
+    expect(page.locator('.approval')).to_have_count(0)
+    assert at().startswith('msg'), 'a card that is answered hands over to the message box'
+
+def test_send_stands_still_and_the_selection_outlives_the_end_of_a_reply(app, page):
+    text = 'The first paragraph, which is selected.\n\n' + ' '.join(f'word{i}' for i in range(60))
+    s, _ = app([w + ' ' for w in text.split(' ')], rate=60)
+    where = page.locator('#send').bounding_box()
+    say(page, 'go')
+    expect(page.locator('#stop')).to_be_visible()
+    assert page.locator('#send').bounding_box() == where
+    page.locator('.msg.assistant .block').first.wait_for()
+    page.evaluate('getSelection().selectAllChildren(document.querySelector(".msg.assistant .block"))')
+    over(page)
+    assert page.evaluate('String(getSelection())').strip() == 'The first paragraph, which is selected.'
+    live = shown(page)
+    page.reload()
+    assert shown(page) == live
+
+def test_the_history_is_live_and_says_what_went_wrong_above_it(serve, page):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    for n in range(70): s.act('tasks.create', name=f'task {n}')
+    page.goto(s.url + '/tasks')
+    page.click('text=History')
+    lines = page.locator('#activity > li:has(.outcome)')
+    expect(lines).to_have_count(60)
+    page.click('#activity >> text=Earlier')
+    expect(lines).to_have_count(70)
+    lines.nth(0).locator('.undo').click()
+    expect(lines).to_have_count(71)
+    expect(lines.nth(0)).to_contain_text('Taken back')
+    expect(lines.nth(1).locator('.outcome')).to_have_class(re.compile('undone'))
+    s.act('tasks.update', id=69, name='changed since')
+    lines.filter(has_text='Added “task 68”').locator('.undo').click()      # made, then renamed: undo of the making is refused
+    expect(page.locator('#dialog [role=alert]')).to_contain_text('was changed since')
+    assert page.evaluate('''() => { const r = document.querySelector('#dialog [role=alert]').getBoundingClientRect(); return document.elementFromPoint(r.x + 9, r.y + 9).closest('[role=alert]') !== null }''')
+
+def test_a_missing_model_is_downloaded_from_the_card_that_misses_it(serve, upstream, page):
+    u = upstream(['Hello.'])
+    s = serve(env={**u.env, 'PIANOLA_MODEL': 'other'})
+    page.goto(s.url)
+    say(page, 'hello')
+    card = over(page, status='error').locator('.trouble')
+    expect(card.get_by_role('button', name='Download other')).to_be_visible()
+    card.get_by_role('button', name='Download other').click()
+    s.until(lambda: any(path == '/api/pull' for _, path, _ in u.double.requests))
+
+def test_a_conversation_deleted_in_one_tab_is_gone_from_the_other(app, page, context):
+    s, _ = app(['Fine.'])
+    say(page, 'a talk to delete')
+    over(page)
+    other = context.new_page()
+    other.goto(s.url)
+    expect(replies(other)).to_have_count(1)
+    page.click('#chat-title')
+    page.locator('#chats-menu').get_by_role('button', name='Delete').click()
+    for p in (page, other): expect(p.locator('#chat-title')).to_have_text('New conversation')
+
+def test_on_a_phone_everything_can_be_reached_and_the_sheet_is_a_dialog(shared, page):
+    page.set_viewport_size({'width': 390, 'height': 800})
+    page.goto(shared.url + '/tasks')
+    expect(page.locator('#theme')).to_be_hidden()
+    page.click('#more')
+    expect(page.locator('#theme')).to_be_visible()
+    page.click('#help')
+    expect(page.locator('#dialog')).to_contain_text('Keys')
+    page.keyboard.press('Escape')
+    page.click('#chat-open')
+    expect(page.locator('#chat')).to_have_attribute('role', 'dialog')
+    assert page.evaluate("document.getElementById('main').inert && document.getElementById('nav').inert")
+    page.click('#chat-close')
+    assert not page.evaluate("document.getElementById('main').inert")
+    page.set_viewport_size({'width': 360, 'height': 225})              # 400 % zoom of a small laptop
+    page.click('#chat-open')
+    assert page.locator('#msg-list').bounding_box()['height'] > 80
+    assert page.evaluate('document.documentElement.scrollWidth') <= 360
