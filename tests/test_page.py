@@ -621,3 +621,9 @@ def test_on_a_phone_everything_can_be_reached_and_the_sheet_is_a_dialog(shared, 
     page.click('#chat-open')
     assert page.locator('#msg-list').bounding_box()['height'] > 80
     assert page.evaluate('document.documentElement.scrollWidth') <= 360
+
+def test_an_engine_that_never_stops_talking_is_stopped(app, page):
+    s, _ = app(['All of it. ' * 50_000, 'More of it. ' * 50_000])
+    say(page, 'go')
+    expect(over(page, status='error').locator('.trouble')).to_contain_text('more than 1,000,000 characters')
+    assert s.get('/api/conversation')[1][-1]['text'].startswith('All of it.')
