@@ -3,7 +3,7 @@
     hear → keep the user's words → answer: fit the prompt to the model's memory → stream → keep → play the keys written in it"""
 import asyncio, json, time
 import apsw
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager
 from . import bubble, context, history, piano, prompts, render, tabs
 from .actions import act, action, find
 from .engines.base import Fault, Phase, Said
@@ -71,13 +71,13 @@ runners: dict[int, 'Runner'] = {}               # by conversation: answers one m
 class Runner:
     "Answers what is unanswered in one conversation, one reply at a time"
     def __init__(self, conversation):
-        self.conversation, self.poked, self.todo = conversation, True, None
+        self.conversation, self.poked, self.todo, self.ending = conversation, True, None, False
         self.task = asyncio.create_task(self.run())
         self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))      # also when it is cancelled before its first step
     async def run(self):
         try:
             while self.poked:
-                self.poked = False
+                self.poked = self.ending = False
                 todo, self.todo = self.todo, None
                 await answer(self.conversation, **(todo or {}))
         except Exception: log.exception('a turn broke')
@@ -145,6 +145,7 @@ async def answer(conversation, resume=None, under=None):
         error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': 'The log in data/pianola.log has the details.'}
     finally:
         drawing.cancel()
+        if r := runners.get(conversation): r.ending = not r.poked
         await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
 
 def unkept(e): return {'kind': 'disk', 'text': f'This cannot be kept: {e}.', 'hint': 'Make room on the disk that holds the data folder, then try again. What you see may be gone after a restart: copy it if you need it.'}
@@ -327,9 +328,10 @@ async def ask_everywhere(e):
 # keys
 
 def busy(conversation): return any(r.conversation == conversation for r in replies.values())
-@contextmanager
-def alone(conversation):
+@asynccontextmanager
+async def alone(conversation):
     "While a branch is changed nothing is answered there, and no second press changes it too"
+    while (r := runners.get(conversation)) and r.ending: await asyncio.wait({r.task}, timeout=5)      # shown as done already, and nearly is
     if conversation in runners or conversation in claimed: raise Refused('a reply is being written', 'stop it first', 409)
     claimed.add(conversation)
     try: yield
@@ -346,14 +348,14 @@ async def stop_(conversation: int | None = None):
 async def regenerate(message: int):
     "Answer the same message again; the earlier reply stays beside the new one."
     m = await store.read(history.message, message)
-    with alone(m['conversation']): start(m['conversation'], under=m['parent'] if m['role'] == 'assistant' else m['id'])
+    async with alone(m['conversation']): start(m['conversation'], under=m['parent'] if m['role'] == 'assistant' else m['id'])
 
 @key(name='chat.resume', title='Go on with a cut reply', say=lambda a, r, c: 'Asked to go on')
 async def resume(message: int):
     "Continue a reply that was stopped or cut, from its last character."
     m = await store.read(history.message, message)
     if m['role'] != 'assistant' or m['status'] == 'streaming': raise Refused('there is nothing to go on with here', status=409)
-    with alone(m['conversation']): start(m['conversation'], resume=message)
+    async with alone(m['conversation']): start(m['conversation'], resume=message)
 
 @key(name='chat.answer', title='Answer', say=lambda a, r, c: 'Asked for an answer')
 async def answer_(conversation: int):
@@ -371,7 +373,7 @@ async def edit(message: int, text: str):
         tx.run('update message set parent=? where id=?', m['parent'], id)
     m = await store.read(history.message, message)
     if m['role'] != 'user': raise Refused('only your own messages can be edited')
-    with alone(m['conversation']):
+    async with alone(m['conversation']):
         await store.write(branch)
         await relist(m['conversation'])
         start(m['conversation'])
@@ -380,7 +382,7 @@ async def edit(message: int, text: str):
 async def pick(message: int):
     "Go to the branch that holds this message."
     m = await store.read(history.message, message)
-    with alone(m['conversation']):
+    async with alone(m['conversation']):
         await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
         await relist(m['conversation'], at=message)
 

@@ -63,6 +63,8 @@ function put(items, gone) {
     if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.value !== focus.defaultValue && focus.value !== focus.sent) {      // half-typed: wait until the user is done
       focus.addEventListener('blur', () => setTimeout(() => put([it], []), 400), { once: true }); continue;
     }
+    const edited = old?.matches('.msg') && $('.body.edit textarea', old);
+    if (edited && edited.sent == null) continue;      // being worded anew: drawn when that is over
     const el = parse(it.html);
     if (!el) continue;
     if (old) {
@@ -204,7 +206,7 @@ document.addEventListener('keydown', e => {
       e.preventDefault(); t.at = at; t.value = t.recalled = at ? said[said.length - at] : ''; t.dispatchEvent(new Event('input', { bubbles: true })); t.setSelectionRange(t.value.length, t.value.length); return
     }
   }
-  if (t.closest('.body.edit') && (e.key === 'Escape' || e.key === 'Enter' && (e.ctrlKey || e.metaKey))) { e.preventDefault(); const f = t.closest('form'), m = f.closest('.msg'); if (e.key === 'Enter') f.requestSubmit(); else { tell({ again: +m.dataset.pos }); m.focus() } return }
+  if (t.closest('.body.edit') && (e.key === 'Escape' || e.key === 'Enter' && (e.ctrlKey || e.metaKey))) { e.preventDefault(); const f = t.closest('form'), m = f.closest('.msg'); if (e.key === 'Enter') f.requestSubmit(); else $('[data-redraw]', f).click(); return }
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
     if (t.matches('.cell')) { t.value = t.defaultValue; t.blur(); return }
@@ -274,7 +276,7 @@ document.addEventListener('click', async e => {
   if (b.dataset.copy) copy(await (await fetch(b.dataset.copy)).text(), b);
   if (b.id === 'stop') { tell({ stop: true }); box().focus({ preventScroll: true }) }
   if (b.id === 'to-end') { if ($('.later', list())) return reopen(); stuck = true; b.hidden = true; toEnd() }
-  if (b.dataset.redraw) tell({ again: +b.dataset.redraw });
+  if (b.dataset.redraw) { const t = $('textarea', b.form); t.sent = t.value; b.closest('.msg').focus(); tell({ again: +b.dataset.redraw }) }
   if (b.id === 'help') openDialog(help);
   if (b.id === 'chat-open') { openSheet(); box().focus() }
   if (b.id === 'chat-close') closeSheet();
@@ -308,7 +310,7 @@ id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme ||
 
 document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint);
   const cell = e.detail.elt; if (cell.matches?.('.cell')) { cell.value = cell.defaultValue } if (cell.matches?.('[type=checkbox]')) cell.checked = cell.defaultChecked });
-document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; if (t.matches?.('.cell')) t.sent = t.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
+document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : t.matches?.('.cell') ? [t] : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;

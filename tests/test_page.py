@@ -484,6 +484,8 @@ def test_a_hit_on_another_try_is_shown_and_can_be_gone_on_from(app, page):
     page.fill('.body.edit textarea', 'tell me of the cat')
     page.press('.body.edit textarea', 'Control+Enter')
     expect(page.locator('#msg-list')).to_contain_text('Plain.')
+    over(page)
+    page.wait_for_function('() => !document.querySelector("#stop:not([hidden])")')
     page.click('#chat-title')
     page.fill('#chats-menu input[type=search]', 'kangaroos')
     page.locator('#chats a', has_text='kangaroos').click()
