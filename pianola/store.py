@@ -207,7 +207,7 @@ class Store:
             raise
         for f in tx.after: f()
         if tx.events:
-            tx.events[-1].rows = tx.rows
+            next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
     def _tell(self, events):

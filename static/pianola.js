@@ -183,7 +183,11 @@ function acked(cid, failed) {
   waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent:' + cid, null);
   if (w && failed && !box().value) box().value = w.msg;
 }
-document.addEventListener('submit', e => { if (e.target.id === 'say') { e.preventDefault(); send() } });
+document.addEventListener('submit', e => {
+  const f = e.target;
+  if (f.id === 'say') { e.preventDefault(); send() }
+  else if (f.matches('[hx-post]') && !e.defaultPrevented) { e.preventDefault(); if (!f.early) { f.early = true; htmx.process(f); f.requestSubmit() } }      // quicker than htmx, which takes a moment to see a new form
+});
 document.addEventListener('input', e => { if (e.target.id === 'msg') keep.set('draft:' + (conversation() || 'new'), e.target.value || null); if (e.target.matches('.filter')) filter(e.target) });
 document.addEventListener('change', e => {
   if (e.target.matches('.which')) filter(e.target);
