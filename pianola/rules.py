@@ -379,8 +379,8 @@ class Reader:
         def take(m):
             before, after = rest[:m.start()].rstrip(' ,;('), rest[m.end():].lstrip(' ,;)')
             return f'{before} ¦ {after}' if before.strip() and after.strip() else ' ' + (before + after).strip()      # ¦: something was said there
-        for c, kind in table.columns.items():
-            if c == table.main: continue
+        for c, kind in [*table.columns.items()]*2:             # twice: what stood behind the first is the end now
+            if c == table.main or c in values: continue
             noun = '(?:' + '|'.join(re.escape(w) for w in (c.replace('_', ' '), *lang.columns.get(c, ()))) + ')'
             lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
             if kind == 'url' and (m := re.search(rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I)): values[c] = m['v'].rstrip('.,;)'); rest = take(m)
@@ -416,6 +416,11 @@ class Reader:
             if w in [c.replace('_', ' '), *self.lang.flags.get(c, ())]: return c, not off
             if w in self.lang.unflags.get(c, ()): return c, off
         return None
+    @property
+    def todo(self):
+        "The table of what is to be done, where there is just one"
+        ts = [tb for tb in self.world.tables.values() if {'done', 'finished', 'completed', 'complete', 'erledigt'} & {c for c, k in tb.columns.items() if k == 'bool'}]
+        return ts[0] if len(ts) == 1 else None
     def done_column(self, table): return next((c for c, k in table.columns.items() if k == 'bool' and (c in ('done', 'finished', 'completed', 'complete') or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
     def named(self, g, key='table'): return self.world.tables[self.nouns[' '.join(g[key].lower().split())]] if g.get(key) else None
 
@@ -436,13 +441,15 @@ class Reader:
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
         if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
+        if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
         if any(c not in values for c in table.required): return Reading('unsure', name='missing')
         return Reading('press', [Op(table.name, 'create', values=values)])
     def note(self, g, t):
-        table = next(iter(ts), None) if len(ts := [tb for tb in self.world.tables.values() if self.done_column(tb)]) == 1 else None
+        table = self.todo
         if not table: return None
         if re.match(r'(?:know|see|understand|ask|help|say|tell you|be|have|find out|think|do something|talk)\b', g['value'], re.I): return None
         return self.create({**g, 'table': table.name.replace('_', ' ')}, t)
@@ -517,8 +524,8 @@ class Reader:
         return self.update(rows, lambda tb, r: {column: v}) if v is not None and column else None
 
     def list(self, g, t):
-        table = self.named(g) or self.named(g, 'table2') or next(iter(ts), None) if (ts := [tb for tb in self.world.tables.values() if self.done_column(tb)]) or g.get('table') else None
-        if not table or not g.get('table') and len(ts) != 1: return None
+        table = self.named(g) or self.named(g, 'table2') or self.todo
+        if not table: return None
         flag = self.flag_of(table, g.get('flag') or g.get('flag2') or '')
         if (g.get('flag') or g.get('flag2')) and not flag: return None
         return Reading('press', [Op(table.name, 'list', values=dict([flag]) if flag else {})])
