@@ -83,7 +83,7 @@ def app(serve, upstream, tmp_path):
 def say(s, text):
     from websockets.sync.client import connect
     n = len([m for m in s.get('/api/conversation')[1] if m['role'] == 'assistant'])
-    with connect(s.ws, max_size=2**26) as tab:
+    with connect(s.ws, max_size=2**26, max_queue=None) as tab:
         tab.send(json.dumps({'msg': text}))
         s.until(lambda: len([m for m in s.get('/api/conversation')[1] if m['role'] == 'assistant' and m['status'] != 'streaming']) > n)
     s.until(lambda: not s.get('/api/roll?after=0')[1] or True)
