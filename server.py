@@ -12,7 +12,7 @@ import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, jobs, models, page, prompts, render
+from pianola import api, chat, console, fetch, gate, jobs, models, page, prompts, render, understand
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
@@ -27,7 +27,7 @@ def make(config):
         await store.open(config.data)
         await plugins.load(app, config.plugins)
         chat.engines = models.engines = engines = Engines(config)
-        looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm))]      # while the page opens
+        looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm)), asyncio.create_task(asyncio.to_thread(understand.warm))]      # while the page opens
         await chat.wake()
         yield
         for t in looking: t.cancel()

@@ -102,9 +102,9 @@ class Outcome:
     approval: int = 0
     again: bool = field(default=False, repr=False)    # the same key (same `key`) had been pressed before; nothing was done now
 
-async def act(name, args=None, *, by='user', key=None, message=None, approved=False):
+async def act(name, args=None, *, by='user', key=None, message=None, approved=False, why=''):
     """The one way to change anything. `by` is user, model, roll, agent or app; `key` makes a press happen once, however often it is repeated;
-    `message` is the reply it was written in. Raises Refused; the model's refusals are written in the roll so that it learns of them."""
+    `message` is the reply it was written in; with a `why` it waits for the user's word, whatever it is. Raises Refused; the model's refusals are written in the roll so that it learns of them."""
     try:
         a = find(name)
         if by == 'model' and not a.model: raise Refused(f'{name} is for the user alone', status=403)
@@ -112,7 +112,7 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     except Refused as e:
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
         raise
-    if a.risk == 'destructive' and by in ('model', 'agent') and not approved: return await store.write(_ask, a, args, by, key, message)
+    if (why or a.risk == 'destructive' and by in ('model', 'agent')) and not approved: return await store.write(_ask, a, args, by, key, message, why)
     try:
         if inspect.iscoroutinefunction(a.fn):
             if key and (seen := await store.read(_seen, key)): return seen
@@ -137,9 +137,9 @@ def _press(tx, a, args, by, key, message):
 
 def _record(tx, a, args, by, key, message, result, changes, undoes=None):
     text = a.say(args, result, changes) if a.say else a.title or a.name
-    if a.risk == 'read' and by == 'user': return Outcome('done', 0, result, text)
-    kept = result if a.risk != 'read' else result[:50] if by == 'model' and isinstance(result, list) else None       # a long list is not kept twice
-    if a.risk == 'read' and by != 'model': text = ''      # who only looks changes nothing: no news
+    if a.risk == 'read' and by == 'user' and not message: return Outcome('done', 0, result, text)
+    kept = result if a.risk != 'read' else result[:50] if message and isinstance(result, list) else None       # a long list is not kept twice
+    if a.risk == 'read' and not message: text = ''      # who only looks changes nothing: no news
     id = tx.log('action', a.name, by=by, ref=message, text=text, key=key,
                 data={'args': args, 'result': kept, 'status': 'done', 'undoes': undoes, 'changes': changes, 'risk': a.risk})
     return Outcome('done', id, result, text)
@@ -149,40 +149,76 @@ def _refused(tx, name, args, by, e, key, message):
     tx.log('action', str(name)[:80], by=by, ref=message, text=f'Not done: {e.text}', key=key,
            data={'args': args if isinstance(args, dict) else {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})
 
-def _ask(tx, a, args, by, key, message):
+def _ask(tx, a, args, by, key, message, why='', choice=None):
     "Write down what waits for the user's word: the exact rows as they are now, so that the card can go stale"
     if seen := _seen(tx, key): return seen
     rows = [[t, i, tx.row(t, i)] for t, i in (a.touches(tx, **args) if a.touches else [])]
     text = a.asks(tx, **args) if a.asks else f'{a.title or a.name}?'
-    tx.run('insert into approval(at,by,action,args,text,rows,message) values (?,?,?,?,?,?,?)', time.time(), by, a.name, json.dumps(args), text, json.dumps(rows), message)
+    tx.run('insert into approval(at,by,action,args,text,rows,message,why,choice) values (?,?,?,?,?,?,?,?,?)', time.time(), by, a.name, json.dumps(args), text, json.dumps(rows), message, why, choice)
     id = tx.conn.last_insert_rowid()
+    if choice == 0: tx.run('update approval set choice=? where id=?', choice := id, id)
     tx.log('action', a.name, by=by, ref=message, text=f'Asks: {text}', key=key, data={'args': args, 'status': 'waiting', 'approval': id})
-    return Outcome('waiting', text=text, approval=id)
+    return Outcome('waiting', text=text, approval=id, result=choice)
 
 async def decide(id, approve):
     "The user's word on a waiting action. Refused when it has been answered before; when its rows changed it goes stale and nothing is done."
-    def claim(tx):
-        w = tx.one('select * from approval where id=?', id)
-        if not w: raise Refused(f'there is no approval {id}', status=404)
-        if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
-        stale = any(tx.row(t, i) != row for t, i, row in json.loads(w['rows']))
-        w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
-        if w['status'] != 'approved':
-            tx.run('update approval set status=? where id=?', w['status'], id)
-            tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale and approve else 'Declined'}: {w['text']}",
-                   data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
-            return w
-        a = find(w['action'])
-        if inspect.iscoroutinefunction(a.fn): return w
-        w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
-        _approved(tx, id, w['outcome'].id)
-        return w
-    w = await store.write(claim)
+    w = await store.write(_claim, id, approve)
     if w['status'] == 'stale': raise Refused('what this was about has changed since', 'ask for it again', 409)
     if w['status'] == 'approved' and 'outcome' not in w:
         w['outcome'] = await act(w['action'], json.loads(w['args']), by=w['by'], key=f'approval:{id}', message=w['message'], approved=True)
         await store.write(_approved, id, w['outcome'].id)
     return w.get('outcome') or Outcome('rejected', text=w['text'])
+
+def decided(tx, id, approve):
+    "`decide` for use inside a transaction; Refused for an action that cannot be done there"
+    w = _claim(tx, id, approve)
+    if w['status'] == 'approved' and 'outcome' not in w: raise Refused('press its button')
+    return w.get('outcome') or Outcome(w['status'], text=w['text'])
+
+def _claim(tx, id, approve):
+    w = tx.one('select * from approval where id=?', id)
+    if not w: raise Refused(f'there is no approval {id}', status=404)
+    if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
+    stale = any(tx.row(t, i) != row for t, i, row in json.loads(w['rows']))
+    if w['choice'] and approve: tx.run("update approval set status='rejected' where choice=? and id!=? and status='waiting'", w['choice'], id)      # one of several was asked for
+    w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
+    if w['status'] != 'approved':
+        tx.run('update approval set status=? where id=?', w['status'], id)
+        tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale and approve else 'Declined'}: {w['text']}",
+               data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
+        return w
+    a = find(w['action'])
+    if inspect.iscoroutinefunction(a.fn): return w
+    w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
+    _approved(tx, id, w['outcome'].id)
+    return w
+
+def press(tx, pressed, by, key, message):
+    "Several keys as one: one transaction, one line, one undo. `pressed` [(name, args)]; Refused when one of them is, and then nothing is done."
+    if len(pressed) == 1:
+        a = find(pressed[0][0])
+        return _press(tx, a, a.check(pressed[0][1]), by, key, message)
+    return _press(tx, find('several'), {'actions': [{'action': n, 'args': a} for n, a in pressed]}, by, key, message)
+
+def wait(tx, pressed, by, message, key, why='', choice=None):
+    "Write down what waits for the user's word, inside a transaction; with a `choice` (0: a new one) it is one of several of which one is pressed"
+    name, args = pressed[0] if len(pressed) == 1 else ('several', {'actions': [{'action': n, 'args': a} for n, a in pressed]})
+    a = find(name)
+    out = _ask(tx, a, a.check(args), by, key, message, why, choice)
+    return out
+
+def _several(tx, actions):
+    done, said = [], []
+    for one in actions:
+        a, before = find(one['action']), len(tx.changes)
+        if inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others')
+        args = a.check(one['args'])
+        done.append(a.fn(tx, **args))
+        said.append(a.say(args, done[-1], tx.changes[before:]) if a.say else a.title)
+    return {'done': done, 'said': said}
+register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once', 'Do several actions as one.', 'app', model=False,
+                say=lambda a, r, c: ' · '.join(r['said']), asks=lambda tx, actions: '; '.join(a.asks(tx, **one['args']).rstrip('?') if (a := find(one['action'])).asks else a.title for one in actions) + '?',
+                touches=lambda tx, actions: [x for one in actions for a in [find(one['action'])] if a.touches for x in a.touches(tx, **one['args'])]))
 
 def _approved(tx, id, roll):
     tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)

@@ -1,7 +1,7 @@
 "How a message looks: the same for one that grows and for one from last year."
 import json, time
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
-from . import render, tabs
+from . import guard, render, tabs
 from .history import grown, thought, later, leaf, line, overheard, path, siblings
 
 key = lambda name: f'/api/actions/{name}'
@@ -43,7 +43,9 @@ def worded(text):
     "A sentence of ours, with what stands in `backticks` as code"
     return [Code(t) if n % 2 else t for n, t in enumerate(text.split('`'))]
 
-def outcomes(id, rolls, asks): return Div(*map(outcome, rolls), *map(card, asks), cls='outcomes', id=f'out-{id}')
+def outcomes(id, rolls, asks):
+    which = [w for w in asks if w.get('choice')]
+    return Div(*map(outcome, rolls), Div(P('Which one do you mean?'), *map(card, which), cls='approval', role='group', aria_label='Which one do you mean?') if which else None, *[card(w) for w in asks if not w.get('choice')], cls='outcomes', id=f'out-{id}')
 
 def outcome(e):
     "What an action did, in a line, with its undo"
@@ -64,7 +66,9 @@ def activity(e):
 
 def card(w):
     "What waits for the user's word: made by the app from the exact rows, never from the model's text"
-    return Div(P(w['text']), Div(Button('Yes, do it', type='button', cls='approve', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":true}', hx_swap='none'),
+    if w.get('choice'): return Div(Button(w['text'].rstrip('?'), type='button', cls='approve', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":true}', hx_swap='none'),
+                                   Button('✕', type='button', cls='quiet reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}', hx_swap='none', aria_label=f"Not: {w['text']}"), cls='choice', data_approval=w['id'])
+    return Div(P(w['text'], ' ' if w.get('why') else '', Small(guard.names[w['why']]) if w.get('why') in guard.names else None), Div(Button('Yes, do it', type='button', cls='approve', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":true}', hx_swap='none'),
                                 Button('No', type='button', cls='reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}', hx_swap='none'), cls='ways'),
                cls='approval', data_approval=w['id'], role='group', aria_label='Waits for your word')
 
@@ -101,7 +105,7 @@ def around(tx, m, head=None):
     rolls = [r for r in rolls if json.loads(r['data'] or '{}').get('status') != 'waiting']
     for r in rolls: r['undone'] = tx.value('select 1 from log where key=?', f"undo:{r['id']}")
     shown = [r for r in rolls if not (r['what'] == 'undo' and r['undone'])]
-    return {'rolls': shown, 'asks': tx.q("select id, text from approval where message=? and status='waiting' order by id", m['id']) if m['role'] == 'assistant' else [],
+    return {'rolls': shown, 'asks': tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id", m['id']) if m['role'] == 'assistant' else [],
             'tries': siblings(tx, m), 'head': m['id'] == head}
 
 def mark(c):

@@ -4,8 +4,8 @@
 import asyncio, json, time
 import apsw
 from contextlib import aclosing, asynccontextmanager
-from . import bubble, context, history, piano, prompts, render, tabs
-from .actions import act, action, find
+from . import bubble, context, guard, history, piano, prompts, render, tabs, understand
+from .actions import act, action, decided, find, press, wait
 from .engines.base import Fault, Phase, Said
 from .plugins import _hold as hold
 from .store import Refused, kv, store
@@ -26,7 +26,7 @@ class Reply:
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
         self.dirty, self.spoken, self.first, self.began, self.stats = asyncio.Event(), 0, 0, time.monotonic(), {}
-        self.task, self.broken = asyncio.current_task(), None
+        self.task, self.broken, self.decided = asyncio.current_task(), None, False      # decided: by rules, so nothing in the reply is pressed
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
@@ -103,8 +103,9 @@ async def answer(conversation, resume=None, under=None):
     try: placed = await asyncio.shield(placing)
     except asyncio.CancelledError as e: placed, stopped = await placing, e       # stopped while its place was made: the place is finished, as stopped
     if not placed: return
-    m, told = placed
+    m, told, decided = placed
     reply = replies[m['id']] = Reply(m)
+    reply.decided = decided
     drawing = asyncio.create_task(reply.draw())
     status, error, engine, model = 'error', None, None, ''
     try:
@@ -164,8 +165,46 @@ def _place(tx, conversation, resume, under, plugin):
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
         if not under and said['role'] != 'user': return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
+    decided = obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}"))
     m = history.message(tx, id)
-    return m, context.compose(tx, m, plugin)
+    return m, context.compose(tx, m, plugin), decided
+
+def obey(tx, said, id):
+    """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. True when rules have decided:
+    the model then only talks."""
+    key = f"rule:{said['id']}"
+    if tx.value('select 1 from log where key=?', key): return True
+    tx.run('savepoint rules')
+    mark = len(tx.events), len(tx.changes), dict(tx.rows)
+    try:
+        waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation'])
+        if len(waits) == 1 and (yes := understand.word(said['text'], 'yes')) or len(waits) == 1 and understand.word(said['text'], 'no'):
+            out = decided(tx, waits[0]['id'], bool(yes))
+            note = out.text if out.status == 'done' else 'They were asked and said no; nothing was done'
+        else:
+            got = understand.read(tx, said['text'])
+            many = sum(o.verb == 'delete' for o in got.ops) > 1
+            if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
+            elif got.end == 'press': note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, 'too_many').text}"
+            elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
+            else: return False
+    except Refused:                             # it cannot be done like that: the model may make more of it
+        tx.run('rollback to rules')
+        del tx.events[mark[0]:], tx.changes[mark[1]:]
+        tx.rows = mark[2]
+        return False
+    finally: tx.run('release rules')
+    tx.run('update message set prelude=? where id=?', f"{said['prelude']}\n[{note}. Answer in one short sentence, without JSON.]".strip(), said['id'])
+    return True
+
+def choices(tx, got, id, key):
+    "A question with its candidates, as cards of which one is pressed"
+    first, texts = 0, []
+    for n, o in enumerate(got.ops[:6]):
+        w = wait(tx, [(o.action, o.args)], 'user', id, f'{key}:{n}' if n else key, 'which', first)
+        first = first or w.approval
+        texts.append(w.text)
+    return ' or '.join(texts)
 
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
@@ -175,6 +214,7 @@ async def finish(reply, m, status, error, engine, model):
         tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
                json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
         history.changed(tx, m, status)
+    whole = whole and not reply.decided
     replies.pop(m['id'], None)
     try: await store.write(keep)
     except apsw.Error as e:                 # the page says it; after the next start what had been kept stands there as a cut reply
@@ -196,6 +236,7 @@ async def play(id, text):
         try:
             if found.error: raise Refused(found.error)
             if await store.write(_done_before, m, found, f'{id}:{n}'): continue
+            if await store.write(_held, m, found, f'{id}:{n}'): continue
             await act(found.name, found.args, by='model', key=f'{id}:{n}', message=id)
         except Refused as e:
             if found.error: await store.write(_unread, found, e, id, f'{id}:{n}')
@@ -215,6 +256,17 @@ def _done_before(tx, m, found, key):
             if not tx.value('select 1 from log where key=?', key):
                 tx.log('action', found.name, by='model', ref=m['id'], text=f"Done by the earlier try: {e['text']}", key=key, data={'args': args, 'status': 'skipped', 'hint': 'take that back first to have it done anew'})
             return True
+def _held(tx, m, found, key):
+    "What the guard will not simply let through becomes a chip, a question, or a line that says why not. False: let it be pressed (perhaps on another row than was written)."
+    if tx.value('select 1 from log where key=?', key): return False             # pressed before a crash
+    said = history.asked(tx, m)
+    v = understand.weigh(tx, said['text'] if said else '', found)
+    if v.op: found.name, found.args = v.op.action, v.op.args
+    if v.end == 'run': return False
+    if v.end == 'chip': wait(tx, [(found.name, found.args)], 'model', m['id'], key, v.name)
+    elif v.end == 'ask': choices(tx, v, m['id'], key)
+    else: tx.log('action', found.name, by='model', ref=m['id'], text=f'Nothing was done: {guard.names[v.name]}', key=key, data={'args': found.args or {}, 'status': 'held', 'error': v.name})
+    return True
 def _unread(tx, found, e, id, key):
     if not tx.value('select 1 from log where key=?', key):
         tx.log('action', found.name or '?', by='model', ref=id, text=f'Not done: {e.text}', key=key, data={'args': found.args or {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})

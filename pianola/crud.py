@@ -3,7 +3,7 @@ import sys
 from fasthtml.common import Button, Div, Form, Input, Label, Li, Ol, Option, P, Section, Select, Span
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 from . import tabs
 from .actions import Action, register
 from .store import store, Refused, put, got
@@ -71,16 +71,18 @@ class Crud(Kind):
         struct = lambda verb, spec: msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, **kw))
         key('create', self.create, [given(k, t) for k, t in cols.items()] + link, title=f'Add to {n}', description=f'Add a {self.one}.',
-            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}')
+            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
         key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.', say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
         key('update', self.update, which + some + [(self.link, Optional[int] | UnsetType, UNSET)] * bool(link), title=f'Change {n}', say=self._changed,
-            description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.')
+            description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.', touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
         key('delete', self.delete, which, title=f'Delete from {n}', risk='destructive', description=f'Delete a {self.one}, named by `id` or `where`.',
             say=lambda a, r, c: f'Deleted {self.call(r)} from {self.title}' + (f' and {len(c)-1} that belonged to it' if len(c) > 1 else ''),
             touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks)
         key('move', self.move, [('id', int), ('before', Optional[int], None)], title=f'Reorder {n}', description='Put a row before another one, or last.',
             say=lambda a, r, c: f'Moved {self.call(r)} in {self.title}', model=True)
+        key('sort', self.sort, [('by', str), ('order', Literal['asc', 'desc'], 'asc')], title=f'Sort {n}', description='Put the rows in the order of a column.',
+            say=lambda a, r, c: f"Sorted {self.title} by {a['by']}" + (', backwards' if a['order'] == 'desc' else ''))
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}', description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
             say=lambda a, r, c: f'Chose {self.call(r)} in {self.title}' if r else f'Chose no {self.one}')
 
@@ -138,6 +140,14 @@ class Crud(Kind):
             for n, r in enumerate(order): tx.update(self.name, r['id'], {'pos': n+1 if n < at else n+2})
             pos = at+1
         return self.clean(tx.update(self.name, row['id'], {'pos': float(pos)}))
+    def sort(self, tx, by, order='asc'):
+        if by not in self.columns and by != 'id': raise Refused(f'{self.name} has no {by}', f"it has id, {', '.join(self.columns)}")
+        rows = self.rows(tx)
+        value = lambda r: (r[by] is not None, r[by].casefold() if isinstance(r[by], str) else r[by] or 0)
+        places = sorted(r['pos'] for r in rows)
+        for r, pos in zip(sorted(rows, key=value, reverse=order == 'desc'), places):
+            if r['pos'] != pos: tx.update(self.name, r['id'], {'pos': pos})
+        return len(rows)
     def choose(self, tx, id=None):
         row = self.clean(self.find(tx, {'id': id})) if id else None
         put(tx, 'chosen', self.name, id)
@@ -151,6 +161,10 @@ class Crud(Kind):
         was = c[0][2].get(self.main) if c and c[0][2] else None
         name = f'“{was}”' if was else self.call(r)
         return ' and '.join(([f"Marked {name} {' and '.join(flags)}"] if flags else []) + ([f"Changed {', '.join(rest)}" + (f' of {name}' if not flags else '')] if rest else [])) or f'Changed {name}'
+    def _asks_change(self, tx, **a):
+        row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
+        said = self._changed(a, row, [[self.name, row['id'], row, {}]])
+        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.call(row)}?'
     def _asks(self, tx, **a):
         row = self.find(tx, a)
         n = sum(tx.value(f'select count(*) from "{t.name}" where "{t.link}"=?', row['id']) for t in plugins.tables() if t.owner == self.name)

@@ -30,6 +30,11 @@ def message(tx, id):
     return m or missing(id)
 def missing(id): raise Refused(f'there is no message {id}', status=404)
 
+def asked(tx, m):
+    "The user's message that a reply answers, None when there is none"
+    while m and m['role'] != 'user': m = tx.one('select * from message where id=?', m['parent'])
+    return m
+
 def siblings(tx, m):
     "The other tries at the same place, oldest first, itself included"
     return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id', m['conversation'], m['parent'], m['role'])]

@@ -56,6 +56,9 @@ create trigger message_again after update of status on message when new.status='
 create table approval(id integer primary key, at real not null, by text not null, action text not null, args text not null, text text not null,
   rows text not null, status text not null default 'waiting', message integer, roll integer);
 create index approval_message on approval(message) where message is not null;
+""", """
+alter table approval add column why text not null default '';
+alter table approval add column choice integer;
 """]
 
 def _connect(conn):

@@ -1,0 +1,513 @@
+"""What a sentence asks for, without a model: patterns of a language × the tables there are × their rows. A rule that is not sure abstains.
+
+    words → clauses → a pattern fits → the row is found, the value is read → operations
+                                     ↘ several rows fit: ask · it must not act: nothing, by name · else: not sure
+
+A language is a file in `languages/`; nothing here knows one."""
+import re, tomllib
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from functools import cached_property, lru_cache
+from pathlib import Path
+import snowballstemmer
+
+longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
+most_rows = 50          # that one sentence may change
+
+@dataclass
+class Table:
+    "A table as a sentence sees it. `columns` {name: text, long, number, bool, date, choice, url, email, json, ref}; `rows` as dicts with an id, in their order."
+    name: str
+    columns: dict
+    main: str
+    rows: list = field(default_factory=list)
+    one: str = ''
+    title: str = ''
+    choices: dict = field(default_factory=dict)
+    required: tuple = ()
+    def nouns(self, lang):
+        "What the table and one of its rows are called"
+        own = {n.lower().replace('_', ' ') for n in (self.name, self.one, self.title) if n}
+        own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
+        return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
+
+@dataclass
+class Op:
+    "One operation: a key of a table, pressed. `values` are the columns of create and update, `by` and `order` of sort, the filter of list."
+    table: str
+    verb: str
+    id: int | None = None
+    values: dict = field(default_factory=dict)
+    @property
+    def action(self): return f'{self.table}.{self.verb}'
+    @property
+    def args(self):
+        if self.verb == 'list': return {'where': self.values} if self.values else {}
+        return {**({'id': self.id} if self.id is not None else {}), **self.values}
+
+@dataclass
+class Reading:
+    "What was understood. `end`: press (sure), ask (which of `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"
+    end: str
+    ops: list = field(default_factory=list)
+    name: str = ''
+    candidates: list = field(default_factory=list)
+    about: str = ''
+
+class Language:
+    "Words and patterns of one language"
+    def __init__(self, code):
+        d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
+        self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
+        self.flags, self.unflags, self.past, self.tables, self.date = d['flags'], d['unflags'], d['past'], d['tables'], d['date']
+        self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
+        self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
+        self._stemmer = snowballstemmer.stemmer(d['stemmer'])
+        self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
+        self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
+        self.stem = lru_cache(20_000)(self.stem)
+        self.tokens = lru_cache(5_000)(self.tokens)
+    def stem(self, w):
+        w = self.past.get(w, w)
+        return w if w.isdigit() else self._stemmer.stemWord(w)
+    def tokens(self, text):
+        "The stems of a text's words, small words left out"
+        return tuple(s for w in re.findall(r"[^\W_]+(?:'[a-z]+)?", text.casefold().replace('’', "'").replace("'s", '')) if (s := self.stem(w)) not in self.small)
+    def _bend(self, w, rules):
+        for p, r in rules:
+            if re.search(p, w): return re.sub(p, r, w, count=1)
+        return w
+    def singular(self, w): return self._bend(w, self.singulars)
+    def plural(self, w): return self._bend(w, self.plurals) if self.singular(w) == w else w
+    def number(self, text):
+        "A number in digits or words, else None"
+        t = text.strip().lower().replace(' ', '').lstrip('€$£#').rstrip('.!€$£%')
+        if t in self.words['numbers']: return self.words['numbers'][t]
+        if not re.fullmatch(r'-?\d{1,15}(?:[.,]\d+)?|-?\d{1,3}(?:,\d{3})+(?:\.\d+)?', t): return None
+        t = t.replace(',', '') if re.fullmatch(r'-?\d{1,3}(?:,\d{3})+(?:\.\d+)?', t) else t.replace(',', '.')
+        return float(t) if '.' in t else int(t)
+    def day(self, text):
+        "A date in words or digits as YYYY-MM-DD, else None"
+        t = re.sub(r'^(?:on|by|due|until|am|bis|den)\s+', '', text.strip().rstrip('.!'), flags=re.I)
+        if not t or len(t) > 40 or self.number(t) is not None: return None
+        import dateparser
+        found = dateparser.parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
+        return found.date().isoformat() if found else None
+
+@lru_cache(8)
+def language(code): return Language(code)
+def languages(): return sorted(p.stem for p in (Path(__file__).parent/'languages').glob('*.toml'))
+
+def mask(text):
+    "A text with what stands in quotation marks or code as Q0Q, Q1Q …, and what that was"
+    quotes = []
+    def keep(m):
+        quotes.append(m[0][1:-1] if not m[0].startswith('```') else m[0].strip('`'))
+        return f'Q{len(quotes)-1}Q'
+    return _quote.sub(keep, text), quotes
+_quote = re.compile(r'```[\s\S]*?```|`[^`]+`|"[^"]*"|“[^”]*”|„[^“”"]*[“”"]|«[^»]*»|(?<![\w])[\'‘](?=\S)(?:[^\'’]|(?<=\w)[\'’](?=\w))*[\'’](?!\w)')
+def unmask(text, quotes): return re.sub(r'Q(\d+)Q', lambda m: quotes[int(m[1])] if int(m[1]) < len(quotes) else m[0], text)
+
+class World:
+    "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first"
+    def __init__(self, tables, recent=()):
+        self.tables, self.recent = {t.name: t for t in tables}, list(recent)
+    @cached_property
+    def shape(self): return tuple((t.name, t.one, t.title, t.main, tuple(t.columns.items())) for t in self.tables.values())
+
+@lru_cache(16)
+def _compiled(code, shape):
+    "The patterns of a language over tables of this shape: [(kind, regex)]"
+    lang = language(code)
+    tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
+    alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
+    nouns = {n: t.name for t in reversed(tables) for n in t.nouns(lang)}
+    columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))}
+    known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
+    flags = {w for c in known for w in [c.replace('_', ' '), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
+    kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
+    small = {'a': alt([w for w in lang.words['a'] if w not in ('and', 'or', 'called', 'named')]), 'every': alt(lang.words['every']), 'list': alt(lang.words['list']), **{k: alt(v) for k, v in lang.verbs.items() if k not in ('list',)}}
+    def regex(kind, p):
+        seen = set()
+        def fill(m):
+            w = m[1]
+            if kind in ('list', 'sort') and w == 'list': return alt(lang.verbs['list'] if p.startswith('{list}') or '{list} by' in p else lang.words['list'])
+            if w in small: return small[w]
+            name = 'value' if w == 'quoted' else w
+            if name in seen: return f'(?P<{name}2>{kinds[w]})' if f'{name}2' not in seen and not seen.add(f'{name}2') else kinds[w]
+            seen.add(name)
+            return f'(?P<{name}>{kinds[w]})'
+        return re.compile(re.sub(r'\{(\w+)\}', fill, p), re.I)
+    return [(kind, regex(kind, p)) for kind, ps in lang.patterns.items() for p in ps], nouns
+
+order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
+
+def gate(text, lang):
+    "The name of what keeps a text from acting (how, negation, condition, maybe, writing, reported, talk), else ''. What is quoted is not looked at."
+    t = re.sub(r'\s+', ' ', text.replace('’', "'")).strip()
+    return next((name for name, ps in lang.gate.items() if any(p.search(t) for p in ps)), '')
+
+class Reader:
+    "One sentence against one world"
+    def __init__(self, text, world, lang):
+        self.world, self.lang = world, lang
+        self.text, self.quotes = mask(text.replace('’', "'"))
+        self.patterns, self.nouns = _compiled(lang.code, world.shape)
+        self.failed, self.pin = [], None
+
+    def read(self):
+        t = self.text.strip()
+        if not t or len(t) > longest or '\n' in t: return Reading('unsure', name='long')
+        t = self.trim(t)
+        if not t: return Reading('nothing', name='talk')
+        if got := self.clauses(t): return got
+        if name := gate(t, self.lang) or gate(self.text, self.lang): return Reading('nothing', name=name)
+        if self.failed:
+            many = next((f for f in self.failed if f.end == 'ask'), None)
+            return many or self.failed[0]
+        return Reading('unsure')
+
+    def trim(self, t):
+        "Without the politeness around it"
+        heads = sorted([*self.lang.words['polite'], *self.lang.words['wish']], key=len, reverse=True)
+        tails = sorted(self.lang.words['tail'], key=len, reverse=True)
+        head = re.compile(r'(?:%s)\b[,:!.]?\s*(?=\S)' % '|'.join(map(re.escape, heads)), re.I)
+        tail = re.compile(r'(?<=\S)[,]?\s+(?:%s)$' % '|'.join(map(re.escape, tails)), re.I)
+        t = t.strip().rstrip('?!. ')
+        while m := head.match(t):
+            rest = t[m.end():]
+            if any(rx.fullmatch(t) and k in ('note',) and not rx.fullmatch(rest) for k, rx in self.patterns if k == 'note'): break      # “I want to …” may be the wish itself
+            t = rest
+        while m := tail.search(t): t = t[:m.start()].rstrip('?!. ,')
+        return t
+
+    def clauses(self, t):
+        "Several operations in a sentence: each part must be one"
+        whole = self.clause(t)
+        parts = self.split(t)
+        if len(parts) > 1:
+            out, ok = [], True
+            subject = re.match(r"(i(?:'ve| have)?|we(?:'ve| have)?|ich habe|ich|wir)\s", t, re.I)
+            verb = None
+            for p in parts:
+                p = self.trim(p)
+                got = self.clause(p)
+                if not (got and got.end == 'press') and subject and not re.match(subject[1], p, re.I): got = self.clause(f'{subject[1]} {p}')
+                if not (got and got.end == 'press') and verb: got = self.clause(f'{verb} {p}')
+                if not (got and got.end == 'press'): ok = False; break
+                if out and got.ops and got.ops[0].verb == 'create' and self.kind == 'note' and not re.match(r"(?:add|note|put|remind|i |we |ich )", p, re.I): ok = False; break
+                m = re.match(r"(\w+(?: off)?)\s", p)
+                verb = m[1] if m and got.ops[0].verb in ('delete', 'update') else verb
+                out += got.ops
+            if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out): ok = False      # all behind the colon is what to write
+            if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows: return Reading('press', out)
+        return whole
+
+    def split(self, t):
+        seps = '|'.join(map(re.escape, sorted(self.lang.words['and'], key=len, reverse=True)))
+        return [p for p in re.split(f'(?:{seps})', t, flags=re.I) if p.strip()]
+
+    def clause(self, t):
+        "The first pattern that fits and whose parts are all found"
+        self.kind = ''
+        for want in order:
+            for kind, rx in self.patterns:
+                if kind != want: continue
+                m = rx.fullmatch(t)
+                if not m: continue
+                g = {k: v for k, v in m.groupdict().items() if v is not None}
+                said = t
+                if 'value' in g and kind in ('create', 'note', 'rename', 'set'): said = t[:m.start('value')] + 'X' + t[m.end('value'):]
+                if kind == 'list': said = ''
+                if said and (name := gate(said, self.lang)) and not (kind == 'flagverb' and name == 'negation') and not (kind in ('undone', 'flag', 'delete') and name == 'negation' and ('need' in said or kind != 'delete')) and not (kind == 'note' and name in ('negation', 'how')):
+                    self.failed.append(Reading('nothing', name=name))
+                    continue
+                got = getattr(self, kind)(g, t)
+                if got is None: continue
+                if got.end == 'press':
+                    self.kind = kind
+                    return got
+                for self.pin in got.candidates:             # which of them? each as the operation it would be
+                    each = getattr(self, kind)(g, t)
+                    if each and each.end == 'press': got.ops += each.ops
+                self.pin = None
+                self.failed.append(got if got.ops or got.end != 'ask' else Reading('unsure', name='row'))
+        return None
+
+    # finding rows
+
+    def find(self, text, table=None, extra=()):
+        """The rows a phrase names: (status, [(Table, row)]). one: exactly this; several: all of them are meant; many: which?; none; no_row: a number that no row has."""
+        if self.pin: return 'one', [self.pin]
+        lang, t = self.lang, text.strip().strip(',;:')
+        low = t.lower()
+        tables = [table] if table else list(self.world.tables.values())
+        if low in lang.words['it'] or low in lang.words['them']:
+            recent = [(self.world.tables[n], r) for n, i in self.world.recent if n in self.world.tables for r in self.world.tables[n].rows if r['id'] == i]
+            n = 1 if low in lang.words['it'] else 2
+            return ('one' if n == 1 else 'several', recent[:n]) if len(recent) >= n else ('none', [])
+        if m := re.fullmatch(r'(?:the |an? )?Q(\d+)Q(?:\s+(\w+))?|(?:the )?(\w+)\s+Q(\d+)Q', t):
+            said = self.quotes[int(m[1] or m[4])]
+            noun = (m[2] or m[3] or '').lower()
+            if noun in self.nouns: tables = [self.world.tables[self.nouns[noun]]]
+            same = [(tb, r) for tb in tables for r in tb.rows if str(r.get(tb.main) or '').strip().casefold() == said.strip().casefold()]
+            if same: return ('one' if len(same) == 1 else 'many', same)
+            t = low = said
+        hint = None
+        for noun in sorted(self.nouns, key=len, reverse=True):
+            if m := re.search(rf'(?<![\w-]){re.escape(noun)}(?![\w-])', low):
+                named = self.world.tables[self.nouns[noun]]
+                if table and named is not table: continue
+                rest = (t[:m.start()] + ' ' + t[m.end():]).strip()
+                if not table and not any(lang.stem(noun.split()[-1]) in lang.tokens(str(r.get(named.main) or '')) for r in named.rows) or not lang.tokens(rest) or re.search(r'\d', rest): hint, tables, t, low = named, [named], rest, rest.lower()
+                break
+        every = [w for w in low.replace('every one', 'every').split() if w in lang.words['every']]
+        if every and hint:
+            rest = ' '.join(w for w in low.split() if w not in lang.words['every'] and w not in lang.words['a'])
+            rows = hint.rows
+            if rest:
+                flag = self.flag_of(hint, rest)
+                if not flag: return 'none', []
+                rows = [r for r in rows if bool(r.get(flag[0])) == flag[1]]
+            return ('several', [(hint, r) for r in rows]) if rows else ('none', [])
+        if hint and (o := next((lang.words['ordinals'][w] for w in low.split() if w in lang.words['ordinals']), None)) is not None and len(lang.tokens(low)) <= 1:
+            try: return 'one', [(hint, hint.rows[o])]
+            except IndexError: return 'none', []
+        bare = re.sub(r'^(?:(?:number|no\.?|nr\.?|nummer|id|#)\s*)+', '', low).strip(' #.')
+        if bare.isdigit():
+            hits = [(tb, r) for tb in tables for r in tb.rows if r['id'] == int(bare)]
+            if len(hits) == 1: return 'one', hits
+            if hits: return 'many', hits
+            words = [(tb, r) for tb in tables for r in tb.rows if bare in lang.tokens(str(r.get(tb.main) or ''))]
+            return ('one', words) if len(words) == 1 else ('many', words) if words else ('no_row', [])
+        if hint and (m := re.match(r'#?(\d+)\b', low)) and not any(m[1] in lang.tokens(str(r.get(hint.main) or '')) for r in hint.rows):
+            hits = [(hint, r) for r in hint.rows if r['id'] == int(m[1])]
+            return ('one', hits) if hits else ('no_row', [])
+        want = lang.tokens(t)
+        if not want: return 'many' if hint else 'none', [(hint, r) for r in hint.rows[:6]] if hint else []
+        found = self.match(want, tables, extra)
+        if found: return ('one' if len(found) == 1 else 'many', found)
+        parts = [p for p in re.split(r'\s+(?:and|und|&)\s+|\s*,\s*(?:and |und )?', t) if p.strip()]
+        if len(parts) > 1:
+            got = [self.find(p, hint or table) for p in parts]
+            if all(s == 'one' for s, _ in got) and len({(tb.name, r['id']) for _, rs in got for tb, r in rs}) == len(got): return 'several', [rs[0] for _, rs in got]
+        return 'none', []
+
+    def match(self, want, tables, extra=()):
+        "Rows that hold all of these words: those that consist of them first, then those named by them, then those that hold them elsewhere; spelling may slip"
+        lang, out = self.lang, []
+        near = lambda w, have: w in have or len(w) >= 4 and any(h.startswith(w) for h in have if len(h) > len(w)) or len(w) >= 5 and not w.isdigit() and any(abs(len(h)-len(w)) < 3 and h[0] == w[0] and SequenceMatcher(None, w, h).ratio() >= .8 for h in have if len(h) > 3)
+        for tb in tables:
+            others = [c for c, k in tb.columns.items() if c != tb.main and k in ('text', 'url', 'email', 'choice', 'date', 'long', 'number')]
+            for r in tb.rows:
+                own = lang.tokens(str(r.get(tb.main) or ''))
+                if all(w in own for w in want): out.append((0 if set(own) == {*want, *extra} else 1 if set(own) == set(want) else 2 if all(x in own for x in extra) else 3, tb, r)); continue
+                if all(near(w, own) for w in want): out.append((4, tb, r)); continue
+                more = own + tuple(x for c in others if r.get(c) not in (None, '') for x in lang.tokens(str(r[c])))
+                if any(w in own for w in want) and all(w in more for w in want): out.append((5, tb, r))
+                elif all(w in more for w in want) and not any(w.isdigit() for w in want): out.append((6, tb, r))
+        best = min((n for n, *_ in out), default=9)
+        return [(tb, r) for n, tb, r in out if n == best]
+
+    def one(self, text, table=None, extra=()):
+        "The rows of a phrase, or a Reading that says why not"
+        status, rows = self.find(text, table, extra)
+        if status in ('one', 'several'): return rows, None
+        if status == 'many' and len(rows) <= 8: return None, Reading('ask', candidates=rows, about=unmask(text, self.quotes))
+        if status == 'no_row': return None, Reading('nothing', name='no_row', about=unmask(text, self.quotes))
+        return None, Reading('unsure', name='row') if status == 'none' else Reading('ask', candidates=rows[:6], about=unmask(text, self.quotes))
+
+    # reading values
+
+    def clean(self, v):
+        v = unmask(v, self.quotes).strip()
+        return re.sub(r'^["\'“‘`]+|["\'”’`]+$', '', v).strip().strip(',;:').rstrip('.!').strip()
+
+    def typed(self, table, column, text):
+        "What a text means in a column; None when it means nothing there"
+        kind, v = table.columns[column], self.clean(text)
+        if not v: return None
+        if kind == 'number': return self.lang.number(v)
+        if kind == 'date': return self.lang.day(v)
+        if kind == 'bool':
+            if v.lower() in ('true', 'yes', 'on', 'ja', 'an'): return True
+            if v.lower() in ('false', 'no', 'off', 'nein', 'aus'): return False
+            return None
+        if kind == 'choice': return next((c for c in table.choices.get(column, ()) if str(c).casefold() == v.casefold()), None)
+        if kind == 'url': return v if re.fullmatch(r'(?:https?://|www\.)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?', v) else None
+        if kind in ('json', 'ref'): return None
+        return v
+
+    def columns(self, table, text):
+        "({column: value}, what is left for the main column) of a new row said in one breath"
+        values, rest, lang = {}, text, self.lang
+        def take(m):
+            before, after = rest[:m.start()].rstrip(' ,;('), rest[m.end():].lstrip(' ,;)')
+            return f'{before} ¦ {after}' if before.strip() and after.strip() else ' ' + (before + after).strip()      # ¦: something was said there
+        for c, kind in table.columns.items():
+            if c == table.main: continue
+            noun = re.escape(c.replace('_', ' '))
+            lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
+            if kind == 'url' and (m := re.search(rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I)): values[c] = m['v'].rstrip('.,;)'); rest = take(m)
+            elif kind in ('email', 'text') and 'mail' in c and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I)): values[c] = m['v']; rest = take(m)
+            elif kind == 'text' and re.search('phone|tel|mobile', c) and (m := re.search(rf'(?:{lead}(?:(?:phone|tel|number|telephone|mobile|{noun})(?: number)?(?:\s+(?:is|of))?[:\s]+)?)(?P<v>\+?\d[\d /()-]{{3,}}\d)', rest, re.I)): values[c] = m['v'].strip(); rest = take(m)
+            elif kind == 'number':
+                m = re.search(rf'{lead}{noun}(?:\s+(?:of|is|=|to|von))?\s*[:=]?\s*(?P<v>[€$£]?-?\d[\d.,]*|{"|".join(lang.words["numbers"])})\b', rest, re.I) or re.search(rf'(?:[,;(]\s*|\s+)(?:(?:with|and|for|at|of|mit|und|für|takes|costs|is)\s+)*(?P<v>[€$£]?-?\d[\d.,]*)\s*{noun}\b\)?', rest, re.I) \
+                    or (re.search(r'(?:[,;(]\s*|\s+)(?:(?:for|of|at|over|costs?|costing|worth|is|für|über)\s+)?(?P<v>(?:[€$£]\s?-?\d[\d.,]*)|(?:-?\d[\d.,]*\s?(?:€|\$|£|euros?|dollars?|pounds?|eur|usd|gbp)))(?=[\s,;.)]|$)', rest, re.I) if re.search('amount|price|cost|total|sum|betrag|preis', c) else None)
+                if m and (n := lang.number(re.sub(r'(?i)\s?(?:euros?|dollars?|pounds?|eur|usd|gbp)$', '', m['v'].rstrip('.,')))) is not None: values[c] = n; rest = take(m)
+            elif kind == 'date':
+                if (m := re.search(rf'{lead}(?:{noun}|due|on|by|until|deadline|am|bis|fällig)(?:\s+(?:is|on|by|of|date|am|bis))*\s*[:=]?\s+(?P<v>[^,;]+?)\)?$', rest, re.I)) and (d := lang.day(m['v'])): values[c] = d; rest = take(m)
+                elif (m := re.search(r'(?:[,;(]\s*|\s+)(?P<v>today|tomorrow|tonight|next \w+|heute|morgen|übermorgen|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{4}-\d\d-\d\d)\)?$', rest, re.I)) and (d := lang.day(m['v'])): values[c] = d; rest = take(m)
+            elif kind == 'choice':
+                said = [x for x in table.choices.get(c, ()) if re.search(rf'(?<!\w){re.escape(str(x))}(?!\w)', rest, re.I)]
+                if len(said) == 1 and (m := re.search(rf'(?:{lead}(?:{noun}(?:\s+(?:is|of))?[:\s]+)?(?:as\s+|in\s+)?){re.escape(str(said[0]))}(?:\s+{noun})?(?!\w)\)?|^{re.escape(str(said[0]))}[ -]{noun}\s+', rest, re.I)): values[c] = said[0]; rest = take(m)
+            elif kind in ('text', 'long', 'email', 'ref') and (m := re.search(rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?', rest, re.I)) and kind != 'ref': values[c] = self.clean(m['v']); rest = take(m)
+            elif kind == 'text' and c in ('author', 'by', 'artist', 'autor', 'writer', 'composer') and (m := re.search(r'\s+(?:by|von)\s+(?P<v>[^,;]+?)$', rest)): values[c] = self.clean(m['v']); rest = take(m)
+            elif kind == 'bool' and (m := re.search(rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I)): values[c] = not m['not']; rest = take(m)
+        return values, rest
+
+    def flag_of(self, table, word):
+        "(column, value) that a word means in a table, else None"
+        w, off = ' '.join(word.lower().split()), False
+        for n in sorted(self.lang.words['not'], key=len, reverse=True):
+            if w.startswith(n + ' ') or n in ('un', 'non') and w.startswith(n) and not any(w in self.lang.unflags.get(c, ()) for c in table.columns): w, off = w[len(n):].strip(' -'), True; break
+        for c, k in table.columns.items():
+            if k != 'bool': continue
+            if w in [c.replace('_', ' '), *self.lang.flags.get(c, ())]: return c, not off
+            if w in self.lang.unflags.get(c, ()): return c, off
+        return None
+    def done_column(self, table): return next((c for c, k in table.columns.items() if k == 'bool' and (c in ('done', 'finished', 'completed', 'complete') or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
+    def named(self, g, key='table'): return self.world.tables[self.nouns[' '.join(g[key].lower().split())]] if g.get(key) else None
+
+    # what each kind of sentence does
+
+    def update(self, rows, values_of):
+        ops = []
+        for tb, r in rows:
+            v = values_of(tb, r)
+            if v is None: return None
+            if any(r.get(k) != x for k, x in v.items()): ops.append(Op(tb.name, 'update', r['id'], v))
+        if not ops: return Reading('nothing', name='so_already', about=str(rows[0][1].get(rows[0][0].main)))
+        return Reading('press', ops) if len(ops) <= most_rows else None
+
+    def create(self, g, t):
+        table = self.named(g)
+        if not table: return None
+        values, rest = self.columns(table, ' ' + g['value'])
+        name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
+        if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['it'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
+        elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
+        else: return None
+        if any(c not in values for c in table.required): return Reading('unsure', name='missing')
+        return Reading('press', [Op(table.name, 'create', values=values)])
+    def note(self, g, t):
+        table = next(iter(ts), None) if len(ts := [tb for tb in self.world.tables.values() if self.done_column(tb)]) == 1 else None
+        if not table: return None
+        if re.match(r'(?:know|see|understand|ask|help|say|tell you|be|have|find out|think|do something|talk)\b', g['value'], re.I): return None
+        return self.create({**g, 'table': table.name.replace('_', ' ')}, t)
+
+    def delete(self, g, t):
+        rows, sorry = self.one(g['row'], self.named(g))
+        if sorry: return sorry
+        return Reading('press', [Op(tb.name, 'delete', r['id']) for tb, r in rows]) if len(rows) <= most_rows else None
+
+    def done(self, g, t):
+        verb = g.get('past', '').lower()
+        if verb:
+            stem = self.lang.stem(verb)
+            rows, sorry = self.one(g['row'], extra=(stem,))
+            if sorry: return sorry if verb and sorry.end == 'ask' else None
+            flags = [self.flag_of(tb, verb) for tb, _ in rows]
+            if all(flags): return self.update(rows, lambda tb, r: dict([self.flag_of(tb, verb)]))
+            ends = {self.lang.stem(v) for v in self.lang.verbs['done']}
+            if not all(stem in ends or stem in self.lang.tokens(str(r.get(tb.main) or '')) for tb, r in rows): return None
+        else:
+            rows, sorry = self.one(g['row'])
+            if sorry: return sorry
+        return self.update(rows, lambda tb, r: {c: True} if (c := self.done_column(tb)) else None)
+    def undone(self, g, t):
+        rows, sorry = self.one(g['row'])
+        return sorry or self.update(rows, lambda tb, r: {c: False} if (c := self.done_column(tb)) else None)
+    def flag(self, g, t):
+        if g['row'].lower().split()[0] in ('what', 'which', 'who', 'how', 'was', 'wer', 'welche', 'wie'): return None
+        rows, sorry = self.one(g['row'])
+        if sorry: return sorry
+        word = g['flag'].lower()
+        if re.search(r"\b(?:isn't|isnt|is not|aren't|are not|wasn't|was not|ist nicht|sind nicht)\s+" + re.escape(word), t, re.I): word = f"{self.lang.words['not'][0]} {word}"
+        return self.update(rows, lambda tb, r: dict([f]) if (f := self.flag_of(tb, word)) else None)
+    def _switch(self, g, value):
+        rows, sorry = self.one(g['row'])
+        if sorry: return sorry
+        pick = lambda tb: next((c for c in ('active', 'enabled', 'aktiv') if tb.columns.get(c) == 'bool'), None)
+        return self.update(rows, lambda tb, r: {c: value} if (c := pick(tb)) else None)
+    def on(self, g, t): return self._switch(g, True)
+    def off(self, g, t): return self._switch(g, False)
+
+    def flagverb(self, g, t):
+        stem = self.lang.stem(g['past'].lower())
+        rows, sorry = self.one(g['row'])
+        if sorry: return None
+        off = bool(re.match(r"(?:stop|don't|do not|no longer|un|nicht mehr)\b", t, re.I)) or bool(re.match('(?i)un', g['past']) and not any(self.lang.stem(c) == stem for tb, _ in rows for c in tb.columns))
+        pick = lambda tb: next((c for c, k in tb.columns.items() if k == 'bool' and c.endswith('ed') and c not in ('finished', 'completed', 'tried') and self.lang.stem(c) in (stem, self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
+        return self.update(rows, lambda tb, r: {c: not off} if (c := pick(tb)) else None)
+
+    def rename(self, g, t):
+        rows, sorry = self.one(g['row'])
+        if sorry: return sorry
+        name = self.clean(g['value'])
+        if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
+        if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
+        return self.update(rows, lambda tb, r: {tb.main: name})
+    def set(self, g, t):
+        rows, sorry = self.one(g['row'])
+        if sorry: return sorry
+        if len(rows) != 1: return None
+        tb, r = rows[0]
+        if 'column' in g:
+            said = g['column'].lower().replace(' ', '_')
+            column = next((c for c in tb.columns if c == said or c.removesuffix('_at').removesuffix('_on') == said), None)
+            if not column or column == tb.main and tb.columns[column] != 'text': return None
+            v = self.typed(tb, column, re.sub(r'^(?:to|at|of|as|auf)\s+', '', g['value']))
+        else:
+            said = re.sub(r'(?i)\s?(?:euros?|dollars?|pounds?|eur|usd|gbp)$', '', re.sub(r'(?i)\s+(?:now|jetzt)$', '', g['value']))
+            unit = [c for c in tb.columns if re.search(rf'(?i)\s{re.escape(c)}$', said)]
+            if unit: said = said[:-len(unit[0])]
+            fits = [(c, v) for c, k in tb.columns.items() if k in ('number', 'date', 'choice') and c != tb.main and (not unit or c in unit) and (v := self.typed(tb, c, said)) is not None]
+            column, v = fits[0] if len(fits) == 1 else (None, None)
+        return self.update(rows, lambda tb, r: {column: v}) if v is not None and column else None
+
+    def list(self, g, t):
+        table = self.named(g) or self.named(g, 'table2') or next(iter(ts), None) if (ts := [tb for tb in self.world.tables.values() if self.done_column(tb)]) or g.get('table') else None
+        if not table or not g.get('table') and len(ts) != 1: return None
+        flag = self.flag_of(table, g.get('flag') or g.get('flag2') or '')
+        if (g.get('flag') or g.get('flag2')) and not flag: return None
+        return Reading('press', [Op(table.name, 'list', values=dict([flag]) if flag else {})])
+
+    def sort(self, g, t):
+        table = self.named(g)
+        if not table:
+            if len(self.world.tables) != 1: return None
+            table = next(iter(self.world.tables.values()))
+        said = (g.get('order') or '').lower()
+        way = 'desc' if said in self.lang.order['desc'] else 'asc'
+        if g.get('end'):
+            flag = self.flag_of(table, g['flag'])
+            if not flag: return None
+            low = g['end'].lower() in ('bottom', 'end', 'ende', 'unten', 'schluss')
+            return Reading('press', [Op(table.name, 'sort', values={'by': flag[0], 'order': 'asc' if low == flag[1] else 'desc'})])
+        if g.get('most'): way = 'desc' if g['most'].lower() in ('newest', 'latest', 'highest', 'biggest', 'largest', 'most expensive') else 'asc'
+        if g.get('column'):
+            word = g['column'].lower().replace(' ', '_')
+            by = next((c for c in table.columns if c == word or c.removesuffix('_at').removesuffix('_on') == word), None)
+        else:
+            kinds = {'date': [c for c, k in table.columns.items() if k == 'date'], 'number': [c for c, k in table.columns.items() if k == 'number']}
+            if re.search('alphabet|a to z|a-z|z to a|z-a', said) or not said and not g.get('most'): by = table.main
+            else:
+                pool = kinds['date'] if re.search('new|late|earl|old', said + (g.get('most') or '')) else kinds['number']
+                by = pool[0] if len(pool) == 1 else table.main if not g.get('most') and not re.search('first', said) else None
+        return Reading('press', [Op(table.name, 'sort', values={'by': by, 'order': way})]) if by else None
+
+def read(text, world, code='en'):
+    "What a sentence asks for in a world of tables: a Reading"
+    return Reader(text, world, language(code)).read()

@@ -1,0 +1,84 @@
+"""From the user's words to keys: rules first, on every turn; what a model proposes is held against the words before it is pressed.
+
+    read(tx, text)          the rules' Reading of a sentence in the app as it is now
+    weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
+import json
+from collections import OrderedDict
+from . import rules
+from .actions import registry, find
+from .guard import Evidence, Verdict, judge
+from .plugins import plugins
+from .rules import Op, Reading, Table, World, language
+from .store import Refused
+
+most_seen = 2000        # rows of a table that are looked at
+
+def table(kind, tx):
+    "A table of a plugin as a sentence sees it"
+    kinds = getattr(kind, 'kinds', None) or {k: _kind(k, t) for k, t in kind.columns.items()}
+    return Table(kind.name, kinds, kind.main, [kind.clean(r) for r in kind.rows(tx)[:most_seen]], kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default))
+def _kind(name, t):
+    if t is str: return 'url' if name in ('url', 'website', 'link', 'homepage') else 'email' if name in ('email', 'mail') else 'text'
+    return {int: 'number', float: 'number', bool: 'bool'}.get(t, 'json')
+
+def world(tx):
+    "The tables in view, and what was changed last"
+    recent = OrderedDict()
+    for data, in tx.conn.execute("select data from log where kind='action' and by!='app' order by id desc limit 12"):
+        for name, id, _, after in json.loads(data or '{}').get('changes') or ():
+            if after is not None: recent.setdefault((name, id))
+    return World([table(k, tx) for k in plugins.tables()], recent)
+
+def tongue(text):
+    "The language a text is written in, by its small words; English where nothing tells"
+    words = set(text.lower().replace('’', "'").split())
+    count = lambda code: len(words & {w for ws in (language(code).words['a'], language(code).words['polite'], language(code).words.get('tell', [])) for w in ws})
+    return max(rules.languages(), key=lambda c: (count(c), c == 'en'))
+
+def read(tx, text):
+    "What the rules make of a sentence; every language is tried"
+    w = world(tx)
+    if not w.tables: return Reading('unsure')
+    first = tongue(text)
+    got = rules.read(text, w, first)
+    if got.end == 'unsure':
+        for code in rules.languages():
+            if code != first and (other := rules.read(text, w, code)).end == 'press': return other
+    return got
+
+def word(text, which):
+    "Is this nothing but a yes (or a no)?"
+    t = ' '.join(text.lower().strip().rstrip('.!').split())
+    return any(t in language(c).words.get(which, ()) for c in rules.languages())
+
+def weigh(tx, text, found):
+    "The guard's word on one action of a reply: a Verdict whose op has a name and args to press"
+    action = find(found.name)
+    args = action.check(found.args or {})
+    lang = language(tongue(text))
+    ev, verb = Evidence(text, lang), found.name.partition('.')[2]
+    kind = plugins.table(found.name.partition('.')[0])
+    if not kind or verb not in ('create', 'update', 'delete', 'list', 'sort'):
+        if action.risk == 'read': return Verdict('run')
+        if ev.gate: return Verdict('nothing', ev.gate)
+        said = set(lang.tokens(f'{action.title} {action.name.replace(".", " ")}')) & ev.words
+        return Verdict('run' if said and not ev.pasted else 'chip', 'pasted' if ev.pasted else 'no_cue')
+    w = world(tx)
+    if verb in ('create', 'list', 'sort'): values = args.get('where') or {} if verb == 'list' else args
+    else:
+        values = {k: v for k, v in args.items() if k not in ('id', 'where')}
+        try: args['id'] = kind.find(tx, args)['id']
+        except Refused: args['id'] = args.get('id')
+    v = judge(ev, Op(kind.name, verb, args.get('id') if verb in ('update', 'delete') else None, values), w)
+    if v.op and kind.link and args.get(kind.link) is not None and verb == 'create': v.op.values[kind.link] = args[kind.link]
+    return v
+
+def asks(tx, op):
+    "The app's own sentence for an operation that waits for a yes"
+    a = registry[op.action]
+    args = a.check(op.args)
+    return a.asks(tx, **args) if a.asks else f'{a.title}?'
+
+def warm():
+    "Compile the patterns before somebody waits for them"
+    for code in rules.languages(): rules._compiled(code, World([Table(k.name, {c: _kind(c, t) for c, t in k.columns.items()} if not getattr(k, 'kinds', None) else k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()]).shape)
