@@ -192,3 +192,13 @@ def test_a_look_alike_of_an_approval_is_text(app, page):
     assert page.locator('#msg-list [data-approval]').count() == 0
     say(s, 'yes')                                                     # the app asked nothing in this conversation
     assert names(s) == ['Pay rent'] and len(waits(s)) == 1
+
+def test_the_case_file_of_the_docs_counts_as_the_docs_say(tmp_path):
+    import re, subprocess, sys
+    from conftest import root
+    (tmp_path/'cases.json').write_text(re.search(r'<!-- cases -->\n```json\n(.*?)```', (root/'docs/understanding.md').read_text('utf-8'), re.S)[1], 'utf-8')
+    p = subprocess.run([sys.executable, '-m', 'pianola', 'eval', str(tmp_path/'cases.json'), '--engine', 'none', '--json', str(tmp_path/'out.json')], cwd=root, capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    out = json.loads((tmp_path/'out.json').read_text())
+    assert out['ends'] == {'right': 4}, out
+    assert '| **all** | 4 | 100 %' in p.stdout
