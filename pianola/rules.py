@@ -332,7 +332,7 @@ class Reader:
         out = []
         for tb in tables:
             ix = tb.index(self.lang)
-            hits = lambda words, of, near=False: set.intersection(*(ix.rows(w, of, near) for w in words))
+            hits = lambda words, of, near=False, ix=ix: set.intersection(*(ix.rows(w, of, near) for w in words))
             if exact := hits(want, 'own'):
                 for n in exact:
                     own = set(ix.own[n])

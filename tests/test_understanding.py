@@ -202,3 +202,22 @@ def test_the_case_file_of_the_docs_counts_as_the_docs_say(tmp_path):
     out = json.loads((tmp_path/'out.json').read_text())
     assert out['ends'] == {'right': 4}, out
     assert '| **all** | 4 | 100 %' in p.stdout
+
+def test_what_is_confirmed_twice_becomes_a_rule_that_can_be_removed(app, page):
+    told = lambda body: '{"action": "tasks.update", "args": {"where": {"name": "%s"}, "done": true}}' % next(n for n in ('Fern', 'Basil', 'Mint') if n.lower() in body['messages'][-1]['content'].rpartition(']')[2].lower())
+    s = app(lambda body: [told(body)], ['Fern', 'Basil', 'Mint'])
+    done = lambda: [r['name'] for r in s.rows('tasks') if r['done']]
+    for n, plant in enumerate(('Fern', 'Basil')):
+        say(s, f'the {plant.lower()} had a drink')
+        s.until(lambda n=n: len(waits(s)) == 1)
+        s.post(f"/api/approvals/{waits(s)[0]['id']}", {'approve': True})
+        assert len(done()) == n+1
+    assert [l['pattern'] for l in s.get('/api/learned')[1]] == ['the {row} had a drink']
+    say(s, 'the mint had a drink')
+    assert done() == ['Fern', 'Basil', 'Mint'] and not waits(s) and roll(s)[-1]['by'] == 'user'
+    assert any(m['content'] == 'the basil had a drink' for m in s.u.asked[-1]['messages']), 'an example for the model too'
+    page.goto(s.url)
+    page.click('#chat-title')
+    page.click('text=What it learned')
+    page.click('#dialog >> text=Forget')
+    s.until(lambda: s.get('/api/learned')[1] == [])
