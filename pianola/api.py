@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, history, jobs, learn, models, page, tabs
+from . import actions, bubble, chat, history, jobs, journal, learn, models, page, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -180,18 +180,28 @@ async def learned(req):
               Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
 
 @door('/api/jobs')
-async def job_list(req): return JSONResponse([j.now() for j in jobs.jobs.values()])
+async def job_list(req):
+    kept = await store.q('select * from job order by id desc limit 200')
+    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(journal.decode(j)) for j in kept)])
 
 @door('/api/jobs/{id}/events')
 async def job_events(req):
-    return StreamingResponse(jobs.find(number(req.path_params['id'], 'the job')).watch(), media_type='text/event-stream', headers={'cache-control': 'no-store'})
+    id, last = number(req.path_params['id'], 'the job'), req.headers.get('last-event-id', '0')
+    if id in jobs.jobs: stream = jobs.jobs[id].watch()
+    else:
+        await store.read(journal.job, id)
+        stream = jobs.watch(id, number(last, 'Last-Event-ID'))
+    return StreamingResponse(stream, media_type='text/event-stream', headers={'cache-control': 'no-store'})
 
 @door('/api/jobs/{id}/cancel', ['POST'])
 async def job_cancel(req):
-    j = jobs.find(number(req.path_params['id'], 'the job'))
-    if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
-    j.task.cancel()
-    return JSONResponse(j.now(), 202)
+    id = number(req.path_params['id'], 'the job')
+    if j := jobs.jobs.get(id):
+        if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
+        j.task.cancel()
+        return JSONResponse(j.now(), 202)
+    await act('jobs.cancel', {'id': id}, by=who(req))
+    return JSONResponse(journal.now(await store.read(journal.job, id)), 202)
 
 # the socket
 
