@@ -191,6 +191,7 @@ async def tend():
             pause = 1
         try: await asyncio.wait_for(wake_up.wait(), pause)
         except TimeoutError: continue
+        await asyncio.sleep(.03)        # what comes in a burst is drawn once
 
 async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
@@ -199,10 +200,10 @@ async def round_(last):
         ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and runs='process' and lease<? order by id", t, t)
         ending = tx.q("select * from job where state='ending'")
         soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule where active)", t)
-        return ready, ending, soon, tx.value("select count(*) from job where state='running' and runs='process'"), tx.q('select id, job from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
+        return ready, ending, soon, tx.value("select count(*) from job where state='running' and runs='process'"), tx.q('select id, job, kind from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
     ready, ending, soon, far, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
-    for id in {e['job'] for e in fresh}: await tell(id)
+    for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
     for j in ready:
         if j['id'] in handles: continue
@@ -330,11 +331,12 @@ def work(argv):
 
 # who watches
 
-async def tell(id):
-    "Show where a job is: its card, every bar and button that belongs to it, and whoever follows it as a stream"
+async def tell(id, kinds=('state',)):
+    "Show where a job is: every bar and button that belongs to it, its log, its card when its state changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"
     try: j, lines, seq = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id), tx.value('select max(id) from log')))
     except Refused: return
-    tabs.send({'job': journal.now(j), 'put': [tabs.item(f'job-{id}', card(j, lines), 'jobs')], 'gone': []})
+    items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
+    tabs.send({'job': journal.now(j), 'put': items, 'gone': []})
     async with changed: changed.notify_all()
 def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
 
@@ -374,11 +376,12 @@ def card(j, lines=()):
     n = journal.now(j)
     words = {'waiting': 'waits', 'running': 'runs', 'ending': 'ends', 'done': 'done', 'failed': 'failed', 'cancelled': 'stopped'}
     ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go')] if j['state'] in ('failed', 'cancelled') else []
-    log_ = [f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])
     return Article(Div(Strong(j['title']), Small(words.get(j['state'], j['state']), cls='state'), cls='head'),
-                   Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']) if j['state'] == 'running' else None,
-                   Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), Pre('\n'.join(log_)), id=f"job-log-{j['id']}") if log_ else None, Div(*ways, cls='ways') if ways else None,
+                   Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), data_job=j['id']) if j['state'] == 'running' else
+                   Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' else None, Div(*ways, cls='ways') if ways else None,
                    id=f"job-{j['id']}", data_pos=-j['id'], data_state=j['state'], cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
+
+def _log(j, lines): return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}")
 
 def bar(tx, id):
     "A job's progress for any page: kept up to date in every tab"
@@ -395,8 +398,8 @@ def listing(tx, limit=100):
     found = [journal.decode(j) for j in tx.q("select * from job order by (state in ('waiting','running')) desc, id desc limit ?", limit)]
     plans = tx.q('select * from schedule where active order by next_at')
     when = lambda t: time.strftime('%a %d %b %H:%M', time.localtime(t))
-    return [Ol(*[Li(Strong(s['title']), ' ', Small(f"{s['every']}, next {when(s['next_at'])}"), ' ', press('Remove', 'schedule.remove', {'id': s['id']})) for s in plans], cls='plans') if plans else None,
-            Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty') if not found else None]
+    return Div(Ol(*[Li(Strong(s['title']), ' ', Small(f"{s['every']}, next {when(s['next_at'])}"), ' ', press('Remove', 'schedule.remove', {'id': s['id']})) for s in plans], cls='plans') if plans else None,
+            Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
 
 async def job_list(limit=100):
     "Everything that runs, waits and failed, for a page"
@@ -467,6 +470,7 @@ async def wake():
     "After a start: what ran in the old process goes on; processes that are still alive are followed"
     global wake_up, changed, closing, task
     wake_up, changed, closing = asyncio.Event(), asyncio.Condition(), False
+    journal.heard = lambda: store.loop.call_soon_threadsafe(wake_up.set)
     await store.write(lambda tx: tx.run("update job set state='waiting', pid=null where state='running' and runs!='process'"))
     task = asyncio.create_task(tend())
 

@@ -5,6 +5,7 @@ import json, random, time
 from .store import Refused
 
 over = ('done', 'failed', 'cancelled')
+heard = None            # set by the server: called after each event that this process keeps
 lease = 6               # seconds without a sign of life after which a process counts as dead
 
 def start(tx, name, args, *, title, plugin, runs='thread', retries=0, timeout=None, key=None, run=None, step=None, by='user', message=None, code=''):
@@ -26,7 +27,9 @@ def decode(j): return {**j, 'args': json.loads(j['args']), 'result': json.loads(
 def event(tx, id, kind, text='', data=None):
     "A line that pages follow: state, progress, log, partial, stale"
     tx.run('insert into job_event(job,at,kind,text,data) values (?,?,?,?,?)', id, time.time(), kind, text, json.dumps(data) if data is not None else None)
-    return tx.conn.last_insert_rowid()
+    id = tx.conn.last_insert_rowid()
+    if heard: tx.after.append(heard)
+    return id
 
 def progress(tx, id, done, total, text):
     "Where it is; the rate and the time left follow from when this attempt began and where it began"

@@ -92,7 +92,7 @@ def test_it_is_heard_by_the_model_and_seen_by_every_tab(app, page):
     s.stop()
     s = app()
     page.goto(s.url + '/jobs_page')
-    id = s.begin('slow', n=60)
+    id = s.begin('slow', n=60, pause=.1)
     page.locator(f'#job-{id}[data-state=running]').wait_for()
     page.locator(f'#job-{id} .text', has_text='of 60').wait_for()
     page.reload()
