@@ -236,7 +236,7 @@ async def run(id):
             state = 'done'
         except (asyncio.CancelledError, Stopped):
             if closing: return await asyncio.shield(store.write(lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
-            state, text = 'cancelled', 'stopped; tried again, it goes on from here'
+            state, result, text = 'cancelled', None, 'stopped; tried again, it goes on from here'
         except TimeoutError: text = error = f"it took longer than {j['timeout']:g} s"; h._cancel.set()
         except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
         except Exception as e:
