@@ -59,7 +59,7 @@ class Language:
     def __init__(self, code):
         d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
-        self.flags, self.unflags, self.past, self.tables, self.date = d['flags'], d['unflags'], d['past'], d['tables'], d['date']
+        self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         self._stemmer = snowballstemmer.stemmer(d['stemmer'])
@@ -122,7 +122,7 @@ def _compiled(code, shape):
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
     nouns = {n: t.name for t in reversed(tables) for n in t.nouns(lang)}
-    columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))}
+    columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [c.replace('_', ' '), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
     kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
@@ -346,7 +346,7 @@ class Reader:
             return f'{before} ¦ {after}' if before.strip() and after.strip() else ' ' + (before + after).strip()      # ¦: something was said there
         for c, kind in table.columns.items():
             if c == table.main: continue
-            noun = re.escape(c.replace('_', ' '))
+            noun = '(?:' + '|'.join(re.escape(w) for w in (c.replace('_', ' '), *lang.columns.get(c, ()))) + ')'
             lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
             if kind == 'url' and (m := re.search(rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I)): values[c] = m['v'].rstrip('.,;)'); rest = take(m)
             elif kind in ('email', 'text') and 'mail' in c and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I)): values[c] = m['v']; rest = take(m)
@@ -365,6 +365,11 @@ class Reader:
             elif kind == 'text' and c in ('author', 'by', 'artist', 'autor', 'writer', 'composer') and (m := re.search(r'\s+(?:by|von)\s+(?P<v>[^,;]+?)$', rest)): values[c] = self.clean(m['v']); rest = take(m)
             elif kind == 'bool' and (m := re.search(rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I)): values[c] = not m['not']; rest = take(m)
         return values, rest
+
+    def column(self, table, word):
+        "The column that a word means in a table, else None"
+        w = ' '.join(word.lower().split())
+        return next((c for c in table.columns if w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))), None) or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None)
 
     def flag_of(self, table, word):
         "(column, value) that a word means in a table, else None"
@@ -395,7 +400,7 @@ class Reader:
         if not table: return None
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
-        if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['it'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
@@ -465,8 +470,7 @@ class Reader:
         if len(rows) != 1: return None
         tb, r = rows[0]
         if 'column' in g:
-            said = g['column'].lower().replace(' ', '_')
-            column = next((c for c in tb.columns if c == said or c.removesuffix('_at').removesuffix('_on') == said), None)
+            column = self.column(tb, g['column'])
             if not column or column == tb.main and tb.columns[column] != 'text': return None
             v = self.typed(tb, column, re.sub(r'^(?:to|at|of|as|auf)\s+', '', g['value']))
         else:
@@ -498,8 +502,7 @@ class Reader:
             return Reading('press', [Op(table.name, 'sort', values={'by': flag[0], 'order': 'asc' if low == flag[1] else 'desc'})])
         if g.get('most'): way = 'desc' if g['most'].lower() in ('newest', 'latest', 'highest', 'biggest', 'largest', 'most expensive') else 'asc'
         if g.get('column'):
-            word = g['column'].lower().replace(' ', '_')
-            by = next((c for c in table.columns if c == word or c.removesuffix('_at').removesuffix('_on') == word), None)
+            by = self.column(table, g['column'])
         else:
             kinds = {'date': [c for c, k in table.columns.items() if k == 'date'], 'number': [c for c, k in table.columns.items() if k == 'number']}
             if re.search('alphabet|a to z|a-z|z to a|z-a', said) or not said and not g.get('most'): by = table.main
