@@ -59,6 +59,19 @@ create index approval_message on approval(message) where message is not null;
 """, """
 alter table approval add column why text not null default '';
 alter table approval add column choice integer;
+""", """
+create table run(id integer primary key, flow text not null, name text not null default '', head integer, redo text, created real not null, origin integer,
+  locked integer not null default 0, deleted integer not null default 0);
+create index run_flow on run(flow, deleted);
+create table answer(id integer primary key, run integer not null references run(id), step text not null, parent integer, status text not null, inputs text not null,
+  used text not null default '{}', result text, error text, code text not null default '', work integer, job integer, at real not null, ended real);
+create index answer_run on answer(run, id);
+create index answer_parent on answer(parent);
+create index answer_running on answer(work) where status='running';
+create table draft(run integer not null, step text not null, data text not null, tried integer not null default 0, primary key(run, step)) without rowid;
+create table fold(run integer not null, step text not null, open integer not null, primary key(run, step)) without rowid;
+create trigger answer_locked before insert on answer when (select locked from run where id=new.run) begin select raise(abort, 'the run is locked'); end;
+create trigger run_locked before update of head, redo on run when old.locked and new.locked and (new.head is not old.head or new.redo is not old.redo) begin select raise(abort, 'the run is locked'); end;
 """]
 
 def _connect(conn):
@@ -205,8 +218,9 @@ class Store:
         try:
             result = f(tx, *args)
             self.conn.execute('commit')
-        except BaseException:
+        except BaseException as e:
             if self.conn.in_transaction: self.conn.execute('rollback')
+            if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e): raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None      # a trigger's word
             raise
         for f in tx.after: f()
         if tx.events:
