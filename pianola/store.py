@@ -4,7 +4,7 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, sqlite3, time
+import asyncio, json, math, os, sqlite3, time, unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import apsw, apsw.ext, msgspec
@@ -12,10 +12,10 @@ from fastlite import database
 from loguru import logger as log
 
 class Refused(Exception):
-    "Understood and not done: the text says what is wrong, `hint` what would be right. Both are for a person and for a model."
-    def __init__(self, text, hint='', status=400):
+    "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
+    def __init__(self, text, hint='', status=400, fields=None):
         super().__init__(text)
-        self.text, self.hint, self.status = text, hint, status
+        self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
 
 class Event(msgspec.Struct):
     "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
@@ -74,9 +74,16 @@ create trigger answer_locked before insert on answer when (select locked from ru
 create trigger run_locked before update of head, redo on run when old.locked and new.locked and (new.head is not old.head or new.redo is not old.redo) begin select raise(abort, 'the run is locked'); end;
 """]
 
+def fold(v):
+    "Text as it is searched and sorted: without case and accents"
+    if v is None: return ''
+    v = str(v).casefold()
+    return v if v.isascii() else ''.join(c for c in unicodedata.normalize('NFKD', v) if not unicodedata.combining(c))
+
 def _connect(conn):
     "apsw's hook for each new connection: wait for a lock before anything else, keep the log ahead of the data"
     conn.set_busy_timeout(10_000)
+    conn.create_scalar_function('fold', fold, 1, deterministic=True)
     for p in ('journal_mode=wal', 'synchronous=normal', 'foreign_keys=on', 'temp_store=memory', 'cache_size=-4000'): conn.execute(f'pragma {p}')
 
 class Tx:
