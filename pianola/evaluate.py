@@ -3,7 +3,7 @@
     python -m pianola eval FILE… [--engine auto|ollama|embedded|none] [--model NAME] [--json OUT]
 
 A case file holds tables, rows before, requests and the operations that would be right; see docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
-import argparse, asyncio, contextlib, json, math, re, sys, tempfile, time
+import argparse, asyncio, json, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger

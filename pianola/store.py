@@ -59,6 +59,9 @@ create index approval_message on approval(message) where message is not null;
 """, """
 alter table approval add column why text not null default '';
 alter table approval add column choice integer;
+create table label(id integer primary key, at real not null, message integer, text text not null, action text not null, args text not null, verdict text not null, pattern text not null default '', sets text not null default '');
+create index label_pattern on label(pattern) where pattern!='';
+create table learned(id integer primary key, at real not null, pattern text not null unique, action text not null, sets text not null);
 """, """
 create table run(id integer primary key, flow text not null, name text not null default '', head integer, redo text, created real not null, origin integer,
   locked integer not null default 0, deleted integer not null default 0);
