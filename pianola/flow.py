@@ -17,12 +17,6 @@ from .actions import Action, register
 from .plugins import Kind, plugins
 from .store import Refused, put, sound, store
 
-class Wrong(Refused):
-    "Some fields are not as they should be: {name: what is wrong}"
-    def __init__(self, step, wrong):
-        super().__init__(f'{step}: ' + '; '.join(f'{k} {v}' for k, v in wrong.items()), 'give {"values": {"name": value}} for what is wrong', 422)
-        self.wrong = wrong
-
 class Step:
     "One function of a flow"
     def __init__(self, flow, f, auto, runs_as, button, more):
@@ -69,7 +63,7 @@ class Flow(Kind):
     @property
     def codes(self): return {s.name: s.code for s in self.steps.values()}
     def open(self, tx):
-        jobs.on_end(self.plugin_name, self.job_over)
+        if any(s.job for s in self.steps.values()): jobs.on_end(self.plugin_name, self.job_over)
         for a in tx.q("select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null", self.name):
             if a['work'] not in working: runs.end(tx, a['work'], 'failed', error='Pianola ended while this ran. What it did by then is not known: run it again.')
 
@@ -225,7 +219,7 @@ class Flow(Kind):
         given = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0].get('v') is not None} | {k: x for k, x in before.items() if asks.get(k) and asks[k].kind != 'secret'} \
             | {k: x for k, x in runs.draft(tx, r['id'], s.name).items() if asks.get(k) and asks[k].kind != 'secret'} | values
         good, wrong = forms.read(asks, given)
-        if wrong: raise Wrong(s.name, wrong)
+        if wrong: raise Refused(f"{s.name}: {'; '.join(f'{k} {x}' for k, x in wrong.items())}", 'say in `values` what it should be', 422, fields=wrong)
         self.begin(tx, r, s, asks, good, memory)
         hide(asks, values)
         put(tx, 'run', self.name, r['id'])

@@ -387,7 +387,7 @@ def field(name, annotation=nothing, default=nothing):
     if not kind:
         raise TypeError(f'{name} is {getattr(t, "__name__", t)}; there is str, int, float, bool, date, datetime, time, Literal[…] or an Enum, list and dict, '
                         "and from pianola Long, Url, Json, Range(a, b), Ref('table'), Rows('table'), File, Secret")
-    f = Field(name, kind, None, default, optional, choices, word or Word(kind), help, typed)
+    f = Field(name, kind, None, default, optional, choices, word or Word(kind), help, typed=typed)
     f.type = _type(f, t, metas)
     if default is not nothing and default is not None:
         try: f.default = f.parse(default) if default != '' else default

@@ -172,13 +172,14 @@ def show(node, url=''):
     if k == 'html': return Div(NotStr(node['v'] if not f else ''), get(f, 'The whole page'), cls='tags')
     if k == 'markdown': return Div(*[Div(NotStr(b), cls='block') for b in render.blocks(node.get('v', node.get('head')))], get(f, 'The whole text'), cls='body', hx_disable=True)
     if k == 'table': return Div(grid(node['columns'], node['head'], node['rows']), Div(A('CSV', href=f'{url}.csv', download=True), get(f), cls='gets'), cls='frame')
-    if k == 'image': return Figure(A(Img(src=file_url(f), alt=node.get('alt') or 'Figure', loading='lazy'), href=file_url(f), target='_blank'), Figcaption(node['alt']) if node.get('alt') else None, get(f))
+    if k == 'image': return Figure(A(Img(src=picture(f), alt=node.get('alt') or 'Figure'), href=picture(f), target='_blank'), Figcaption(node['alt']) if node.get('alt') else None, get(f))
     if k == 'plotly':
-        seen = Img(src=file_url(node['png']), alt=node.get('alt') or 'Figure') if node.get('png') else P(f"A figure of {len(node['traces'])} parts ({', '.join(node['traces'])}). Its page can be opened once downloaded; with kaleido installed it is drawn here.", cls='soft')
+        seen = Img(src=picture(node['png']), alt=node.get('alt') or 'Figure') if node.get('png') else P(f"A figure of {len(node['traces'])} parts ({', '.join(node['traces'])}). Its page can be opened once downloaded; with kaleido installed it is drawn here.", cls='soft')
         return Figure(seen, Figcaption(node['alt']) if node.get('alt') else None, Div(get(node['page'], 'As a page'), get(f, 'Data'), get(node.get('png'), 'Picture'), cls='gets'))
     if k == 'file': return Div(get(f), cls='gets')
     if f: return Div(tree(node['head']), get(f, f"All of it ({node['size']:,})" if 'size' in node else 'All of it'), cls='data')
     return tree(node['v'])
+def picture(f): return file_url(f).replace('/api/files/', '/api/pictures/', 1)
 def get(f, words=None): return A(words or File(f).name, href=file_url(f), download=File(f).name, cls='get') if f else None
 def more(n, seen=most_rows): return Small(f'… and {n-seen:,} more', cls='more') if n > seen else None
 def grid(columns, rows, total):
