@@ -1,6 +1,8 @@
 // Inputs: what is wrong stands beside it, files go up, rows are found by typing. See forms.py.
 'use strict';
 
+const forms = (() => {       // one name for the others: forms.pressed, forms.beside, forms.written, forms.upload, forms.find
+
 // ---- what is wrong, beside the input
 
 function beside(form, fields) {       // true when every message found its place
@@ -25,7 +27,7 @@ document.addEventListener('reset', e => setTimeout(() => {
   for (const o of e.target.querySelectorAll('.range')) $('output', o).value = $('input', o).value;
 }));
 const json = { 'content-type': 'application/json', 'hx-request': 'true' };
-async function send(name, args, form) {       // press a key; what is wrong goes beside the input, or into a toast
+async function pressed(name, args, form) {       // press a key; what is wrong goes beside the input, or into a toast
   let r; try { r = await fetch('/api/actions/' + name, { method: 'POST', headers: json, body: JSON.stringify(args) }) } catch { say('Pianola does not answer.', 'Is it still running? What you typed is still here.'); return false }
   if (r.ok) return true;
   let said = {}; try { said = await r.json() } catch { said = { error: 'That did not work.', hint: `The server said ${r.status}.` } }
@@ -66,7 +68,10 @@ async function find(box, words) {
   const now = $('input[type=hidden]', box.parentNode).value, all = box.required ? found : [['', '— none —'], ...found];
   options.append(...all.map(([v, text], n) => { const o = document.createElement('li'); o.setAttribute('role', 'option'); o.id = 'option-' + n; o.dataset.value = v; o.textContent = text; o.setAttribute('aria-selected', String(v) === now && !!now); return o }));
   if (!found.length) { const o = document.createElement('li'); o.className = 'none'; o.textContent = 'Nothing is called so.'; options.append(o) }
-  box.parentNode.append(options); box.setAttribute('aria-expanded', 'true'); box.setAttribute('aria-controls', 'options');
+  options.popover = 'manual'; box.parentNode.append(options); options.showPopover();
+  const r_ = box.getBoundingClientRect(), below = innerHeight - r_.bottom; options.style.left = `${Math.min(r_.left, innerWidth - 200)}px`; options.style.minWidth = `${r_.width}px`;
+  below > 180 || below > r_.top ? options.style.top = `${r_.bottom + 2}px` : options.style.bottom = `${innerHeight - r_.top + 2}px`;
+  box.setAttribute('aria-expanded', 'true'); box.setAttribute('aria-controls', 'options');
   const start = words && found.length ? options.children[all.length - found.length] : $('[aria-selected=true]', options);
   start && point(start);
 }
@@ -81,6 +86,7 @@ document.addEventListener('mousedown', e => {
   const o = e.target.closest('.options > [role=option]');
   if (o) { e.preventDefault(); choose(o) } else if (e.target.matches('[data-pick]')) find(e.target, ''); else if (options && !options.contains(e.target)) shut();
 });
+addEventListener('scroll', e => { if (options && !options.contains(e.target)) shut() }, true);
 document.addEventListener('focusout', e => { const t = e.target; if (t.matches('[data-pick]')) { t.value = t.defaultValue; if (options?.box === t) shut() } });
 document.addEventListener('keydown', e => {
   const t = e.target; if (!t.matches?.('[data-pick]') || e.isComposing) return;
@@ -102,3 +108,6 @@ document.addEventListener('input', async e => {
   const kept = [...boxes.children].filter(l => $('input', l).checked), here = new Set(kept.map(l => $('input', l).value));
   boxes.replaceChildren(...kept, ...found.filter(([v]) => !here.has(String(v))).map(([v, text]) => { const l = document.createElement('label'), i = document.createElement('input'); i.type = 'checkbox'; i.name = t.dataset.name; i.value = v; l.append(i, text); return l }));
 });
+
+return { json, pressed, beside, written, upload, find };
+})();

@@ -1,5 +1,7 @@
 // Tables: how a tab looks at one (words, filters, order, how many rows), cells and keys, several rows at once, import. What is true lives on the server.
 'use strict';
+{
+const { json, pressed, written, upload, find } = forms;
 const tableOf = e => e.closest('.crud').dataset.table, rowsOf = p => [...p.querySelectorAll('ol.rows > li.row')];
 
 // ---- how this tab looks at a table: said to the server, which draws it so from then on
@@ -43,9 +45,9 @@ async function save(t) {
   if (t.type === 'checkbox') t.checked = t.defaultChecked;
   if (!said.fields?.[name]) return say(said.error, said.hint);
   right(shown); shown.setAttribute('aria-invalid', 'true');
-  const w = document.createElement('small'); w.className = 'wrong here'; w.setAttribute('role', 'alert'); w.textContent = said.fields[name]; (shown.closest('.pick') || shown).after(w);
+  const w = document.createElement('small'); w.className = 'wrong here'; w.setAttribute('role', 'alert'); w.textContent = said.fields[name]; row.append(w); w.dataset.for = name;
 }
-function right(t) { t.removeAttribute('aria-invalid'); const w = (t.closest('.pick') || t).nextElementSibling; if (w?.matches('.wrong.here')) w.remove() }
+function right(t) { t.removeAttribute('aria-invalid'); const n = t.dataset.col || t.name; for (const w of t.closest('li.row').querySelectorAll('.wrong.here')) if (w.dataset.for === n) w.remove() }
 document.addEventListener('input', e => { const t = e.target; if (t.matches('li.row .cell')) { t.dataset.editing = ''; right(t) } });
 
 // ---- keys: arrows go from cell to cell; writing, F2 or a click goes into one; Enter keeps, Escape puts back
@@ -92,7 +94,7 @@ const meant = p => { const l = looks[p.dataset.table] || {}; return every.has(p.
 document.addEventListener('click', e => {
   const b = e.target.closest?.('button,a'), p = b?.closest('.crud'), row = b?.closest('li.row'), d = id('dialog');
   if (b?.matches('#dialog .shut')) d.close();
-  if (b?.dataset.press) { b.disabled = true; send(b.dataset.press, JSON.parse(b.dataset.args)).then(ok => { b.disabled = false; if (ok && d.contains(b)) d.close() }) }
+  if (b?.dataset.press) { b.disabled = true; pressed(b.dataset.press, JSON.parse(b.dataset.args)).then(ok => { b.disabled = false; if (ok && d.contains(b)) d.close() }) }
   if (!p) return;
   const t = p.dataset.table, set = mine(p), n = row && rowId(row);
   if (b.matches('.select.all')) { const rows = rowsOf(p), on = set.size < rows.length; set.clear(); every.delete(t); if (on) rows.forEach(r => set.add(rowId(r))); marks() }
@@ -103,9 +105,9 @@ document.addEventListener('click', e => {
   }
   else if (b.matches('.every')) { every.add(t); marks() }
   else if (b.matches('.clear')) { set.clear(); every.delete(t); marks() }
-  else if (b.matches('.remove')) send(`${t}.delete_many`, meant(p)).then(ok => { if (ok) { set.clear(); every.delete(t); marks() } });
-  else if (b.matches('.delete')) send(`${t}.delete`, { id: n });
-  else if (b.matches('.choose')) send(`${t}.choose`, { id: b.getAttribute('aria-pressed') === 'true' ? null : n });
+  else if (b.matches('.remove')) pressed(`${t}.delete_many`, meant(p)).then(ok => { if (ok) { set.clear(); every.delete(t); marks() } });
+  else if (b.matches('.delete')) pressed(`${t}.delete`, { id: n });
+  else if (b.matches('.choose')) pressed(`${t}.choose`, { id: b.getAttribute('aria-pressed') === 'true' ? null : n });
   else if (b.matches('.edit')) htmx.ajax('GET', `/api/tables/${t}/${n}/form`, { target: '#dialog', swap: 'innerHTML' });
   else if (b.matches('.more')) look(p, { limit: +$('.rows', p).dataset.limit + 200 });
   else if (b.matches('.by')) { const l = looks[t] || {}, by = b.dataset.sort; look(p, l.sort !== by ? { sort: by, down: false } : l.down ? { sort: '', down: false } : { sort: by, down: true }) }
@@ -122,8 +124,9 @@ document.addEventListener('submit', async e => {
   if (f.matches('form.sheet')) {       // only what was changed is said, so that two people on one row do not undo each other
     e.preventDefault(); const now = written(f), then = f.was || {}, args = { id: +f.dataset.id };
     for (const k in now) if (JSON.stringify(now[k]) !== JSON.stringify(then[k])) args[k] = now[k];
-    if (Object.keys(args).length < 2 || await send(f.dataset.key, args, f)) id('dialog').close();
+    if (Object.keys(args).length < 2 || await pressed(f.dataset.key, args, f)) id('dialog').close();
   }
 });
 document.addEventListener('htmx:afterSwap', e => { const f = $('form.sheet', e.detail.target || document); if (f) f.was = written(f); if (e.detail.target?.id === 'main') restore() });
 restore();
+}
