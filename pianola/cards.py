@@ -10,9 +10,13 @@ def key(words, action, args, cls='quiet', **kw):
     "A button that presses a key"
     return Button(words, type='button', cls=cls, hx_post=f'/api/actions/{action}', hx_vals=dumps(args), hx_swap='none', **kw)
 
+def make(words, flow, verb, args, cls='quiet', **kw):
+    "A button that makes a run and goes to it"
+    return Button(words, type='button', cls=cls, hx_post=f'/api/flows/{flow}/{verb}', hx_vals=dumps(args), hx_swap='none', **kw)
+
 def whole(flow, tx, r):
     "The left side on a run"
-    if r['deleted']: return Section(P(f"The run “{r['name']}” was deleted."), Div(key('Start a new one', f'{flow.name}.start', {}, ''), A('The other runs', href=f'/{flow.plugin_name}', cls='button quiet'), cls='ways'), id=f'{flow.name}-flow', cls='flow', data_run=r['id'], data_flow=flow.name)
+    if r['deleted']: return Section(P(f"The run “{r['name']}” was deleted."), Div(make('Start a new one', flow.name, 'start', {}, ''), A('The other runs', href=f'/{flow.plugin_name}', cls='button quiet'), cls='ways'), id=f'{flow.name}-flow', cls='flow', data_run=r['id'], data_flow=flow.name)
     return Section(*[ft for _, ft in parts(flow, tx, r)], id=f'{flow.name}-flow', cls='flow', data_run=r['id'], data_flow=flow.name)
 
 def parts(flow, tx, r):
@@ -27,11 +31,11 @@ def bar(flow, tx, r, v):
     compare = Form(Select(Option('Compare with …', value=''), *[Option(o['name'], value=o['id']) for o in others], name='with', aria_label='Compare with'), hx_get=f"/api/runs/{r['id']}/compare", hx_trigger='change', hx_target='#dialog', hx_swap='innerHTML') if others else None
     more = Details(Summary('More', aria_label='More for this run'), Div(
         Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Name'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
-        Div(key('Duplicate', f'{n}.fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
+        Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
             Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare, cls='drop'), cls='menu', id=f'{n}-more')
     choose = Details(Summary(Span(r['name'], cls='t')), Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs', autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}', hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
                                                             Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu', id=f'{n}-runs')
-    return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'), key('New run', f'{n}.start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
+    return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'), make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
 
 def run_list(flow, tx, words, now):
     found = runs.listed(tx, flow.name, words, 100)
@@ -100,9 +104,9 @@ def why(v, s, a):
     return 'The code of this step has changed since.'
 def again(flow, s, inputs, id):
     if any(f.kind == 'secret' for f in s.fields.values()): return key('Answer it again', f'{flow.name}.back', id, 'go')
-    return key('Run again', f'{flow.name}.run', {}, 'go', hx_vals=dumps(id))
+    return key('Run again', f'{flow.name}.run', id, 'go')
 def foot(flow, tx, r, s, a, id):
-    return Div(key('Change', f'{flow.name}.back', id, 'quiet back', title='Answer it another way; what is here stays as a branch'), key('Fork from here', f'{flow.name}.fork', id, 'quiet fork', title='A new run that is the same up to here'),
+    return Div(key('Change', f'{flow.name}.back', id, 'quiet back', title='Answer it another way; what is here stays as a branch'), make('Fork from here', flow.name, 'fork', id, 'quiet fork', title='A new run that is the same up to here'),
                tries(flow, tx, a), Small(time.strftime('%d %b %H:%M', time.localtime(a['ended'] or a['at'])) + (f" · {a['ended']-a['at']:.1f} s" if a['ended'] and a['ended']-a['at'] >= .1 else ''), cls='when'), cls='ways foot')
 def tries(flow, tx, a):
     "‹ 1/2 ›"

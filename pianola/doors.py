@@ -41,6 +41,16 @@ async def fold(req):
     await store.write(keep, durable=False)
     return Response(status_code=204)
 
+@door('/api/flows/{name}/{verb}', ['POST'])
+async def begin(req):
+    "A key that makes a run; the tab that pressed it goes there"
+    f, verb = flow.by_name(req.path_params['name']), req.path_params['verb']
+    if verb not in ('start', 'fork', 'import'): raise Refused(f'{verb[:40]} makes no run', 'there is start, fork and import', 404)
+    args = await arguments(req)
+    if args.get('run'): args['run'] = number(args['run'], 'run')
+    made = await act(f'{f.name}.{verb}', args, by=who(req))
+    return Response(status_code=204, headers={'hx-location': json.dumps({'path': f"/{f.plugin_name}?run={made.result['run']}", 'target': '#main', 'swap': 'outerHTML'})})
+
 @door('/api/flows/{name}/runs')
 async def run_list(req):
     f, q = flow.by_name(req.path_params['name']), req.query_params

@@ -1,5 +1,6 @@
 // Runs of flows: half-typed values go to the server and to the other tabs, folds are reported, the run is in the address.
 'use strict';
+{
 
 const me = Math.random().toString(36).slice(2), unsaved = new Map();      // what the server has not said it has: {url: {field: value}}
 const draftUrl = f => f?.dataset?.draft, fieldsOf = f => f.querySelectorAll('[name]');
@@ -15,7 +16,8 @@ function typed(e) {
 }
 document.addEventListener('input', typed); document.addEventListener('change', typed);
 async function save(left, last) {
-  for (const [url, values] of unsaved) {
+  for (const [url, now_] of unsaved) {
+    const values = { ...now_ };
     let r; try { r = await fetch(url, { method: 'POST', keepalive: !!last, headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify({ ...values, '': me }) }) } catch { continue }       // kept here until it can be sent
     const now = unsaved.get(url);
     if (now) for (const k of Object.keys(values)) if (JSON.stringify(now[k]) === JSON.stringify(values[k])) delete now[k];
@@ -56,8 +58,7 @@ document.addEventListener('placed', addressed);
 document.addEventListener('change', async e => {
   const t = e.target; if (!t.matches('.import-run') || !t.files[0]) return;
   const kept = await upload(t.files[0]); t.value = '';
-  if (kept) { const r = await fetch(`/api/actions/${t.dataset.flow}.import`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ file: kept.file }) }), said = await r.json(); if (!r.ok) return say(said.error, said.hint); show(said.result.run) }
+  if (kept) htmx.ajax('POST', `/api/flows/${t.dataset.flow}/import`, { source: t, values: { file: kept.file }, swap: 'none' });
 });
-const show = run => htmx.ajax('GET', `${location.pathname}?run=${run}`, { target: '#main', swap: 'outerHTML' });
-document.addEventListener('flow', e => { if (e.detail.show && e.detail.by === me) show(e.detail.show) });
 addressed();
+}
