@@ -24,6 +24,7 @@ class Action:
     asks: Callable | None = None                      # asks(tx, **args) → the sentence of that card
     model: bool = True                                # may the model press it at all
     durable: bool = True
+    fields: dict = field(default_factory=dict)        # {argument: Field of forms}: read the way a person writes, refused in words beside the input
 
     @cached_property
     def parameters(self):
@@ -40,6 +41,11 @@ class Action:
         if not isinstance(args, dict): raise Refused(f'{self.name} takes an object of arguments', self.help())
         if extra := [k for k in args if k not in known]:
             raise Refused(f"{self.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no arguments'}")
+        args, wrong = dict(args), {}
+        for k in args.keys() & self.fields.keys():
+            try: args[k] = self.fields[k].plain(self.fields[k].parse(args[k]))
+            except ValueError as e: wrong[k] = str(e)
+        if wrong: raise Refused(f"{self.name}: {'; '.join(f'{k} {w}' for k, w in wrong.items())}", self.help(), fields=wrong)
         args = {k: str(v) if isinstance(v, (int, float)) and not isinstance(v, bool) and _texts(known[k].type) else v for k, v in args.items()}
         try: good = msgspec.convert(args, self.args, strict=False)
         except msgspec.ValidationError as e: raise Refused(f'{self.name}: {_plain(str(e))}', self.help()) from None

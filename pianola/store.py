@@ -4,7 +4,7 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, sqlite3, time
+import asyncio, json, math, os, sqlite3, time, unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import apsw, apsw.ext, msgspec
@@ -12,10 +12,10 @@ from fastlite import database
 from loguru import logger as log
 
 class Refused(Exception):
-    "Understood and not done: the text says what is wrong, `hint` what would be right. Both are for a person and for a model."
-    def __init__(self, text, hint='', status=400):
+    "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
+    def __init__(self, text, hint='', status=400, fields=None):
         super().__init__(text)
-        self.text, self.hint, self.status = text, hint, status
+        self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
 
 class Event(msgspec.Struct):
     "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
@@ -71,11 +71,31 @@ create table unit(job integer not null, name text not null, value text not null,
 create table job_event(id integer primary key autoincrement, job integer not null, at real not null, kind text not null, text text not null default '', data text);
 create index job_event_job on job_event(job, id);
 create table schedule(id integer primary key, title text not null, action text not null, args text not null, every text not null, next_at real not null, active integer not null default 1);
+""", """
+create table run(id integer primary key, flow text not null, name text not null default '', head integer, redo text, created real not null, origin integer,
+  locked integer not null default 0, deleted integer not null default 0);
+create index run_flow on run(flow, deleted);
+create table answer(id integer primary key, run integer not null references run(id), step text not null, parent integer, status text not null, inputs text not null,
+  used text not null default '{}', result text, error text, code text not null default '', work integer, job integer, at real not null, ended real);
+create index answer_run on answer(run, id);
+create index answer_parent on answer(parent);
+create index answer_running on answer(work) where status='running';
+create table draft(run integer not null, step text not null, data text not null, tried integer not null default 0, primary key(run, step)) without rowid;
+create table fold(run integer not null, step text not null, open integer not null, primary key(run, step)) without rowid;
+create trigger answer_locked before insert on answer when (select locked from run where id=new.run) begin select raise(abort, 'the run is locked'); end;
+create trigger run_locked before update of head, redo on run when old.locked and new.locked and (new.head is not old.head or new.redo is not old.redo) begin select raise(abort, 'the run is locked'); end;
 """]
+
+def fold(v):
+    "Text as it is searched and sorted: without case and accents"
+    if v is None: return ''
+    v = str(v).casefold()
+    return v if v.isascii() else ''.join(c for c in unicodedata.normalize('NFKD', v) if not unicodedata.combining(c))
 
 def _connect(conn):
     "apsw's hook for each new connection: wait for a lock before anything else, keep the log ahead of the data"
     conn.set_busy_timeout(10_000)
+    conn.create_scalar_function('fold', fold, 1, deterministic=True)
     for p in ('journal_mode=wal', 'synchronous=normal', 'foreign_keys=on', 'temp_store=memory', 'cache_size=-4000'): conn.execute(f'pragma {p}')
 
 class Tx:
@@ -217,8 +237,9 @@ class Store:
         try:
             result = f(tx, *args)
             self.conn.execute('commit')
-        except BaseException:
+        except BaseException as e:
             if self.conn.in_transaction: self.conn.execute('rollback')
+            if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e): raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None      # a trigger's word
             raise
         for f in tx.after: f()
         if tx.events:
