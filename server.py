@@ -27,8 +27,11 @@ def make(config):
         await store.open(config.data)
         await plugins.load(app, config.plugins)
         chat.engines = models.engines = engines = Engines(config)
+        chat.by_rules = config.rules
         looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm)), asyncio.create_task(asyncio.to_thread(understand.warm))]      # while the page opens
         await chat.wake()
+        jobs.config = config
+        await jobs.wake()
         yield
         for t in looking: t.cancel()
         await engines.close()

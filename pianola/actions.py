@@ -65,6 +65,15 @@ def _plain(e):
     return f"{where.strip('.`')} {what}".strip().replace('`', '')
 
 registry: dict[str, Action] = {}
+listeners = {'word': [], 'undo': []}
+def on_word(f):
+    "Decorator: f(tx, approval, 'yes' or 'no') runs in the transaction of the user's word"
+    listeners['word'].append(f)
+    return f
+def on_undo(f):
+    "Decorator: f(tx, line of the log) runs in the transaction that takes an action back"
+    listeners['undo'].append(f)
+    return f
 
 def register(a):
     "Add a key; the same name again replaces it"
@@ -78,7 +87,7 @@ def args_of(f, name):
     "The Struct that a function's signature describes: parameters without `tx`, defaults kept"
     spec = []
     for k, p in inspect.signature(f).parameters.items():
-        if k == 'tx': continue
+        if k in ('tx', 'job'): continue
         t = str if p.annotation is p.empty else p.annotation
         spec.append((k, t) if p.default is p.empty else (k, t, p.default))
     return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
@@ -87,10 +96,16 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
     "Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction and can be taken back."
     def make(f):
         plug = plugin or f.__module__.rpartition('.')[2].lstrip('0123456789_')
-        n = name or f'{plug}.{f.__name__}'
-        register(Action(n, f, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
+        n, fn = name or f'{plug}.{f.__name__}', f
+        if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
+            more = {k: kw.pop(k) for k in ('retries', 'timeout') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
+            fn = lambda tx, **args: start_job(tx, n, args, more)
+            kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
+        register(Action(n, fn, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
         return f
     return make(f) if f else make
+
+start_job = None        # set by jobs
 
 def find(name):
     "The action of that name; Refused names the nearest there are"
@@ -192,11 +207,13 @@ def _claim(tx, id, approve):
         tx.run('update approval set status=? where id=?', w['status'], id)
         tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale and approve else 'Declined'}: {w['text']}",
                data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
+        if w['status'] == 'rejected': [f(tx, w, 'no') for f in listeners['word']]
         return w
     a = find(w['action'])
     if inspect.iscoroutinefunction(a.fn): return w
     w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
     _approved(tx, id, w['outcome'].id)
+    for f in listeners['word']: f(tx, w, 'yes')
     return w
 
 def press(tx, pressed, by, key, message):
@@ -238,6 +255,7 @@ def _undo(tx, id, by='user'):
     if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
     if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
     tx.revert(d['changes'])
+    for f in listeners['undo']: f(tx, e)
     back = bool(d.get('undoes'))
     text = (f"Brought back: {e['text'].removeprefix('Taken back: ')}" if back else f"Taken back: {e['text'].removeprefix('Brought back: ')}")
     n = tx.log('action', 'undo', by=by, ref=e['ref'], text=text, key=f'undo:{id}',
