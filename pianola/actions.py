@@ -42,7 +42,7 @@ class Action:
         if extra := [k for k in args if k not in known]:
             raise Refused(f"{self.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no arguments'}")
         args, wrong = dict(args), {}
-        for k in args.keys() & self.fields.keys():
+        for k in [k for k in self.fields if k in args]:
             try: args[k] = self.fields[k].plain(self.fields[k].parse(args[k]))
             except ValueError as e: wrong[k] = str(e)
         if wrong: raise Refused(f"{self.name}: {'; '.join(f'{k} {w}' for k, w in wrong.items())}", self.help(), fields=wrong)

@@ -175,6 +175,13 @@ async def activity(req):
     if before: return ft(*items, '')
     return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
 
+@door('/api/learned')
+async def learned(req):
+    found = await store.read(learn.learned)
+    if 'hx-request' not in req.headers: return JSONResponse(found)
+    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
+              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
+
 # tables and files
 
 def table(req):
@@ -234,13 +241,6 @@ async def take_file(req):
     try: f = forms.field('file', forms.File).parse(f"{req.path_params['hash']}/{req.path_params['name']}")
     except ValueError: raise Refused('there is no such file', status=404) from None
     return FileResponse(f.path, filename=f.name, media_type='application/octet-stream', content_disposition_type='attachment')
-
-@door('/api/learned')
-async def learned(req):
-    found = await store.read(learn.learned)
-    if 'hx-request' not in req.headers: return JSONResponse(found)
-    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
-              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
 
 @door('/api/jobs')
 async def job_list(req):
