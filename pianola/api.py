@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, history, jobs, models, page, tabs
+from . import actions, bubble, chat, history, jobs, live, models, page, settings, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -68,7 +68,7 @@ def outcome(o, req):
 
 @door('/api/health')
 async def health(req):
-    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {p.name: p.error or 'ok' for p in plugins.values()}})
+    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}})
 
 @door('/api/actions')
 async def keys(req):
@@ -172,6 +172,9 @@ async def activity(req):
     if before: return ft(*items, '')
     return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
 
+@door('/api/settings/{plugin}', ['POST'])
+async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
+
 @door('/api/jobs')
 async def job_list(req): return JSONResponse([j.now() for j in jobs.jobs.values()])
 
@@ -274,6 +277,7 @@ async def catch_up(tab, since, streaming, drawn=0):
         items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id'])), 'msg-list'))
     items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
     tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True})
+    live.catch_up(tab, events)
     tab.send(models.frame())
 
 routes.append(WebSocketRoute('/ws', listen))

@@ -10,12 +10,7 @@ from pathlib import Path
 import apsw, apsw.ext, msgspec
 from fastlite import database
 from loguru import logger as log
-
-class Refused(Exception):
-    "Understood and not done: the text says what is wrong, `hint` what would be right. Both are for a person and for a model."
-    def __init__(self, text, hint='', status=400):
-        super().__init__(text)
-        self.text, self.hint, self.status = text, hint, status
+from .contain import Ended, Refused, TimeUp, key_seconds, limit
 
 class Event(msgspec.Struct):
     "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
@@ -59,6 +54,9 @@ create index approval_message on approval(message) where message is not null;
 """, """
 alter table approval add column why text not null default '';
 alter table approval add column choice integer;
+""", """
+create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
+create table prompt_text(id integer primary key, name text not null unique, text text not null);
 """]
 
 def _connect(conn):
@@ -203,7 +201,7 @@ class Store:
         tx = Tx(self.conn)
         self.conn.execute('begin immediate')
         try:
-            result = f(tx, *args)
+            result = self._ours(f, tx, *args)
             self.conn.execute('commit')
         except BaseException:
             if self.conn.in_transaction: self.conn.execute('rollback')
@@ -213,6 +211,11 @@ class Store:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
+    def _ours(self, f, *args):
+        "Run f here, in the one thread there is: plugin code that holds it too long is interrupted, and nothing in it ends the app"
+        try:
+            with limit(key_seconds): return f(*args)
+        except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
     def _tell(self, events):
         for e in events:
             for f in self.listeners:
@@ -224,7 +227,7 @@ class Store:
         return await self.loop.run_in_executor(self.pool, self._write, f, args, durable)
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
-        return await self.loop.run_in_executor(self.pool, lambda: f(Tx(self.conn), *args))
+        return await self.loop.run_in_executor(self.pool, lambda: self._ours(f, Tx(self.conn), *args))
     async def q(self, sql, *args): return await self.read(lambda tx: tx.q(sql, *args))
     async def last(self):
         "The number of the newest line of the log"

@@ -30,6 +30,7 @@ document.addEventListener('visibilitychange', () => document.hidden || awake());
 function hear(f) {
   if (f.m) grow(f);
   if (f.put) put(f.put, f.gone || []);
+  if (f.left) follow(f.left);
   if (f.html) { htmx.swap(document.body, f.html, { swapStyle: 'none' }) }
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
