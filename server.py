@@ -29,6 +29,7 @@ def make(config):
         await plugins.load(app, config.plugins)
         live.start(config.plugins)
         chat.engines = models.engines = engines = Engines(config)
+        chat.by_rules = config.rules
         looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm)), asyncio.create_task(asyncio.to_thread(understand.warm))]      # while the page opens
         await chat.wake()
         yield

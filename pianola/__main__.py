@@ -1,4 +1,4 @@
-"Without a page: `python -m pianola warm [the server's flags]` lets the model read its instructions once, so that the first answer need not wait for that."
+"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `python -m pianola eval` counts how well requests are understood."
 import asyncio, sys, time
 from loguru import logger
 from . import config, fetch, prompts
@@ -27,7 +27,10 @@ async def warm(argv):
     return 0
 
 def main(argv):
-    jobs = {'warm': warm}
+    async def evaluate(argv):
+        from .evaluate import main
+        return await main(argv)
+    jobs = {'warm': warm, 'eval': evaluate}
     if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}")
     return asyncio.run(jobs[argv[0]](argv[1:]))
 

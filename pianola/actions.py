@@ -60,6 +60,15 @@ def _plain(e):
     return f"{where.strip('.`')} {what}".strip().replace('`', '')
 
 registry: dict[str, Action] = {}
+listeners = {'word': [], 'undo': []}
+def on_word(f):
+    "Decorator: f(tx, approval, 'yes' or 'no') runs in the transaction of the user's word"
+    listeners['word'].append(f)
+    return f
+def on_undo(f):
+    "Decorator: f(tx, line of the log) runs in the transaction that takes an action back"
+    listeners['undo'].append(f)
+    return f
 
 staging = contextvars.ContextVar('staging', default=None)      # while a plugin is imported its keys are gathered here; all of them become true at once, or none
 
@@ -193,11 +202,13 @@ def _claim(tx, id, approve):
         tx.run('update approval set status=? where id=?', w['status'], id)
         tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale and approve else 'Declined'}: {w['text']}",
                data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
+        if w['status'] == 'rejected': [f(tx, w, 'no') for f in listeners['word']]
         return w
     a = find(w['action'])
     if inspect.iscoroutinefunction(a.fn): return w
     w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
     _approved(tx, id, w['outcome'].id)
+    for f in listeners['word']: f(tx, w, 'yes')
     return w
 
 def press(tx, pressed, by, key, message):
@@ -239,6 +250,7 @@ def _undo(tx, id, by='user'):
     if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
     if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
     tx.revert(d['changes'])
+    for f in listeners['undo']: f(tx, e)
     back = bool(d.get('undoes'))
     text = (f"Brought back: {e['text'].removeprefix('Taken back: ')}" if back else f"Taken back: {e['text'].removeprefix('Brought back: ')}")
     n = tx.log('action', 'undo', by=by, ref=e['ref'], text=text, key=f'undo:{id}',

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, history, jobs, live, models, page, settings, tabs
+from . import actions, bubble, chat, history, jobs, learn, live, models, page, settings, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -171,6 +171,13 @@ async def activity(req):
     items = [*map(bubble.activity, rows), more]
     if before: return ft(*items, '')
     return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
+
+@door('/api/learned')
+async def learned(req):
+    found = await store.read(learn.learned)
+    if 'hx-request' not in req.headers: return JSONResponse(found)
+    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
+              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
 
 @door('/api/settings/{plugin}', ['POST'])
 async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)

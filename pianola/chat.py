@@ -13,6 +13,8 @@ from loguru import logger as log
 
 engines = None              # set by the server: the Engines of this process
 frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
+by_rules = False            # set by the server from PIANOLA_RULES: rules before the model, the guard behind it
+talk = True                 # also when rules have decided the model says something; an evaluation does without
 longest = 200_000           # characters of one message
 longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
 most = 2048                 # tokens of one reply; a small model that turns in circles ends there, and `Go on` continues one that was worth it
@@ -110,6 +112,7 @@ async def answer(conversation, resume=None, under=None):
     status, error, engine, model = 'error', None, None, ''
     try:
         if stopped: raise stopped
+        if decided and not talk: status = 'done'; return
         if resume: await redraw(m['id'], conversation)
         elif under: await relist(conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
@@ -165,7 +168,7 @@ def _place(tx, conversation, resume, under, plugin):
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
         if not under and said['role'] != 'user': return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
-    decided = obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}"))
+    decided = by_rules and (obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}")))
     m = history.message(tx, id)
     return m, context.compose(tx, m, plugin), decided
 
@@ -236,7 +239,7 @@ async def play(id, text):
         try:
             if found.error: raise Refused(found.error)
             if await store.write(_done_before, m, found, f'{id}:{n}'): continue
-            if await store.write(_held, m, found, f'{id}:{n}'): continue
+            if by_rules and await store.write(_held, m, found, f'{id}:{n}'): continue
             await act(found.name, found.args, by='model', key=f'{id}:{n}', message=id)
         except Refused as e:
             if found.error: await store.write(_unread, found, e, id, f'{id}:{n}')

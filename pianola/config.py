@@ -38,6 +38,7 @@ class Config:
     models_dir: Path = field(default_factory=lambda: user_cache_path('pianola', appauthor=False)/'models')
     ollama: str = field(default_factory=lambda: ollama_url(''))
     password: str = field(default='', repr=False)      # never in a log
+    rules: bool = False             # do what plain requests ask for before the model speaks, and hold its proposals against the user's words
     debug: bool = False
 
     @property
@@ -61,7 +62,7 @@ def read(argv=None, env=os.environ):
     engine = e('PIANOLA_ENGINE', 'auto').lower()
     if engine not in engines: p.error(f"PIANOLA_ENGINE is {engine!r}; it must be one of {', '.join(engines)}")
     c = Config(host=a.host, port=int(a.port), data=a.data, plugins=a.plugins, prompts=a.prompts, browser=not a.no_browser, reload=a.reload,
-               engine=engine, model=e('PIANOLA_MODEL', ''), ollama=ollama_url(env.get('OLLAMA_HOST')), password=e('PIANOLA_PASSWORD', ''), debug=a.debug)
+               engine=engine, model=e('PIANOLA_MODEL', ''), ollama=ollama_url(env.get('OLLAMA_HOST')), password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() in ('1', 'on', 'yes', 'true'))
     if env.get('PIANOLA_MODELS_DIR'): c.models_dir = Path(env['PIANOLA_MODELS_DIR'])
     if not is_loopback(c.host) and not c.password:
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')

@@ -1,6 +1,6 @@
 "What the model is given for a reply: system message, examples, the turns that fit its memory, and before the user's words what happened meanwhile."
 import json
-from . import history, prompts
+from . import history, learn, prompts
 from .engines.base import Fault
 from .plugins import plugins, _hold as hold
 from .store import kv, store
@@ -34,7 +34,7 @@ def compose(tx, m, plugin):
     "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
     c = history.conversation(tx, m['conversation'])
     said = history.path(tx, m['parent'], since=c['memory'] or 0)
-    head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples()]
+    head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples(), *learn.examples(tx)]
     out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
     for s in said:
         if s['role'] == 'app': note = f"{note}\n[{s['model'] or 'The app'} says: {s['text']}]".strip(); continue

@@ -72,7 +72,7 @@ def panel(tx, id, status, at=None):
                Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='ways')] if c else []
     chats = Details(Summary(Span(title, id='chat-title')), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
                     hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
-                    Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), cls='drop'), id='chats-menu', cls='menu')
+                    Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'), cls='drop'), id='chats-menu', cls='menu')
     busy = bool(c and chat.busy(c['id']))
     return Aside(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML', cls='button quiet', title='New conversation (Alt+N)'),
                         Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),

@@ -31,6 +31,36 @@ class Table:
         own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
         return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
 
+    def index(self, lang):
+        "Which rows hold which words, made once"
+        if lang.code not in (made := self.__dict__.setdefault('_index', {})): made[lang.code] = Index(self, lang)
+        return made[lang.code]
+
+class Index:
+    "The words of a table's rows: `own` of the main column, `all` of every column in words"
+    def __init__(self, table, lang):
+        self.lang, self.own, self.words, self.close = lang, [lang.tokens(str(r.get(table.main) or '')) for r in table.rows], {'own': {}}, {}
+        for n, words in enumerate(self.own):
+            for w in words: self.words['own'].setdefault(w, set()).add(n)
+        self.table = table
+    def of(self, which):
+        if which not in self.words:
+            t = self.table
+            others = [c for c, k in t.columns.items() if c != t.main and k in ('text', 'url', 'email', 'choice', 'date', 'long', 'number')]
+            more = self.words[which] = {w: set(rs) for w, rs in self.words['own'].items()}
+            for n, r in enumerate(t.rows):
+                for c in others:
+                    if r.get(c) not in (None, '', 0): [more.setdefault(w, set()).add(n) for w in self.lang.tokens(str(r[c]))]
+        return self.words[which]
+    def rows(self, word, which, near=False):
+        "The places of the rows that hold a word, or one that is nearly it"
+        words = self.of(which)
+        if not near: return words.get(word, set())
+        if word not in self.close:
+            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and SequenceMatcher(None, word, h).ratio() >= .8
+            self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
+        return self.close[word]
+
 @dataclass
 class Op:
     "One operation: a key of a table, pressed. `values` are the columns of create and update, `by` and `order` of sort, the filter of list."
@@ -59,7 +89,7 @@ class Language:
     def __init__(self, code):
         d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
-        self.flags, self.unflags, self.past, self.tables, self.date = d['flags'], d['unflags'], d['past'], d['tables'], d['date']
+        self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         self._stemmer = snowballstemmer.stemmer(d['stemmer'])
@@ -122,7 +152,7 @@ def _compiled(code, shape):
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
     nouns = {n: t.name for t in reversed(tables) for n in t.nouns(lang)}
-    columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))}
+    columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [c.replace('_', ' '), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
     kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
@@ -153,7 +183,7 @@ class Reader:
         self.world, self.lang = world, lang
         self.text, self.quotes = mask(text.replace('’', "'"))
         self.patterns, self.nouns = _compiled(lang.code, world.shape)
-        self.failed, self.pin = [], None
+        self.failed, self.pin, self.found = [], None, {}
 
     def read(self):
         t = self.text.strip()
@@ -239,6 +269,10 @@ class Reader:
     def find(self, text, table=None, extra=()):
         """The rows a phrase names: (status, [(Table, row)]). one: exactly this; several: all of them are meant; many: which?; none; no_row: a number that no row has."""
         if self.pin: return 'one', [self.pin]
+        key = text.strip().lower(), table and table.name, extra
+        if key not in self.found: self.found[key] = self._find(text, table, extra)
+        return self.found[key]
+    def _find(self, text, table, extra):
         lang, t = self.lang, text.strip().strip(',;:')
         low = t.lower()
         tables = [table] if table else list(self.world.tables.values())
@@ -295,19 +329,20 @@ class Reader:
 
     def match(self, want, tables, extra=()):
         "Rows that hold all of these words: those that consist of them first, then those named by them, then those that hold them elsewhere; spelling may slip"
-        lang, out = self.lang, []
-        near = lambda w, have: w in have or len(w) >= 4 and any(h.startswith(w) for h in have if len(h) > len(w)) or len(w) >= 5 and not w.isdigit() and any(abs(len(h)-len(w)) < 3 and h[0] == w[0] and SequenceMatcher(None, w, h).ratio() >= .8 for h in have if len(h) > 3)
+        out = []
         for tb in tables:
-            others = [c for c, k in tb.columns.items() if c != tb.main and k in ('text', 'url', 'email', 'choice', 'date', 'long', 'number')]
-            for r in tb.rows:
-                own = lang.tokens(str(r.get(tb.main) or ''))
-                if all(w in own for w in want): out.append((0 if set(own) == {*want, *extra} else 1 if set(own) == set(want) else 2 if all(x in own for x in extra) else 3, tb, r)); continue
-                if all(near(w, own) for w in want): out.append((4, tb, r)); continue
-                more = own + tuple(x for c in others if r.get(c) not in (None, '') for x in lang.tokens(str(r[c])))
-                if any(w in own for w in want) and all(w in more for w in want): out.append((5, tb, r))
-                elif all(w in more for w in want) and not any(w.isdigit() for w in want): out.append((6, tb, r))
+            ix = tb.index(self.lang)
+            hits = lambda words, of, near=False, ix=ix: set.intersection(*(ix.rows(w, of, near) for w in words))
+            if exact := hits(want, 'own'):
+                for n in exact:
+                    own = set(ix.own[n])
+                    out.append((0 if own == {*want, *extra} else 1 if own == set(want) else 2 if all(x in own for x in extra) else 3, tb, tb.rows[n]))
+            elif near := hits(want, 'own', True): out += [(4, tb, tb.rows[n]) for n in near]
+            elif some := hits(want, 'all'):
+                named = set.union(*(ix.rows(w, 'own') for w in want))
+                out += [(5 if n in named else 6, tb, tb.rows[n]) for n in some if n in named or not any(w.isdigit() for w in want)]
         best = min((n for n, *_ in out), default=9)
-        return [(tb, r) for n, tb, r in out if n == best]
+        return sorted(((tb, r) for n, tb, r in out if n == best), key=lambda f: f[1]['id'])
 
     def one(self, text, table=None, extra=()):
         "The rows of a phrase, or a Reading that says why not"
@@ -344,9 +379,9 @@ class Reader:
         def take(m):
             before, after = rest[:m.start()].rstrip(' ,;('), rest[m.end():].lstrip(' ,;)')
             return f'{before} ¦ {after}' if before.strip() and after.strip() else ' ' + (before + after).strip()      # ¦: something was said there
-        for c, kind in table.columns.items():
-            if c == table.main: continue
-            noun = re.escape(c.replace('_', ' '))
+        for c, kind in [*table.columns.items()]*2:             # twice: what stood behind the first is the end now
+            if c == table.main or c in values: continue
+            noun = '(?:' + '|'.join(re.escape(w) for w in (c.replace('_', ' '), *lang.columns.get(c, ()))) + ')'
             lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
             if kind == 'url' and (m := re.search(rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I)): values[c] = m['v'].rstrip('.,;)'); rest = take(m)
             elif kind in ('email', 'text') and 'mail' in c and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I)): values[c] = m['v']; rest = take(m)
@@ -366,6 +401,11 @@ class Reader:
             elif kind == 'bool' and (m := re.search(rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I)): values[c] = not m['not']; rest = take(m)
         return values, rest
 
+    def column(self, table, word):
+        "The column that a word means in a table, else None"
+        w = ' '.join(word.lower().split())
+        return next((c for c in table.columns if w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))), None) or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None)
+
     def flag_of(self, table, word):
         "(column, value) that a word means in a table, else None"
         w, off = ' '.join(word.lower().split()), False
@@ -376,6 +416,11 @@ class Reader:
             if w in [c.replace('_', ' '), *self.lang.flags.get(c, ())]: return c, not off
             if w in self.lang.unflags.get(c, ()): return c, off
         return None
+    @property
+    def todo(self):
+        "The table of what is to be done, where there is just one"
+        ts = [tb for tb in self.world.tables.values() if {'done', 'finished', 'completed', 'complete', 'erledigt'} & {c for c, k in tb.columns.items() if k == 'bool'}]
+        return ts[0] if len(ts) == 1 else None
     def done_column(self, table): return next((c for c, k in table.columns.items() if k == 'bool' and (c in ('done', 'finished', 'completed', 'complete') or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
     def named(self, g, key='table'): return self.world.tables[self.nouns[' '.join(g[key].lower().split())]] if g.get(key) else None
 
@@ -395,14 +440,16 @@ class Reader:
         if not table: return None
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
-        if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['it'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
+        if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
         if any(c not in values for c in table.required): return Reading('unsure', name='missing')
         return Reading('press', [Op(table.name, 'create', values=values)])
     def note(self, g, t):
-        table = next(iter(ts), None) if len(ts := [tb for tb in self.world.tables.values() if self.done_column(tb)]) == 1 else None
+        table = self.todo
         if not table: return None
         if re.match(r'(?:know|see|understand|ask|help|say|tell you|be|have|find out|think|do something|talk)\b', g['value'], re.I): return None
         return self.create({**g, 'table': table.name.replace('_', ' ')}, t)
@@ -465,8 +512,7 @@ class Reader:
         if len(rows) != 1: return None
         tb, r = rows[0]
         if 'column' in g:
-            said = g['column'].lower().replace(' ', '_')
-            column = next((c for c in tb.columns if c == said or c.removesuffix('_at').removesuffix('_on') == said), None)
+            column = self.column(tb, g['column'])
             if not column or column == tb.main and tb.columns[column] != 'text': return None
             v = self.typed(tb, column, re.sub(r'^(?:to|at|of|as|auf)\s+', '', g['value']))
         else:
@@ -478,8 +524,8 @@ class Reader:
         return self.update(rows, lambda tb, r: {column: v}) if v is not None and column else None
 
     def list(self, g, t):
-        table = self.named(g) or self.named(g, 'table2') or next(iter(ts), None) if (ts := [tb for tb in self.world.tables.values() if self.done_column(tb)]) or g.get('table') else None
-        if not table or not g.get('table') and len(ts) != 1: return None
+        table = self.named(g) or self.named(g, 'table2') or self.todo
+        if not table: return None
         flag = self.flag_of(table, g.get('flag') or g.get('flag2') or '')
         if (g.get('flag') or g.get('flag2')) and not flag: return None
         return Reading('press', [Op(table.name, 'list', values=dict([flag]) if flag else {})])
@@ -498,8 +544,7 @@ class Reader:
             return Reading('press', [Op(table.name, 'sort', values={'by': flag[0], 'order': 'asc' if low == flag[1] else 'desc'})])
         if g.get('most'): way = 'desc' if g['most'].lower() in ('newest', 'latest', 'highest', 'biggest', 'largest', 'most expensive') else 'asc'
         if g.get('column'):
-            word = g['column'].lower().replace(' ', '_')
-            by = next((c for c in table.columns if c == word or c.removesuffix('_at').removesuffix('_on') == word), None)
+            by = self.column(table, g['column'])
         else:
             kinds = {'date': [c for c, k in table.columns.items() if k == 'date'], 'number': [c for c, k in table.columns.items() if k == 'number']}
             if re.search('alphabet|a to z|a-z|z to a|z-a', said) or not said and not g.get('most'): by = table.main

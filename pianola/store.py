@@ -54,6 +54,9 @@ create index approval_message on approval(message) where message is not null;
 """, """
 alter table approval add column why text not null default '';
 alter table approval add column choice integer;
+create table label(id integer primary key, at real not null, message integer, text text not null, action text not null, args text not null, verdict text not null, pattern text not null default '', sets text not null default '');
+create index label_pattern on label(pattern) where pattern!='';
+create table learned(id integer primary key, at real not null, pattern text not null unique, action text not null, sets text not null);
 """, """
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
