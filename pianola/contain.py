@@ -1,7 +1,7 @@
 """What a plugin may do to others, which is nothing: its errors become words with a line, its time is limited, and it writes to no table but its own.
 
 It is no wall against malice (a plugin is Python in our process) but against every accident: a loop, a crash, a wrong name, a `sys.exit`."""
-import asyncio, ctypes, functools, inspect, sys, threading, time, traceback, types
+import asyncio, ctypes, difflib, functools, inspect, re, sys, threading, time, traceback, types
 from contextlib import contextmanager
 from pathlib import Path
 import apsw
@@ -41,6 +41,9 @@ def words(e, file=''):
     "An error in one line, with the line of the plugin's file that it came from"
     if isinstance(e, Refused): return e.text
     text = e.msg if isinstance(e, SyntaxError) else 'it needed more memory than there is' if isinstance(e, MemoryError) and not str(e) else str(e)
+    if isinstance(e, ImportError) and (m := re.match(r"cannot import name '(\w+)' from 'pianola'", text)):
+        ours = [*sys.modules['pianola']._where]
+        text = f"pianola has no {m[1]}; it has {', '.join(difflib.get_close_matches(m[1], ours, 3) or ours)}, and FastHTML's tags"
     if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
     at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
     return f"{type(e).__name__}{': ' if text else ''}{text}" + (f' (line {at[1]} of {at[0]})' if at else '')

@@ -12,6 +12,7 @@ from .store import store
 tasks = []
 def start(folder):
     "Watch both folders from now on"
+    menu()
     tasks[:] = [asyncio.create_task(watching(folder, plugins.scan)), asyncio.create_task(watching(prompts.folder, reread))]
 async def stop():
     for t in tasks: t.cancel()

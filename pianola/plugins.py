@@ -5,7 +5,8 @@
 What fails in any of these changes nothing: the version that ran before goes on, and a card says why with the line."""
 import asyncio, concurrent.futures, hashlib, json, linecache, re, sys, time
 from pathlib import Path
-from fasthtml.common import Article, Button, Code, Details, Form, H2, Mount, P, Pre, StaticFiles, Summary
+from fasthtml.common import A, Article, Body, Button, Code, Details, Form, H2, Head, Html, Link, Main, Mount, P, Pre, StaticFiles, Summary, Title, to_xml
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 from loguru import logger as log
 from . import actions, contain, needs, prompts, settings, trial
@@ -48,7 +49,8 @@ class Plugin:
         "`ok`, or what is wrong with it, for programs and for the mark in the menu"
         if self.error: return self.error + (f'; still running the version from {self.since}' if self.runs else '')
         if busy := contain.holding_up().get(self.name): return busy
-        return next((f'{what} broke: {t[1]}' for what, t in contain.trouble.get(self.name, {}).items()), 'ok')
+        broke = sorted(contain.trouble.get(self.name, {}).items(), key=lambda b: -b[1][0])
+        return f'{broke[0][0]} broke: {broke[0][1][1]}' + (f' (and {len(broke)-1} more)' if broke[1:] else '') if broke else 'ok'
     @property
     def since(self): return time.strftime('%H:%M', time.localtime(self.at))
     def source(self): return self.file.read_text('utf-8')
@@ -98,7 +100,7 @@ class Plugin:
         return out or [P('This plugin has keys and no page.')]
     def card(self):
         if self.missing: return failed(f'{self.title} needs something', f"{self.error}.", '', Form(Button(f"Install {', '.join(self.missing)}"), P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
-                                                                                                 hx_post='/api/actions/plugins.install', hx_vals=json.dumps({'plugin': self.name}), hx_swap='none'), P(id=f'install-{self.name}'))
+                                                                                                 hx_post='/api/actions/plugins.install', hx_vals=json.dumps({'plugin': self.name}), hx_swap='none', hx_confirm=f"Install {', '.join(self.missing)} into the environment Pianola runs in?"), P(id=f'install-{self.name}'))
         if self.runs: return failed(f'The newest {self.title} did not load', self.error, self.trace, P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'))
         return failed(f'{self.title} did not load', self.error, self.trace, P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'))
 
@@ -227,21 +229,7 @@ class Plugins(dict):
         done.result(10)
     def swap(self, p, old):
         "Old keys and routes out, new ones in. On the event loop, while the store's thread waits: nobody sees half of it."
-        routes = self.app.router.routes if self.app else []
-        before = [*routes]
-        try:
-            if old: routes[:] = [r for r in routes if not any(r is o for o in old.routes)]
-            rest = [*routes]
-            if p.path.is_dir() and (p.path/'static').is_dir(): routes.append(Mount(f'/{p.name}/static', StaticFiles(directory=p.path/'static')))
-            for k in p.kinds: k.mount(self.app)
-            p.routes = [r for r in routes if not any(r is o for o in rest)]
-            if len(rest) + len(p.routes) != len(routes): raise Refused(f'{p.name} has a route in the place of one that is there already')
-            for r in p.routes:
-                if not r.path.startswith(f'/{p.name}/'): raise Refused(f'{p.name} may not answer at {r.path}', f"a plugin's routes are under /{p.name}/")
-                r.app = guarded(p, r.app)
-        except BaseException:
-            routes[:] = before
-            raise
+        if self.app: self._routes(p, old)
         p.at = time.time()
         contain.trouble.pop(p.name, None)
         self[p.name] = p
@@ -249,6 +237,23 @@ class Plugins(dict):
         self._keys()
         if old:
             for k in old.kinds: k.close()
+    def _routes(self, p, old):
+        router = self.app.router
+        before = [*router.routes]
+        has = lambda these, r: any(r is x for x in these)
+        try:
+            rest = [r for r in before if not (old and has(old.routes, r))]
+            router.routes = [*rest]
+            if p.path.is_dir() and (p.path/'static').is_dir(): router.routes.append(Mount(f'/{p.name}/static', StaticFiles(directory=p.path/'static')))
+            for k in p.kinds: k.mount(self.app)
+            p.routes = [r for r in router.routes if not has(before, r)]
+            if not all(has(router.routes, r) for r in rest): raise Refused(f'{p.name} has a route in the place of one that is there already')
+            for r in p.routes:
+                if not r.path.startswith(f'/{p.name}/'): raise Refused(f'{p.name} may not answer at {r.path}', f"a plugin's routes are under /{p.name}/")
+                r.app = guarded(p, r.app)
+        except BaseException:
+            router.routes = before
+            raise
     def _keys(self):
         "The keys of all plugins behind our own, in the order of the menu: the model's instructions stay as they were up to what is new"
         ordered = sorted(self.values(), key=lambda p: p.path.name)
@@ -308,7 +313,7 @@ def guarded(p, app):
         try:
             await contain.steps(app(scope, receive, sending))
             return contain.went_well(p.name, what)
-        except asyncio.CancelledError: raise
+        except (asyncio.CancelledError, HTTPException): raise
         except Refused as e: status, text, hint = e.status, e.text, e.hint
         except BaseException as e:
             contain.went_wrong(p.name, what, e)
@@ -317,7 +322,6 @@ def guarded(p, app):
         heads = dict(scope['headers'])
         if b'hx-request' in heads or b'text/html' not in heads.get(b'accept', b''): return await JSONResponse({'error': text, 'hint': hint}, status)(scope, receive, send)
         card = failed(f'{p.title} could not answer', text, '', P(hint))
-        from fasthtml.common import A, Body, Head, Html, Link, Main, Title, to_xml
         await HTMLResponse(to_xml(Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')), Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')), status)(scope, receive, send)
     return answer
 
