@@ -12,7 +12,7 @@ import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, jobs, models, page, prompts, render, tabs, understand
+from pianola import api, chat, console, fetch, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
 from pianola import doors      # noqa: F401  routes of runs
 from pianola.config import read
 from pianola.engines import Engines
@@ -26,7 +26,9 @@ def make(config):
     @asynccontextmanager
     async def life(app):
         await store.open(config.data)
+        await store.read(layers.learn)
         await plugins.load(app, config.plugins)
+        live.start(config.plugins)
         chat.engines = models.engines = engines = Engines(config)
         chat.by_rules = config.rules
         looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm)), asyncio.create_task(asyncio.to_thread(understand.warm))]      # while the page opens
@@ -35,6 +37,7 @@ def make(config):
         await jobs.wake()
         yield
         for t in looking: t.cancel()
+        await live.stop()
         await engines.close()
         await store.close()
 

@@ -2,6 +2,7 @@
 import asyncio, sys, time
 from loguru import logger
 from . import config, fetch, prompts
+from .actions import registry
 from .engines import Engines, Fault
 from .plugins import Plugin
 
@@ -11,7 +12,7 @@ async def warm(argv):
     c = config.read(argv)
     prompts.folder, engines, line = c.prompts, Engines(c), fetch.Line()
     for path in sorted(c.plugins.glob('*')) if c.plugins.is_dir() else ():
-        if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): Plugin(path).read()
+        if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): registry.update(Plugin(path).read().keys)
     messages = [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]
     try:
         engine, model, _ = await engines.choose()

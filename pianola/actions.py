@@ -1,12 +1,13 @@
 """The keys: everything that changes state is an action, carried out by `act`, whoever presses it.
 
     act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
-import difflib, inspect, json, time
+import contextvars, difflib, inspect, json, time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable
 import msgspec
 from msgspec import UNSET
+from . import contain
 from .store import store, Refused
 
 @dataclass
@@ -75,9 +76,14 @@ def on_undo(f):
     listeners['undo'].append(f)
     return f
 
+staging = contextvars.ContextVar('staging', default=None)      # while a plugin is imported its keys are gathered here; all of them become true at once, or none
+
 def register(a):
-    "Add a key; the same name again replaces it"
-    registry[a.name] = a
+    "Add a key; the same name again replaces it, unless it is somebody else's"
+    there = staging.get()
+    if there is None: there = registry
+    if (old := there.get(a.name)) and old.plugin != a.plugin: raise TypeError(f'there is an action {a.name} of {old.plugin} already')
+    there[a.name] = a
     return a
 def forget(plugin):
     "Remove every key of a plugin"
@@ -95,7 +101,7 @@ def args_of(f, name):
 def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
     "Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction and can be taken back."
     def make(f):
-        plug = plugin or f.__module__.rpartition('.')[2].lstrip('0123456789_')
+        plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
         n, fn = name or f'{plug}.{f.__name__}', f
         if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
             more = {k: kw.pop(k) for k in ('retries', 'timeout') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
@@ -137,12 +143,13 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     try:
         if inspect.iscoroutinefunction(a.fn):
             if key and (seen := await store.read(_seen, key)): return seen
-            result, changes = await a.fn(**args), []
+            result, changes = await contain.press_beside(a, args), []
             return await store.write(_record, a, args, by, key, message, result, changes)
         return await store.write(_press, a, args, by, key, message, durable=a.durable)
-    except Refused as e:
+    except Exception as e:                # also what the plugin's own `say` raised
+        if not isinstance(e, Refused) and (e := contain.said(a, e)) and not isinstance(e, Refused): raise e
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
-        raise
+        raise e
 
 def _seen(tx, key):
     "The outcome of an earlier press with this key, or None"
@@ -153,7 +160,7 @@ def _seen(tx, key):
 
 def _press(tx, a, args, by, key, message):
     if seen := _seen(tx, key): return seen
-    result = a.fn(tx, **args)
+    result = contain.press(tx, a, args)
     return _record(tx, a, args, by, key, message, result, tx.changes)
 
 def _record(tx, a, args, by, key, message, result, changes, undoes=None):
@@ -236,7 +243,7 @@ def _several(tx, actions):
         a, before = find(one['action']), len(tx.changes)
         if inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others')
         args = a.check(one['args'])
-        done.append(a.fn(tx, **args))
+        done.append(contain.press(tx, a, args))
         said.append(a.say(args, done[-1], tx.changes[before:]) if a.say else a.title)
     return {'done': done, 'said': said}
 register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once', 'Do several actions as one.', 'app', model=False,

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, models, page, sheets, tabs
+from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -70,7 +70,7 @@ def outcome(o, req):
 
 @door('/api/health')
 async def health(req):
-    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {p.name: p.error or 'ok' for p in plugins.values()}})
+    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}})
 
 @door('/api/actions')
 async def keys(req):
@@ -242,6 +242,9 @@ async def take_file(req):
     except ValueError: raise Refused('there is no such file', status=404) from None
     return FileResponse(f.path, filename=f.name, media_type='application/octet-stream', content_disposition_type='attachment')
 
+@door('/api/settings/{plugin}', ['POST'])
+async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
+
 @door('/api/jobs')
 async def job_list(req):
     kept = await store.q('select * from job order by id desc limit 200')
@@ -368,6 +371,7 @@ async def catch_up(tab, since, streaming, drawn=0):
         items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id'])), 'msg-list'))
     items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
     tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True})
+    live.catch_up(tab, events)
     tab.send(models.frame())
 
 routes.append(WebSocketRoute('/ws', listen))

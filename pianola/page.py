@@ -1,8 +1,8 @@
 "The page: menu, the open plugin on the left, the conversation on the right. And `Page`, the plainest kind of plugin."
-import hashlib, inspect, sys, time
+import hashlib, sys, time
 from pathlib import Path
 from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
-from . import bubble, chat, fetch, history, tabs
+from . import bubble, chat, contain, fetch, history, tabs
 from .plugins import Kind, plugins
 from .store import store
 
@@ -10,16 +10,16 @@ class Page(Kind):
     "A plugin of functions that return tags: `@page` on `index` is the left column; `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
     def __init__(self, name=None):
         super().__init__(name, sys._getframe(1))
-        self.router, self.index = APIRouter(prefix=f'/{self.name}'), None
+        self.router, self.index = APIRouter(prefix=f'/{self.plugin_name}'), None
         self.get, self.post = self.router.get, self.router.post
     def __call__(self, f):
         self.index = f
         return f
-    def mount(self, app): self.router.to_app(app)
+    def mount(self, app):
+        for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
-        out = self.index()
-        return await out if inspect.isawaitable(out) else out
+        return await contain.beside_us(self.index, self.plugin_name)()
 
 static = Path(__file__).parent.parent/'static'
 _stamps = {}
@@ -32,9 +32,12 @@ def asset(name):
 
 htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}'
 
+def entry(p, at, open_=None):
+    "One plugin in the menu"
+    return Li(A(Span(p.title), Span('!', cls='bad', title=p.error, role='img', aria_label='did not load') if p.error else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
+                data_view=p.name, aria_current='page' if p.name == open_ else None), id=f'menu-{p.name}', data_pos=at)
 def menu(open_):
-    items = [Li(A(Span(p.title), Span('!', cls='bad', title=p.error) if p.error else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
-                  data_view=p.name, aria_current='page' if p.name == open_ else None)) for p in plugins.values()]
+    items = [entry(p, n, open_) for n, p in enumerate(plugins.values())]
     return Nav(A('Pianola', href='/', cls='brand'), Ul(*items, id='menu'),
                Button('⋯', type='button', cls='quiet', id='more', popovertarget='under', aria_label='More'),
                Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML', title='Everything that was done, with undo'),
@@ -43,7 +46,7 @@ def menu(open_):
 async def left(name):
     "The left column on a plugin"
     p = plugins.get(name)
-    if not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder and start again; README shows the smallest ones.'))
+    if not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
     else:
         view = await p.view()
         inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None), *(view if isinstance(view, (list, tuple)) else [view]))
@@ -87,7 +90,7 @@ async def whole(open_, conversation, status):
     p = plugins.get(open_)
     return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
                      Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Link(rel='icon', href='/static/icon.svg'), Link(rel='stylesheet', href=asset('pianola.css')), Link(rel='stylesheet', href=asset('tables.css')), Link(rel='stylesheet', href=asset('flow.css')),
-                     Script(src=asset('theme.js')), Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('pianola.js'), defer=True), Script(src=asset('forms.js'), defer=True), Script(src=asset('tables.js'), defer=True), Script(src=asset('flow.js'), defer=True)),
+                     Script(src=asset('theme.js')), Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('pianola.js'), defer=True), Script(src=asset('forms.js'), defer=True), Script(src=asset('tables.js'), defer=True), Script(src=asset('flow.js'), defer=True), Script(src=asset('live.js'), defer=True)),
                 Body(A('To the message box', href='#msg', cls='skip'), menu(open_), main, Div(id='split', role='separator', tabindex='0', aria_orientation='vertical', aria_label='Width of the chat', aria_valuemin='25', aria_valuemax='70', aria_valuenow='40'),
                      aside, Button('Chat', type='button', id='chat-open'), Dialog(id='dialog', aria_label='Details'), Div(id='toasts', role='status', aria_live='polite'), Div(id='live', role='log', aria_live='polite', cls='sr'),
                      Div('Connecting again …', id='offline', role='status', hidden=True)), lang='en')

@@ -5,6 +5,8 @@ from .actions import registry
 from .piano import neutral
 
 folder = Path('prompts')
+own = {}                    # {plugin: f() → the words it brings along}
+off, expert = set(), ''     # layers that are switched off; the one of prompts/experts/ that is on
 
 def layer(name):
     "The text of a file in prompts/; '' when there is none"
@@ -22,14 +24,19 @@ def keys():
         out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
     return '\n'.join(out)
 
+def layers(plugin=''):
+    "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."
+    out = [('system', layer('system')), ('actions', layer('actions').replace('{actions}', keys()))]
+    if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
+    return [(n, t) for n, t in [*out, (f'experts/{expert}', layer(f'experts/{expert}') if expert else '')] if t]
 def system(plugin=''):
-    "The system message: who you are, the keys, and the open plugin's own words. Stable first, so that the engine's memory of it holds."
-    parts = [layer('system'), layer('actions').replace('{actions}', keys()), layer(plugin) if plugin.isidentifier() and plugin not in ('system', 'actions') else '']
-    return '\n\n'.join(p for p in parts if p)
+    "The system message: who you are, the keys, the open plugin's own words, the expert of the hour"
+    return '\n\n'.join(t for n, t in layers(plugin) if n not in off)
 
 def examples():
     "Turns of prompts/examples.md, `User: …` and `You: …` in turn, as messages"
     out = []
+    if 'examples' in off: return out
     for line in layer('examples').splitlines():
         who, colon, rest = line.partition(': ')
         if colon and who in ('User', 'You'): out.append({'role': 'user' if who == 'User' else 'assistant', 'content': rest})

@@ -10,12 +10,7 @@ from pathlib import Path
 import apsw, apsw.ext, msgspec
 from fastlite import database
 from loguru import logger as log
-
-class Refused(Exception):
-    "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
-    def __init__(self, text, hint='', status=400, fields=None):
-        super().__init__(text)
-        self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
+from .contain import Ended, Refused, TimeUp, key_seconds, limit
 
 class Event(msgspec.Struct):
     "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
@@ -84,6 +79,9 @@ create table draft(run integer not null, step text not null, data text not null,
 create table fold(run integer not null, step text not null, open integer not null, primary key(run, step)) without rowid;
 create trigger answer_locked before insert on answer when (select locked from run where id=new.run) begin select raise(abort, 'the run is locked'); end;
 create trigger run_locked before update of head, redo on run when old.locked and new.locked and (new.head is not old.head or new.redo is not old.redo) begin select raise(abort, 'the run is locked'); end;
+""", """
+create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
+create table prompt_text(id integer primary key, name text not null unique, text text not null);
 """]
 
 def fold(v):
@@ -235,7 +233,7 @@ class Store:
         tx = Tx(self.conn)
         self.conn.execute('begin immediate')
         try:
-            result = f(tx, *args)
+            result = self._ours(f, tx, *args)
             self.conn.execute('commit')
         except BaseException as e:
             if self.conn.in_transaction: self.conn.execute('rollback')
@@ -246,6 +244,11 @@ class Store:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
+    def _ours(self, f, *args):
+        "Run f here, in the one thread there is: plugin code that holds it too long is interrupted, and nothing in it ends the app"
+        try:
+            with limit(key_seconds): return f(*args)
+        except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
     def _tell(self, events):
         for e in events:
             for f in self.listeners:
@@ -257,7 +260,7 @@ class Store:
         return await self.loop.run_in_executor(self.pool, self._write, f, args, durable)
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
-        return await self.loop.run_in_executor(self.pool, lambda: f(Tx(self.conn), *args))
+        return await self.loop.run_in_executor(self.pool, lambda: self._ours(f, Tx(self.conn), *args))
     async def q(self, sql, *args): return await self.read(lambda tx: tx.q(sql, *args))
     async def last(self):
         "The number of the newest line of the log"

@@ -32,6 +32,7 @@ document.addEventListener('visibilitychange', () => document.hidden || awake());
 function hear(f) {
   if (f.m) grow(f);
   if (f.put) put(f.put, f.gone || []);
+  if (f.left) follow(f.left);
   if (f.html) { htmx.swap(document.body, f.html, { swapStyle: 'none' }) }
   if (f.flow) document.dispatchEvent(new CustomEvent('flow', { detail: f.flow }));
   if (f.phase) phase(f);

@@ -1,0 +1,226 @@
+"""What a plugin may do to others, which is nothing: its errors become words with a line, its time is limited, and it writes to no table but its own.
+
+It is no wall against malice (a plugin is Python in our process) but against every accident: a loop, a crash, a wrong name, a `sys.exit`."""
+import asyncio, ctypes, difflib, functools, inspect, re, sys, threading, time, traceback, types
+from contextlib import contextmanager
+from pathlib import Path
+import apsw
+from loguru import logger as log
+
+class Refused(Exception):
+    "Understood and not done: the text says what is wrong, `hint` what would be right. Both are for a person and for a model."
+    def __init__(self, text, hint='', status=400, fields=None):
+        super().__init__(text)
+        self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
+
+class Broke(Refused):
+    "A plugin's own code failed; `trace` is the whole story for who mends it"
+    def __init__(self, text, hint='', status=422, trace=''):
+        super().__init__(text, hint, status)
+        self.trace = trace
+
+class TimeUp(BaseException):
+    "Raised inside plugin code that held others up too long; not an Exception, so that `except Exception` does not keep it going"
+    def __str__(self): return 'it took too long and was interrupted; what takes a while belongs in a job'
+
+home = 'pianola_plugins.'
+key_seconds, view_seconds, step_seconds = 5, 5, 5        # in the one thread of the store; of a plain function beside; of a coroutine between two awaits, on the loop
+
+def of(module): return module[len(home):].partition('.')[0] if module.startswith(home) else ''
+def _frames(f):
+    while f: yield f; f = f.f_back
+def blame(e):
+    "(plugin, file, line) of the last line of a plugin that an error went through, or None"
+    found, tb = None, e.__traceback__
+    while tb:
+        f = tb.tb_frame
+        if name := of(f.f_globals.get('__name__', '')): found = name, Path(f.f_code.co_filename).name, tb.tb_lineno
+        tb = tb.tb_next
+    return found
+def words(e, file=''):
+    "An error in one line, with the line of the plugin's file that it came from"
+    if isinstance(e, Refused): return e.text
+    text = e.msg if isinstance(e, SyntaxError) else 'it needed more memory than there is' if isinstance(e, MemoryError) and not str(e) else str(e)
+    if isinstance(e, ImportError) and (m := re.match(r"cannot import name '(\w+)' from 'pianola'", text)):
+        ours = [*sys.modules['pianola']._where]
+        text = f"pianola has no {m[1]}; it has {', '.join(difflib.get_close_matches(m[1], ours, 3) or ours)}, and FastHTML's tags"
+    if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
+    at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
+    return f"{type(e).__name__}{': ' if text else ''}{text}" + (f' (line {at[1]} of {at[0]})' if at else '')
+def trace(e):
+    "The traceback from the plugin's first line on; ours above it tells its author nothing"
+    lines, tb = traceback.TracebackException.from_exception(e), e.__traceback__
+    skip = 0
+    while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
+    if tb: del lines.stack[:skip]
+    return ''.join(lines.format())
+
+trouble = {}                # {plugin: {what of it: (when, in one line, traceback)}}: what broke while running and has not worked since
+def went_wrong(plugin, what, e):
+    log.opt(exception=e).error(f'{what} of the plugin {plugin} broke')
+    trouble.setdefault(plugin, {})[what] = time.time(), words(e), trace(e)
+def went_well(plugin, what):
+    if plugin in trouble: trouble[plugin].pop(what, None)
+
+# time
+
+_lock, _running, _watch = threading.Lock(), {}, None
+
+class _Limit:
+    def __init__(self, seconds, any_code): self.began, self.seconds, self.fired, self.any = time.monotonic(), seconds, 0, any_code
+
+@contextmanager
+def limit(seconds, any_code=False):
+    "What runs in here, in this thread, at most this long: then plugin code is interrupted where it stands (our own goes on, unless `any_code`)"
+    global _watch
+    id, mine = threading.get_ident(), _Limit(seconds, any_code)
+    with _lock:
+        before, _running[id] = _running.get(id), mine
+        if not _watch or not _watch.is_alive():
+            _watch = threading.Thread(target=_watching, name='limits', daemon=True)
+            _watch.start()
+    try: yield mine
+    finally:
+        with _lock:
+            if before: _running[id] = before
+            else: _running.pop(id, None)
+            if mine.fired: ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(id), None)      # raised too late: it is over by itself
+
+def _watching():
+    while True:
+        time.sleep(.1)
+        now = time.monotonic()
+        with _lock:
+            for id, r in _running.items():
+                if now < r.began + r.seconds or now < r.fired + 1: continue
+                if r.any or busy_in(id):
+                    r.fired = now                        # again each second: some code catches everything
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(id), ctypes.py_object(TimeUp))
+
+def busy_in(id):
+    "(plugin, file, line) where a thread is just now, or None when it is in no plugin"
+    for f in _frames(sys._current_frames().get(id)):
+        if name := of(f.f_globals.get('__name__', '')): return name, Path(f.f_code.co_filename).name, f.f_lineno
+def holding_up():
+    "{plugin: what it holds up}: code that runs beyond its time just now, and could not be interrupted yet"
+    now, out = time.monotonic(), {}
+    with _lock:
+        for id, r in _running.items():
+            if now > r.began + r.seconds and (at := busy_in(id)): out[at[0]] = f'has been busy for {now-r.began:.0f} s in line {at[2]} of {at[1]}'
+    return out
+
+@types.coroutine
+def steps(coroutine, seconds=None):
+    "Await a plugin's coroutine; a step of it that holds the loop longer than `seconds` is interrupted"
+    value = error = None
+    coroutine = coroutine.__await__() if not inspect.iscoroutine(coroutine) else coroutine
+    while True:
+        try:
+            with limit(seconds or step_seconds): waits = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as e: return e.value
+        value = error = None
+        try: value = yield waits
+        except BaseException as e: error = e
+
+threads = {}                # {plugin: how many of its plain functions run}
+async def beside(plugin, f, *args, seconds=None, **kw):
+    "Run a plugin's plain function in a thread of its own and await what it returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"
+    if threads.get(plugin, 0) >= 8: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
+    loop = asyncio.get_running_loop()
+    done, seconds = loop.create_future(), seconds or view_seconds
+    def over(result, e):
+        threads[plugin] = threads.get(plugin, 1) - 1
+        if not done.done(): done.set_exception(e) if e else done.set_result(result)
+    def run():
+        result = error = None
+        try:
+            with limit(seconds): result = f(*args, **kw)
+        except Exception as e: error = e if not isinstance(e, StopIteration) else RuntimeError('StopIteration')
+        except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
+        if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
+    threads[plugin] = threads.get(plugin, 0) + 1
+    threading.Thread(target=run, daemon=True, name=f'plugin {plugin}').start()
+    finished, _ = await asyncio.wait([done], timeout=seconds+1)
+    if not finished: raise TimeoutError(f'it was still busy after {seconds} s; what takes a while belongs in a job')
+    return done.result()
+
+class Ended(Exception):
+    "`sys.exit`, or out of time: what must not travel on as it is, or it would end the app"
+    def __init__(self, e):
+        self.was = e
+        super().__init__(words(e).partition(' (line')[0])
+
+def beside_us(f, plugin):
+    "The same function as a coroutine function: a plain one runs in a thread of its own"
+    if inspect.iscoroutinefunction(f): return f
+    @functools.wraps(f)
+    async def run(*args, **kw):
+        out = await beside(plugin, f, *args, **kw)
+        return await steps(out) if inspect.isawaitable(out) else out
+    return run
+
+# keys
+
+def press(tx, a, args):
+    "A key's function inside its transaction: an error becomes a refusal with the line, a plugin's own SQL reaches its own tables only"
+    try:
+        if not of(getattr(a.fn, '__module__', None) or ''): result = a.fn(tx, **args)
+        else:
+            with fence(tx.conn, a.plugin): result = a.fn(tx, **args)
+    except Refused: raise
+    except BaseException as e: raise said(a, e) from e
+    went_well(a.plugin, a.name)
+    return result
+async def press_beside(a, args):
+    "The same for a key that is a coroutine"
+    try: result = await steps(a.fn(**args))
+    except (Refused, asyncio.CancelledError): raise
+    except BaseException as e: raise said(a, e) from e
+    went_well(a.plugin, a.name)
+    return result
+def said(a, e):
+    "What a key raised, as it is told: Broke when a plugin's code had a hand in it"
+    if isinstance(e, apsw.AuthError) and (why := getattr(_fenced, 'why', None)):
+        _fenced.why = None
+        return Refused(*why, 403)
+    if not blame(e) or isinstance(e, apsw.FullError): return e
+    went_wrong(a.plugin, a.name, e)
+    return Broke(f'{a.name} broke: {words(e)}', 'nothing was changed; the plugin needs mending', trace=trace(e))
+
+owner = lambda table: None              # set by plugins: the name of the plugin whose table this is
+_fenced = threading.local()
+_tx = ('q', 'one', 'value', 'run', 'insert', 'update', 'delete', 'row', 'revert')
+_written = {apsw.SQLITE_INSERT: 0, apsw.SQLITE_UPDATE: 0, apsw.SQLITE_DELETE: 0, apsw.SQLITE_DROP_TABLE: 0, apsw.SQLITE_CREATE_TABLE: 0, apsw.SQLITE_ALTER_TABLE: 1, apsw.SQLITE_CREATE_INDEX: 1, apsw.SQLITE_DROP_INDEX: 1,
+            apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0}
+
+@contextmanager
+def fence(conn, plugin):
+    "While a plugin's own function runs in a transaction, what it says in SQL (or by tx.insert and its like) may change its own tables only; our functions, called by it, do as they do"
+    def may(op, a, b, db, trigger):
+        if op == apsw.SQLITE_TRANSACTION: why = 'begin, commit and roll back are the key’s', 'raise Refused to have nothing done'
+        elif op in (apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH): why = 'other databases cannot be attached here', ''
+        elif op == apsw.SQLITE_PRAGMA and b is not None and not a.startswith(('table_', 'index_', 'foreign_key_list')): why = f'pragma {a} cannot be set here', ''
+        elif op not in _written or trigger: return apsw.SQLITE_OK
+        else:
+            table = (a, b)[_written[op]] or ''
+            whose = owner(table)
+            if table.startswith('sqlite_') or whose == plugin or whose is None and (table == plugin or table.startswith(f'{plugin}_')): return apsw.SQLITE_OK
+            why = f'{plugin} may not write to {table}, ' + (f'which belongs to {whose}' if whose else 'which is not its own'), f'press its keys instead: act({whose}.…)' if whose else f'a table of its own is named {plugin} or {plugin}_…'
+        f = sys._getframe(1)
+        while f and f.f_globals.get('__name__') == 'pianola.store' and f.f_code.co_name in _tx: f = f.f_back
+        if not f or not of(f.f_globals.get('__name__', '')): return apsw.SQLITE_OK       # one of our own functions
+        _fenced.why = why
+        return apsw.SQLITE_DENY
+    _fenced.why, conn.authorizer = None, may
+    try: yield
+    finally: conn.authorizer = None
+
+held = set()
+def hold(coroutine, said):
+    "Run it beside us; a task nobody holds may be collected, an error nobody reads is a bug"
+    async def run():
+        try: await coroutine
+        except Exception: log.exception(said)
+    t = asyncio.create_task(run())
+    held.add(t)
+    t.add_done_callback(held.discard)

@@ -1,0 +1,107 @@
+"""What a plugin wants to know from its user: a class `Settings` with annotations is a form. What is said is put on the class, `Settings.city`, as if it stood there.
+
+Values are kept in the database, by plugin, and changing them can be taken back. A `Secret` is kept in a file of its own that only its owner may read: never in the database, the log or a prompt."""
+import json, os
+from fasthtml.common import Button, Form, Small
+from . import forms, tabs
+from .actions import act, action
+from .contain import Refused, hold
+from .store import store
+
+known, owns = {}, {}        # {plugin: what is kept}; {plugin: its Own}
+
+class Own:
+    "The settings of one plugin: its class, the fields, and what is said"
+    def __init__(self, plugin, cls): self.plugin, self.cls, self.fields = plugin, cls, forms.of_class(cls)
+    def apply(self):
+        "Put what is kept on the class; what does not fit its type any more counts as unsaid"
+        kept = known.get(self.plugin, {}) | secrets().get(self.plugin, {})
+        for n, f in self.fields.items():
+            try: value = f.parse(kept[n]) if n in kept else None if f.default is forms.nothing else f.default
+            except ValueError: value = None if f.default is forms.nothing else f.default
+            setattr(self.cls, n, value)
+    @property
+    def unsaid(self): return [n for n, f in self.fields.items() if f.required and getattr(self.cls, n) is None]
+    def form(self, tx=None):
+        "The form of them all; a secret is never shown again, only that there is one"
+        show = lambda n, f: f.input(None, tx, id=f'set-{self.plugin}-{n}', placeholder='kept; write a new one to replace it' if getattr(self.cls, n) else 'not set', required=None, autocomplete='off') if f.kind == 'secret' else \
+            f.input(getattr(self.cls, n), tx, id=f'set-{self.plugin}-{n}')
+        return Form(*[show(n, f) for n, f in self.fields.items()], Button('Keep'), Small(f"Still needed: {', '.join(self.unsaid)}", cls='wrong') if self.unsaid else None,
+                    id=f'settings-{self.plugin}', cls='settings', hx_post=f'/api/settings/{self.plugin}', hx_swap='none')
+
+def of(plugin, cls):
+    "The Own of a plugin whose class `Settings` this is, with its values on it; None when it has none"
+    if not isinstance(cls, type): return owns.pop(plugin, None) and None
+    own = owns[plugin] = Own(plugin, cls)
+    own.apply()
+    return own
+
+def learn(tx):
+    "What is kept, as the app starts"
+    known.clear()
+    known.update({r['plugin']: json.loads(r['data']) for r in tx.q('select plugin, data from setting')})
+
+# secrets
+
+def _file(): return store.folder/'secrets.json'
+def secrets():
+    "{plugin: {name: secret}}"
+    try: return json.loads(_file().read_text('utf-8')) if store.pool else {}
+    except FileNotFoundError: return {}
+def hide(plugin, said):
+    "Keep secrets, all at once or not at all; '' forgets one"
+    all_ = secrets()
+    all_[plugin] = {k: v for k, v in {**all_.get(plugin, {}), **said}.items() if v}
+    new = _file().with_suffix('.new')
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w', encoding='utf-8') as f:
+        json.dump(all_, f)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(new, _file())
+def hidden():
+    "Every secret there is, for whoever must not say one"
+    return [v for own in secrets().values() for v in own.values() if isinstance(v, str) and len(v) > 5]
+
+# changing
+
+async def keep(plugin, said, by='user'):
+    "What the form of a plugin said: secrets go to their file, the rest is a key's press"
+    own = owns.get(plugin)
+    if not own: raise Refused(f'{plugin} has no settings', f"there are those of {', '.join(owns) or 'none'}", 404)
+    if extra := [k for k in said if k not in own.fields and not k.startswith('forget-')]: raise Refused(f"{plugin} has no setting {', '.join(extra)}", f"it has {', '.join(own.fields)}")
+    shut = {k: said[k] for k, f in own.fields.items() if f.kind == 'secret' and said.get(k)}
+    open_ = {k: f for k, f in own.fields.items() if f.kind != 'secret' and (k in said or f.kind == 'bool' and by == 'user')}
+    values, wrong = forms.read(open_, said)
+    if wrong: raise Refused('; '.join(f'{k} {w}' for k, w in wrong.items()), fields=wrong)
+    if shut: hide(plugin, shut)
+    return await act('settings.change', {'plugin': plugin, 'values': {k: own.fields[k].plain(v) for k, v in values.items()}, 'secrets': list(shut)}, by=by)
+
+@action(name='settings.change', plugin='settings', title='Change settings', model=False,
+        say=lambda a, r, c: f"Changed {', '.join([*r, *a['secrets']]) or 'nothing'} in the settings of {a['plugin']}")
+def _change(tx, plugin: str, values: dict, secrets: list[str] = []):      # noqa: B006  msgspec copies it
+    "Change the settings of a plugin."
+    own = owns.get(plugin)
+    if not own: raise Refused(f'{plugin} has no settings', f"there are those of {', '.join(owns) or 'none'}", 404)
+    for k in values:
+        if k not in own.fields: raise Refused(f'{plugin} has no setting {k}', f"it has {', '.join(own.fields)}")
+        if own.fields[k].kind == 'secret': raise Refused(f'{k} is a secret, which no key carries', 'write it in the form of the settings', 403)
+        try: values[k] = own.fields[k].plain(own.fields[k].parse(values[k]))
+        except ValueError as e: raise Refused(f'{k} {e}', fields={k: str(e)}) from None
+    row = tx.one('select * from setting where plugin=?', plugin)
+    data = json.loads(row['data']) if row else {}
+    new = {k: v for k, v in values.items() if data.get(k) != v}
+    text = json.dumps({**data, **new}, ensure_ascii=False, sort_keys=True)
+    if not row: tx.insert('setting', {'plugin': plugin, 'data': text})
+    elif new: tx.update('setting', row['id'], {'data': text})
+    return list(new)
+
+@store.on
+def hear(e):
+    "A row of the settings changed, whoever did it (or took it back): the class and every tab follow"
+    if e.what != 'settings.change' and not any(t == 'setting' for t, _ in e.rows): return
+    async def follow():
+        await store.read(learn)
+        for own in owns.values(): own.apply()
+        tabs.put(*[tabs.item(f'settings-{own.plugin}', await store.read(own.form), only=True) for own in list(owns.values()) if own.plugin == e.data.get('args', {}).get('plugin', own.plugin)], seq=e.id)
+    hold(follow(), 'settings could not be put in place')
