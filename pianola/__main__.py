@@ -1,4 +1,4 @@
-"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `python -m pianola eval` counts how well requests are understood."
+"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `python -m pianola eval` counts how well requests are understood; `python -m pianola run` runs a flow."
 import asyncio, sys, time
 from loguru import logger
 from . import config, fetch, prompts
@@ -29,7 +29,10 @@ def main(argv):
     async def evaluate(argv):
         from .evaluate import main
         return await main(argv)
-    jobs = {'warm': warm, 'eval': evaluate}
+    async def run(argv):
+        from .headless import main
+        return await main(argv)
+    jobs = {'warm': warm, 'eval': evaluate, 'run': run}
     if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}")
     return asyncio.run(jobs[argv[0]](argv[1:]))
 
