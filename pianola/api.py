@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, flow, forms, grid, history, jobs, learn, models, page, sheets, tabs
+from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, models, page, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -175,6 +175,13 @@ async def activity(req):
     if before: return ft(*items, '')
     return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
 
+@door('/api/learned')
+async def learned(req):
+    found = await store.read(learn.learned)
+    if 'hx-request' not in req.headers: return JSONResponse(found)
+    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
+              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
+
 # tables and files
 
 def table(req):
@@ -235,26 +242,29 @@ async def take_file(req):
     except ValueError: raise Refused('there is no such file', status=404) from None
     return FileResponse(f.path, filename=f.name, media_type='application/octet-stream', content_disposition_type='attachment')
 
-@door('/api/learned')
-async def learned(req):
-    found = await store.read(learn.learned)
-    if 'hx-request' not in req.headers: return JSONResponse(found)
-    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
-              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
-
 @door('/api/jobs')
-async def job_list(req): return JSONResponse([j.now() for j in jobs.jobs.values()])
+async def job_list(req):
+    kept = await store.q('select * from job order by id desc limit 200')
+    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(journal.decode(j)) for j in kept)])
 
 @door('/api/jobs/{id}/events')
 async def job_events(req):
-    return StreamingResponse(jobs.find(number(req.path_params['id'], 'the job')).watch(), media_type='text/event-stream', headers={'cache-control': 'no-store'})
+    id, last = number(req.path_params['id'], 'the job'), req.headers.get('last-event-id', '0')
+    if id in jobs.jobs: stream = jobs.jobs[id].watch()
+    else:
+        await store.read(journal.job, id)
+        stream = jobs.watch(id, number(last, 'Last-Event-ID'))
+    return StreamingResponse(stream, media_type='text/event-stream', headers={'cache-control': 'no-store'})
 
 @door('/api/jobs/{id}/cancel', ['POST'])
 async def job_cancel(req):
-    j = jobs.find(number(req.path_params['id'], 'the job'))
-    if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
-    j.task.cancel()
-    return JSONResponse(j.now(), 202)
+    id = number(req.path_params['id'], 'the job')
+    if j := jobs.jobs.get(id):
+        if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
+        j.task.cancel()
+        return JSONResponse(j.now(), 202)
+    await act('jobs.cancel', {'id': id}, by=who(req))
+    return JSONResponse(journal.now(await store.read(journal.job, id)), 202)
 
 # the socket
 

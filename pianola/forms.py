@@ -296,9 +296,10 @@ class Field:
         if pairs is not None and len(pairs) <= few: return Select(*self._options(pairs, value), **a)
         now = dict(rows_of(tx, self.table, ids=[value])) if tx and value else {}
         gone = {k: v for k, v in a.items() if k in ('name', 'required') or k.startswith('hx_')}
-        return Span(Input(type='hidden', value=value or '', **{k: v for k, v in gone.items() if k != 'required'}),
-                    Input(type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', placeholder=f'Find in {self.table}', value=now.get(value, str(value or '')), required=gone.get('required'),
-                          data_pick=f'/api/tables/{self.table}/pick', **{k: v for k, v in a.items() if k not in gone}), cls='pick')
+        typed = dict(placeholder=f'Find in {self.table}') | {k: v for k, v in a.items() if k not in gone and v is not None}
+        return Span(Input(type='hidden', value=value or '', data_start=value or '', **{k: v for k, v in gone.items() if k != 'required'}),
+                    Input(type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', value=now.get(value, str(value or '')), required=gone.get('required'),
+                          data_pick=f'/api/tables/{self.table}/pick', **typed), cls='pick')
     def _boxes(self, value, tx, a):
         pairs = rows_of(tx, self.table, limit=few) if tx else []
         here = {v for v, _ in pairs}

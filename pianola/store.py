@@ -63,6 +63,15 @@ create table label(id integer primary key, at real not null, message integer, te
 create index label_pattern on label(pattern) where pattern!='';
 create table learned(id integer primary key, at real not null, pattern text not null unique, action text not null, sets text not null);
 """, """
+create table job(id integer primary key autoincrement, at real not null, title text not null, plugin text not null, name text not null, args text not null, runs text not null, state text not null default 'waiting', text text not null default '',
+  done integer, total integer, attempt integer not null default 0, retries integer not null default 0, timeout real, key text unique, run integer, step text, by text not null default 'user', message integer, code text not null default '', began real,
+  since real, since_done integer, ended real, result text, error text, pid integer, lease real not null default 0, cancel integer not null default 0, next_at real);
+create index job_open on job(state) where state in ('waiting','running','ending');
+create table unit(job integer not null, name text not null, value text not null, at real not null, primary key(job, name));
+create table job_event(id integer primary key autoincrement, job integer not null, at real not null, kind text not null, text text not null default '', data text);
+create index job_event_job on job_event(job, id);
+create table schedule(id integer primary key, title text not null, action text not null, args text not null, every text not null, next_at real not null, active integer not null default 1);
+""", """
 create table run(id integer primary key, flow text not null, name text not null default '', head integer, redo text, created real not null, origin integer,
   locked integer not null default 0, deleted integer not null default 0);
 create index run_flow on run(flow, deleted);

@@ -22,7 +22,7 @@ document.addEventListener('htmx:responseError', e => {
   if (said.fields && e.detail.elt.matches?.('form') && beside(e.detail.elt, said.fields)) e.stopImmediatePropagation();
 }, true);
 document.addEventListener('reset', e => setTimeout(() => {
-  for (const p of e.target.querySelectorAll('.pick,.file')) { const h = $('input[type=hidden]', p); h.value = h.defaultValue; const has = $('.has', p); if (has && !h.value) has.textContent = '' }
+  for (const p of e.target.querySelectorAll('.pick,.file')) { const h = $('input[type=hidden]', p); h.value = h.dataset.start || ''; const has = $('.has', p); if (has && !h.value) has.textContent = '' }
   for (const w of e.target.querySelectorAll('.wrong')) w.textContent = '';
   for (const o of e.target.querySelectorAll('.range')) $('output', o).value = $('input', o).value;
 }));

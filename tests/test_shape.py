@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 root = Path(__file__).parent.parent
-order = ['config', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'guard', 'prompts', 'render', 'forms', 'plugins', 'understand', 'history', 'learn', 'bubble', 'context', 'chat', 'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'words', 'api', 'doors', 'gate', 'console', 'evaluate', 'headless', '__main__']
+order = ['config', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'guard', 'prompts', 'render', 'forms', 'plugins', 'understand', 'history', 'learn', 'bubble', 'context', 'chat', 'journal', 'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'words', 'api', 'doors', 'gate', 'console', 'evaluate', 'headless', '__main__']
 
 def imports(path):
     "Names of our modules that a file imports at its top level or anywhere inside"
