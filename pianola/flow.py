@@ -291,7 +291,7 @@ class Flow(Kind):
 
     async def view(self):
         "The left side, on the run that the address names or the one looked at last"
-        asked = tabs.address.get().get('run', '')
+        asked = (tabs.address.get() or {}).get('run', '')
         def shown(tx):
             r = tx.one('select * from run where id=? and flow=?', int(asked), self.name) if asked.isdecimal() and len(asked) < 16 else None
             return cards.whole(self, tx, r or self.find(tx))

@@ -1,5 +1,5 @@
 "Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
-import io, json, re, sqlite3, zipfile
+import http.client, io, json, sqlite3, time, zipfile
 import pytest
 from conftest import Server, root
 
@@ -247,3 +247,82 @@ def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream
     given = up.asked[-1]['messages'][-1]['content']
     assert 'report: failed' in given and 'ZeroDivisionError' in given and 'site: done; put in: url: https://example.com, pages: 3' in given
     assert 'links.run' in up.asked[-1]['messages'][0]['content'] and 'site (url, pages), walk, report (title)' in up.asked[-1]['messages'][0]['content']
+
+# without a page
+
+def alone(folder, out, *args):
+    import os, subprocess, sys
+    env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'OLLAMA_HOST': '127.0.0.1:9'}
+    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=60)
+    return p.returncode, p.stdout, p.stderr
+
+def test_a_flow_runs_without_a_page_and_goes_on_where_it_stopped(folder, tmp_path):
+    out = tmp_path/'out'
+    code, said, wrong = alone(folder, out, 'links', 'pages=3', 'report.title=boom')
+    assert code == 1 and 'ZeroDivisionError' in wrong and 'walk: done in' in said
+    code, said, wrong = alone(folder, out, 'links', 'title=Fine', '--resume')
+    assert code == 0 and 'site: done before' in said and 'walk: done before' in said, wrong
+    assert (out/'report.md').read_text() == '# Fine: 3' and json.loads((out/'walk.json').read_text())['count'] == 3
+    assert [s['state'] for s in json.loads((out/'run.json').read_text())['steps']] == ['done']*3 and 'run.json' in zipfile.ZipFile(out/'run.zip').namelist()
+    code, said, wrong = alone(folder, out, 'numbers', 'x=2')
+    assert code == 2 and 'c.z=…' in wrong and 'must' not in wrong.split('Say')[1]
+    assert alone(folder, out, 'numbers', 'x=2', 'z=3')[0] == 0 and json.loads((out/'d.json').read_text()) == {'sum': 9}
+    assert 'it asks' in alone(folder, out, 'links', 'depth=3')[2] and 'there is links, numbers' in alone(folder, out, 'nothing')[2]
+    assert alone(folder, tmp_path/'o2', str(folder/'20_numbers.py'), 'x=1', 'z=1', '--quiet')[:2] == (0, '')
+
+# what a kill leaves
+
+slow = '''"Slow: writes down what it did."
+import time
+from pathlib import Path
+from pianola import Flow
+flow = Flow()
+@flow.step
+def work(token: str, wait: float = 0.02):
+    "Work"
+    with open(Path(__file__).parent/'did.txt', 'a') as f: f.write(token + '\\n')
+    time.sleep(wait)
+    return {'token': token, 'rows': ['x'*100]*300}
+@flow.step
+def more(token, word: str = 'w'):
+    "More"
+    return f'{token} {word}'
+'''
+def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_does_nothing_twice(tmp_path):
+    import random, threading
+    p, data = tmp_path/'p', tmp_path/'d'
+    p.mkdir()
+    (p/'slow.py').write_text(slow)
+    asked, done, said = {}, {}, random.Random(7)
+    for round in range(25):
+        s = Server(data, plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+        assert not s.act('slow.show')['result'] or all(x['state'] != 'running' for x in s.act('slow.show')['result']['steps']), 'nothing runs for ever'
+        for run, answers in done.items():
+            now = {x['step']: x for x in s.act('slow.show', run=run)['result']['steps']}
+            for name, result in answers.items(): assert now[name]['state'] == 'done' and now[name]['result'] == result, f'what was done before round {round} is as it was'
+        for run, token in asked.items():
+            work = step(s, 'work', 'slow', run)
+            assert work['inputs']['token'] == token, 'what was put in is there'
+            if work['state'] == 'failed': assert 'run it again' in work['error']
+        killer = threading.Timer(said.uniform(0, .25), s.kill)
+        killer.start()
+        try:
+            while True:
+                run = s.act('slow.start')['result']['run']
+                token = f'{round}-{run}'
+                s.act('slow.run', run=run, values={'token': token})
+                asked[run] = token
+                until = time.time() + 1
+                while (x := step(s, 'work', 'slow', run))['state'] == 'running' and time.time() < until: pass
+                if x['state'] == 'done': done[run] = {'work': x['result']}
+                s.act('slow.run', run=run, values={'word': 'last'})
+                if (x := step(s, 'more', 'slow', run))['state'] == 'done': done[run]['more'] = x['result']
+        except (OSError, ConnectionError, AssertionError, json.JSONDecodeError, http.client.HTTPException) as e:
+            killer.join()
+            if isinstance(e, AssertionError): assert s.p.poll() is not None, e
+        db = sqlite3.connect(data/'pianola.db')
+        assert db.execute('pragma integrity_check').fetchone() == ('ok',)
+        db.close()
+    assert len(asked) > 20 and len(done) > 10
+    did = (p/'did.txt').read_text().split()
+    assert len(did) == len(set(did)), 'nothing was done twice'
