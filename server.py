@@ -32,6 +32,8 @@ def make(config):
         chat.by_rules = config.rules
         looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm)), asyncio.create_task(asyncio.to_thread(understand.warm))]      # while the page opens
         await chat.wake()
+        jobs.config = config
+        await jobs.wake()
         yield
         for t in looking: t.cancel()
         await live.stop()

@@ -31,6 +31,9 @@ def main(argv):
         from .evaluate import main
         return await main(argv)
     jobs = {'warm': warm, 'eval': evaluate}
+    if argv[:1] == ['work']:
+        from .jobs import work
+        return work(argv[1:])
     if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}")
     return asyncio.run(jobs[argv[0]](argv[1:]))
 

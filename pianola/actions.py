@@ -25,6 +25,7 @@ class Action:
     asks: Callable | None = None                      # asks(tx, **args) → the sentence of that card
     model: bool = True                                # may the model press it at all
     durable: bool = True
+    fields: dict = field(default_factory=dict)        # {argument: Field of forms}: read the way a person writes, refused in words beside the input
 
     @cached_property
     def parameters(self):
@@ -41,6 +42,11 @@ class Action:
         if not isinstance(args, dict): raise Refused(f'{self.name} takes an object of arguments', self.help())
         if extra := [k for k in args if k not in known]:
             raise Refused(f"{self.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no arguments'}")
+        args, wrong = dict(args), {}
+        for k in [k for k in self.fields if k in args]:
+            try: args[k] = self.fields[k].plain(self.fields[k].parse(args[k]))
+            except ValueError as e: wrong[k] = str(e)
+        if wrong: raise Refused(f"{self.name}: {'; '.join(f'{k} {w}' for k, w in wrong.items())}", self.help(), fields=wrong)
         args = {k: str(v) if isinstance(v, (int, float)) and not isinstance(v, bool) and _texts(known[k].type) else v for k, v in args.items()}
         try: good = msgspec.convert(args, self.args, strict=False)
         except msgspec.ValidationError as e: raise Refused(f'{self.name}: {_plain(str(e))}', self.help()) from None
@@ -87,7 +93,7 @@ def args_of(f, name):
     "The Struct that a function's signature describes: parameters without `tx`, defaults kept"
     spec = []
     for k, p in inspect.signature(f).parameters.items():
-        if k == 'tx': continue
+        if k in ('tx', 'job'): continue
         t = str if p.annotation is p.empty else p.annotation
         spec.append((k, t) if p.default is p.empty else (k, t, p.default))
     return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
@@ -96,10 +102,16 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
     "Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction and can be taken back."
     def make(f):
         plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
-        n = name or f'{plug}.{f.__name__}'
-        register(Action(n, f, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
+        n, fn = name or f'{plug}.{f.__name__}', f
+        if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
+            more = {k: kw.pop(k) for k in ('retries', 'timeout') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
+            fn = lambda tx, **args: start_job(tx, n, args, more)
+            kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
+        register(Action(n, fn, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
         return f
     return make(f) if f else make
+
+start_job = None        # set by jobs
 
 def find(name):
     "The action of that name; Refused names the nearest there are"

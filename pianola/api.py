@@ -1,13 +1,13 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
-import json, re
+import asyncio, json, re
 import apsw
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Strong, Textarea, to_xml
 from msgspec import structs
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, history, jobs, learn, live, models, page, settings, tabs
+from . import actions, bubble, chat, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -24,7 +24,7 @@ def door(path, methods=('GET',)):
     def make(f):
         async def answer(req):
             try: return await f(req)
-            except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint}, e.status)
+            except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint, **({'fields': e.fields} if e.fields else {})}, e.status)
             except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
             except apsw.Error as e:
                 log.error('{} cannot be kept: {}', path, e)
@@ -47,7 +47,9 @@ async def arguments(req):
         if len(body) > biggest: raise Refused(f'the request is larger than {biggest:,} bytes', 'send less', 413)
     if kind in ('application/x-www-form-urlencoded', 'multipart/form-data') and req.scope.get('page'):
         req._body = body                  # read already, and not more than may be
-        return {k: v for k, v in (await req.form()).items() if isinstance(v, str)}
+        form = await req.form()
+        said = {k: [v for v in form.getlist(k) if isinstance(v, str)] for k in form}
+        return {k: v[-1] if len(v) == 1 or v == ['false', 'true'] else [x for x in v if x] for k, v in said.items() if v}      # an unticked box and a list of boxes say something too
     if not body: return {}
     if kind != 'application/json': raise Refused('the body is not JSON', 'send it with Content-Type: application/json', 415)
     try: args = sound(json.loads(body))
@@ -78,8 +80,9 @@ async def keys(req):
 async def press(req):
     name, args = req.path_params['name'], await arguments(req)
     if 'hx-request' in req.headers:               # a form says '' where nothing was written
-        known = {f.encode_name: f for f in structs.fields(actions.find(name).args)}
-        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or (k in known and actions._texts(known[k].type) and name.endswith('.update'))}
+        a = actions.find(name)
+        known = {f.encode_name: f for f in structs.fields(a.args)}
+        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or k in a.fields and (name.endswith('.update') or a.fields[k].kind in ('bool', 'rows'))}
     return outcome(await act(name, args, by=who(req)), req)
 
 @door('/api/roll')
@@ -182,19 +185,89 @@ async def learned(req):
 @door('/api/settings/{plugin}', ['POST'])
 async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
 
+# tables and files
+
+def table(req):
+    "The table a URL names, and how it is looked at"
+    name, q = req.path_params['name'], req.query_params
+    t = plugins.table(name)
+    if not t: raise Refused(f'there is no table {name[:80]}', f"there is {', '.join(t.name for t in plugins.tables())}", 404)
+    return t, grid.look_of(t, {'words': q.get('words', ''), 'which': {k[6:]: v for k, v in q.items() if k.startswith('which.')}, 'sort': q.get('sort'), 'down': q.get('down') == 'true'})
+
+@door('/api/tables/{name}/pick')
+async def pick(req):
+    t, _ = table(req)
+    return JSONResponse(await store.read(lambda tx: forms.rows_of(tx, t.name, words=req.query_params.get('q', '')[:200], limit=50)))
+
+@door('/api/tables/{name}/import')
+async def preview(req):
+    t, _ = table(req)
+    q = req.query_params
+    try: f = forms.field('file', forms.File).parse(q.get('file', ''))
+    except ValueError as e: raise Refused(f'the file {e}') from None
+    sheet = await asyncio.to_thread(sheets.read, f)
+    columns = {c: q.get(f'to.{n}', '') for n, c in enumerate(sheet.columns)} if 'to.0' in q else sheets.match(t, sheet)
+    return ft(await store.read(grid.preview, t, f, sheet, columns))
+
+@door('/api/tables/{name}/{id}/form')
+async def row_form(req):
+    t, _ = table(req)
+    return ft(await store.read(lambda tx: grid.sheet(tx, t, t.find(tx, {'id': number(req.path_params['id'], 'the row')}))))
+
+@door('/api/tables/{name}.{kind}')
+async def table_export(req):
+    kind = req.path_params['kind']
+    if kind not in ('csv', 'json'): raise Refused(f'a table cannot be had as {kind[:20]}', 'ask for .csv or .json', 404)
+    t, look = table(req)
+    rows = await store.read(lambda tx: grid.rows(tx, t, look))
+    text = await asyncio.to_thread(sheets.as_csv if kind == 'csv' else sheets.as_json, t, rows)
+    return Response(text, media_type='text/csv; charset=utf-8' if kind == 'csv' else 'application/json', headers={'content-disposition': f'attachment; filename="{t.name}.{kind}"'})
+
+largest = 500_000_000                 # bytes of a file that is given
+
+@door('/api/files', ['POST'])
+async def give_file(req):
+    if int(req.headers.get('content-length') or 0) > largest: raise Refused(f'the file is larger than {largest//1_000_000} MB', status=413)
+    taking = await asyncio.to_thread(forms.Taking, req.query_params.get('name', 'file'))
+    try:
+        async for chunk in req.stream():
+            await asyncio.to_thread(taking.add, chunk)
+            if taking.size > largest: raise Refused(f'the file is larger than {largest//1_000_000} MB', status=413)
+        f = await asyncio.to_thread(taking.done)
+    except BaseException:
+        taking.stop()
+        raise
+    return JSONResponse({'file': str(f), 'name': f.name, 'size': f.size})
+
+@door('/api/files/{hash}/{name}')
+async def take_file(req):
+    try: f = forms.field('file', forms.File).parse(f"{req.path_params['hash']}/{req.path_params['name']}")
+    except ValueError: raise Refused('there is no such file', status=404) from None
+    return FileResponse(f.path, filename=f.name, media_type='application/octet-stream', content_disposition_type='attachment')
+
 @door('/api/jobs')
-async def job_list(req): return JSONResponse([j.now() for j in jobs.jobs.values()])
+async def job_list(req):
+    kept = await store.q('select * from job order by id desc limit 200')
+    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(journal.decode(j)) for j in kept)])
 
 @door('/api/jobs/{id}/events')
 async def job_events(req):
-    return StreamingResponse(jobs.find(number(req.path_params['id'], 'the job')).watch(), media_type='text/event-stream', headers={'cache-control': 'no-store'})
+    id, last = number(req.path_params['id'], 'the job'), req.headers.get('last-event-id', '0')
+    if id in jobs.jobs: stream = jobs.jobs[id].watch()
+    else:
+        await store.read(journal.job, id)
+        stream = jobs.watch(id, number(last, 'Last-Event-ID'))
+    return StreamingResponse(stream, media_type='text/event-stream', headers={'cache-control': 'no-store'})
 
 @door('/api/jobs/{id}/cancel', ['POST'])
 async def job_cancel(req):
-    j = jobs.find(number(req.path_params['id'], 'the job'))
-    if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
-    j.task.cancel()
-    return JSONResponse(j.now(), 202)
+    id = number(req.path_params['id'], 'the job')
+    if j := jobs.jobs.get(id):
+        if j.ended: raise Refused(f'job {j.id} is over: {j.state}', status=409)
+        j.task.cancel()
+        return JSONResponse(j.now(), 202)
+    await act('jobs.cancel', {'id': id}, by=who(req))
+    return JSONResponse(journal.now(await store.read(journal.job, id)), 202)
 
 # the socket
 
@@ -227,6 +300,7 @@ async def hear(tab, f):
         tab.conversation, view = _id(h.get('conversation')), str(h.get('view') or '')[:80]
         await store.write(looks, tab.conversation, view, bool(h.get('opened')), durable=False)
         tab.view, tab.fresh = view, h.get('fresh') is True
+        tab.looks = {n: grid.look_of(t, said) for n, said in h['looks'].items() if (t := plugins.table(n))} if isinstance(h.get('looks'), dict) else {}
         models.look_again()
         await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [], _id(h.get('drawn')) or 0)
     elif 'msg' in f:
@@ -240,6 +314,12 @@ async def hear(tab, f):
         tab.send({'ack': cid, 'id': id})
     elif f.get('stop'):
         if not chat.stop(tab.conversation): tab.send({'stopped': False})
+    elif isinstance(f.get('look'), dict):
+        t = plugins.table(str(f['look'].get('table')))
+        if not t: raise Refused('there is no such table')
+        seen = tab.looks[t.name] = grid.look_of(t, f['look'])
+        drawn = await store.read(grid.again, t, seen)
+        if tab.looks.get(t.name) == seen: tab.send({'put': drawn['items'], 'gone': [], 'look': t.name})
     elif 'again' in f and _id(f['again']): await chat.redraw(_id(f['again']), tab.conversation)
     else: raise Refused('that frame says nothing known', 'say {"msg": "text"} or {"stop": true}')
 
@@ -264,12 +344,16 @@ async def catch_up(tab, since, streaming, drawn=0):
         items, gone, rows, anew = [], [], {}, False
         for e in events:
             if e['kind'] != 'action': continue
-            for t, i, *_ in json.loads(e['data'] or '{}').get('changes') or []: rows.setdefault(t, {})[i] = True
+            for t, i, before, _ in json.loads(e['data'] or '{}').get('changes') or []: rows.setdefault(t, {})[i] = rows.get(t, {}).get(i) or before is None
             anew |= e['what'].endswith('.choose')
         for t in plugins.tables():
-            if anew or len(rows.get(t.name, ())) > 200: items.append(tabs.item(f'{t.name}-panel', t.panel(tx), only=True))
+            seen = tab.looks.get(t.name, grid.plain)
+            others = {f.table for f in t.columns.values() if f.kind in ('ref', 'rows')} | {t.owner}
+            if tab.view not in ('', t.plugin_name): continue
+            if anew: items.append(tabs.item(f'{t.name}-panel', t.panel(tx, seen), only=True))
+            elif seen != grid.plain or others & rows.keys(): items += grid.again(tx, t, seen)['items']
             elif t.name in rows:
-                now = t.now(tx, list(rows[t.name]))
+                now = t.now(tx, list(rows[t.name]), seen, {i for i, new in rows[t.name].items() if new})
                 items += now['items']
                 gone += now['gone']
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):

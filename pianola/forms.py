@@ -111,6 +111,7 @@ class Field:
     choices: tuple = ()                         # of a choice: the values, as Python has them
     word: Word = _slot(default_factory=lambda: Word(''))
     help: str = ''
+    loose: bool = False                         # a row may also be named by what it is called; who uses the value looks it up
     typed: bool = True                          # was there an annotation or a default? (a flow fills the others from earlier steps)
 
     @property
@@ -216,6 +217,7 @@ class Field:
     def _ref(self, v):
         try: n = int(v) if not isinstance(v, (bool, float)) else None
         except (ValueError, TypeError): n = None
+        if n is None and self.loose and isinstance(v, str) and v.strip(): return v.strip()
         if n is None or not 0 < n < 2**53: raise ValueError(f'must be the number of {self._wants()}, not {_short(v)}')
         return n
     def _rows(self, v):
@@ -260,8 +262,9 @@ class Field:
     # asking
 
     def control(self, value=None, tx=None, **attrs):
-        "The input alone, with this value (None: the default). `tx` lets a reference list the rows there are."
+        "The input alone, with this value (None: the default; '': empty). `tx` lets a reference list the rows there are."
         if value is None: value = self.start
+        if value == '' and self.kind not in ('text', 'long', 'url', 'secret'): value = [] if self.kind == 'rows' else None
         text = self.written(value)
         a = dict(name=self.name, required=self.required, **{}) | attrs
         if self.kind == 'long': return Textarea(text, maxlength=longest['long'], rows=min(12, max(3, text.count('\n')+1)), **a)
@@ -293,9 +296,10 @@ class Field:
         if pairs is not None and len(pairs) <= few: return Select(*self._options(pairs, value), **a)
         now = dict(rows_of(tx, self.table, ids=[value])) if tx and value else {}
         gone = {k: v for k, v in a.items() if k in ('name', 'required') or k.startswith('hx_')}
-        return Span(Input(type='hidden', value=value or '', **{k: v for k, v in gone.items() if k != 'required'}),
-                    Input(type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', placeholder=f'Find in {self.table}', value=now.get(value, str(value or '')), required=gone.get('required'),
-                          data_pick=f'/api/tables/{self.table}/pick', **{k: v for k, v in a.items() if k not in gone}), cls='pick')
+        typed = dict(placeholder=f'Find in {self.table}') | {k: v for k, v in a.items() if k not in gone and v is not None}
+        return Span(Input(type='hidden', value=value or '', data_start=value or '', **{k: v for k, v in gone.items() if k != 'required'}),
+                    Input(type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', value=now.get(value, str(value or '')), required=gone.get('required'),
+                          data_pick=f'/api/tables/{self.table}/pick', **typed), cls='pick')
     def _boxes(self, value, tx, a):
         pairs = rows_of(tx, self.table, limit=few) if tx else []
         here = {v for v, _ in pairs}
@@ -384,7 +388,7 @@ def field(name, annotation=nothing, default=nothing):
     if not kind:
         raise TypeError(f'{name} is {getattr(t, "__name__", t)}; there is str, int, float, bool, date, datetime, time, Literal[…] or an Enum, list and dict, '
                         "and from pianola Long, Url, Json, Range(a, b), Ref('table'), Rows('table'), File, Secret")
-    f = Field(name, kind, None, default, optional, choices, word or Word(kind), help, typed)
+    f = Field(name, kind, None, default, optional, choices, word or Word(kind), help, typed=typed)
     f.type = _type(f, t, metas)
     if default is not nothing and default is not None:
         try: f.default = f.parse(default) if default != '' else default

@@ -17,7 +17,7 @@ def keys():
     "The actions the model may press, a line each with an example made from their arguments"
     out = []
     for a in registry.values():
-        if not a.model or a.plugin in ('chat', 'model') or a.name.rpartition('.')[2] in ('move', 'choose'): continue
+        if not a.model or a.plugin in ('chat', 'model') or a.name.rpartition('.')[2] in ('move', 'choose', 'update_many', 'delete_many'): continue
         p = a.parameters
         kind = lambda s: s.get('type') or next((o['type'] for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
         args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}").get(kind(s), "…")}' for k, s in p['properties'].items() if not k.endswith('_id'))

@@ -4,7 +4,7 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, sqlite3, time
+import asyncio, json, math, os, sqlite3, time, unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import apsw, apsw.ext, msgspec
@@ -58,13 +58,29 @@ create table label(id integer primary key, at real not null, message integer, te
 create index label_pattern on label(pattern) where pattern!='';
 create table learned(id integer primary key, at real not null, pattern text not null unique, action text not null, sets text not null);
 """, """
+create table job(id integer primary key autoincrement, at real not null, title text not null, plugin text not null, name text not null, args text not null, runs text not null, state text not null default 'waiting', text text not null default '',
+  done integer, total integer, attempt integer not null default 0, retries integer not null default 0, timeout real, key text unique, run integer, step text, by text not null default 'user', message integer, code text not null default '', began real,
+  since real, since_done integer, ended real, result text, error text, pid integer, lease real not null default 0, cancel integer not null default 0, next_at real);
+create index job_open on job(state) where state in ('waiting','running','ending');
+create table unit(job integer not null, name text not null, value text not null, at real not null, primary key(job, name));
+create table job_event(id integer primary key autoincrement, job integer not null, at real not null, kind text not null, text text not null default '', data text);
+create index job_event_job on job_event(job, id);
+create table schedule(id integer primary key, title text not null, action text not null, args text not null, every text not null, next_at real not null, active integer not null default 1);
+""", """
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
 """]
 
+def fold(v):
+    "Text as it is searched and sorted: without case and accents"
+    if v is None: return ''
+    v = str(v).casefold()
+    return v if v.isascii() else ''.join(c for c in unicodedata.normalize('NFKD', v) if not unicodedata.combining(c))
+
 def _connect(conn):
     "apsw's hook for each new connection: wait for a lock before anything else, keep the log ahead of the data"
     conn.set_busy_timeout(10_000)
+    conn.create_scalar_function('fold', fold, 1, deterministic=True)
     for p in ('journal_mode=wal', 'synchronous=normal', 'foreign_keys=on', 'temp_store=memory', 'cache_size=-4000'): conn.execute(f'pragma {p}')
 
 class Tx:

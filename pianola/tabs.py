@@ -10,6 +10,7 @@ class Tab:
     "One open page: what it looks at, and the frames it has yet to be sent"
     def __init__(self, ws, conversation=None, view=''):
         self.ws, self.conversation, self.view, self.queue = ws, conversation, view, asyncio.Queue(512)
+        self.looks = {}                               # {table: how this tab looks at it}, where that is not the plain way
         self.fresh = False                            # it asked for a new conversation; else it goes along with the first one begun
         self.task = asyncio.create_task(self._send())
     async def _send(self):
@@ -38,10 +39,10 @@ class Tab:
 
 tabs: set[Tab] = set()
 
-def send(frame, seq=0, conversation=None):
-    "One frame to every tab (of a conversation). `seq` is the line of the log it shows."
+def send(frame, seq=0, conversation=None, to=None):
+    "One frame to every tab (of a conversation, or to those in `to`). `seq` is the line of the log it shows."
     if seq: frame = {**frame, 'seq': seq}
-    looking = [t for t in tabs if conversation is None or t.conversation == conversation]
+    looking = [t for t in (tabs if to is None else to) if conversation is None or t.conversation == conversation]
     if looking:
         text = dumps(frame)
         for t in looking: t.put(text)
@@ -52,9 +53,9 @@ def item(id, ft, into=None, only=False):
     "An element to put in place: replaces the one with this id, else goes into the list `into`, sorted by data-pos; `only`: replace or nothing"
     return {'id': id, 'html': html(ft), 'into': into, 'only': only}
 
-def put(*more, items=(), gone=(), seq=0, conversation=None):
+def put(*more, items=(), gone=(), seq=0, conversation=None, to=None):
     "Put elements in place (see `item`) and remove those in `gone`, in every tab"
-    if items or more or gone: send({'put': [*items, *more], 'gone': list(gone)}, seq, conversation)
+    if items or more or gone: send({'put': [*items, *more], 'gone': list(gone)}, seq, conversation, to)
 
 async def show(*ft):
     "Put HTML in every tab: each tag names its place with an id and `hx_swap_oob`, as htmx has it"

@@ -17,7 +17,7 @@ most_seen = 2000        # rows of a table that are looked at
 def table(kind, tx):
     "A table of a plugin as a sentence sees it"
     kinds = getattr(kind, 'kinds', None) or {k: _kind(k, t) for k, t in kind.columns.items()}
-    return Table(kind.name, kinds, kind.main, [kind.clean(r) for r in kind.rows(tx)[:most_seen]], kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default))
+    return Table(kind.name, kinds, kind.main, [kind.clean(r) for r in kind.rows(tx, most_seen)], kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default))
 def _kind(name, t):
     if t is str and name in ('due', 'date', 'day', 'deadline', 'until', 'birthday'): return 'date'
     if t is str: return 'url' if name in ('url', 'website', 'link', 'homepage') else 'email' if name in ('email', 'mail') else 'text'

@@ -4,6 +4,7 @@ const $ = (q, at = document) => at.querySelector(q), id = i => document.getEleme
 const keep = { get: k => { try { return localStorage.getItem(k) } catch { return null } }, set: (k, v) => { try { v == null ? localStorage.removeItem(k) : localStorage.setItem(k, v) } catch { /* private mode: remembered until the tab closes */ } } };
 function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out }      // each goes out under its own name: said twice, it is heard once
 const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
+const looks = (() => { try { return JSON.parse(sessionStorage.getItem('looks')) || {} } catch { return {} } })();      // how this tab looks at each table; see tables.js
 const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
@@ -16,7 +17,7 @@ function connect() {
   ws.onclose = e => { if (e.target !== ws) return; clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
-const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', drawn: +chat().dataset.seq, view: id('main').dataset.view, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
+const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', drawn: +chat().dataset.seq, view: id('main').dataset.view, looks, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
 function awake() {       // back from sleep or another tab: a socket may look open and be dead, so ask, and connect anew when nothing comes back
   tries = 0;
   if (ws.readyState > 1) { clearTimeout(retry); return connect() }
@@ -34,6 +35,7 @@ function hear(f) {
   if (f.html) { htmx.swap(document.body, f.html, { swapStyle: 'none' }) }
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
+  if (f.job) worked(f.job);
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
     fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
@@ -48,6 +50,16 @@ function hear(f) {
 }
 const busy = () => { const on = !!$('#msg-list > [data-status=streaming]'); if (id('stop').hidden === on) id('stop').hidden = !on };
 
+function worked(j) {       // bars and buttons of a job, wherever they stand
+  const running = j.state === 'running' || j.state === 'waiting', left = j.left ? ` · ${j.left < 90 ? Math.round(j.left) + ' s' : Math.round(j.left / 60) + ' min'} left` : '';
+  for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
+    const bar = $('progress', e), text = $('.text', e); e.hidden = !running;
+    if (bar && j.total) { bar.max = j.total; bar.value = j.done }
+    if (text) text.textContent = [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
+  }
+  for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) { b.disabled = running; running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy') }
+}
+
 // ---- things in their place
 
 function parse(html) { const t = document.createElement('template'); t.innerHTML = html; return t.content.firstElementChild }
@@ -61,22 +73,23 @@ function put(items, gone) {
   for (const i of gone) { const el = id(i); if (el) { leaveFocus(el); el.remove() } }
   for (const it of items) {
     const old = id(it.id), focus = document.activeElement;
-    if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.value !== focus.defaultValue && focus.value !== focus.sent) {      // half-typed: wait until the user is done
+    if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.type !== 'hidden' && focus.value !== focus.defaultValue && focus.value !== focus.sent) {      // half-typed: wait until the user is done
       focus.addEventListener('blur', () => setTimeout(() => put([it], []), 400), { once: true }); continue;
     }
     const edited = old?.matches('.msg') && $('.body.edit textarea', old);
     if (edited && edited.sent == null) continue;      // being worded anew: drawn when that is over
     const el = parse(it.html);
     if (!el) continue;
+    if (old && it.missing) { seat(old, it.after, id(it.into)); continue }
     if (old) {
       const within = old.contains(focus) && focus !== old, call = n => n.getAttribute('name') || n.dataset.col || n.className + (n.matches('button') ? n.textContent : ''), name = within ? call(focus) : null, caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) { const same = el.querySelector('#' + CSS.escape(d.id)); if (same) same.open = true }
       const moved = old.dataset.pos !== el.dataset.pos;
       if (grown(old, el)) { htmx.process(old); continue }
       old.replaceWith(el);
-      if (moved && it.into && id(it.into)) place(el, id(it.into));
+      if ('after' in it) seat(el, it.after, id(it.into)); else if (moved && it.into && id(it.into)) place(el, id(it.into));
       if (it.at) arrive(it.at, within);
-      else if (within) { const to = [...el.querySelectorAll('input,button,textarea')].find(n => call(n) === name && !n.hidden) || (el.matches('[tabindex]') && el.id !== 'msg-list' ? el : null); to ? to.focus({ preventScroll: true }) : elsewhere(el); if (caret != null && to?.matches('.cell')) try { to.setSelectionRange(caret, caret) } catch { /* a number has no caret */ } }
+      else if (within) { const to = [...el.querySelectorAll('input:not([type=hidden]),button,textarea,select')].find(n => call(n) === name && !n.hidden) || (el.matches('[tabindex]') && el.id !== 'msg-list' ? el : null); to ? to.focus({ preventScroll: true }) : elsewhere(el); if (caret != null && to?.matches('.cell')) try { to.setSelectionRange(caret, caret) } catch { /* a number has no caret */ } }
     } else {
       const into = it.only ? null : id(it.into);
       if (!into) continue;
@@ -86,15 +99,25 @@ function put(items, gone) {
         if ($('.later', into) && +el.dataset.pos > +[...into.querySelectorAll('[data-role]')].pop().dataset.pos) { id('to-end').hidden = false; continue }      // newer
         if (!el.matches('.overheard')) $('.hello', into)?.remove();
       }
-      place(el, into);
+      'after' in it ? seat(el, it.after, into) : place(el, into);
       if (into.id === 'msg-list' && el.dataset.role === 'user') stuck = true;
     }
     if (it.id.startsWith('msg-')) asked.delete(el.dataset.pos);
     if (it.id === 'msg-list') { listed() }
     htmx.process(el);
-    filterAround(el);
   }
+  document.dispatchEvent(new Event('placed'));
   toEnd();
+}
+function seat(el, after, into) {       // a row stands behind the one it names: '' is first, null is last; the gap stands behind the rows that are drawn
+  if (!into) return;
+  const gap = $(':scope > .gap', into), limit = +into.dataset.limit;
+  if (el.matches('.gap')) { const rows = [...into.children].filter(r => r !== el); if (el.previousElementSibling !== rows[limit - 1]) rows[limit - 1]?.after(el); return }
+  const at = after === '' ? null : after === null ? into.lastElementChild : id(after) || (gap ? gap.previousElementSibling : into.lastElementChild);
+  if (after === null && el.parentNode === into && (!gap || gap.compareDocumentPosition(el) & 4)) return;
+  if (at === el || el.parentNode === into && el.previousElementSibling === at) return;
+  at ? at.after(el) : into.prepend(el);
+  if (gap) seat(gap, null, into);
 }
 
 // where the focus goes when what had it goes away: never nowhere
@@ -189,16 +212,15 @@ document.addEventListener('submit', e => {
   if (f.id === 'say') { e.preventDefault(); send() }
   else if (f.matches('[hx-post]') && !e.defaultPrevented) { e.preventDefault(); if (!f.early) { f.early = true; htmx.process(f); f.requestSubmit() } }      // quicker than htmx, which takes a moment to see a new form
 });
-document.addEventListener('input', e => { if (e.target.id === 'msg') keep.set('draft:' + (conversation() || 'new'), e.target.value || null); if (e.target.matches('.filter')) filter(e.target) });
+document.addEventListener('input', e => { if (e.target.id === 'msg') keep.set('draft:' + (conversation() || 'new'), e.target.value || null);  });
 document.addEventListener('change', e => {
-  if (e.target.matches('.which')) filter(e.target);
   if (e.target.id === 'overheard') { keep.set('overheard', e.target.checked ? '1' : null); list().classList.toggle('with-overheard', e.target.checked) }
 });
 
 // ---- keyboard
 
 const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply, or close what is open'], ['↑ ↓', 'in an empty box: your earlier messages again'],
-  ['Alt+M', 'next model'], ['Alt+N', 'new conversation'], ['Alt+↑ Alt+↓', 'on a row: move it'], ['Enter / Esc', 'in a cell: keep / put back'], ['?', 'this list']].map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`).join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
+  ['Alt+M', 'next model'], ['Alt+N', 'new conversation'], ['Alt+↑ Alt+↓', 'on a row: move it'], ['↑ ↓ ← →', 'between cells'], ['F2', 'in a cell: write on in it'], ['Enter / Esc', 'in a cell: keep / put back'], ['Shift+click', 'select up to here'], ['?', 'this list']].map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`).join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
 const press = (name, args) => fetch('/api/actions/' + name, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify(args || {}) }).then(async r => { if (!r.ok) { const e = await r.json(); say(e.error, e.hint) } }, () => say('Pianola does not answer.', 'Is it still running?'));
 document.addEventListener('keydown', e => {
   const t = e.target, typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');
@@ -214,18 +236,17 @@ document.addEventListener('keydown', e => {
   if (t.closest('.body.edit') && (e.key === 'Escape' || e.key === 'Enter' && (e.ctrlKey || e.metaKey))) { e.preventDefault(); const f = t.closest('form'), m = f.closest('.msg'); if (e.key === 'Enter') f.requestSubmit(); else $('[data-redraw]', f).click(); return }
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
-    if (t.matches('.cell')) { t.value = t.defaultValue; t.blur(); return }
     if (d) { d.open = false; $('summary', d).focus(); return }
     if (!id('dialog').open && !id('stop').hidden) { tell({ stop: true }); return }
     if (document.body.classList.contains('sheet')) closeSheet();
   }
-  if (t.matches('.cell') && e.key === 'Enter') { e.preventDefault(); if (t.value !== t.defaultValue) t.dispatchEvent(new Event('change', { bubbles: true })); return }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
   if (e.altKey && e.code === 'KeyN') { e.preventDefault(); $('#chat header a.button').click(); return }
-  const row = t.closest('ol.rows > li');
+  const row = t.closest('ol.rows > li.row');
   if (row && e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
     e.preventDefault();
-    const seen = [...row.parentNode.children].filter(r => !r.hidden), at = seen.indexOf(row), to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
+    if (row.closest('.crud').matches('.sorted')) return say('The rows are sorted by a column.', 'Press its name until they are as you put them; then they can be moved.');
+    const seen = [...row.parentNode.children].filter(r => r.matches('.row')), at = seen.indexOf(row), to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
     if (e.key === 'ArrowUp' && !to || e.key === 'ArrowDown' && at === seen.length - 1) return;
     move(row, to); return;
   }
@@ -234,7 +255,7 @@ document.addEventListener('keydown', e => {
   if (e.key === '?') openDialog(help);
 });
 
-// ---- rows: move, filter
+// ---- rows: move (the rest is in tables.js)
 
 const rowId = r => +r.id.slice(r.id.lastIndexOf('-') + 1);
 const move = (row, before) => fetch(row.parentNode.dataset.move, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify({ id: rowId(row), before: before ? rowId(before) : null }) })
@@ -242,7 +263,7 @@ const move = (row, before) => fetch(row.parentNode.dataset.move, { method: 'POST
 let dragged;
 document.addEventListener('dragstart', e => { if (!e.target.matches?.('.grip')) return; dragged = e.target.closest('li'); e.dataTransfer.effectAllowed = 'move'; e.dataTransfer.setData('text/plain', ''); e.dataTransfer.setDragImage(dragged, 12, 12); dragged.classList.add('dragged') });
 document.addEventListener('dragover', e => {
-  const over = dragged && e.target.closest?.('ol.rows > li'); if (!over || over.parentNode !== dragged.parentNode) return;
+  const over = dragged && e.target.closest?.('ol.rows > li.row'); if (!over || over.parentNode !== dragged.parentNode) return;
   e.preventDefault(); const after = e.offsetY > over.offsetHeight / 2;
   document.querySelectorAll('.drop-before,.drop-after').forEach(x => x.classList.remove('drop-before', 'drop-after'));
   over.classList.add(after ? 'drop-after' : 'drop-before');
@@ -253,19 +274,6 @@ document.addEventListener('drop', e => {
   if (over !== dragged && to !== dragged) move(dragged, to);
 });
 document.addEventListener('dragend', () => { document.querySelectorAll('.drop-before,.drop-after,.dragged').forEach(x => x.classList.remove('drop-before', 'drop-after', 'dragged')); dragged = null });
-
-function filter(control) {
-  const panel = control.closest('.crud'), rows = panel.querySelectorAll('ol.rows > li'), words = ($('.filter', panel)?.value || '').toLowerCase().split(/\s+/).filter(Boolean), which = $('.which', panel)?.value || '';
-  let shown = 0;
-  for (const r of rows) {
-    const text = [...r.querySelectorAll('input:not([type=checkbox])')].map(i => i.value).join(' ').toLowerCase() + r.textContent.toLowerCase();
-    const ok = words.every(w => text.includes(w)) && (!which || (which.startsWith('not-') ? !r.classList.contains('is-' + which.slice(4)) : r.classList.contains(which)));
-    if (!ok && !r.hidden) leaveFocus(r);
-    r.hidden = !ok; shown += ok;
-  }
-  $('.nothing', panel).hidden = shown > 0 || !rows.length;
-}
-function filterAround(el) { const p = el.closest('.crud'); if (p && ($('.filter', p)?.value || $('.which', p)?.value)) filter($('.filter', p)) }
 
 // ---- small things: copy, dialog, toast, theme, split, sheet
 
@@ -313,9 +321,8 @@ id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme ||
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
-document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint);
-  const cell = e.detail.elt; if (cell.matches?.('.cell')) { cell.value = cell.defaultValue } if (cell.matches?.('[type=checkbox]')) cell.checked = cell.defaultChecked });
-document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : t.matches?.('.cell') ? [t] : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
+document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); });
+document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;

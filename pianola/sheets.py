@@ -1,0 +1,123 @@
+"""Rows in and out as CSV and JSON: a file is read and its columns are matched, what does not fit is named line by line, and what goes out comes in again the same.
+
+    sheet = read(file)                           columns and lines of a CSV, TSV, JSON or JSON Lines file
+    good, wrong = check(tx, table, sheet, map)   the lines as rows, and the sentences about those that do not fit"""
+import codecs, csv, io, json, re
+from dataclasses import dataclass
+from .store import Refused, fold, sound
+
+biggest, most = 50_000_000, 200_000            # bytes of a file, lines of it
+
+@dataclass
+class Sheet:
+    "What was in a file: `lines` are (number of the line, {column: value})"
+    columns: list
+    lines: list
+
+def read(file):
+    "A file as a Sheet; Refused says why it cannot be read"
+    if file.size > biggest: raise Refused(f'{file.name} is larger than {biggest//1_000_000} MB', 'split it')
+    data = file.read_bytes()
+    text = decode(data)
+    try: sheet = from_json(text) if text.lstrip()[:1] in ('[', '{') and not file.name.lower().endswith(('.csv', '.tsv')) else from_csv(text)
+    except (ValueError, RecursionError, csv.Error) as e: raise Refused(f'{file.name} cannot be read: {str(e)[:200]}', 'it must be CSV with a line of column names, a JSON list of objects, or one JSON object a line') from None
+    if len(sheet.lines) > most: raise Refused(f'{file.name} has more than {most:,} lines', 'split it')
+    return sheet
+
+def decode(data):
+    for mark, code in ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF16_LE, 'utf-16'), (codecs.BOM_UTF16_BE, 'utf-16')):
+        if data.startswith(mark): return data.decode(code, 'replace')
+    try: return data.decode('utf-8')
+    except UnicodeDecodeError: return data.decode('cp1252', 'replace')      # what Excel on Windows writes
+
+def from_csv(text):
+    first = text.lstrip('\r\n').partition('\n')[0]
+    comma = max(',;\t|', key=first.count)
+    csv.field_size_limit(10_000_000)
+    reader = csv.reader(io.StringIO(text, newline=''), delimiter=comma, strict=False)
+    columns, lines = None, []
+    for cells in reader:
+        if not any(c.strip() for c in cells): continue
+        if columns is None: columns = unique([c.strip() for c in cells]); continue
+        if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns):]): raise ValueError(f'line {reader.line_num} has {len(cells)} values, and there are {len(columns)} columns')
+        lines.append((reader.line_num, {c: plain(v) for c, v in zip(columns, cells)}))
+    if columns is None: raise ValueError('it is empty')
+    return Sheet(columns, lines)
+
+def unique(names):
+    "Every column has a name, and no two the same"
+    out = []
+    for n, name in enumerate(names, 1):
+        name, k = name or f'column {n}', 2
+        base = name
+        while name in out: name, k = f'{base} {k}', k+1
+        out.append(name)
+    return out
+
+def from_json(text):
+    try: value = json.loads(text)
+    except ValueError:
+        if '\n' not in text.strip(): raise
+        value = [json.loads(line) for line in text.splitlines() if line.strip()]      # one object a line
+    if isinstance(value, dict): value = next((v for v in value.values() if isinstance(v, list) and v and all(isinstance(x, dict) for x in v)), [value])
+    if not isinstance(value, list) or not all(isinstance(x, dict) for x in value): raise ValueError('it is no list of objects')
+    value = sound(value)
+    return Sheet(list(dict.fromkeys(str(k) for x in value for k in x)), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
+
+def match(table, sheet):
+    "Which column of the file goes into which of the table, by name: {column of the file: column}"
+    bare = lambda s: re.sub(r'[^\w]+', '', fold(s)).replace('_', '')
+    ours = {bare(k): k for k in [*table.columns, *([table.link] if table.link else [])]}
+    out = {}
+    for c in sheet.columns:
+        if (k := ours.get(bare(c))) and k not in out.values(): out[c] = k
+    if not out and len(sheet.columns) == 1: out[sheet.columns[0]] = table.main
+    return out
+
+def check(tx, table, sheet, columns, limit=None):
+    "(lines as the table keeps them, what is wrong with the others). `columns` {column of the file: column}."
+    known = [*table.columns, *([table.link] if table.link else [])]
+    if bad := [k for k in columns.values() if k and k not in known]: raise Refused(f"{table.name} has no {', '.join(bad)}", f"it has {', '.join(known)}")
+    if twice := [k for n, k in enumerate(columns.values()) if k and k in list(columns.values())[:n]]: raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')
+    if bad := [c for c in columns if c not in sheet.columns]: raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
+    into = {k: c for c, k in columns.items() if k}
+    good, wrong, seen = [], [], {}
+    for number, line in sheet.lines[:limit]:
+        row, why = {}, []
+        for k, f in table.columns.items():
+            v = line.get(into[k]) if k in into else None
+            try:
+                if v is None or v == '':
+                    if f.required: raise ValueError('is needed' if k not in into else 'must not be empty')
+                    row[k] = f.keep(f.start)
+                    continue
+                known_ = (k, v) if isinstance(v, (str, int)) and f.kind in ('ref', 'choice', 'date') else None
+                if known_ in seen: row[k] = seen[known_]; continue
+                row[k] = f.keep(table.found(tx, f, f.parse(v)))
+                if known_: seen[known_] = row[k]
+            except ValueError as e: why.append(f'{k} {e}')
+        if table.link:
+            v = line.get(into[table.link]) if table.link in into else table.current
+            try: row[table.link] = int(v) if v not in (None, '') else None
+            except (ValueError, TypeError): why.append(f'{table.link} must be the number of a row of {table.owner}')
+            else:
+                if row[table.link] and not tx.row(table.owner, row[table.link]): why.append(f'{table.owner} has no row {row[table.link]}')
+        if why: wrong.append(f"line {number}: {'; '.join(why)}")
+        else: good.append(row)
+    return good, wrong
+
+# out
+
+risky = ('=', '+', '-', '@', '\t', '\r')        # a spreadsheet would take such a text for a formula
+def safe(v): return f"'{v}" if isinstance(v, str) and v.startswith(risky) and not re.fullmatch(r'[+-]?[\d.,]+', v) else v
+def plain(v): return v[1:] if v[:1] == "'" and v[1:2] in risky else v
+
+def as_csv(table, rows):
+    "Rows of a table as CSV, as every spreadsheet reads it: with a mark that says UTF-8, and no text that acts as a formula"
+    out = io.StringIO()
+    w = csv.writer(out, lineterminator='\r\n')
+    names = ['id', *table.columns, *([table.link] if table.link else [])]
+    w.writerow(names)
+    for r in rows: w.writerow([r['id'], *[safe(f.written(f.back(r[k]))) for k, f in table.columns.items()], *([r[table.link] or ''] if table.link else [])])
+    return '\ufeff' + out.getvalue()
+def as_json(table, rows): return json.dumps([table.clean(r) for r in rows], ensure_ascii=False, indent=1)

@@ -1,0 +1,498 @@
+"Tables: every kind of column, a large one, several rows at once, files in and out, and a row class that changes. A real server, a real Chromium."
+import csv, io, json, random, time, urllib.parse, urllib.request
+import pytest
+from playwright.sync_api import expect
+
+works = '''"Works: everything a column can be."
+from datetime import date, datetime
+from typing import Literal
+from pianola import Crud, File, Json, Long, Range, Ref, Rows, Url
+
+class Work:
+    name: str
+    state: Literal['open', 'doing', 'done'] = 'open'
+    hours: Range(0, 100) = 1
+    price: float | None = None
+    due: date | None = None
+    at: datetime | None = None
+    who: Ref('people') | None = None
+    site: Url = ''
+    note: Long = ''
+    extra: Json = None
+    helpers: Rows('people') = None
+    doc: File | None = None
+    urgent: bool = False
+
+works = Crud(Work)
+'''
+people = '"People: who does it."\nfrom pianola import Crud\nclass Person: name: str; age: int = 30\npeople = Crud(Person)\n'
+things = '"Things: many."\nfrom pianola import Crud\nclass Thing: name: str; n: int = 0; done: bool = False\nthings = Crud(Thing)\n'
+
+@pytest.fixture
+def folder(tmp_path):
+    f = tmp_path/'plugins'
+    f.mkdir()
+    for n, code in (('10_works', works), ('20_people', people), ('30_things', things)): (f/f'{n}.py').write_text(code, 'utf-8')
+    return f
+@pytest.fixture
+def server(serve, folder): return serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+
+def give(server, name, data):
+    "Hand a file over; its reference comes back"
+    req = urllib.request.Request(f'{server.url}/api/files?name={urllib.parse.quote(name)}', data, {'Content-Type': 'application/octet-stream'}, method='POST')
+    with urllib.request.urlopen(req, timeout=30) as r: return json.load(r)['file']
+def fill(server, table, rows):
+    "Many rows at once, the way a person would bring them"
+    file = give(server, 'rows.json', json.dumps(rows).encode())
+    return server.act(f'{table}.import', file=file, columns={k: k for k in rows[0]})
+def names(page, table='things'): return page.locator(f'#{table}-list > .row .cell.main').evaluate_all('es => es.map(e => e.value)')
+def ids(page, table='things'): return page.locator(f'#{table}-list > .row').evaluate_all(f'es => es.map(e => +e.id.slice({len(table)+1}))')
+
+# every kind of column
+
+def test_every_kind_of_column_is_kept_and_comes_back(server):
+    for n in ('Ann', 'Bob'): server.act('people.create', name=n)
+    doc = give(server, 'plan.txt', b'dig here')
+    said = dict(name=' Paint ', state='DOING', hours='5', price='2.50', due='2026-12-01', at='2026-11-21T10:00', who='bob', site='example.com', note='one\ntwo', extra='{"a": [1]}', helpers=['Ann', 2], doc=doc, urgent='yes')
+    row = server.act('works.create', **said)['result']
+    kept = {'id': 1, 'name': 'Paint', 'state': 'doing', 'hours': 5, 'price': 2.5, 'due': '2026-12-01', 'at': '2026-11-21T10:00:00', 'who': 2, 'site': 'https://example.com', 'note': 'one\ntwo',
+            'extra': {'a': [1]}, 'helpers': [1, 2], 'doc': doc, 'urgent': True}
+    assert row == kept and server.rows('works') == [kept]
+    assert server.act('works.list', where={'who': 'Bob', 'due': '2026-12-01', 'urgent': True})['result'] == [kept]
+    assert server.act('works.list', where={'state': 'open'})['result'] == []
+    server.act('works.update', id=1, price=None, due='', who=None, helpers=[], extra=None)
+    assert {k: server.rows('works')[0][k] for k in ('price', 'due', 'who', 'helpers', 'extra')} == {'price': None, 'due': None, 'who': None, 'helpers': [], 'extra': None}
+    status, text = server.get(f'/api/files/{doc}')
+    assert status == 200 and text == 'dig here' and 'attachment' in server.heads['content-disposition']
+
+def test_each_wrong_value_is_named_beside_its_column_and_nothing_is_written(server):
+    status, said = server.post('/api/actions/works.create', {'name': '', 'hours': 500, 'due': 'soon', 'state': 'lost', 'site': 'javascript:alert(1)', 'doc': '../../etc/passwd'})
+    assert status == 400 and said['fields'] == {'name': 'must not be empty', 'hours': 'must be a whole number from 0 to 100, not 500', 'due': 'must be a date like 2026-05-31, not “soon”',
+        'state': 'must be one of open, doing, done, not “lost”', 'site': 'must be a web address like https://example.com, not “javascript:alert(1)”', 'doc': 'must be a file that was given to Pianola; choose one'}
+    assert server.post('/api/actions/works.create', {'name': 'x', 'who': 'Nobody'})[1]['fields'] == {'who': 'must be one row of people; none is called “Nobody”'}
+    assert server.post('/api/actions/works.create', {'name': 'x', 'helpers': [7]})[1]['fields'] == {'helpers': 'must be a row of people, which has no 7'}
+    assert server.rows('works') == []
+    props = next(a for a in server.get('/api/actions')[1] if a['name'] == 'works.create')['parameters']['properties']
+    assert props['state']['enum'] == ['doing', 'done', 'open'] and props['hours']['maximum'] == 100 and props['due']['anyOf'][0]['format'] == 'date'
+
+def test_a_column_that_a_table_cannot_have_is_said_when_the_plugin_loads(serve, tmp_path):
+    f = tmp_path/'p'
+    f.mkdir()
+    (f/'odd.py').write_text('"Odd: x"\nfrom pianola import Crud\nclass Odd: name: str; x: set\nodd = Crud(Odd)')
+    (f/'safe.py').write_text('"Safe: x"\nfrom pianola import Crud, Secret\nclass Key: name: str; word: Secret = ""\nsafe = Crud(Key)')
+    (f/'message.py').write_text('"Message: x"\nfrom pianola import Crud\nclass M: text: str\nmessage = Crud(M)')
+    said = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'}).get('/api/health')[1]['plugins']
+    assert 'Odd.x is set; there is str, int' in said['odd'] and 'is a Secret' in said['safe'] and "one of Pianola's own tables" in said['message']
+
+def test_the_form_says_beside_the_input_what_is_wrong(server, page):
+    for n in ('Ann', 'Bob'): server.act('people.create', name=n)
+    page.goto(server.url + '/works')
+    form = page.locator('form#works-new')
+    form.locator('[name=hours]').fill('500')
+    form.get_by_role('button', name='Add').click()
+    expect(form.locator('[data-for=name]')).to_have_text('must not be empty')
+    expect(form.locator('[data-for=hours]')).to_have_text('must be a whole number from 0 to 100, not 500')
+    expect(form.locator('[name=name]')).to_be_focused()
+    expect(form.locator('[name=hours]')).to_have_attribute('aria-invalid', 'true')
+    assert page.locator('#toasts > *').count() == 0
+    form.locator('[name=name]').fill('Paint')
+    expect(form.locator('[data-for=name]')).to_have_text('')
+    form.locator('[name=hours]').fill('5')
+    form.locator('select[name=state]').select_option('doing')
+    form.locator('[name=due]').fill('2026-12-01')
+    form.locator('select[name=who]').select_option('2')
+    form.locator('.boxes').get_by_text('Ann').click()
+    form.locator('.boxes').get_by_text('Bob').click()
+    form.locator('[name=urgent][type=checkbox]').check()
+    form.locator('[type=file]').set_input_files({'name': 'plan.txt', 'mimeType': 'text/plain', 'buffer': b'dig'})
+    expect(form.locator('.file .has')).to_have_text('plan.txt')
+    form.get_by_role('button', name='Add').click()
+    expect(page.locator('#works-1')).to_be_visible()
+    row = server.rows('works')[0]
+    assert (row['state'], row['hours'], row['due'], row['who'], row['helpers'], row['urgent'], row['doc'][65:]) == ('doing', 5, '2026-12-01', 2, [1, 2], True, 'plan.txt')
+    expect(form.locator('[name=name]')).to_have_value('')
+    expect(form.locator('.file .has')).to_have_text('')
+
+def test_a_cell_keeps_what_was_typed_and_says_what_is_wrong(server, page):
+    server.act('works.create', name='Paint')
+    page.goto(server.url + '/works')
+    hours = page.locator('#works-1 .cell[name=hours]')
+    hours.fill('700')
+    hours.press('Enter')
+    expect(page.locator('#works-1 .wrong.here')).to_have_text('must be a whole number from 0 to 100, not 700')
+    expect(hours).to_have_value('700')
+    hours.press('Escape')
+    expect(hours).to_have_value('1')
+    expect(page.locator('#works-1 .wrong.here')).to_have_count(0)
+    site = page.locator('#works-1 .cell[name=site]')
+    site.fill('example.com')
+    site.press('Enter')
+    expect(site).to_have_value('https://example.com')
+    page.locator('#works-1 select[name=state]').select_option('done')
+    server.until(lambda: server.rows('works')[0]['state'] == 'done', 5)
+    page.locator('#works-1 .cell[name=note]').fill('a\nb')
+    page.locator('#works-1 .cell[name=note]').press('Enter')
+    server.until(lambda: server.rows('works')[0]['note'] == 'a\nb', 5)
+
+def test_a_row_of_a_large_table_is_found_by_typing(server, page):
+    fill(server, 'people', [{'name': f'Person {n:03}', 'age': n} for n in range(300)])
+    server.act('works.create', name='Paint')
+    page.goto(server.url + '/works')
+    box = page.locator('#works-1 [role=combobox]')
+    box.click()
+    box.press_sequentially('person 271')
+    expect(page.locator('.options [role=option]')).to_have_count(2)          # it, and none
+    box.press('Enter')
+    server.until(lambda: server.rows('works')[0]['who'] == 272, 5)
+    expect(page.locator('#works-1 [role=combobox]')).to_have_value('Person 271')
+    server.act('people.update', id=272, name='Zoe')
+    expect(page.locator('#works-1 [role=combobox]')).to_have_value('Zoe')
+    page.locator('#works-1 [role=combobox]').click()
+    page.locator('.options').get_by_text('— none —').click()
+    server.until(lambda: server.rows('works')[0]['who'] is None, 5)
+    page.locator('form#works-new [role=combobox]').fill('Person 005')
+    page.locator('.options [role=option]', has_text='Person 005').click()
+    page.locator('form#works-new [name=name]').fill('Dig')
+    page.locator('form#works-new [name=name]').press('Enter')
+    server.until(lambda: len(server.rows('works')) == 2 and server.rows('works')[1]['who'] == 6, 5)
+
+def test_a_row_opens_as_a_form_and_only_what_was_changed_is_written(server, page):
+    server.act('works.create', name='Paint', hours=3)
+    page.goto(server.url + '/works')
+    page.locator('#works-1').hover()
+    page.locator('#works-1 .edit').click()
+    form = page.locator('#dialog form.sheet')
+    expect(form.get_by_label('Name')).to_have_value('Paint')
+    server.act('works.update', id=1, hours=9)                                  # somebody else, meanwhile
+    form.get_by_label('Due').fill('2026-01-31')
+    form.get_by_label('Extra').fill('{"a": }')
+    form.get_by_role('button', name='Save').click()
+    expect(form.locator('[data-for=extra]')).to_contain_text('is not JSON')
+    form.get_by_label('Extra').fill('{"a": 1}')
+    form.get_by_label('Urgent').check()
+    form.get_by_role('button', name='Save').click()
+    expect(page.locator('#dialog')).to_be_hidden()
+    row = server.rows('works')[0]
+    assert (row['due'], row['extra'], row['urgent'], row['hours']) == ('2026-01-31', {'a': 1}, True, 9)
+
+# keys
+
+def test_arrows_go_from_cell_to_cell_and_f2_goes_into_one(server, page):
+    for n, name in enumerate(('one', 'two', 'three')): server.act('things.create', name=name, n=n)
+    page.goto(server.url + '/things')
+    at = lambda: page.evaluate("(e => e.closest('li').id + ' ' + (e.name || e.dataset.col))(document.activeElement)")
+    page.locator('#things-1 .tick').focus()
+    page.keyboard.press('ArrowRight'); assert at() == 'things-1 name'
+    page.keyboard.press('ArrowDown'); assert at() == 'things-2 name'
+    page.keyboard.press('ArrowRight'); assert at() == 'things-2 n'
+    page.keyboard.press('ArrowDown'); assert at() == 'things-3 n'
+    page.keyboard.press('ArrowDown'); assert at() == 'things-3 n', 'the last row is the last'
+    page.keyboard.type('42')                                                    # writing replaces what was there
+    page.keyboard.press('Enter')
+    server.until(lambda: server.rows('things')[2]['n'] == 42, 5)
+    page.wait_for_timeout(150)
+    assert at() == 'things-3 n'
+    page.keyboard.press('ArrowUp'); assert at() == 'things-2 n'
+    page.keyboard.press('ArrowLeft'); assert at() == 'things-2 name'
+    page.keyboard.press('F2')
+    page.keyboard.type('!')
+    page.keyboard.press('ArrowLeft'); assert at() == 'things-2 name', 'within the text now'
+    page.keyboard.press('Escape')
+    expect(page.locator('#things-2 .cell.main')).to_have_value('two')
+    page.keyboard.press('F2')
+    page.keyboard.type(' more')
+    page.keyboard.press('ArrowDown')                                            # leaving keeps
+    server.until(lambda: server.rows('things')[1]['name'] == 'two more', 5)
+    assert at() == 'things-3 name'
+    page.keyboard.press('Enter'); assert at() == 'things-3 name'
+    page.keyboard.press('Shift+Enter'); assert at() == 'things-2 name'
+
+# looks: words, filters, order
+
+def test_sort_filter_and_search_are_each_tabs_own_and_stay_true(server, page, context):
+    for n, name in enumerate(('Pear', 'apple', 'Ébène', 'fig', 'Banana')): server.act('things.create', name=name, n=n*10 % 30, done=n % 2 == 0)
+    other = context.new_page()
+    page.goto(server.url + '/things')
+    other.goto(server.url + '/things')
+    page.locator('.head [data-sort=name]').click()
+    shown = lambda want, p=page: server.until(lambda: names(p) == want, 5)
+    shown(['apple', 'Banana', 'Ébène', 'fig', 'Pear'])
+    assert names(other) == ['Pear', 'apple', 'Ébène', 'fig', 'Banana']
+    page.locator('.head [data-sort=name]').click()
+    shown(['Pear', 'fig', 'Ébène', 'Banana', 'apple'])
+    server.act('things.create', name='Cherry')                                  # takes its place in each
+    shown(['Pear', 'fig', 'Ébène', 'Cherry', 'Banana', 'apple'])
+    shown(['Pear', 'apple', 'Ébène', 'fig', 'Banana', 'Cherry'], other)
+    server.act('things.update', id=1, name='Aaa')
+    shown(['fig', 'Ébène', 'Cherry', 'Banana', 'apple', 'Aaa'])
+    page.fill('.filter', 'e')
+    shown(['Ébène', 'Cherry', 'apple'])
+    page.fill('.filter', 'EBENE')
+    shown(['Ébène'])
+    expect(page.locator('#things-foot')).to_have_text('1 of 6 rows')
+    server.act('things.create', name='Ebenezer')
+    shown(['Ebenezer', 'Ébène'])
+    server.act('things.update', id=3, name='Gone')
+    shown(['Ebenezer'])
+    page.fill('.filter', 'zzz')
+    expect(page.locator('.nothing')).to_be_visible()
+    expect(page.locator('.empty')).to_be_hidden()
+    page.fill('.filter', 'n>=10 -gone')
+    server.until(lambda: all(r['n'] >= 10 and r['name'] != 'Gone' for r in server.rows('things') if r['name'] in names(page)) and len(names(page)) == 2, 5)
+    page.fill('.filter', '')
+    page.select_option('.which', 'is-done')
+    server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']), 5)
+    page.reload()                                                               # a tab stays as it looks
+    server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']), 5)
+    assert page.input_value('.which') == 'is-done' and names(page) == sorted(names(page), key=str.casefold, reverse=True)
+    page.select_option('.which', '')
+    page.locator('.head [data-sort=name]').click()
+    shown(names(other))
+
+def test_what_every_tab_shows_is_what_the_table_holds(server, page, context):
+    "Random work in a table, seen by three tabs that look at it differently; the rows and their order are those of the database"
+    rnd = random.Random(7)
+    words = ['ash', 'birch', 'cedar', 'elm', 'fir']
+    fill(server, 'things', [{'name': f'{rnd.choice(words)} {n}', 'n': n % 7, 'done': n % 3 == 0} for n in range(40)])
+    tabs = [(page, ''), (context.new_page(), 'sort=n&down=true'), (context.new_page(), 'words=ash&sort=name')]
+    for p, _ in tabs: p.goto(server.url + '/things')
+    for _ in range(2): tabs[1][0].locator('.head [data-sort=n]').click()
+    tabs[2][0].fill('.filter', 'ash')
+    tabs[2][0].locator('.head [data-sort=name]').click()
+    truth = lambda q: [r['id'] for r in server.get(f'/api/tables/things.json?{q}')[1]]
+    def agree():
+        for p, q in tabs: server.until(lambda p=p, q=q: ids(p) == truth(q), 5)
+    agree()
+    for step in range(60):
+        here = truth('')
+        what = rnd.choice(['create', 'name', 'n', 'done', 'move', 'delete', 'undo', 'many'])
+        if what == 'create': server.act('things.create', name=f'{rnd.choice(words)} {step}x', n=rnd.randrange(7))
+        elif what == 'name': server.act('things.update', id=rnd.choice(here), name=f'{rnd.choice(words)} {step}y')
+        elif what == 'n': server.act('things.update', id=rnd.choice(here), n=rnd.randrange(7))
+        elif what == 'done': server.act('things.update', id=rnd.choice(here), done=rnd.random() < .5)
+        elif what == 'move': server.act('things.move', id=rnd.choice(here), before=rnd.choice([*here, None]))
+        elif what == 'many': server.act('things.update_many', ids=rnd.sample(here, 3), set={'n': rnd.randrange(7)})
+        elif what == 'delete': server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': rnd.choice(here)})[1]['approval']}", {'approve': True})
+        else:
+            last = [e for e in server.get('/api/roll?limit=1000')[1] if e['status'] == 'done'][-1]
+            server.post(f"/api/roll/{last['id']}/undo")
+        if step % 6 == 5: agree()
+    for p, _ in tabs: p.evaluate('ws.close()')                                  # away for a while
+    server.act('things.create', name='ash at last')
+    agree()
+
+# large ones
+
+@pytest.fixture
+def large(server):
+    fill(server, 'things', [{'name': f'Thing {n:05}', 'n': n % 100, 'done': n % 2 == 0} for n in range(10_000)])
+    return server
+
+def test_ten_thousand_rows_open_fast_and_are_worked_on(large, page):
+    began = time.perf_counter()
+    status, html = large.get('/things', HX_Request='true')
+    took = time.perf_counter() - began
+    assert status == 200 and html.count('class="row') >= 200 and took < 1.5, took
+    began = time.perf_counter()
+    page.goto(large.url + '/things')
+    expect(page.locator('#things-200')).to_be_attached()
+    assert time.perf_counter() - began < 4 and page.locator('#things-list > .row').count() == 200
+    expect(page.locator('#things-foot')).to_have_text('10,000 rows')
+    expect(page.locator('#things-gap')).to_contain_text('9,800 of 10,000 are not drawn')
+    page.fill('form#things-new [name=name]', 'New one')
+    page.press('form#things-new [name=name]', 'Enter')
+    expect(page.locator('#things-10001')).to_be_attached()                      # behind the gap
+    assert ids(page)[-2:] == [200, 10001]
+    large.act('things.update', id=5000, name='Far away')                        # not drawn: not our business
+    large.act('things.update', id=7, name='Near')
+    expect(page.locator('#things-7 .cell.main')).to_have_value('Near')
+    assert page.locator('#things-5000').count() == 0
+    large.act('things.move', id=300, before=1)
+    expect(page.locator('#things-list > .row').first).to_have_attribute('id', 'things-300')
+    page.locator('.more').click()
+    large.until(lambda: page.locator('#things-list > .row').count() == 400, 5)
+    page.fill('.filter', '"thing 0999"')
+    large.until(lambda: names(page) == [f'Thing 0999{n}' for n in range(10)], 5)
+    page.locator('.head [data-sort=name]').click()
+    page.locator('.head [data-sort=name]').click()
+    large.until(lambda: names(page) == [f'Thing 0999{n}' for n in range(9, -1, -1)], 5)
+
+def test_all_ten_thousand_are_changed_as_one_and_taken_back_as_one(large, page):
+    page.goto(large.url + '/things')
+    page.select_option('.which', 'not-done')
+    large.until(lambda: page.locator('#things-foot').inner_text() == '5,000 of 10,000 rows', 5)
+    page.locator('.head').hover()
+    page.locator('.head .all').click()
+    page.locator('.bulk .every').click()
+    expect(page.locator('.bulk .said')).to_have_text('All 5,000 selected')
+    page.select_option('.bulk .col', 'done')
+    page.locator('.bulk .to:visible select').select_option('true')
+    page.locator('.bulk .go').click()
+    expect(page.locator('#toasts')).to_contain_text('Set done to yes in 5,000 rows of Things', timeout=20000)
+    assert len(large.get('/api/tables/things.json?which.done=is-done')[1]) == 10_000
+    page.locator('#toasts .undo').last.click()
+    large.until(lambda: len(large.get('/api/tables/things.json?which.done=is-done')[1]) == 5000, 20)
+
+# several at once
+
+def test_several_rows_are_selected_changed_and_deleted_as_one(server, page, context):
+    for n in range(8): server.act('things.create', name=f't{n}', n=n)
+    page.goto(server.url + '/things')
+    other = context.new_page()
+    other.goto(server.url + '/things')
+    pick = lambda n, **kw: (page.locator(f'#things-{n}').hover(), page.locator(f'#things-{n} .select').click(**kw))
+    expect(page.locator('.bulk')).to_be_hidden()
+    pick(2)
+    pick(5, modifiers=['Shift'])
+    expect(page.locator('.bulk .said')).to_have_text('4 selected')
+    pick(3)
+    expect(page.locator('.bulk .said')).to_have_text('3 selected')
+    page.select_option('.bulk .col', 'n')
+    page.locator('.bulk .to:visible input').fill('99')
+    page.locator('.bulk .go').click()
+    server.until(lambda: [r['n'] for r in server.rows('things')] == [0, 99, 2, 99, 99, 5, 6, 7], 5)
+    expect(other.locator('#things-5 .cell[name=n]')).to_have_value('99')
+    entry = [e for e in server.get('/api/roll?limit=1000')[1] if e['action'] != 'things.list'][-1]
+    assert entry['action'] == 'things.update_many' and entry['by'] == 'user'
+    expect(page.locator('#toasts')).to_contain_text('Set n to “99” in 3 rows of Things')
+    page.locator('.bulk .remove').click()
+    expect(other.locator('#things-list > .row')).to_have_count(5)
+    expect(page.locator('.bulk')).to_be_hidden()
+    page.locator('#toasts [data-roll]', has_text='Deleted 3 rows').locator('.undo').click()
+    expect(other.locator('#things-list > .row')).to_have_count(8)
+    server.until(lambda: names(other) == [f't{n}' for n in range(8)], 5)
+    page.locator('.head .all').click()
+    expect(page.locator('.bulk .said')).to_have_text('8 selected')
+    server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': 1})[1]['approval']}", {'approve': True})      # somebody takes one away
+    expect(page.locator('.bulk .said')).to_have_text('7 selected')
+    page.locator('.bulk .clear').click()
+    expect(page.locator('.bulk')).to_be_hidden()
+
+def test_many_at_once_is_all_or_nothing_and_an_agent_asks(server):
+    for n in range(3): server.act('things.create', name=f't{n}')
+    assert server.post('/api/actions/things.update_many', {'ids': [1, 9], 'set': {'n': 5}})[0] == 404
+    assert server.post('/api/actions/things.update_many', {'ids': [1, 2], 'set': {'n': 'x'}})[1]['fields'] == {'n': 'must be a whole number, not “x”'}
+    assert server.post('/api/actions/things.update_many', {'set': {'n': 1}})[1]['error'] == 'which rows?'
+    assert server.post('/api/actions/things.update_many', {'ids': [1], 'set': {'m': 1}})[1]['hint'] == 'it has name, n, done'
+    assert [r['n'] for r in server.rows('things')] == [0, 0, 0]
+    status, said = server.post('/api/actions/things.delete_many', {'match': {'words': 't'}})
+    assert status == 202 and server.get('/api/approvals')[1][0]['text'] == 'Delete 3 rows from Things?'
+    server.act('things.update', id=1, name='changed')
+    assert server.post(f"/api/approvals/{said['approval']}", {'approve': True})[0] == 409, 'the card went out of date'
+
+# in and out
+
+def test_what_goes_out_comes_in_again_the_same(server):
+    server.act('people.create', name='Ann')
+    for row in (dict(name='=cmd()|x', note='a,"b"\nc', hours=7, due='2026-02-28', who=1, extra={'k': "v'"}, urgent=True), dict(name='Ünïcode ☃', price=-3.5, helpers=[1]), dict(name="'quoted", site='https://x.example')): server.act('works.create', **row)
+    before = server.rows('works')
+    text = server.get('/api/tables/works.csv')[1]
+    assert text.startswith('\ufeff') and "'=cmd()|x" in text, 'no formula leaves the house'
+    rows = list(csv.DictReader(io.StringIO(text.lstrip('\ufeff'))))
+    for kind, data in (('csv', text.encode()), ('json', json.dumps(server.get('/api/tables/works.json')[1]).encode())):
+        server.act('works.import', file=give(server, f'works.{kind}', data), columns={k: k for k in rows[0] if k != 'id'})
+        after = server.rows('works')
+        assert [{**r, 'id': 0} for r in after[-3:]] == [{**r, 'id': 0} for r in before], kind
+    assert [r['name'] for r in server.get('/api/tables/works.json?words=snow&sort=name')[1]] == []
+    assert len(server.get('/api/tables/works.json?which.who=1')[1]) == 3
+    assert server.get('/api/tables/works.xml')[0] == 404 and server.get('/api/tables/nope.csv')[0] == 404
+
+def test_an_import_is_looked_at_before_it_is_done(server, page):
+    page.goto(server.url + '/works')
+    sheet = 'Work;Hours;Due;Colour\nPaint;3;2026-01-01;red\nDig;many;2026-01-02;blue\n;1;;\nSing;4;soon;\n'.encode('cp1252')
+    page.locator('.import').set_input_files({'name': 'list.csv', 'mimeType': 'text/csv', 'buffer': sheet})
+    box = page.locator('#import')
+    expect(box).to_contain_text('4 lines. Nothing is written until you say so.')
+    expect(box).to_contain_text('4 lines do not fit')                           # nothing goes into name yet
+    expect(box.locator('.errors')).to_contain_text('line 2: name is needed')
+    box.get_by_label('Where Work goes').select_option('name')
+    expect(box.locator('.errors li')).to_have_text(['line 3: hours must be a whole number from 0 to 100, not “many”', 'line 4: name must not be empty', 'line 5: due must be a date like 2026-05-31, not “soon”'])
+    assert server.rows('works') == []
+    box.get_by_label('Where Due goes').select_option('')
+    box.get_by_role('button', name='Import 2 rows').click()
+    expect(page.locator('#dialog')).to_be_hidden()
+    expect(page.locator('#toasts')).to_contain_text('Imported 2 rows into Works, left out 2')
+    assert [(r['name'], r['hours'], r['due']) for r in server.rows('works')] == [('Paint', 3, None), ('Sing', 4, None)]
+    page.locator('#toasts .undo').last.click()
+    server.until(lambda: server.rows('works') == [], 5)
+
+def test_a_file_that_cannot_be_read_is_said(server):
+    for name, data, why in (('a.csv', b'', 'it is empty'), ('a.json', b'[1, 2]', 'no list of objects'), ('a.csv', b'a,b\n1,2,3\n', 'line 2 has 3 values'), ('a.json', b'{"a": ', 'cannot be read')):
+        status, said = server.post('/api/actions/things.import', {'file': give(server, name, data), 'columns': {'a': 'name'}})
+        assert status == 400 and why in said['error'], said
+    f = give(server, 'a.csv', b'a,b\n1,x\n')
+    assert 'has no column c' in server.post('/api/actions/things.import', {'file': f, 'columns': {'c': 'name'}})[1]['error']
+    assert 'two columns' in server.post('/api/actions/things.import', {'file': f, 'columns': {'a': 'name', 'b': 'name'}})[1]['error']
+    assert 'line 2: n must be a whole number' in server.post('/api/actions/things.import', {'file': f, 'columns': {'a': 'name', 'b': 'n'}})[1]['error']
+    assert server.rows('things') == []
+
+# a row class that changes
+
+def test_a_changed_row_class_keeps_every_value(serve, folder):
+    s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    thing = lambda body: (folder/'30_things.py').write_text('"Things: many."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud, Ref\n' + body + '\nthings = Crud(Thing)\n')
+    s.act('people.create', name='Ann')
+    def again(body):
+        nonlocal s
+        s.stop()
+        thing(body)
+        s = serve(plugins=folder, data=s.data, env={'PIANOLA_ENGINE': 'embedded'})
+        assert s.get('/api/health')[1]['plugins']['things'] == 'ok', s.get('/api/health')[1]
+        return s.rows('things')
+    def notes(): 
+        import apsw
+        c = apsw.Connection(str(s.data/'pianola.db'), flags=apsw.SQLITE_OPEN_READONLY)
+        return [t for t, in c.execute("select text from log where kind='note' and what='things' order by id")], [n[1] for n in c.execute('pragma table_info(things)')], list(c.execute('select * from things order by id'))
+    for n, name in ((5, 'Ann'), (6, '2026-05-31'), (7, 'soon')): s.act('things.create', name=name, n=n, done=n == 6)
+    # a new column, with its default
+    assert [r['level'] for r in again("class Thing: name: str; n: int = 0; done: bool = False; level: Literal['low', 'high'] = 'low'")] == ['low']*3
+    # removed: out of sight, not out of the file; and back again
+    assert 'n' not in again("class Thing: name: str; done: bool = False")[0] and 'n' in notes()[1]
+    assert [r['n'] for r in again("class Thing: name: str; n: int = 0; done: bool = False")] == [5, 6, 7]
+    # int → text: everything fits, nothing else stays
+    assert [r['n'] for r in again("class Thing: name: str; n: str = ''; done: bool = False")] == ['5', '6', '7'] and 'n_was_int' not in notes()[1]
+    # text → date: what fits is a date, and the old words stay
+    rows = again("class Thing: name: date = None; n: str = ''; done: bool = False")
+    assert [r['name'] for r in rows] == [None, '2026-05-31', None]
+    said, columns, raw = notes()
+    assert 'name_was_text' in columns and {'Ann', 'soon'} <= set(raw[0] + raw[2])
+    assert 'things: name was text and is date now; 2 of 3 did not fit (“Ann”); the old values stay in name_was_text' in said
+    # text → a row of another table, by what it is called
+    again("class Thing: name: date = None; n: str = ''; done: bool = False; who: str = ''")
+    s.act('things.update', id=1, who='ann')
+    assert [r['who'] for r in again("class Thing: name: date = None; n: str = ''; done: bool = False; who: Ref('people') = None")] == [1, None, None]
+    before = notes()[0]
+    again("class Thing: name: date = None; n: str = ''; done: bool = False; who: Ref('people') = None")
+    assert notes()[0] == before, 'a class that did not change is no news'
+
+def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folder, tmp_path):
+    import apsw
+    s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('things.create', name='old', n=3, done=True)
+    s.stop()
+    c = apsw.Connection(str(s.data/'pianola.db'))
+    c.execute("delete from pair where space='schema'")
+    c.close()
+    again = serve(plugins=folder, data=s.data, env={'PIANOLA_ENGINE': 'embedded'})
+    assert again.rows('things') == [{'id': 1, 'name': 'old', 'n': 3, 'done': True}]
+    assert not again.get('/api/roll?limit=50')[1][-1]['action'].startswith('note')
+
+# own views
+
+def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, tmp_path, page):
+    f = tmp_path/'p'
+    f.mkdir()
+    (f/'books.py').write_text('"Books: to read."\nfrom datetime import date\nfrom pianola import Crud, Em, Span\nclass Book:\n    name: str\n    author: str = ""\n    out: date = None\n'
+                              '    def __ft__(self): return Span(self.name, " by ", Em(self.author), f" ({self.out.year})" if self.out else "")\nbooks = Crud(Book)\n')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('books.create', name='Emma', author='<b>Austen</b>', out='1815-12-23')
+    s.act('books.create', name='Dracula', author='Stoker')
+    page.goto(s.url + '/books')
+    expect(page.locator('#books-1 .own')).to_have_text('Emma by <b>Austen</b> (1815)')
+    page.select_option('.order', 'name up')
+    s.until(lambda: ids(page, 'books') == [2, 1], 5)
+    page.locator('#books-2').hover()
+    page.locator('#books-2 .edit').click()
+    page.locator('#dialog').get_by_label('Author').fill('Bram Stoker')
+    page.locator('#dialog').get_by_role('button', name='Save').click()
+    expect(page.locator('#books-2 em')).to_have_text('Bram Stoker')
