@@ -182,6 +182,9 @@ async def learned(req):
     return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
               Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
 
+@door('/api/settings/{plugin}', ['POST'])
+async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
+
 # tables and files
 
 def table(req):
@@ -241,9 +244,6 @@ async def take_file(req):
     try: f = forms.field('file', forms.File).parse(f"{req.path_params['hash']}/{req.path_params['name']}")
     except ValueError: raise Refused('there is no such file', status=404) from None
     return FileResponse(f.path, filename=f.name, media_type='application/octet-stream', content_disposition_type='attachment')
-
-@door('/api/settings/{plugin}', ['POST'])
-async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
 
 @door('/api/jobs')
 async def job_list(req):

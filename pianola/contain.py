@@ -8,7 +8,7 @@ import apsw
 from loguru import logger as log
 
 class Refused(Exception):
-    "Understood and not done: the text says what is wrong, `hint` what would be right. Both are for a person and for a model."
+    "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
     def __init__(self, text, hint='', status=400, fields=None):
         super().__init__(text)
         self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
