@@ -73,7 +73,7 @@ class Flow(Kind):
         run, self.keys, n = [('run', Optional[int], None)], {}, self.name
         self.words = {'run': 'Run a step, the open one if none is named.', 'fill': "Write values into a step's form without running it."}
         def key(verb, fn, spec, **kw):
-            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, **kw))
+            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, local=True, **kw))
         of = lambda r: f"“{r['name']}” of {self.title}"
         key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.', say=lambda a, r, c: f'Started {of(r)}')
         key('fill', self.fill, [('values', dict), ('step', str, ''), *run], title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
