@@ -6,7 +6,7 @@ import argparse, asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
 from loguru import logger as log
-from . import chat, config, flow, jobs, models, packing, prompts, results, runs
+from . import chat, config, flow, jobs, journal, models, packing, prompts, results, runs
 from .actions import act
 from .engines import Engines
 from .forms import File
@@ -46,6 +46,7 @@ async def main(argv):
     try: await store.open(c.data)
     except Refused as e: sys.exit(f'{e.text}. {e.hint}')
     engines = chat.engines = models.engines = Engines(c)
+    jobs.config = c
     try:
         await plugins.load(FastHTML(key_fname=str(c.data/'.sesskey')), c.plugins)
         if (p := plugins.get(name)) and p.error: sys.exit(f'{name} did not load: {p.error}')
@@ -53,6 +54,7 @@ async def main(argv):
         except Refused: sys.exit(f"there is no flow {name}; there is {', '.join(k.name for p in plugins.values() for k in p.kinds if isinstance(k, flow.Flow)) or 'none'}")
         known = {n for s in f.steps.values() for n in s.fields} | {f'{s.name}.{n}' for s in f.steps.values() for n in s.fields}
         if extra := [k for k in a.answers if k not in known]: print(f"{name} asks nothing called {', '.join(extra)}; it asks {', '.join(n for n in sorted(known) if '.' not in n)}", file=sys.stderr); return 2
+        await jobs.wake()
         return await follow(f, a, say)
     finally:
         await engines.close()
@@ -76,7 +78,7 @@ async def follow(f, a, say):
                 break
         told = None
         while (at := await store.read(lambda tx, s=s: f.look(tx, runs.run(tx, there)).now[s.name][0]))['status'] == 'running':
-            if at['job'] and (now := await store.read(jobs.progress, at['job'])) and now != told: say(f'{s.name}: {now}'); told = now
+            if at['job'] and (now := await store.read(where, at['job'])) and now != told: say(f'{s.name}: {now}'); told = now
             await asyncio.sleep(.05)
         if at['status'] == 'failed':
             print(f"{s.name} broke after {time.monotonic()-began:.1f} s\n{at['error']}", file=sys.stderr)
@@ -90,6 +92,10 @@ async def follow(f, a, say):
         if step.get('result') is not None: await asyncio.to_thread(write, a.out, step['step'], json.loads(next(x['result'] for x in await store.q('select result from answer where id=?', step['answer']))))
     say(f'Results are in {a.out}')
     return code
+
+def where(tx, job):
+    n = journal.now(journal.job(tx, job))
+    return ' · '.join(x for x in (n['text'], jobs.where(n)) if x)
 
 def write(out, name, node):
     "A result as files: data as JSON, tables as CSV, the rest as it is"

@@ -326,3 +326,90 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_does_nothi
     assert len(asked) > 20 and len(done) > 10
     did = (p/'did.txt').read_text().split()
     assert len(did) == len(set(did)), 'nothing was done twice'
+
+# steps that are jobs
+
+worker = '''"Walker: long work."
+import time
+from pathlib import Path
+from pianola import Flow
+flow = Flow()
+did = Path(__file__).parent/'units.txt'
+@flow.step
+def site(pages: int = 5, wait: float = 0.05, breaks: int = -1):
+    "How many?"
+@flow.step(runs='RUNS')
+ASYNC def walk(job, pages, wait, breaks):
+    "Walk it"
+    seen = []
+    for n in job.each(range(pages)):
+        if n == breaks and not (did.parent/'mended').exists(): raise ValueError('page 3 is missing')
+        with did.open('a') as f: f.write(f'{n}\\\\n')
+        job.progress(n+1, pages, f'page {n+1}')
+        time.sleep(wait)
+    return {'links': [{'n': n} for n in range(pages)]}
+@flow.step
+def report(links):
+    "Report"
+    return len(links)
+'''
+def walker(where, runs='thread'):
+    where.mkdir()
+    (where/'walker.py').write_text(worker.replace('RUNS', runs).replace('ASYNC ', '').replace('\\\\n', '\\n'))
+    return where
+
+@pytest.mark.parametrize('runs', ['thread', 'process'])
+def test_a_step_with_a_job_ends_in_the_commit_that_ends_the_job(serve, tmp_path, runs):
+    s = serve(plugins=walker(tmp_path/'p', runs), env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 4})
+    s.act('walker.run')
+    assert states(s, 'walker')['walk'] == 'running'
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    assert step(s, 'walk', 'walker')['result'] == {'links': [{'n': n} for n in range(4)]}
+    s.act('walker.run')
+    assert settle(s, 'walker')['report'] == 'done' and step(s, 'report', 'walker')['result'] == 4
+
+def test_a_job_that_broke_goes_on_from_where_it_was(serve, tmp_path):
+    s = serve(plugins=walker(tmp_path/'p'), env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 6, 'breaks': 3})
+    s.act('walker.run')
+    s.until(lambda: states(s, 'walker')['walk'] == 'failed')
+    assert 'page 3 is missing' in step(s, 'walk', 'walker')['error']
+    (tmp_path/'p'/'mended').touch()
+    s.act('walker.run')
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    assert (tmp_path/'p'/'units.txt').read_text().split() == ['0', '1', '2', '3', '4', '5'], 'no page twice'
+    assert '2/2' not in s.get('/walker', HX_Request='true')[1]
+
+def test_a_job_survives_kill_9_and_its_step_is_done_in_the_end(serve, tmp_path):
+    p = walker(tmp_path/'p')
+    s = serve(data=tmp_path/'d', plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 40, 'wait': 0.05})
+    s.act('walker.run')
+    for _ in range(4):
+        time.sleep(.4)
+        s.kill()
+        s = serve(data=tmp_path/'d', plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+        assert states(s, 'walker')['walk'] in ('running', 'done')
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    did = (p/'units.txt').read_text().split()
+    assert set(did) == set(map(str, range(40))) and len(did) <= 44, 'at most the page in flight is walked again'
+
+def test_a_running_step_can_be_stopped_and_a_change_above_it_does_not_lose_it(serve, tmp_path):
+    s = serve(plugins=walker(tmp_path/'p'), env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 500})
+    s.act('walker.run')
+    s.until(lambda: states(s, 'walker')['walk'] == 'running')
+    assert s.post('/api/actions/walker.lock', {})[0] == 409
+    s.act('walker.back', step='site')
+    s.act('walker.run', step='site', values={'pages': 2})
+    assert states(s, 'walker')['walk'] == 'running'
+    s.act('walker.cancel', step='walk')
+    s.until(lambda: states(s, 'walker')['walk'] == 'failed')
+    s.act('walker.run', step='walk')
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    assert len(step(s, 'walk', 'walker')['result']['links']) == 2
+
+def test_a_flow_with_a_job_runs_without_a_page(tmp_path):
+    code, said, wrong = alone(walker(tmp_path/'p'), tmp_path/'out', 'walker', 'pages=5')
+    assert code == 0 and 'walk: page 5' in said and json.loads((tmp_path/'out'/'report.json').read_text()) == 5, wrong
