@@ -12,7 +12,8 @@ import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, jobs, layers, live, models, page, prompts, render, understand
+from pianola import api, chat, console, fetch, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
+from pianola import doors      # noqa: F401  routes of runs
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
@@ -46,6 +47,7 @@ def make(config):
     async def whole(req):
         name, chat_ = req.path_params.get('name', ''), req.query_params.get('chat', '')
         if name and name not in plugins: return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
+        tabs.address.set(dict(req.query_params))
         name = name or await kv.get('open', '')
         if name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
+from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -298,8 +298,9 @@ async def hear(tab, f):
     if isinstance(f.get('hello'), dict):
         h = f['hello']
         tab.conversation, view = _id(h.get('conversation')), str(h.get('view') or '')[:80]
-        await store.write(looks, tab.conversation, view, bool(h.get('opened')), durable=False)
-        tab.view, tab.fresh = view, h.get('fresh') is True
+        runs = {i for i in h.get('runs') or () if _id(i)} if isinstance(h.get('runs'), list) else set()
+        await store.write(looks, tab.conversation, view, bool(h.get('opened')), runs, durable=False)
+        tab.runs, tab.view, tab.fresh = runs, view, h.get('fresh') is True
         tab.looks = {n: grid.look_of(t, said) for n, said in h['looks'].items() if (t := plugins.table(n))} if isinstance(h.get('looks'), dict) else {}
         models.look_again()
         await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [], _id(h.get('drawn')) or 0)
@@ -323,10 +324,11 @@ async def hear(tab, f):
     elif 'again' in f and _id(f['again']): await chat.redraw(_id(f['again']), tab.conversation)
     else: raise Refused('that frame says nothing known', 'say {"msg": "text"} or {"stop": true}')
 
-def looks(tx, conversation, view, opened):
+def looks(tx, conversation, view, opened, runs=()):
     "What is looked at is where the next start opens; opening a plugin is told to the model"
     from .store import put, got
     if conversation: put(tx, 'app', 'conversation', conversation)
+    flow.looked(tx, runs)
     if view in plugins and got(tx, 'app', 'open') != view:
         put(tx, 'app', 'open', view)
         if opened: tx.log('open', view, by='user', text=f'opened {plugins[view].title}')
@@ -356,6 +358,7 @@ async def catch_up(tab, since, streaming, drawn=0):
                 now = t.now(tx, list(rows[t.name]), seen, {i for i, new in rows[t.name].items() if new})
                 items += now['items']
                 gone += now['gone']
+        items += flow.anew(tx, tab.runs, since, bool(events))
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")

@@ -77,6 +77,7 @@ def overhear(tx, conversation, text, plugin):
     rows = []
     for t in plugins.tables():
         if about(tx, t, text): rows.append(t.tell(tx))
+    rows += [said for k in (plugins[plugin].kinds if plugin in plugins else ()) if not hasattr(k, 'columns') and (said := k.tell(tx))]      # where the open run of a flow is
     return '\n'.join(f'[{x}]' for x in (['What happened: ' + ' · '.join(happened)] if happened else []) + rows)
 
 def about(tx, table, text):

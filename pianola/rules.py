@@ -319,7 +319,7 @@ class Reader:
             return ('one', hits) if hits else ('no_row', [])
         want = lang.tokens(t)
         if not want: return 'many' if hint else 'none', [(hint, r) for r in hint.rows[:6]] if hint else []
-        found = self.match(want, tables, extra)
+        found = self.match(want, tables, extra, ' '.join(w for w in re.sub(r'[.!?]$', '', low).split() if w not in self.lang.words['a'] or w in ('on', 'in', 'for', 'to', 'with', 'and')).strip())
         if found: return ('one' if len(found) == 1 else 'many', found)
         parts = [p for p in re.split(r'\s+(?:and|und|&)\s+|\s*,\s*(?:and |und )?', t) if p.strip()]
         if len(parts) > 1:
@@ -327,7 +327,7 @@ class Reader:
             if all(s == 'one' for s, _ in got) and len({(tb.name, r['id']) for _, rs in got for tb, r in rs}) == len(got): return 'several', [rs[0] for _, rs in got]
         return 'none', []
 
-    def match(self, want, tables, extra=()):
+    def match(self, want, tables, extra=(), same=''):
         "Rows that hold all of these words: those that consist of them first, then those named by them, then those that hold them elsewhere; spelling may slip"
         out = []
         for tb in tables:
@@ -336,7 +336,7 @@ class Reader:
             if exact := hits(want, 'own'):
                 for n in exact:
                     own = set(ix.own[n])
-                    out.append((0 if own == {*want, *extra} else 1 if own == set(want) else 2 if all(x in own for x in extra) else 3, tb, tb.rows[n]))
+                    out.append((0 if own == {*want, *extra} and (extra or same == str(tb.rows[n].get(tb.main) or '').casefold()) else 1 if same == str(tb.rows[n].get(tb.main) or '').casefold() else 2 if all(x in own for x in extra) else 3, tb, tb.rows[n]))
             elif near := hits(want, 'own', True): out += [(4, tb, tb.rows[n]) for n in near]
             elif some := hits(want, 'all'):
                 named = set.union(*(ix.rows(w, 'own') for w in want))
@@ -441,6 +441,15 @@ class Reader:
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
         if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        loose = re.sub(r'^(?:called|named)\s+', '', rest.strip())
+        open_ = [c for c, k in table.columns.items() if c != table.main and c not in values and k not in ('bool', 'long', 'json')]
+        texts = [c for c in open_ if table.columns[c] in ('text', 'ref', 'choice', 'url', 'email')]
+        if 'Q' not in g['value'] and open_:
+            tail = loose.partition(',')[2]
+            if tail and (texts or re.search(r'\d', tail) or set(self.lang.tokens(tail)) & {self.lang.stem(w) for c in open_ for w in (c, *self.lang.columns.get(c, ()))}): return Reading('unsure', name='missing')
+            if texts and re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", loose): return Reading('unsure', name='missing')
+            if re.search(r'\d', loose) and (len(open_) > 1 or texts) and re.search(r'\s\S*\d', loose): return Reading('unsure', name='missing')
+        if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I): return Reading('unsure', name='missing')
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name

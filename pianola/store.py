@@ -67,6 +67,19 @@ create table job_event(id integer primary key autoincrement, job integer not nul
 create index job_event_job on job_event(job, id);
 create table schedule(id integer primary key, title text not null, action text not null, args text not null, every text not null, next_at real not null, active integer not null default 1);
 """, """
+create table run(id integer primary key, flow text not null, name text not null default '', head integer, redo text, created real not null, origin integer,
+  locked integer not null default 0, deleted integer not null default 0);
+create index run_flow on run(flow, deleted);
+create table answer(id integer primary key, run integer not null references run(id), step text not null, parent integer, status text not null, inputs text not null,
+  used text not null default '{}', result text, error text, code text not null default '', work integer, job integer, at real not null, ended real);
+create index answer_run on answer(run, id);
+create index answer_parent on answer(parent);
+create index answer_running on answer(work) where status='running';
+create table draft(run integer not null, step text not null, data text not null, tried integer not null default 0, primary key(run, step)) without rowid;
+create table fold(run integer not null, step text not null, open integer not null, primary key(run, step)) without rowid;
+create trigger answer_locked before insert on answer when (select locked from run where id=new.run) begin select raise(abort, 'the run is locked'); end;
+create trigger run_locked before update of head, redo on run when old.locked and new.locked and (new.head is not old.head or new.redo is not old.redo) begin select raise(abort, 'the run is locked'); end;
+""", """
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
 """]
@@ -222,8 +235,9 @@ class Store:
         try:
             result = self._ours(f, tx, *args)
             self.conn.execute('commit')
-        except BaseException:
+        except BaseException as e:
             if self.conn.in_transaction: self.conn.execute('rollback')
+            if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e): raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None      # a trigger's word
             raise
         for f in tx.after: f()
         if tx.events:

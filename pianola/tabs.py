@@ -1,15 +1,19 @@
 "Who is looking: one socket per open tab, and `show`, which puts the same thing in all of them. A slow tab never slows another: it is let go and comes back."
 import asyncio, json
+from contextvars import ContextVar
 from fasthtml.common import to_xml
 from starlette.websockets import WebSocketDisconnect
 from loguru import logger as log
 
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 
+address = ContextVar('address', default={})      # noqa: B039  never changed;     # what the address of the page that is drawn asks, beside the plugin's name: {'run': '5'}
+
 class Tab:
     "One open page: what it looks at, and the frames it has yet to be sent"
     def __init__(self, ws, conversation=None, view=''):
         self.ws, self.conversation, self.view, self.queue = ws, conversation, view, asyncio.Queue(512)
+        self.runs = set()                             # the runs of flows it shows
         self.looks = {}                               # {table: how this tab looks at it}, where that is not the plain way
         self.fresh = False                            # it asked for a new conversation; else it goes along with the first one begun
         self.task = asyncio.create_task(self._send())

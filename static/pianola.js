@@ -5,6 +5,7 @@ const keep = { get: k => { try { return localStorage.getItem(k) } catch { return
 function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out }      // each goes out under its own name: said twice, it is heard once
 const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 const looks = (() => { try { return JSON.parse(sessionStorage.getItem('looks')) || {} } catch { return {} } })();      // how this tab looks at each table; see tables.js
+const at = (key, value) => { const u = new URL(location); u.searchParams.set(key, value); return u.search };
 const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
@@ -17,7 +18,7 @@ function connect() {
   ws.onclose = e => { if (e.target !== ws) return; clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
-const hello = since => tell({ hello: { since, conversation: conversation(), fresh: location.search === '?chat=new', drawn: +chat().dataset.seq, view: id('main').dataset.view, looks, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
+const hello = since => tell({ hello: { since, conversation: conversation(), fresh: new URLSearchParams(location.search).get('chat') === 'new', runs: [...document.querySelectorAll('#main [data-run]')].map(r => +r.dataset.run), drawn: +chat().dataset.seq, view: id('main').dataset.view, looks, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
 function awake() {       // back from sleep or another tab: a socket may look open and be dead, so ask, and connect anew when nothing comes back
   tries = 0;
   if (ws.readyState > 1) { clearTimeout(retry); return connect() }
@@ -33,13 +34,14 @@ function hear(f) {
   if (f.put) put(f.put, f.gone || []);
   if (f.left) follow(f.left);
   if (f.html) { htmx.swap(document.body, f.html, { swapStyle: 'none' }) }
+  if (f.flow) document.dispatchEvent(new CustomEvent('flow', { detail: f.flow }));
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
   if (f.job) worked(f.job);
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
     fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
-    chat().dataset.conversation = f.conversation; history.replaceState(null, '', `?chat=${f.conversation}`); hello(0 + seq) }
+    chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
   if (f.deleted && f.deleted === conversation()) $('#chat header a.button').click();
@@ -72,7 +74,9 @@ function place(el, into) {       // lists are sorted by data-pos; most things co
 function put(items, gone) {
   for (const i of gone) { const el = id(i); if (el) { leaveFocus(el); el.remove() } }
   for (const it of items) {
+    if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue;      // of a run this tab no longer shows
     const old = id(it.id), focus = document.activeElement;
+    if (it.run && old?.drawn === it.html) continue;
     if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.type !== 'hidden' && focus.value !== focus.defaultValue && focus.value !== focus.sent) {      // half-typed: wait until the user is done
       focus.addEventListener('blur', () => setTimeout(() => put([it], []), 400), { once: true }); continue;
     }
@@ -104,6 +108,7 @@ function put(items, gone) {
     }
     if (it.id.startsWith('msg-')) asked.delete(el.dataset.pos);
     if (it.id === 'msg-list') { listed() }
+    if (it.run) el.drawn = it.html;
     htmx.process(el);
   }
   document.dispatchEvent(new Event('placed'));
@@ -332,7 +337,7 @@ document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target; if (!t) return;
   if (t.id === 'dialog') openDialog();
   if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
-  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', c ? `?chat=${c}` : '?chat=new'); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
+  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new')); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
 });
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
   if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));

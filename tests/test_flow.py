@@ -1,0 +1,249 @@
+"Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
+import io, json, re, sqlite3, zipfile
+import pytest
+from conftest import Server, root
+
+links = '''"Links: ask for a site, walk it, report."
+from pianola import Flow, Url, Range, Markdown
+flow = Flow()
+
+@flow.step
+def site(url: Url = 'https://example.com', pages: Range(1, 100) = 10):
+    "Which site shall we walk?"
+
+@flow.step
+def walk(url, pages):
+    "Walk it"
+    return {'links': [f'{url}/{n}' for n in range(pages)], 'count': pages}
+
+@flow.step
+def report(count, title: str = 'Links'):
+    "Write the report?"
+    if title == 'boom': return 1/0
+    return Markdown(f'# {title}: {count}')
+'''
+numbers = '''"Numbers: a chain of sums."
+from pianola import Flow
+flow = Flow()
+@flow.step
+def a(x: int = 1, loud: bool = False):
+    "A"
+@flow.step(auto=True)
+def b(x):
+    "B"
+    return {'y': x*2}
+@flow.step
+def c(y, z: int, word: str = ''):
+    "C"
+    return y + z
+@flow.step
+async def d(c, x):
+    "D"
+    return {'sum': c + x}
+'''
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    f = tmp_path_factory.mktemp('plugins')
+    (f/'10_links.py').write_text(links)
+    (f/'20_numbers.py').write_text(numbers)
+    return f
+
+@pytest.fixture
+def server(serve, folder): return serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+@pytest.fixture(scope='module')
+def common(folder, tmp_path_factory):
+    s = Server(tmp_path_factory.mktemp('flows'), plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    yield s
+    s.kill()
+
+def states(s, flow='links', run=None): return {x['step']: x['state'] for x in s.act(f'{flow}.show', **({'run': run} if run else {}))['result']['steps']}
+def step(s, name, flow='links', run=None): return next(x for x in s.act(f'{flow}.show', **({'run': run} if run else {}))['result']['steps'] if x['step'] == name)
+def settle(s, flow='links', run=None): return s.until(lambda: 'running' not in states(s, flow, run).values() and states(s, flow, run))
+def walk(s, flow='links', **kw):
+    "A whole run of links"
+    run = s.act('links.start')['result']['run']
+    s.act('links.run', run=run, values=kw)
+    for _ in range(2): s.act('links.run', run=run); settle(s, run=run)
+    return run
+
+def test_steps_open_in_turn_and_hand_on_what_they_know_by_name(common):
+    run = common.act('links.start')['result']['run']
+    assert states(common) == {'site': 'open', 'walk': 'waiting', 'report': 'waiting'}
+    assert common.post('/api/actions/links.run', {'step': 'walk'})[0] == 409
+    common.act('links.run', values={'pages': '3'})
+    common.act('links.run')
+    assert settle(common) == {'site': 'done', 'walk': 'done', 'report': 'open'}
+    assert step(common, 'walk')['result'] == {'links': [f'https://example.com/{n}' for n in range(3)], 'count': 3}
+    common.act('links.run', values={'title': 'T'})
+    settle(common)
+    assert step(common, 'report')['result'] == '# T: 3' and step(common, 'site', run=run)['inputs'] == {'url': 'https://example.com', 'pages': 3}
+
+def test_what_is_wrong_is_said_by_name_and_what_is_unknown_is_refused_with_what_there_is(common):
+    common.act('links.start')
+    status, said = common.post('/api/actions/links.run', {'values': {'pages': '500', 'url': 'a b'}})
+    assert status == 422 and '1 to 100' in said['fields']['pages'] and 'web address' in said['fields']['url']
+    assert common.post('/api/actions/links.run', {'values': {'depth': 1}})[1] == {'error': 'site has no depth', 'hint': 'it has url, pages'}
+    assert common.post('/api/actions/links.run', {'step': 'nowhere'})[0] == 404
+    assert common.post('/api/actions/links.run', {'run': 9999})[0] == 404
+
+def test_going_back_makes_a_branch_and_marks_what_depends_on_it_stale(common):
+    run = walk(common, pages=3)
+    common.act('links.back', step='site', run=run)
+    assert states(common, run=run) == {'site': 'open', 'walk': 'done', 'report': 'done'}, 'to look is not to change'
+    common.act('links.run', run=run, step='site', values={'pages': 4})
+    assert states(common, run=run) == {'site': 'done', 'walk': 'stale', 'report': 'stale'}
+    assert step(common, 'walk', run=run)['result']['count'] == 3, 'what was there is shown until it is done anew'
+    common.act('links.run', run=run, step='walk')
+    assert settle(common, run=run)['walk'] == 'done' and step(common, 'walk', run=run)['result']['count'] == 4
+    common.act('links.back', step='site', run=run)
+    common.act('links.run', run=run, step='site', values={'pages': 3})
+    assert states(common, run=run)['walk'] == 'stale'
+
+def test_the_same_answer_again_makes_nothing_stale(common):
+    run = walk(common, pages=3)
+    common.act('links.back', step='site', run=run)
+    common.act('links.run', run=run, step='site')
+    assert states(common, run=run) == dict.fromkeys(['site', 'walk', 'report'], 'done')
+
+def test_the_old_branch_can_be_gone_back_to_whole(common):
+    run = walk(common, pages=3)
+    old = step(common, 'site', run=run)['answer']
+    common.act('links.back', step='site', run=run)
+    common.act('links.run', run=run, step='site', values={'pages': 7})
+    new = step(common, 'site', run=run)['answer']
+    common.act('links.pick', answer=old)
+    assert states(common, run=run) == dict.fromkeys(['site', 'walk', 'report'], 'done') and step(common, 'site', run=run)['inputs']['pages'] == 3
+    common.act('links.pick', answer=new)
+    assert step(common, 'site', run=run)['inputs']['pages'] == 7 and states(common, run=run)['walk'] == 'stale'
+
+def test_undo_puts_the_head_back_and_loses_no_answer(common):
+    run = common.act('links.start')['result']['run']
+    done = common.act('links.run', run=run, values={'pages': 5})
+    common.post(f"/api/roll/{done['id']}/undo")
+    assert states(common, run=run)['site'] == 'open'
+    common.act('links.run', run=run, values={'pages': 6})
+    html = common.get(f'/links?run={run}', HX_Request='true')[1]
+    assert '2/2' in html, 'the answer taken back stands beside the new one'
+
+def test_a_broken_step_says_why_and_where_and_can_be_tried_again(common):
+    run = common.act('links.start')['result']['run']
+    common.act('links.run', run=run)
+    common.act('links.run', run=run)
+    settle(common, run=run)
+    common.act('links.run', run=run, values={'title': 'boom'})
+    assert settle(common, run=run)['report'] == 'failed'
+    error = step(common, 'report', run=run)['error']
+    assert 'ZeroDivisionError' in error and 'line 17' in error and '10_links.py' in error
+    assert 'value="boom"' in common.get(f'/links?run={run}', HX_Request='true')[1], 'what was put in is still there'
+    common.act('links.run', run=run, values={'title': 'fine'})
+    assert settle(common, run=run)['report'] == 'done'
+
+def test_a_step_that_goes_by_itself_goes_when_it_can_and_again_when_its_grounds_change(common):
+    run = common.act('numbers.start')['result']['run']
+    common.act('numbers.run', run=run, values={'x': 4})
+    assert settle(common, 'numbers', run) == {'a': 'done', 'b': 'done', 'c': 'open', 'd': 'waiting'}
+    common.act('numbers.run', run=run, values={'z': 1})
+    settle(common, 'numbers', run)
+    common.act('numbers.run', run=run)
+    settle(common, 'numbers', run)
+    assert step(common, 'd', 'numbers', run)['result'] == {'sum': 13}
+    common.act('numbers.back', run=run, step='a')
+    common.act('numbers.run', run=run, step='a', values={'x': 5})
+    assert common.until(lambda: (x := states(common, 'numbers', run))['b'] == 'done' and x) == {'a': 'done', 'b': 'done', 'c': 'stale', 'd': 'stale'}
+    assert step(common, 'b', 'numbers', run)['result'] == {'y': 10}
+
+def test_changed_code_is_a_mark_and_never_an_error(serve, folder, tmp_path):
+    own = tmp_path/'p'
+    own.mkdir()
+    (own/'links.py').write_text(links)
+    s = serve(data=tmp_path/'d', plugins=own, env={'PIANOLA_ENGINE': 'embedded'})
+    run = walk(s, pages=2)
+    s.stop()
+    (own/'links.py').write_text(links.replace('"Walk it"', '"Walk it now"').replace("# a comment", ''))
+    s = serve(data=tmp_path/'d', plugins=own, env={'PIANOLA_ENGINE': 'embedded'})
+    assert set(states(s, run=run).values()) == {'done'}, 'other words for the question change nothing'
+    s.stop()
+    (own/'links.py').write_text(links.replace("'count': pages", "'count': pages + 1").replace('def report', '@flow.step\ndef between(note: str = "x"):\n    "A new step"\n\n@flow.step\ndef report').replace('@flow.step\n@flow.step', '@flow.step'))
+    s = serve(data=tmp_path/'d', plugins=own, env={'PIANOLA_ENGINE': 'embedded'})
+    assert states(s, run=run) == {'site': 'done', 'walk': 'stale', 'between': 'open', 'report': 'stale'}
+    s.act('links.run', run=run, step='walk')
+    settle(s, run=run)
+    s.act('links.run', run=run, step='between')
+    s.act('links.run', run=run, step='report')
+    assert settle(s, run=run)['report'] == 'done' and step(s, 'report', run=run)['result'] == '# Links: 3'
+
+# runs as a whole
+
+def test_runs_are_named_searched_copied_forked_locked_and_put_away(common):
+    run = walk(common, pages=2, url='https://needle.example')
+    common.act('links.name', run=run, name='Autumn')
+    assert [r['name'] for r in common.act('links.runs', words='needle')['result']] == ['Autumn'] and common.act('links.runs', words='AUTUMN')['result'][0]['run'] == run
+    copy = common.act('links.fork', run=run)['result']['run']
+    assert states(common, run=copy) == dict.fromkeys(['site', 'walk', 'report'], 'done')
+    fork = common.act('links.fork', run=run, step='walk')['result']['run']
+    assert states(common, run=fork) == {'site': 'done', 'walk': 'open', 'report': 'waiting'}
+    common.act('links.lock', run=run)
+    assert set(states(common, run=run).values()) == {'locked'}
+    for verb, more in (('run', {'step': 'site'}), ('back', {'step': 'site'}), ('fill', {'values': {}, 'step': 'site'}), ('stay', {})):
+        assert common.post(f'/api/actions/links.{verb}', {'run': run, **more})[0] == 409, verb
+    common.act('links.lock', run=run, locked=False)
+    assert common.post('/api/actions/links.delete', {'run': run})[0] == 202, 'an agent asks first'
+    waiting = common.get('/api/approvals')[1][-1]
+    done = common.post(f"/api/approvals/{waiting['id']}", {'approve': True})[1]
+    assert common.post('/api/actions/links.show', {'run': run})[0] == 404
+    common.post(f"/api/roll/{done['id']}/undo")
+    assert states(common, run=run)['report'] == 'done'
+
+def test_a_locked_run_is_read_only_to_sql_itself(common):
+    run = walk(common)
+    common.act('links.lock', run=run)
+    db = sqlite3.connect(common.data/'pianola.db')
+    for sql in (f"insert into answer(run,step,status,inputs,at) values ({run},'x','done','{{}}',0)", f'update run set head=null where id={run}'):
+        with pytest.raises(sqlite3.IntegrityError, match='locked'): db.execute(sql)
+    db.close()
+
+def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
+    run = walk(common, pages=3)
+    common.act('links.back', step='site', run=run)
+    common.act('links.run', run=run, step='site', values={'pages': 9})
+    import urllib.request
+    data = urllib.request.urlopen(f'{common.url}/api/runs/{run}.zip').read()
+    other = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    give = lambda data: json.load(urllib.request.urlopen(urllib.request.Request(f'{other.url}/api/files?name=x.zip', data, {'Content-Type': 'application/octet-stream'})))['file']
+    new = other.act('links.import', file=give(data))['result']['run']
+    assert states(other, run=new) == states(common, run=run) and '2/2' in other.get(f'/links?run={new}', HX_Request='true')[1]
+    def changed(f):
+        d = json.loads(zipfile.ZipFile(io.BytesIO(data)).read('run.json'))
+        f(d)
+        with zipfile.ZipFile(out := io.BytesIO(), 'w') as z: z.writestr('run.json', json.dumps(d))
+        return other.post('/api/actions/links.import', {'file': give(out.getvalue())})
+    assert changed(lambda d: d.update(flow='numbers'))[0] == 400
+    assert changed(lambda d: d['answers'][0].update(parent=d['answers'][-1]['id']))[0] == 400, 'no circles'
+    assert changed(lambda d: d['answers'][0].update(result={'k': 'image', 'f': '../../etc/passwd', 'alt': ''}))[0] == 400
+    assert changed(lambda d: d['answers'][1].update(result={'k': 'table', 'lib': 'os', 'f': '0'*64 + '/x', 'rows': 1, 'columns': [], 'head': []}))[0] == 400
+    status, said = changed(lambda d: d['answers'][-1].update(result={'k': 'html', 'v': '<p hx-get="/x" onclick="x()">fine<script>x()</script><img src=x onerror=x()></p>'}))
+    html = other.get(f"/links?run={said['result']['run']}", HX_Request='true')[1]
+    assert status == 200 and '<p>fine<img src="x"></p>' in html and 'onerror' not in html
+    assert other.post('/api/actions/links.import', {'file': give(b'no zip')})[0] == 400
+
+def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream):
+    up = upstream(['{"action": "links.run", "args": {"values": {"pages": 4}}}'])
+    s = serve(plugins=folder, env=up.env)
+    s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+    s.get('/links')
+    names = {a['name'] for a in s.get('/api/actions')[1]}
+    assert {f'links.{v}' for v in ('start', 'fill', 'run', 'back', 'fold', 'name')} <= names
+    s.act('links.run', values={'pages': 3})
+    s.act('links.run')
+    settle(s)
+    s.act('links.run', values={'title': 'boom'})
+    s.until(lambda: states(s)['report'] == 'failed')
+    from websockets.sync.client import connect
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'hello': {'since': 0, 'conversation': None, 'view': 'links', 'runs': [1], 'opened': True}}))
+        ws.send(json.dumps({'msg': 'Help me with this error'}))
+        s.until(lambda: up.asked)
+    given = up.asked[-1]['messages'][-1]['content']
+    assert 'report: failed' in given and 'ZeroDivisionError' in given and 'site: done; put in: url: https://example.com, pages: 3' in given
+    assert 'links.run' in up.asked[-1]['messages'][0]['content'] and 'site (url, pages), walk, report (title)' in up.asked[-1]['messages'][0]['content']
