@@ -1,5 +1,5 @@
 "What was said: conversations as trees of messages. Nothing is ever overwritten: an edit or another try is a branch beside the old one."
-import json, time
+import json, re, time
 from .actions import action
 from .store import Refused, put, got
 
@@ -63,6 +63,14 @@ def line(e):
 def done(tx, before=None, limit=60, id=None):
     "The actions that changed something, newest first, each with whether it was taken back"
     out = tx.q("select * from log where kind='action' and (? is null or id<?) and (? is null or id=?) and data like '%\"changes\": [[%' order by id desc limit ?", before, before, id, id, limit)
+    for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
+    return out
+
+def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):
+    "Lines of the roll that say something, newest first, each with whether it was taken back"
+    like = lambda v: '%' + re.sub(r'([%_\\])', r'\\\1', v) + '%'
+    out = tx.q(r"""select * from log where kind='action' and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) and (?='' or what like ? escape '\') and (?='' or text like ? escape '\') order by id desc limit ?""",
+               id, id, before, before, by, by, plugin, like(plugin)[1:-1] + '.%', words, like(words), limit)
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
     return out
 

@@ -26,6 +26,10 @@ def earlier(tx, name):
     out = tx.q("select id, at, data from log where kind='action' and what='prompts.write' and data like ? order by id desc limit 20", f'%"name": "{name}"%')
     return [(e['id'], e['at'], c[2].get('text', '')) for e in out for c in json.loads(e['data'])['changes'] if c[0] == 'prompt_text' and c[2]]
 
+async def before(name):
+    "The same, for a page"
+    return await store.read(earlier, name)
+
 @action(name='prompts.write', plugin='prompts', title='Write a prompt', model=False, say=lambda a, r, c: f"Changed the prompt {a['name']}" if c else f"The prompt {a['name']} stays as it was")
 def write(tx, name: str, text: str):
     "Write a file of prompts/."

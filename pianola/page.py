@@ -10,11 +10,17 @@ class Page(Kind):
     "A plugin of functions that return tags: `@page` on `index` is the left column; `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
     def __init__(self, name=None):
         super().__init__(name, sys._getframe(1))
-        self.router, self.index = APIRouter(prefix=f'/{self.plugin_name}'), None
+        self.router, self.index, self.heard = APIRouter(prefix=f'/{self.plugin_name}'), None, None
         self.get, self.post = self.router.get, self.router.post
     def __call__(self, f):
         self.index = f
         return f
+    def hears(self, f):
+        "Decorator: f(e) is called with every line of the log"
+        self.heard = f
+        return f
+    async def hear(self, e):
+        if self.heard: await contain.steps(self.heard(e))
     def mount(self, app):
         for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
     async def view(self):

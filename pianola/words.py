@@ -1,8 +1,9 @@
-"What plugins can say: speak in the chat, ask the model and read its answer as it comes, remember, log."
-import sys
+"What plugins can say: speak in the chat, ask the model and read its answer as it comes, remember, log; and read what is in the roll."
+import re, sys
+from pathlib import Path
 from contextlib import aclosing
 from loguru import logger as log      # noqa: F401  a word of plugins
-from . import chat, history, prompts, store as _store
+from . import bubble, chat, history, layers, prompts, store as _store
 from .engines.base import Fault, Said
 
 def _plugin(depth=2):
@@ -36,3 +37,21 @@ class _Own:
     def get(self, key, default=None): return _store.KV(f'plugin:{_plugin()}').get(key, default)
     def set(self, key, value): return _store.KV(f'plugin:{_plugin()}').set(key, value)
 kv = _Own()
+
+# what our own plugins are made of, and anybody else's may be
+
+when = bubble.clock
+prompt_layers = layers
+
+async def story(words='', by='', plugin='', before=0, limit=50, id=0):
+    "The roll, newest first: lines with these words, pressed by this hand, in this plugin, before this line"
+    return await _store.store.read(history.story, words, by, plugin, before, limit, id)
+async def kept_in(space, key, default=None):
+    "What a space of the key-value memory holds, for reading"
+    return await _store.KV(space).get(key, default)
+
+def house():
+    "[(module, what it is for)]: the first sentence of every room, in the order of how they build on each other"
+    here = Path(__file__).parent
+    text = (here.parent/'docs'/'architecture.md').read_text('utf-8')
+    return [(n, what) for n, what in re.findall(r'^\| `(\w+)` \| (.*) \|$', text, re.M)]
