@@ -1,4 +1,4 @@
-"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `python -m pianola eval` counts how well requests are understood."
+"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `python -m pianola eval` counts how well requests are understood; `python -m pianola run` runs a flow."
 import asyncio, sys, time
 from loguru import logger
 from . import config, fetch, prompts
@@ -30,7 +30,10 @@ def main(argv):
     async def evaluate(argv):
         from .evaluate import main
         return await main(argv)
-    jobs = {'warm': warm, 'eval': evaluate}
+    async def run(argv):
+        from .headless import main
+        return await main(argv)
+    jobs = {'warm': warm, 'eval': evaluate, 'run': run}
     if argv[:1] == ['work']:
         from .jobs import work
         return work(argv[1:])

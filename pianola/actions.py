@@ -24,6 +24,7 @@ class Action:
     touches: Callable | None = None                   # touches(tx, **args) → [(table, id)]: what an approval card is about
     asks: Callable | None = None                      # asks(tx, **args) → the sentence of that card
     model: bool = True                                # may the model press it at all
+    local: bool = False                               # offered to the model only while its plugin is open: a small model gets lost among many keys
     durable: bool = True
     fields: dict = field(default_factory=dict)        # {argument: Field of forms}: read the way a person writes, refused in words beside the input
 

@@ -3,7 +3,7 @@
     whole(flow, tx, run)  everything         parts(flow, tx, run)  [(id, tags)]: the bar and each card, to be put in place one by one"""
 import json, time
 from fasthtml.common import A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small, Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul
-from . import forms, results, runs
+from . import forms, jobs, journal, results, runs
 from .tabs import dumps
 
 def key(words, action, args, cls='quiet', **kw):
@@ -62,7 +62,7 @@ def card(flow, tx, v, s, folds):
         if state == 'failed': body.append(failed(a))
         body.append(form(flow, tx, v, s, a, inputs))
     elif state == 'running':
-        body += [said(s, inputs, tx), running(flow, a, id)]
+        body += [said(s, inputs, tx), running(flow, tx, a, id)]
     elif a:
         if state == 'stale': body.append(Div(P(why(v, s, a)), again(flow, s, inputs, id), cls='trouble mild'))
         body += [said(s, inputs, tx), results.show(result, f"/api/answers/{a['id']}"), foot(flow, tx, r, s, a, id) if state != 'locked' else None]
@@ -89,9 +89,9 @@ def form(flow, tx, v, s, a, inputs):
     if a: ways.append(key('Leave it as it was', f'{flow.name}.stay', {'run': r['id']}) if r['redo'] == s.name else None)
     return Form(*fields, Div(*ways, tries(flow, tx, a) if a else None, cls='ways'), hx_post=f"/api/runs/{r['id']}/steps/{s.name}", hx_swap='none', hx_disabled_elt='find button.run', novalidate=True, data_draft=f"/api/runs/{r['id']}/drafts/{s.name}", cls='ask')
 
-def running(flow, a, id):
-    job = Div(Progress(), Small('starting', cls='text'), cls='job', data_job=a['job']) if a['job'] else Progress()
-    return Div(job, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
+def running(flow, tx, a, id):
+    parts = journal.units(tx, a['job'], 'partial:') if a['job'] else []
+    return Div(jobs.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
 def failed(a):
     lines = (a['error'] or 'It broke.').strip()
     last = lines.rpartition('\n')[2]

@@ -73,7 +73,7 @@ class Flow(Kind):
         run, self.keys, n = [('run', Optional[int], None)], {}, self.name
         self.words = {'run': 'Run a step, the open one if none is named.', 'fill': "Write values into a step's form without running it."}
         def key(verb, fn, spec, **kw):
-            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, **kw))
+            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, local=True, **kw))
         of = lambda r: f"“{r['name']}” of {self.title}"
         key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.', say=lambda a, r, c: f'Started {of(r)}')
         key('fill', self.fill, [('values', dict), ('step', str, ''), *run], title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
@@ -220,10 +220,21 @@ class Flow(Kind):
             | {k: x for k, x in runs.draft(tx, r['id'], s.name).items() if asks.get(k) and asks[k].kind != 'secret'} | values
         good, wrong = forms.read(asks, given)
         if wrong: raise Refused(f"{s.name}: {'; '.join(f'{k} {x}' for k, x in wrong.items())}", 'say in `values` what it should be', 422, fields=wrong)
-        self.begin(tx, r, s, asks, good, memory)
+        a = v.now.get(s.name, (None,))[0]
+        if not (state == 'failed' and a['job'] and self.resume(tx, r, s, a, asks, good, memory)): self.begin(tx, r, s, asks, good, memory)
         hide(asks, values)
         put(tx, 'run', self.name, r['id'])
         return self._out(tx, r['id'], s.name) | {'values': {n: mask if asks[n].kind == 'secret' else asks[n].plain(x) for n, x in good.items()}}
+
+    def resume(self, tx, r, s, a, asks, good, memory):
+        "A job that broke, asked for the same again, goes on from what it has done. True when it does."
+        same = json.loads(a['inputs']) == {n: asks[n].plain(x) for n, x in good.items()} and all(n in memory and results.fingerprint(memory[n][0]) == h for n, h in json.loads(a['used']).items())
+        if not same or a['work'] != a['id']: return False
+        try: jobs.retry(tx, a['job'])
+        except Refused: return False
+        tx.run("update answer set status='running', error=null, ended=null, code=? where work=?", s.code, a['work'])
+        tx.run('delete from draft where run=? and step=?', r['id'], s.name)
+        return True
 
     def begin(self, tx, r, s, asks, good, memory):
         "The answer is kept as running; the work starts once that is safe"
@@ -269,8 +280,9 @@ class Flow(Kind):
             if status == 'done' and not r['deleted']: self.go_on(tx, run)
     def job_over(self, tx, job):
         "Called by jobs inside the transaction that ends one"
+        if self.plugin and plugins.get(self.plugin_name) is not self.plugin: return          # a newer one of us was loaded
         a = tx.one('select work, step from answer where job=? order by id limit 1', job['id'])
-        if not a or tx.value('select flow from run r join answer a on a.run=r.id where a.job=?', job['id']) != self.name: return
+        if not a or tx.value('select flow from run r join answer a on a.run=r.id where a.job=? limit 1', job['id']) != self.name: return
         done = job['state'] == 'done'
         self.over(tx, a['work'], a['step'], 'done' if done else 'failed', job['result'] if done else None, None if done else job.get('error') or job.get('text') or job['state'])
 
@@ -291,7 +303,7 @@ class Flow(Kind):
 
     async def view(self):
         "The left side, on the run that the address names or the one looked at last"
-        asked = tabs.address.get().get('run', '')
+        asked = (tabs.address.get() or {}).get('run', '')
         def shown(tx):
             r = tx.one('select * from run where id=? and flow=?', int(asked), self.name) if asked.isdecimal() and len(asked) < 16 else None
             return cards.whole(self, tx, r or self.find(tx))

@@ -411,12 +411,12 @@ async def job_button(label, name, args=None):
     "A button that begins a job, locked while one runs"
     return await store.read(button, label, name, args)
 
-@action(name='jobs.cancel', plugin='jobs', title='Stop a job', say=lambda a, r, c: f'Asked “{r}” to stop')
+@action(name='jobs.cancel', plugin='app', title='Stop a job', say=lambda a, r, c: f'Asked “{r}” to stop')
 def cancel_(tx, id: int):
     "Stop a job; tried again, it goes on from what was committed."
     cancel(tx, id)
     return tx.value('select title from job where id=?', id)
-@action(name='jobs.retry', plugin='jobs', title='Try a job again', say=lambda a, r, c: f'Began “{r}” again')
+@action(name='jobs.retry', plugin='app', title='Try a job again', say=lambda a, r, c: f'Began “{r}” again')
 def retry_(tx, id: int):
     "Run a job that failed or was stopped again, from where it was."
     retry(tx, id)
@@ -443,14 +443,14 @@ def next_time(every, after):
     except (ValueError, IndexError): raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`') from None
     raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`')
 
-@action(name='schedule.add', plugin='jobs', title='Do something regularly', model=False, say=lambda a, r, c: f"Scheduled {r['title']}: {r['every']}")
+@action(name='schedule.add', plugin='app', title='Do something regularly', model=False, say=lambda a, r, c: f"Scheduled {r['title']}: {r['every']}")
 def schedule_add(tx, action: str, every: str, args: dict = {}):      # noqa: B006  never changed
     "Press a key `daily HH:MM` or `every N minutes`; what was missed while Pianola was off is done once at the next start."
     a = actions.find(action)
     a.check(args)
     id = tx.new_id('schedule')
     return tx.insert('schedule', {'id': id, 'title': a.title or a.name, 'action': action, 'args': json.dumps(args), 'every': every, 'next_at': next_time(every, time.time()), 'active': 1})
-@action(name='schedule.remove', plugin='jobs', title='Do it no longer', model=False, say=lambda a, r, c: f"Removed the schedule of {r['title']}")
+@action(name='schedule.remove', plugin='app', title='Do it no longer', model=False, say=lambda a, r, c: f"Removed the schedule of {r['title']}")
 def schedule_remove(tx, id: int):
     "Take a schedule out."
     return tx.delete('schedule', id)

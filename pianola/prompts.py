@@ -13,11 +13,13 @@ def layer(name):
     try: return (folder/f'{name}.md').read_text('utf-8').strip()
     except OSError: return ''
 
-def keys():
-    "The actions the model may press, a line each with an example made from their arguments"
+def keys(plugin=''):
+    "The actions the model may press anywhere (or only while `plugin` is open), a line each with an example made from their arguments"
     out = []
     for a in registry.values():
-        if not a.model or a.plugin in ('chat', 'model') or a.name.rpartition('.')[2] in ('move', 'choose', 'update_many', 'delete_many'): continue
+        verb = a.name.rpartition('.')[2]
+        if not a.model or a.plugin in ('app', 'chat', 'model') or verb in ('move', 'sort', 'choose', 'update_many', 'delete_many'): continue
+        if a.local != bool(plugin) or plugin and a.plugin != plugin: continue
         p = a.parameters
         kind = lambda s: s.get('type') or next((o['type'] for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
         args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}").get(kind(s), "…")}' for k, s in p['properties'].items() if not k.endswith('_id'))
@@ -27,6 +29,7 @@ def keys():
 def layers(plugin=''):
     "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."
     out = [('system', layer('system')), ('actions', layer('actions').replace('{actions}', keys()))]
+    if plugin.isidentifier() and (more := keys(plugin)): out += [(f'keys:{plugin}', f'While {plugin} is open there are these keys too:\n\n{more}')]
     if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
     return [(n, t) for n, t in [*out, (f'experts/{expert}', layer(f'experts/{expert}') if expert else '')] if t]
 def system(plugin=''):

@@ -97,7 +97,7 @@ def _pandas(df, name):
         df.to_parquet(out := io.BytesIO())
         data, ext = out.getvalue(), 'parquet'
     except (ImportError, ValueError, TypeError): data, ext = _pandas_json(df), 'json'
-    return {'k': 'table', 'lib': 'pandas', 'f': str(keep_file(data, f'{name}.{ext}')), 'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
+    return {'k': 'table', 'lib': 'pandas', **({'types': {c: str(t) for c, t in df.dtypes.items() if isinstance(c, str)}} if ext == 'json' and df.columns.is_unique else {}), 'f': str(keep_file(data, f'{name}.{ext}')), 'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
 def _pandas_json(df):
     try: return df.to_json(orient='table', double_precision=15, default_handler=str).encode()
     except (ValueError, TypeError, NotImplementedError): return df.reset_index().set_axis([str(c) for c in df.reset_index().columns], axis=1).astype(str).to_json(orient='table').encode()      # what no format holds is kept as text
@@ -120,7 +120,12 @@ def back(node):
             import polars
             return polars.read_parquet(f.path)
         import pandas
-        return pandas.read_parquet(f.path) if f.name.endswith('.parquet') else pandas.read_json(io.StringIO(f.read_text()), orient='table', precise_float=True)
+        if f.name.endswith('.parquet'): return pandas.read_parquet(f.path)
+        df = pandas.read_json(io.StringIO(f.read_text()), orient='table', precise_float=True)
+        for c, t in (node.get('types') or {}).items():
+            try: df[c] = df[c].astype(t)
+            except (TypeError, ValueError, KeyError): continue          # kept as text
+        return df
     if k == 'plotly':
         import plotly.io
         return plotly.io.from_json(f.read_text())
@@ -218,7 +223,8 @@ def unsafe(node, deep=0):
     if not isinstance(node.get('alt', ''), str): return 'a result is damaged'
     if node['k'] in ('image', 'plotly', 'file', 'table') and 'f' not in node or node['k'] in ('html', 'markdown') and not isinstance(node.get('v', node.get('head')), str): return 'a result is damaged'
     if node['k'] == 'table' and not (node.get('lib') in ('pandas', 'polars') and isinstance(node.get('rows'), int) and isinstance(node.get('head'), list) and all(isinstance(r, list) for r in node['head'])
-                                     and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])): return 'a table is damaged'
+                                     and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])
+                                     and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())): return 'a table is damaged'
     if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list) and all(isinstance(t, str) for t in node['traces'])): return 'a figure is damaged'
     if node['k'] == 'html' and 'v' in node: node['v'] = nh3.clean(node['v'])
     if node['k'] == 'data' and 'v' not in node and not ('f' in node and 'head' in node): return 'a result is damaged'

@@ -79,8 +79,8 @@ def _copy(tx, a, run, parent):
     return id
 
 def end(tx, work, status, result=None, error=None):
-    "An answer that was running is over, and those carried over from it meanwhile. The runs it was in come back; none when it had ended before."
-    over = tx.q("select id, run from answer where work=? and status='running'", work)
+    "An answer that was running (or had failed and was tried again) is over, and those carried over from it meanwhile. The runs it was in come back; none when it was done before."
+    over = tx.q("select id, run from answer where work=? and status in ('running','failed')", work)
     for a in over:
         tx.run('update answer set status=?, result=?, error=?, ended=? where id=?', status, json.dumps(result, ensure_ascii=False) if result is not None else None, error, time.time(), a['id'])
         tx.rows['run', a['run']] = tx.row('run', a['run'])

@@ -7,7 +7,7 @@ from loguru import logger as log
 
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 
-address = ContextVar('address', default={})      # noqa: B039  never changed;     # what the address of the page that is drawn asks, beside the plugin's name: {'run': '5'}
+address = ContextVar('address', default=None)      # what the address of the page that is drawn asks, beside the plugin's name: {'run': '5'}
 
 class Tab:
     "One open page: what it looks at, and the frames it has yet to be sent"

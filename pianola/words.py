@@ -21,13 +21,13 @@ async def say(text):
     if new: await chat.adopt(conversation)
     return id
 
-async def ask(text, system=''):
+async def ask(text, system='', most=0):
     "Ask the model something, apart from the conversation; yields the answer piece by piece. Refused says why there is none."
     engine, model, _ = await chat.engines.choose(await _store.kv.get('model', ''))
     messages = [*([{'role': 'system', 'content': system}] if system else []), {'role': 'user', 'content': prompts.neutral(str(text))}]
     try:
         room = (await engine.model(model)).context
-        async with aclosing(engine.chat(model, messages, context=room, limit=chat.most)) as stream:
+        async with aclosing(engine.chat(model, messages, context=room, limit=most or chat.most)) as stream:
             async for p in stream:
                 if isinstance(p, Said) and p.text: yield p.text
     except Fault as e: raise _store.Refused(e.text, e.hint, 503)

@@ -58,7 +58,8 @@ const was = t => t.matches('select') ? ([...t.options].find(o => o.defaultSelect
 function go(t, to) { if (!to) return; delete t.dataset.editing; to.focus({ preventScroll: false }); delete to.dataset.editing; if (to.matches('input:not([type=checkbox]),textarea')) to.select(); to.scrollIntoView({ block: 'nearest', inline: 'nearest' }) }
 const beyond = (t, way) => { let r = t.closest('li.row')[way]; while (r && !r.matches('.row')) r = r[way]; return r && cells(r).find(c => column(c) === column(t)) };
 document.addEventListener('mousedown', e => { const t = e.target; if (t.matches?.('li.row .cell')) t.dataset.editing = '' });
-document.addEventListener('focusout', e => { if (e.target.matches?.('li.row .cell')) delete e.target.dataset.editing });
+document.addEventListener('focusin', e => { const t = e.target; if (t.matches?.('li.row .cell[data-type]') && t.type === 'text') { const v = t.value; t.type = t.dataset.type; if (v && !t.value) { t.type = 'text' } } });      // a value no calendar can show stays text
+document.addEventListener('focusout', e => { const t = e.target; if (t.matches?.('li.row .cell')) { delete t.dataset.editing; if (t.dataset.type && t.type !== 'text' && !t.validity.badInput) setTimeout(() => { if (t !== document.activeElement) t.type = 'text' }) } });
 document.addEventListener('keydown', e => {
   const t = e.target; if (!t.matches?.('li.row .cell,li.row .tick') || e.isComposing || e.altKey || e.ctrlKey || e.metaKey) return;
   const editing = 'editing' in t.dataset, text = t.matches('input[type=text],textarea'), done = () => { e.preventDefault(); e.stopPropagation() };

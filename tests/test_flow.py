@@ -1,5 +1,5 @@
 "Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
-import io, json, re, sqlite3, zipfile
+import http.client, io, json, sqlite3, time, zipfile
 import pytest
 from conftest import Server, root
 
@@ -247,3 +247,169 @@ def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream
     given = up.asked[-1]['messages'][-1]['content']
     assert 'report: failed' in given and 'ZeroDivisionError' in given and 'site: done; put in: url: https://example.com, pages: 3' in given
     assert 'links.run' in up.asked[-1]['messages'][0]['content'] and 'site (url, pages), walk, report (title)' in up.asked[-1]['messages'][0]['content']
+
+# without a page
+
+def alone(folder, out, *args):
+    import os, subprocess, sys
+    env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'OLLAMA_HOST': '127.0.0.1:9'}
+    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=60)
+    return p.returncode, p.stdout, p.stderr
+
+def test_a_flow_runs_without_a_page_and_goes_on_where_it_stopped(folder, tmp_path):
+    out = tmp_path/'out'
+    code, said, wrong = alone(folder, out, 'links', 'pages=3', 'report.title=boom')
+    assert code == 1 and 'ZeroDivisionError' in wrong and 'walk: done in' in said
+    code, said, wrong = alone(folder, out, 'links', 'title=Fine', '--resume')
+    assert code == 0 and 'site: done before' in said and 'walk: done before' in said, wrong
+    assert (out/'report.md').read_text() == '# Fine: 3' and json.loads((out/'walk.json').read_text())['count'] == 3
+    assert [s['state'] for s in json.loads((out/'run.json').read_text())['steps']] == ['done']*3 and 'run.json' in zipfile.ZipFile(out/'run.zip').namelist()
+    code, said, wrong = alone(folder, out, 'numbers', 'x=2')
+    assert code == 2 and 'c.z=…' in wrong and 'must' not in wrong.split('Say')[1]
+    assert alone(folder, out, 'numbers', 'x=2', 'z=3')[0] == 0 and json.loads((out/'d.json').read_text()) == {'sum': 9}
+    assert 'it asks' in alone(folder, out, 'links', 'depth=3')[2] and 'there is links, numbers' in alone(folder, out, 'nothing')[2]
+    assert alone(folder, tmp_path/'o2', str(folder/'20_numbers.py'), 'x=1', 'z=1', '--quiet')[:2] == (0, '')
+
+# what a kill leaves
+
+slow = '''"Slow: writes down what it did."
+import time
+from pathlib import Path
+from pianola import Flow
+flow = Flow()
+@flow.step
+def work(token: str, wait: float = 0.02):
+    "Work"
+    with open(Path(__file__).parent/'did.txt', 'a') as f: f.write(token + '\\n')
+    time.sleep(wait)
+    return {'token': token, 'rows': ['x'*100]*300}
+@flow.step
+def more(token, word: str = 'w'):
+    "More"
+    return f'{token} {word}'
+'''
+def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_does_nothing_twice(tmp_path):
+    import random, threading
+    p, data = tmp_path/'p', tmp_path/'d'
+    p.mkdir()
+    (p/'slow.py').write_text(slow)
+    asked, done, said = {}, {}, random.Random(7)
+    for round in range(25):
+        s = Server(data, plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+        assert not s.act('slow.show')['result'] or all(x['state'] != 'running' for x in s.act('slow.show')['result']['steps']), 'nothing runs for ever'
+        for run, answers in done.items():
+            now = {x['step']: x for x in s.act('slow.show', run=run)['result']['steps']}
+            for name, result in answers.items(): assert now[name]['state'] == 'done' and now[name]['result'] == result, f'what was done before round {round} is as it was'
+        for run, token in asked.items():
+            work = step(s, 'work', 'slow', run)
+            assert work['inputs']['token'] == token, 'what was put in is there'
+            if work['state'] == 'failed': assert 'run it again' in work['error']
+        killer = threading.Timer(said.uniform(0, .25), s.kill)
+        killer.start()
+        try:
+            while True:
+                run = s.act('slow.start')['result']['run']
+                token = f'{round}-{run}'
+                s.act('slow.run', run=run, values={'token': token})
+                asked[run] = token
+                until = time.time() + 1
+                while (x := step(s, 'work', 'slow', run))['state'] == 'running' and time.time() < until: pass
+                if x['state'] == 'done': done[run] = {'work': x['result']}
+                s.act('slow.run', run=run, values={'word': 'last'})
+                if (x := step(s, 'more', 'slow', run))['state'] == 'done': done[run]['more'] = x['result']
+        except (OSError, ConnectionError, AssertionError, json.JSONDecodeError, http.client.HTTPException) as e:
+            killer.join()
+            if isinstance(e, AssertionError): assert s.p.poll() is not None, e
+        db = sqlite3.connect(data/'pianola.db')
+        assert db.execute('pragma integrity_check').fetchone() == ('ok',)
+        db.close()
+    assert len(asked) > 20 and len(done) > 10
+    did = (p/'did.txt').read_text().split()
+    assert len(did) == len(set(did)), 'nothing was done twice'
+
+# steps that are jobs
+
+worker = '''"Walker: long work."
+import time
+from pathlib import Path
+from pianola import Flow
+flow = Flow()
+did = Path(__file__).parent/'units.txt'
+@flow.step
+def site(pages: int = 5, wait: float = 0.05, breaks: int = -1):
+    "How many?"
+@flow.step(runs='RUNS')
+ASYNC def walk(job, pages, wait, breaks):
+    "Walk it"
+    seen = []
+    for n in job.each(range(pages)):
+        if n == breaks and not (did.parent/'mended').exists(): raise ValueError('page 3 is missing')
+        with did.open('a') as f: f.write(f'{n}\\\\n')
+        job.progress(n+1, pages, f'page {n+1}')
+        time.sleep(wait)
+    return {'links': [{'n': n} for n in range(pages)]}
+@flow.step
+def report(links):
+    "Report"
+    return len(links)
+'''
+def walker(where, runs='thread'):
+    where.mkdir()
+    (where/'walker.py').write_text(worker.replace('RUNS', runs).replace('ASYNC ', '').replace('\\\\n', '\\n'))
+    return where
+
+@pytest.mark.parametrize('runs', ['thread', 'process'])
+def test_a_step_with_a_job_ends_in_the_commit_that_ends_the_job(serve, tmp_path, runs):
+    s = serve(plugins=walker(tmp_path/'p', runs), env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 4})
+    s.act('walker.run')
+    assert states(s, 'walker')['walk'] == 'running'
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    assert step(s, 'walk', 'walker')['result'] == {'links': [{'n': n} for n in range(4)]}
+    s.act('walker.run')
+    assert settle(s, 'walker')['report'] == 'done' and step(s, 'report', 'walker')['result'] == 4
+
+def test_a_job_that_broke_goes_on_from_where_it_was(serve, tmp_path):
+    s = serve(plugins=walker(tmp_path/'p'), env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 6, 'breaks': 3})
+    s.act('walker.run')
+    s.until(lambda: states(s, 'walker')['walk'] == 'failed')
+    assert 'page 3 is missing' in step(s, 'walk', 'walker')['error']
+    (tmp_path/'p'/'mended').touch()
+    s.act('walker.run')
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    assert (tmp_path/'p'/'units.txt').read_text().split() == ['0', '1', '2', '3', '4', '5'], 'no page twice'
+    assert '2/2' not in s.get('/walker', HX_Request='true')[1]
+
+def test_a_job_survives_kill_9_and_its_step_is_done_in_the_end(serve, tmp_path):
+    p = walker(tmp_path/'p')
+    s = serve(data=tmp_path/'d', plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 40, 'wait': 0.05})
+    s.act('walker.run')
+    for _ in range(4):
+        time.sleep(.4)
+        s.kill()
+        s = serve(data=tmp_path/'d', plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+        assert states(s, 'walker')['walk'] in ('running', 'done')
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    did = (p/'units.txt').read_text().split()
+    assert set(did) == set(map(str, range(40))) and len(did) <= 44, 'at most the page in flight is walked again'
+
+def test_a_running_step_can_be_stopped_and_a_change_above_it_does_not_lose_it(serve, tmp_path):
+    s = serve(plugins=walker(tmp_path/'p'), env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('walker.run', values={'pages': 500})
+    s.act('walker.run')
+    s.until(lambda: states(s, 'walker')['walk'] == 'running')
+    assert s.post('/api/actions/walker.lock', {})[0] == 409
+    s.act('walker.back', step='site')
+    s.act('walker.run', step='site', values={'pages': 2})
+    assert states(s, 'walker')['walk'] == 'running'
+    s.act('walker.cancel', step='walk')
+    s.until(lambda: states(s, 'walker')['walk'] == 'failed')
+    s.act('walker.run', step='walk')
+    s.until(lambda: states(s, 'walker')['walk'] == 'done')
+    assert len(step(s, 'walk', 'walker')['result']['links']) == 2
+
+def test_a_flow_with_a_job_runs_without_a_page(tmp_path):
+    code, said, wrong = alone(walker(tmp_path/'p'), tmp_path/'out', 'walker', 'pages=5')
+    assert code == 0 and 'walk: page 5' in said and json.loads((tmp_path/'out'/'report.json').read_text()) == 5, wrong

@@ -496,3 +496,31 @@ def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, t
     page.locator('#dialog').get_by_label('Author').fill('Bram Stoker')
     page.locator('#dialog').get_by_role('button', name='Save').click()
     expect(page.locator('#books-2 em')).to_have_text('Bram Stoker')
+
+# the docs
+
+def test_the_examples_of_the_docs_run_and_what_they_say_is_so(serve, tmp_path):
+    import re
+    from conftest import root
+    text = (root/'docs/tables.md').read_text('utf-8')
+    examples = dict(re.findall(r'<!-- run: (\w+) -->\n```python\n(.*?)```', text, re.S))
+    assert set(examples) == {'films', 'makers', 'birthdays'}
+    f = tmp_path/'p'
+    f.mkdir()
+    for n, code in examples.items(): (f/f'{n}.py').write_text(code, 'utf-8')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    assert s.get('/api/health')[1]['plugins'] == dict.fromkeys(sorted(examples), 'ok')
+    s.act('makers.create', name='Antonioni')
+    s.act('films.create', name='Red Desert', stars=5, maker='antonioni', cast=['Antonioni'], page='example.com', facts={'year': 1964}, seen='2026-01-02', state='seen')
+    s.act('films.create', name='Desert, red')
+    s.act('birthdays.create', name='Ada', day='1815-12-10')
+    status, said = s.post('/api/actions/films.create', {'name': 'x', 'stars': 9})
+    shown = json.loads(re.search(r'```json\n(.*?)\n```', text, re.S)[1])
+    assert (said['error'], said['fields']) == (shown['error'], shown['fields'])
+    found = lambda words: [r['id'] for r in s.get('/api/tables/films.json?words=' + urllib.parse.quote(words))[1]]
+    assert [found(w) for w in ('red desert', '"red desert"', '-red', 'stars>=4', 'seen<2026-01-01', 'name:red', 'state=seen')] == [[1, 2], [1], [], [1], [], [1, 2], [1]]
+    for n in examples: assert 'card failed' not in s.get(f'/{n}', HX_Request='true')[1]
+    assert '10 December' in s.get('/birthdays', HX_Request='true')[1]
+    names_ = {a['name'] for a in s.get('/api/actions')[1]}
+    assert {f'films.{v}' for v in ('create', 'list', 'update', 'delete', 'update_many', 'delete_many', 'import')} <= names_
+    assert s.act('films.update_many', match={'which': {'state': 'seen'}}, set={'lent': True})['result'] == 1
