@@ -25,7 +25,8 @@ class Page(Kind):
         for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
-        return await contain.beside_us(self.index, self.plugin_name)()
+        out = await contain.beside_us(self.index, self.plugin_name)()
+        return tuple(out) if isinstance(out, list) else out
 
 static = Path(__file__).parent.parent/'static'
 _stamps = {}
@@ -95,7 +96,7 @@ async def whole(open_, conversation, status):
     aside = await store.read(panel, conversation, status)
     p = plugins.get(open_)
     return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
-                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Link(rel='icon', href='/static/icon.svg'), Link(rel='stylesheet', href=asset('pianola.css')), Link(rel='stylesheet', href=asset('tables.css')), Link(rel='stylesheet', href=asset('flow.css')),
+                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Link(rel='icon', href='/static/icon.svg'), Link(rel='stylesheet', href=asset('pianola.css')), Link(rel='stylesheet', href=asset('tables.css')), Link(rel='stylesheet', href=asset('live.css')), Link(rel='stylesheet', href=asset('flow.css')),
                      Script(src=asset('theme.js')), Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('pianola.js'), defer=True), Script(src=asset('forms.js'), defer=True), Script(src=asset('tables.js'), defer=True), Script(src=asset('flow.js'), defer=True), Script(src=asset('live.js'), defer=True)),
                 Body(A('To the message box', href='#msg', cls='skip'), menu(open_), main, Div(id='split', role='separator', tabindex='0', aria_orientation='vertical', aria_label='Width of the chat', aria_valuemin='25', aria_valuemax='70', aria_valuenow='40'),
                      aside, Button('Chat', type='button', id='chat-open'), Dialog(id='dialog', aria_label='Details'), Div(id='toasts', role='status', aria_live='polite'), Div(id='live', role='log', aria_live='polite', cls='sr'),

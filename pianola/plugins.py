@@ -325,5 +325,5 @@ def guarded(p, app):
         await HTMLResponse(to_xml(Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')), Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')), status)(scope, receive, send)
     return answer
 
-plugins = Plugins()
+plugins = loaded = Plugins()      # plugins know it as `loaded`
 store.on(plugins.hear)

@@ -82,7 +82,7 @@ def _resource():
 
 def _serve():
     "The helper: a line of JSON in, a line of JSON out"
-    for m in {*sys.modules[__package__]._where.values()}: import_module(f'{__package__}.{m}')      # what plugins want is loaded once, here
+    for m in dict.fromkeys(sys.modules[__package__]._where.values()): import_module(f'{__package__}.{m}')      # what plugins want is loaded once, here
     out = os.fdopen(os.dup(1), 'w', buffering=1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)                                       # what a plugin prints is not our answer
@@ -141,8 +141,9 @@ class Helper:
         if self.p and self.p.poll() is None: return
         self.close()
         self.p = subprocess.Popen([sys.executable, '-c', f'import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from pianola.trial import _serve; _serve()'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE if not forks else subprocess.DEVNULL, text=True, encoding='utf-8', env={**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p), 'PYTHONUTF8': '1'})
-        if not self.p.stdout.readline(): raise RuntimeError('the process that tries plugins could not start')
+                                  stderr=subprocess.PIPE, text=True, encoding='utf-8', env={**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p), 'PYTHONUTF8': '1'})
+        if not self.p.stdout.readline(): raise RuntimeError('the process that tries plugins could not start: ' + self.p.stderr.read()[-2000:])
+        if forks: threading.Thread(target=self.p.stderr.read, daemon=True).start()       # nobody listens: it must not fill up
     def try_out(self, path, name):
         "What became of importing `path`; blocks for some milliseconds"
         with self.lock:

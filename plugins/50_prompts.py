@@ -1,5 +1,5 @@
 "Prompts: who the model is today. What is changed here is written to the file, and can be taken back."
-from pianola import Article, Button, Code, Details, Div, Form, H2, Input, Label, Li, Ol, Option, Page, Pre, Select, Span, Summary, Textarea, kept_in, prompt_layers, prompts, when
+from pianola import Article, Button, Code, Details, Div, Form, H2, Input, Label, Li, Ol, Option, P, Page, Pre, Select, Span, Summary, Textarea, kept_in, prompt_layers, when
 
 page = Page()
 
@@ -8,10 +8,10 @@ async def index(of: str = 'system'): return Div(await stack(), await editor(of),
 
 async def stack():
     "What the model is told before anybody speaks, layer by layer"
-    on = lambda name: Label(Input(type='checkbox', name='on', value='true', checked=name not in prompts.off, hx_post='/api/actions/prompts.switch', hx_swap='none', hx_trigger='change',
-                                  hx_vals={'layer': name, 'on': name in prompts.off}), Code(name))
-    layers = [*prompts.layers(await kept_in('app', 'open', '')), ('examples', prompts.layer('examples'))]
-    choose = Select(Option('No expert', value=''), *[Option(n, value=n, selected=n == prompts.expert) for n in prompt_layers.experts()], name='expert', aria_label='Expert', hx_post='/api/actions/prompts.use', hx_swap='none', hx_trigger='change')
+    on = lambda name: Label(Input(type='checkbox', name='on', value='true', checked=name not in prompt_layers.prompts.off, hx_post='/api/actions/prompts.switch', hx_swap='none', hx_trigger='change',
+                                  hx_vals={'layer': name, 'on': name in prompt_layers.prompts.off}), Code(name))
+    layers = [*prompt_layers.prompts.layers(await kept_in('app', 'open', '')), ('examples', prompt_layers.prompts.layer('examples'))]
+    choose = Select(Option('No expert', value=''), *[Option(n, value=n, selected=n == prompt_layers.prompts.expert) for n in prompt_layers.experts()], name='expert', aria_label='Expert', hx_post='/api/actions/prompts.use', hx_swap='none', hx_trigger='change')
     return Article(H2('What is on'), Ol(*[Li(on(n), Span(f' {len(t):,} characters', cls='help'), Details(Summary('Read'), Pre(t, cls='text'), id=f'read-{n}')) for n, t in layers]), choose if prompt_layers.experts() else None, cls='card layers')
 
 @page.get('/edit')

@@ -1,5 +1,5 @@
 "Roll: everything that was done, and by whom. Whatever changed something can be taken back."
-from pianola import Button, Form, Input, Li, Ol, Option, P, Page, Select, Small, outcome, plugins, show, story, when
+from pianola import Button, Form, Input, Li, Ol, Option, P, Page, Select, Small, item, loaded, outcome, put, story, when
 
 page = Page()
 who = {'user': 'You', 'model': 'The model', 'agent': 'An agent', 'roll': 'A roll', 'app': 'Pianola'}
@@ -9,7 +9,7 @@ line = lambda e: Li(when(e['at']), ' ', Small(who.get(e['by'], e['by'])), outcom
 async def index(): return filters(), await listing()
 
 def filters(): return Form(Input(type='search', name='words', placeholder='Words', aria_label='Words in it'), Select(Option('Everybody', value=''), *[Option(t, value=k) for k, t in who.items()], name='by', aria_label='Who did it'),
-                           Select(Option('Everything', value=''), *[Option(p.title, value=n) for n, p in plugins.items()], name='plugin', aria_label='In which plugin'), cls='tools',
+                           Select(Option('Everything', value=''), *[Option(p.title, value=n) for n, p in loaded.items()], name='plugin', aria_label='In which plugin'), cls='tools',
                            hx_get='/roll/list', hx_trigger='change, input changed delay:250ms from:find input, submit', hx_target='#roll,#roll-some', hx_swap='outerHTML')
 
 @page.get('/list')
@@ -27,5 +27,4 @@ async def news(e):
     "A new line on top, wherever all of them are looked at; what it takes back loses its button"
     if e.kind != 'action' or not e.text: return
     new, *_ = await story(id=e.id)
-    await show(Ol(line(new), hx_swap_oob='afterbegin:#roll'))
-    for old in await story(id=e.data.get('undoes') or -1): await show(line(old)(hx_swap_oob='true'))
+    put(*[item(f"roll-{n['id']}", line(n), 'roll') for n in [new, *await story(id=e.data.get('undoes') or -1)]], seq=e.id)
