@@ -1,5 +1,5 @@
 "The shape of the house: who may know whom, what the docs promise, what the code says of itself."
-import ast
+import ast, hashlib
 from pathlib import Path
 import pytest
 
@@ -67,7 +67,14 @@ def test_nothing_in_git_names_a_package_registry():
         text = (root/f).read_bytes().decode('utf-8', 'ignore')
         for h in hosts: assert h not in text, f'{f} names {h}'
 
+def proven(): return '\n'.join(f'{hashlib.sha256(p.read_bytes()).hexdigest()} {p.name}' for p in sorted((root/'plugins').glob('*.py'))) + '\n'
+
+def test_our_own_plugins_are_the_ones_that_were_tried():
+    "Regenerate with: python tests/test_shape.py"
+    assert (root/'plugins/.proven').read_text('utf-8') == proven(), 'run: python tests/test_shape.py'
+
 if __name__ == '__main__':
+    (root/'plugins/.proven').write_text(proven(), 'utf-8')
     doc = root/'docs/architecture.md'
     head, rest = doc.read_text('utf-8').split('<!-- map -->')
     doc.write_text(f"{head}<!-- map -->\n{the_map()}\n<!-- /map -->{rest.split('<!-- /map -->')[1]}", 'utf-8')
