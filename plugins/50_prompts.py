@@ -1,5 +1,5 @@
 "Prompts: who the model is today. What is changed here is written to the file, and can be taken back."
-from pianola import Article, Button, Code, Details, Div, Form, H2, Input, Label, Li, Ol, Option, P, Page, Pre, Select, Span, Summary, Textarea, kept_in, prompt_layers, when
+from pianola import Article, Button, Code, Details, Div, Form, H2, Input, Label, Li, Ol, Option, Page, Pre, Select, Span, Summary, Textarea, kept_in, prompt_layers, when
 
 page = Page()
 
