@@ -33,7 +33,7 @@ function hear(f) {
   if (f.m) grow(f);
   if (f.put) put(f.put, f.gone || []);
   if (f.left) follow(f.left);
-  if (f.html) { htmx.swap(document.body, f.html, { swapStyle: 'none' }) }
+  if (f.html) { const t = document.createElement('template'); t.innerHTML = f.html; for (const e of [...t.content.children]) if (e.id && e.hasAttribute('hx-swap-oob') && !id(e.id)) e.remove(); if (t.content.childElementCount) htmx.swap(document.body, t.innerHTML, { swapStyle: 'none' }) }      // what has no place here is for another page
   if (f.flow) document.dispatchEvent(new CustomEvent('flow', { detail: f.flow }));
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }

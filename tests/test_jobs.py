@@ -1,5 +1,5 @@
 "Long work: kept in the journal, watched from anywhere, and going on where it was, whatever ends in between."
-import contextlib, json, os, random, sqlite3, sys, threading, time, urllib.request
+import contextlib, json, os, random, sqlite3, time, urllib.request
 import pytest
 
 plugin = '''"Work: long things, for tests."

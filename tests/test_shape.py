@@ -1,5 +1,5 @@
 "The shape of the house: who may know whom, what the docs promise, what the code says of itself."
-import ast, re
+import ast
 from pathlib import Path
 import pytest
 
@@ -48,6 +48,11 @@ def test_the_map_in_the_docs_is_the_house_as_it_stands():
     "Regenerate with: python tests/test_shape.py"
     text = (root/'docs/architecture.md').read_text('utf-8')
     assert text.split('<!-- map -->\n')[1].split('\n<!-- /map -->')[0] == the_map(), 'run: python tests/test_shape.py'
+
+def test_no_word_for_plugins_has_the_name_of_a_module():
+    "`from . import name` asks for the module, and must never be given the word"
+    import pianola
+    assert not set(pianola._where) & {p.stem for p in (root/'pianola').iterdir()}
 
 def test_every_dependency_says_why():
     for line in (root/'pyproject.toml').read_text().split('dependencies = [')[1].split('[build-system]')[0].splitlines():
