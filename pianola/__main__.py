@@ -1,4 +1,4 @@
-"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `python -m pianola eval` counts how well requests are understood; `python -m pianola run` runs a flow."
+"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `new` writes a plugin to begin with and `check` says what is wrong with one."
 import asyncio, sys, time
 from loguru import logger
 from . import config, fetch, prompts
@@ -33,7 +33,13 @@ def main(argv):
     async def run(argv):
         from .headless import main
         return await main(argv)
-    jobs = {'warm': warm, 'eval': evaluate, 'run': run}
+    async def new(argv):
+        from .beginning import new
+        return await new(argv)
+    async def check(argv):
+        from .testing import check
+        return await check(argv)
+    jobs = {'warm': warm, 'eval': evaluate, 'run': run, 'new': new, 'check': check}
     if argv[:1] == ['work']:
         from .jobs import work
         return work(argv[1:])

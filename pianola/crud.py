@@ -74,7 +74,7 @@ class Crud(Kind):
             try: out[k] = f.keep(self.found(tx, f, f.parse(v))) if f else v
             except ValueError as e: wrong[k] = str(e)
         if wrong: raise Refused('; '.join(f'{k} {w}' for k, w in wrong.items()), f"{self.name} has {', '.join(self.columns)}", fields=wrong)
-        if self.link and out.get(self.link) and not tx.row(self.owner, out[self.link]): raise Refused(f'{self.owner} has no row {out[self.link]}', status=404)
+        if self.link and out.get(self.link) and not (plugins.table(self.owner) and tx.row(self.owner, out[self.link])): raise Refused(f'{self.owner} has no row {out[self.link]}', status=404)
         return out
     def found(self, tx, f, v):
         "A reference as numbers of rows that are there, whether it was said by number or by name"

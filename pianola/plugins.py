@@ -66,6 +66,7 @@ class Plugin:
         if not known and (said := trial.try_out(self.path, self.name)['error']): raise Failed(said)
     def read(self):
         "Import it, keys gathered and not yet entered. Whatever its code does, what comes out is a plugin that can run or one with an `error`."
+        trial.house()
         token = actions.staging.set(self.keys)
         try:
             linecache.checkcache(str(self.file))

@@ -15,6 +15,10 @@ forks = hasattr(os, 'fork') and sys.platform == 'linux'     # macOS: a forked ch
 
 def file_of(path): return path/'__init__.py' if path.is_dir() else path
 
+def house():
+    "Load what plugins may want: once, and before one of them asks for it, so that nothing of ours is taken for the plugin's"
+    for m in dict.fromkeys(sys.modules[__package__]._where.values()): import_module(f'{__package__}.{m}')
+
 class _Fresh(SourceFileLoader):
     "Reads the source each time: Python's cache goes by whole seconds and size, and would keep what was saved a moment ago"
     def get_code(self, fullname): return compile(self.get_data(self.path), self.path, 'exec', dont_inherit=True)
@@ -82,7 +86,7 @@ def _resource():
 
 def _serve():
     "The helper: a line of JSON in, a line of JSON out"
-    for m in dict.fromkeys(sys.modules[__package__]._where.values()): import_module(f'{__package__}.{m}')      # what plugins want is loaded once, here
+    house()
     out = os.fdopen(os.dup(1), 'w', buffering=1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)                                       # what a plugin prints is not our answer
