@@ -315,9 +315,9 @@ class Field:
         wrong = f'{id}-wrong'
         grouped = self.kind == 'rows'
         told = dict(aria_describedby=f'{id}-help {wrong}' if self.help else wrong, aria_invalid='true' if error else None)
-        if self.kind in ('int', 'float') and self.word.low is not None and self.word.high is not None:
-            now = self.written(self.start if value is None else value) or str(self.word.low)
-            w = self.word
+        w = self.word
+        if self.kind in ('int', 'float') and not self.optional and w.low is not None and w.high is not None and (self.kind == 'float' and not w.step or (w.high-w.low)/(w.step or 1) <= 200):      # a slider always says something
+            now = self.written(self.start if value is None else value) or str(w.low)
             control = Span(Input(type='range', name=self.name, id=id, min=w.low, max=w.high, step=w.step or (1 if self.kind == 'int' else 'any'), value=now, **told, **attrs), Output(now, **{'for': id}), cls='range')
         else: control = self.control(value, tx, id=id, **told, **attrs)
         hidden = Input(type='hidden', name=self.name, value='false') if self.kind == 'bool' else None       # an unticked box says nothing by itself

@@ -21,6 +21,13 @@ async def say(text):
     if new: await chat.adopt(conversation)
     return id
 
+async def talk(text):
+    "Say something to the model as the user would, in the conversation that is open: its reply streams into the chat for all to see, and nobody waits for it. The message's number comes back."
+    there = await _store.store.read(history.current)
+    conversation, id = await chat.say(str(text), there, plugin=_plugin())
+    if not there: await chat.adopt(conversation)
+    return id
+
 async def ask(text, system='', most=0):
     "Ask the model something, apart from the conversation; yields the answer piece by piece. Refused says why there is none."
     engine, model, _ = await chat.engines.choose(await _store.kv.get('model', ''))

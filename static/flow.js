@@ -2,6 +2,7 @@
 'use strict';
 {
 
+const { written, upload } = forms;
 const me = Math.random().toString(36).slice(2), unsaved = new Map();      // what the server has not said it has: {url: {field: value}}
 const draftUrl = f => f?.dataset?.draft, fieldsOf = f => f.querySelectorAll('[name]');
 function value(f, name) { return written(f)[name] ?? '' }
