@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, schedule, settings, sheets, tabs
+from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -359,20 +359,18 @@ async def catch_up(tab, since, streaming, drawn=0):
                 items += now['items']
                 gone += now['gone']
         items += flow.anew(tx, tab.runs, since, bool(events))
-        work = board.anew(tx, since)
-        items += work[0]
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")
         moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'branch')) for e in events)
-        return events, said, items, gone, bubble.listing(bubble.messages(tx, c)) if moved else None, work[1], tx.value('select max(id) from log') or 0
-    events, said, items, gone, anew, work, upto = await store.read(look)
+        return events, said, items, gone, bubble.listing(bubble.messages(tx, c)) if moved else None, tx.value('select max(id) from log') or 0
+    events, said, items, gone, anew, upto = await store.read(look)
     if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
     if anew: items.insert(0, tabs.item('msg-list', anew, only=True))
     for m, beside in said:                                         # drawn here on the loop, where a running reply stands still
         items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id'])), 'msg-list'))
     items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
-    tab.send({'put': items, 'gone': gone, 'jobs': work, 'seq': upto, 'caught': True})
+    tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True})
     live.catch_up(tab, events)
     tab.send(models.frame())
 

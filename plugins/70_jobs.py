@@ -1,5 +1,6 @@
-"Jobs: what runs, waits and failed, with its log, and what begins by itself."
+"Jobs: what runs, waits and failed, with its log; and what begins by itself."
 from pianola import Page, job_list
+
 page = Page()
 
 @page

@@ -37,7 +37,7 @@ function hear(f) {
   if (f.flow) document.dispatchEvent(new CustomEvent('flow', { detail: f.flow }));
   if (f.phase) phase(f);
   if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
-  for (const j of f.jobs || (f.job ? [f.job] : [])) worked(j);
+  if (f.job) worked(f.job);
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
     fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
@@ -51,6 +51,16 @@ function hear(f) {
   busy();
 }
 const busy = () => { const on = !!$('#msg-list > [data-status=streaming]'); if (id('stop').hidden === on) id('stop').hidden = !on };
+
+function worked(j) {       // bars and buttons of a job, wherever they stand
+  const running = j.state === 'running' || j.state === 'waiting', left = j.left ? ` · ${j.left < 90 ? Math.round(j.left) + ' s' : Math.round(j.left / 60) + ' min'} left` : '';
+  for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
+    const bar = $('progress', e), text = $('.text', e); e.hidden = !running;
+    if (bar && j.total) { bar.max = j.total; bar.value = j.done }
+    if (text) text.textContent = [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
+  }
+  for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) { b.disabled = running; running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy') }
+}
 
 // ---- things in their place
 
