@@ -11,7 +11,7 @@ function look(panel, change) {
   if (!l.words) delete l.words; if (!l.sort) { delete l.sort; delete l.down }
   if (l.which) { for (const k in l.which) if (!l.which[k]) delete l.which[k]; if (!Object.keys(l.which).length) delete l.which }
   if (!Object.keys(l).length) delete looks[t];
-  try { sessionStorage.setItem('looks', JSON.stringify(looks)) } catch { /* private mode: remembered until the tab closes */ }
+  try { sessionStorage.setItem('looks', JSON.stringify(Object.fromEntries(Object.entries(looks).map(([t, { words, ...rest }]) => [t, rest])))) } catch { /* private mode: remembered until the tab closes */ }
   if (!('limit' in change)) (picked.get(t) || new Set()).clear(), every.delete(t);
   dress(panel);
   tell({ look: { table: t, ...l } });

@@ -450,7 +450,7 @@ def test_a_malformed_body_is_refused_in_words_and_changes_nothing(piano, body):
     for path in ('/api/actions/tasks.create', '/api/actions/profiles.update', '/api/actions/tasks.move', '/api/actions/chat.edit', '/api/actions/chat.rename', '/api/actions/model.choose', '/api/approvals/1', '/api/actions/nothing.here'):
         status, heads, got = ask(piano, 'POST', path, 'Content-Type: application/json', body=body)
         assert 400 <= status < 500, (path, status, got)
-        assert set(json.loads(got)) == {'error', 'hint'} and json.loads(got)['error'] and len(got) < 3000, got
+        assert set(json.loads(got)) - {'fields'} == {'error', 'hint'} and json.loads(got)['error'] and len(got) < 3000, got
     assert everything(piano) == before
     if len(body) < 100_000: assert ask(piano, 'POST', '/evil/speak', 'Content-Type: application/json', body=body.replace(b'name', b'text'))[0] < 500, 'a plugin that takes a dict'
     lives(piano)
