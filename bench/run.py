@@ -1,6 +1,6 @@
 """How fast it is, as ratios and differences within one run: against the upstream asked directly, and against a naive forwarder (naive.py).
 
-    python bench/run.py [first stream start page long browser]        in the environment that `python3 start.py test` makes
+    python bench/run.py [first stream start page long browser plugin]        in the environment that `python3 start.py test` makes
 
 The model is the scripted Ollama of the tests, as its own process, so that only our own time is measured. Prints Markdown."""
 import asyncio, contextlib, gzip, json, os, platform, re, statistics, subprocess, sys, tempfile, threading, time, urllib.request
@@ -265,8 +265,34 @@ def browser():
                 row(f"Browser, a reply of {n:,} chunks {f'at {rate}/s' if rate else 'as fast as they come'} under {shown} messages", f"{after['TaskDuration']-before['TaskDuration']:.2f} s main thread ({after['ScriptDuration']-before['ScriptDuration']:.2f} s script)",
                     f"{sum(t > 50 for t in tasks)} tasks over 50 ms, {sum(g > 34 for g in gaps)} of {len(gaps)} frames late", '0.1 s' if n == 2880 else 'no task over 50 ms')
 
+def plugin():
+    "A plugin's file is saved until a page shows it: new in the menu, changed on the left; and what the server needs of that"
+    code = '"Hi: a page."\nfrom pianola import P, Page\npage = Page()\n@page\ndef index(): return P("n%d", id="said")\n'
+    folder = Path(tempfile.mkdtemp())
+    with double() as url, chromium() as browser_:
+        s = Server(Path(tempfile.mkdtemp())/'data', env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'}, plugins=folder)
+        try:
+            p, new, changed = browser_.new_page(), [], []
+            p.goto(s.url)
+            p.wait_for_timeout(1000)
+            for n in range(10):
+                began = time.perf_counter()
+                (folder/f'p{n}.py').write_text(code % 0)
+                p.locator(f'#menu a[data-view=p{n}]').wait_for()
+                new.append(time.perf_counter()-began)
+            p.goto(f'{s.url}/p0')
+            for n in range(1, 11):
+                began = time.perf_counter()
+                (folder/'p0.py').write_text(code % n)
+                p.wait_for_function(f"() => document.querySelector('#said')?.textContent === 'n{n}'", polling=5)
+                changed.append(time.perf_counter()-began)
+            took = [float(m[1]) for l in s.lines if (m := re.search(r'loaded in (\d+) ms', l))]
+            row('Plugin saved until it is in the menu', f'{ms(mid(new))} (slowest {ms(max(new))})', f'trial, import, tables, keys: {mid(took):.0f} ms; the rest is waiting for the last write', '1 s')
+            row('Plugin changed until the left column shows it', f'{ms(mid(changed))} (slowest {ms(max(changed))})', '', '1 s')
+        finally: s.kill()
+
 def main():
-    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser)
+    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin)
     model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
     print(f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:

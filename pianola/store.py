@@ -4,11 +4,13 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, sqlite3, time, unicodedata
+import asyncio, json, math, os, sqlite3, sys, time, unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import apsw, apsw.ext, msgspec
+if light := 'pandas' not in sys.modules: sys.modules['pandas'] = None      # fastlite's ground loads it where it is installed: half a second and 50 MB for a feature we do not use
 from fastlite import database
+if light: del sys.modules['pandas']
 from loguru import logger as log
 from .contain import Ended, Refused, TimeUp, key_seconds, limit
 
