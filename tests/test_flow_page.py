@@ -58,12 +58,14 @@ def test_half_typed_input_survives_a_reload_and_a_kill_and_stands_in_the_other_t
     page.goto(s.url + '/links')
     other = context.new_page()
     other.goto(s.url + '/links?run=1')
+    page.press('#links-site-url', 'End')
     page.locator('#links-site-url').press_sequentially('/half', delay=10)
     until(other, "document.querySelector('#links-site-url').value === 'https://example.com/half'")
     page.reload()
     assert page.input_value('#links-site-url') == 'https://example.com/half'
     port = s.port
     s.kill()
+    page.press('#links-site-url', 'End')
     page.locator('#links-site-url').press_sequentially('/more', delay=10)         # typed while nobody answers
     s = serve(data=tmp_path/'d', plugins=folder, env={'PIANOLA_ENGINE': 'embedded'}, port=port)
     s.until(lambda: '/half/more' in s.get('/links?run=1', HX_Request='true')[1])
