@@ -11,9 +11,9 @@ from .plugins import Kind, plugins
 class Crud(Kind):
     """One table of a plugin. `Row` is a class with annotations and defaults: str, Long, int, float, Range, bool, date, datetime, Literal or Enum, Url, Ref, Rows, File, Json.
     `belongs_to` names a table whose chosen row owns these."""
-    def __init__(self, Row, name=None, title=None, belongs_to=None):
+    def __init__(self, Row, name=None, title=None, belongs_to=None, local=False):
         super().__init__(name, sys._getframe(1))
-        self.Row, self._title, self.owner = Row, title, belongs_to
+        self.Row, self._title, self.owner, self.local = Row, title, belongs_to, local      # local: the model hears of its keys only while the plugin is open
         try: self.columns = forms.of_class(Row)
         except TypeError as e: raise TypeError(f'{Row.__name__}.{e}') from None
         if not self.columns: raise TypeError(f'{Row.__name__} has no columns; write them as annotations, e.g. name: str')
@@ -108,7 +108,7 @@ class Crud(Kind):
         several = [('ids', list[int] | UnsetType, UNSET), ('match', dict[str, Any] | UnsetType, UNSET)]
         which = [('id', int | UnsetType, UNSET), ('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET)]
         struct = lambda verb, spec: msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
-        key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, **kw))
+        key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
             say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
         key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000)], title=f'List {n}',

@@ -6,7 +6,7 @@ from pianola import Crud, Flow, Long, Refused, act, ask
 
 class Idea: idea: str; weight: int = 1; file: str = ''; passage: Long = ''
 
-ideas = Crud(Idea, name='ideas', title='Ideas')
+ideas = Crud(Idea, name='ideas', title='Ideas', local=True)
 flow = Flow()
 
 @flow.step
