@@ -114,7 +114,7 @@ def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path
             roll = whole(db)
             for id, (action, args, result) in yes.items():
                 assert id in roll, f'{action} {args} was acknowledged as {id} and is gone'
-                assert (roll[id]['what'], roll[id]['args'], roll[id]['status'], roll[id]['result']) == (action, {**roll[id]['args'], **args}, 'done', result), id
+                assert (roll[id]['what'], roll[id]['args'], roll[id]['status'], roll[id]['result']) == (action, {**roll[id]['args'], **{k: v.strip() if isinstance(v, str) else v for k, v in args.items()}}, 'done', result), id
             waits = {r['id']: r['status'] for r in db.execute('select * from approval')}
             assert asked <= waits.keys() and all(waits[i] == 'approved' for i in allowed)
             assert all(waits[i] != 'waiting' or i not in allowed for i in asked)
