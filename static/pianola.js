@@ -323,6 +323,7 @@ split.addEventListener('pointerdown', e => { split.setPointerCapture(e.pointerId
 split.addEventListener('keydown', e => { const now = +split.getAttribute('aria-valuenow'); if (e.key === 'ArrowLeft') setSplit(now + 2); if (e.key === 'ArrowRight') setSplit(now - 2) });
 if (keep.get('split')) split.setAttribute('aria-valuenow', Math.round(+keep.get('split')));
 id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme || 'system');
+$('#menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
@@ -336,7 +337,7 @@ document.addEventListener('htmx:afterRequest', e => {
 document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target; if (!t) return;
   if (t.id === 'dialog') openDialog();
-  if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
+  if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && (a.setAttribute('aria-current', 'page'), a.scrollIntoView({ block: 'nearest', inline: 'nearest' })); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
   if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new')); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
 });
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
