@@ -84,6 +84,10 @@ create trigger run_locked before update of head, redo on run when old.locked and
 """, """
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
+""", """
+alter table job add column far text not null default '';
+alter table job add column heard integer not null default 0;
+create index job_far on job(far) where far!='';
 """]
 
 def fold(v):
