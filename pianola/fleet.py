@@ -25,7 +25,7 @@ from .store import store
 
 most = 4                    # jobs of a queue that one server or worker runs at a time
 queue = 'pianola'           # the queue that everybody serves
-polls = .2                  # seconds between two looks of DBOS into a queue
+polls = .5                  # seconds between two looks of DBOS into a queue
 crashes = 5                 # processes of a job that may end one after the other with nothing kept
 patience = 8                # seconds after which a job that was taken and has no sign of life is given to somebody else
 
