@@ -2,6 +2,7 @@
 import argparse, ipaddress, os, sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 from platformdirs import user_cache_path
 
 version = '0.1.0'
@@ -46,6 +47,13 @@ class Config:
     @property
     def url(self): return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
+def _database(url):
+    "True for an address that reads as one: a password with a / or # in it would make another of it"
+    try: u = urlsplit(url)
+    except ValueError: return False
+    try: return u.scheme in ('postgresql', 'postgres') and (u.port or 1) > 0 and len(u.path) > 1 and not u.fragment
+    except ValueError: return False
+
 engines = ('auto', 'ollama', 'embedded')
 
 def read(argv=None, env=os.environ):
@@ -64,7 +72,7 @@ def read(argv=None, env=os.environ):
     engine = e('PIANOLA_ENGINE', 'auto').lower()
     if engine not in engines: p.error(f"PIANOLA_ENGINE is {engine!r}; it must be one of {', '.join(engines)}")
     jobs, workers = e('PIANOLA_JOBS', ''), e('PIANOLA_WORKERS', 'here').lower()
-    if jobs and not jobs.startswith(('postgresql://', 'postgres://')): p.error('PIANOLA_JOBS must be the address of a PostgreSQL database, postgresql://user:password@host/database, or nothing')
+    if jobs and not _database(jobs): p.error('PIANOLA_JOBS must be nothing or the address of a PostgreSQL database, postgresql://user:password@host:5432/database; in a password write : / ? # @ as %3A %2F %3F %23 %40')
     if workers not in ('here', 'elsewhere'): p.error(f'PIANOLA_WORKERS is {workers!r}; it must be here or elsewhere')
     c = Config(host=a.host, port=int(a.port), data=a.data, plugins=a.plugins, prompts=a.prompts, browser=not a.no_browser, reload=a.reload,
                engine=engine, model=e('PIANOLA_MODEL', ''), ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs, workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() in ('1', 'on', 'yes', 'true'))

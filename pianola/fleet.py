@@ -16,7 +16,7 @@ import asyncio, contextlib, functools, json, logging, os, re, secrets, signal, s
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from loguru import logger as log
 from . import journal
 from .forms import keep_file
@@ -46,6 +46,12 @@ def where(url):
     u = urlsplit(url)
     return f"PostgreSQL at {u.hostname or 'this machine'}{f':{u.port}' if u.port else ''}{u.path}"
 
+def blame(url, e):
+    "What a database said, in a line, and never with the password"
+    said, hidden = (str(e).strip().splitlines() or [type(e).__name__])[0], urlsplit(url).password
+    for x in {hidden, unquote(hidden or '')} - {'', None}: said = said.replace(x, '…')
+    return said
+
 def lacking():
     "What is not installed, in a sentence; '' when all is here. Whoever has no PIANOLA_JOBS never loads it."
     from importlib.util import find_spec
@@ -70,7 +76,7 @@ class Line:
                 except psycopg.OperationalError as e:
                     if self.conn: self.conn.close()
                     if not self.patient or self.closed.wait(1): raise
-                    log.debug(f'{where(self.url)}: {e}')
+                    log.debug(f'{where(self.url)}: {blame(self.url, e)}')
     def close(self):
         self.closed.set()
         if self.conn: self.conn.close()
@@ -323,11 +329,11 @@ class Fleet:
                     meet(self.again, {r['far'] for r in c.execute('select far from pianola.job where home=%s', (self.home,))})
                     self.say('')
                     while not self.ending.is_set(): self._take_over(c, meet)
-            except psycopg.OperationalError as e: self.say(f"{where(self.url)} does not answer ({str(e).strip().splitlines()[-1]}): jobs wait, what is done is kept, and it is asked again every two seconds")
+            except psycopg.OperationalError as e: self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): jobs wait, what is done is kept, and it is asked again every two seconds')
             except Exception as e:
                 if self.ending.is_set(): return
-                log.opt(exception=True).warning('jobs cannot be followed')
-                self.say(f'{where(self.url)}: {type(e).__name__}: {e}; it is tried again every two seconds')
+                log.opt(exception=True).debug('jobs cannot be followed')
+                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): jobs wait, what is done is kept, and it is tried again every two seconds')
             self.ending.wait(2)
     def _take_over(self, c, meet):
         events = c.execute('select * from pianola.event where home=%s order by id limit 500', (self.home,)).fetchall()
@@ -349,7 +355,7 @@ class Fleet:
                 if time.monotonic() - last > 600:
                     last, before = time.monotonic(), datetime.fromtimestamp(time.time()-86400, UTC).isoformat()
                     if old := [w.workflow_id for w in self.dbos.list_workflows(workflow_id_prefix=f'{self.home}.', status=['SUCCESS', 'ERROR', 'CANCELLED'], completed_before=before, limit=1000, load_input=False, load_output=False)]: self.dbos.delete_workflows(old)
-            except Exception as e: log.debug(f'{where(self.url)} could not be tidied: {e}')
+            except Exception as e: log.debug(f'{where(self.url)} could not be tidied: {blame(self.url, e)}')
         line.close()
     def close(self):
         "Let go: what runs here is begun again by the next start, what runs elsewhere goes on"
@@ -373,6 +379,6 @@ def serve(url, name, data, plugins_folder):
             sweep(dbos, line)
             said = ''
         except Exception as e:
-            if said != (said := f"{where(url)} does not answer ({(str(e).strip().splitlines() or [type(e).__name__])[-1]}); asked again every two seconds"): print(said, flush=True)
+            if said != (said := f"{where(url)} does not answer ({blame(url, e)}); asked again every two seconds"): print(said, flush=True)
         ending.wait(2)
     os._exit(0)

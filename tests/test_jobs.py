@@ -153,7 +153,7 @@ def test_failures_are_tried_again_later_each_time_and_then_told_and_who_does_not
 @both
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
-    id = s.begin('heavy', n=120)
+    id = s.begin('heavy', n=80)
     s.until(lambda: s.job(id)['done'] and s.job(id)['done'] > 10)
     def read(s, last=0):
         req = urllib.request.Request(f'{s.url}/api/jobs/{id}/events', headers={'Last-Event-ID': str(last)})
@@ -170,7 +170,7 @@ def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
     rest = list(read(s, int(second['id'])))
     assert rest[-1]['event'] == 'done' and json.loads(rest[-1]['data'])['state'] == 'done'
-    assert [x for x in s.did() if x.startswith('heavy')] == [f'heavy {i}' for i in range(120)], 'nothing twice: the process outlived the server'
+    assert [x for x in s.did() if x.startswith('heavy')] == [f'heavy {i}' for i in range(80)], 'nothing twice: the process outlived the server'
 
 @both
 def test_killed_at_any_moment_it_goes_on_where_it_was(app, works):
@@ -303,6 +303,9 @@ PathFinder.find_spec = classmethod(lambda c, name, *a, **kw: None if name.partit
     assert s.job(s.begin('count'))['state'] == 'waiting'
     r = subprocess.run([sys.executable, '-m', 'pianola', 'work'], cwd=root, env={**os.environ, 'PIANOLA_JOBS': ''}, capture_output=True, text=True)
     assert r.returncode == 2 and 'PIANOLA_JOBS must name' in r.stderr
+    for wrong in ('mysql://me:hush@h/x', 'postgresql://me:hu#sh@h/x', 'postgresql://me:hush@h'):
+        r = subprocess.run([sys.executable, str(root/'server.py')], env={**os.environ, 'PIANOLA_JOBS': wrong}, capture_output=True, text=True)
+        assert r.returncode == 2 and 'PIANOLA_JOBS must be' in r.stderr and 'hu' not in r.stderr.replace('#', ''), r.stderr
 
 def test_of_two_who_think_a_job_is_theirs_one_writes(postgres):
     from pianola import fleet
