@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
 from pianola import api, chat, console, fetch, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
-from pianola import doors      # noqa: F401  routes of runs
+from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins

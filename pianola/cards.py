@@ -4,6 +4,7 @@
 import json, time
 from fasthtml.common import A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small, Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul
 from . import forms, jobs, journal, results, runs
+from .plugins import to_chat
 from .tabs import dumps
 
 def key(words, action, args, cls='quiet', **kw):
@@ -59,7 +60,7 @@ def card(flow, tx, v, s, folds):
     id = {'run': r['id'], 'step': s.name}
     if state == 'waiting': body.append(P('Its turn comes when the steps above are done.', cls='soft'))
     elif state == 'open' or state == 'failed':
-        if state == 'failed': body.append(failed(a))
+        if state == 'failed': body.append(failed(a, to_chat('Help me with this error', 'plugins.mend', {'answer': a['id']})))
         body.append(form(flow, tx, v, s, a, inputs))
     elif state == 'running':
         body += [said(s, inputs, tx), running(flow, tx, a, id)]
@@ -92,10 +93,10 @@ def form(flow, tx, v, s, a, inputs):
 def running(flow, tx, a, id):
     parts = journal.units(tx, a['job'], 'partial:') if a['job'] else []
     return Div(jobs.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
-def failed(a):
+def failed(a, way=None):
     lines = (a['error'] or 'It broke.').strip()
     last = lines.rpartition('\n')[2]
-    return Div(P(last), Details(Summary('Where'), Pre(lines)) if last != lines else None, cls='trouble')
+    return Div(P(last), Details(Summary('Where'), Pre(lines)) if last != lines else None, way if a['error'] and not a['error'].startswith(('Stopped.', 'stopped')) else None, cls='trouble')
 def why(v, s, a):
     "Why an answer is out of date, in words"
     used, memory = json.loads(a['used']), v.memory(s.name)

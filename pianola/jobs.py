@@ -11,7 +11,7 @@ from . import actions, journal, tabs
 from .actions import act, action
 from .bubble import press
 from .journal import over
-from .plugins import plugins, _hold as hold
+from .plugins import plugins, to_chat, _hold as hold
 from .store import Refused, Tx, store
 from loguru import logger as log
 
@@ -375,7 +375,7 @@ def card(j, lines=()):
     "One job: bar, count, log, and what can be done with it"
     n = journal.now(j)
     words = {'waiting': 'waits', 'running': 'runs', 'ending': 'ends', 'done': 'done', 'failed': 'failed', 'cancelled': 'stopped'}
-    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go')] if j['state'] in ('failed', 'cancelled') else []
+    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
     return Article(Div(Strong(j['title']), Small(words.get(j['state'], j['state']), cls='state'), cls='head'),
                    Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), data_job=j['id']) if j['state'] == 'running' else
                    Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' else None, Div(*ways, cls='ways') if ways else None,

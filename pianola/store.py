@@ -84,6 +84,8 @@ create trigger run_locked before update of head, redo on run when old.locked and
 """, """
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
+""", """
+alter table message add column brings text;
 """]
 
 def fold(v):
