@@ -89,6 +89,7 @@ function put(items, gone) {
       const within = old.contains(focus) && focus !== old, call = n => n.getAttribute('name') || n.dataset.col || n.className + (n.matches('button') ? n.textContent : ''), name = within ? call(focus) : null, caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) { const same = el.querySelector('#' + CSS.escape(d.id)); if (same) same.open = true }
       const moved = old.dataset.pos !== el.dataset.pos;
+      if (it.into === 'menu') { if ($('[aria-current]', old)) $('a', el).setAttribute('aria-current', 'page'); old.dataset.pos = el.dataset.pos; if (old.isEqualNode(el)) { place(old, id('menu')); continue } }      // only its number changed
       if (grown(old, el)) { htmx.process(old); continue }
       old.replaceWith(el);
       if ('after' in it) seat(el, it.after, id(it.into)); else if (moved && it.into && id(it.into)) place(el, id(it.into));
