@@ -54,7 +54,7 @@ def card(flow, tx, v, s, folds):
     open_ = folds.get(s.name, state in ('open', 'running', 'failed', 'stale') or bool(last))
     result = json.loads(a['result']) if a and a['result'] else None
     inputs = json.loads(a['inputs']) if a else {}
-    short = ' · '.join(x for x in (', '.join(str(x)[:40] for x in inputs.values() if x not in ('', None)), results.line(result, 60)) if x)[:100] if a and a['status'] == 'done' else ''
+    short = ' · '.join(x for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False)), results.line(result, 60)) if x)[:100] if a and a['status'] == 'done' else ''
     head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None, Small(words[state], cls='state') if words[state] else None)
     body = [P(s.words.strip(), cls='soft')] if s.words.strip() else []
     id = {'run': r['id'], 'step': s.name}

@@ -226,7 +226,7 @@ def panel(tx, table, look=plain):
     sorts = Select(Option('As put', value=''), *[Option(f'{f.title} {arrow}', value=f'{f.name} {way}', selected=look.sort == f.name and look.down == (way == 'down')) for f in ordered(table) for arrow, way in (('↑', 'up'), ('↓', 'down'))], cls='order', aria_label='Order')
     return Section(blank(tx, table), Div(owner_picker(tx, table) if table.owner else None, Input(type='search', value=look.words or None, placeholder=f'Filter {title}', aria_label=f'Filter {title}', title='Words, "several words", -without, minutes>30, due<2026-05-01, name:soup', cls='filter'),
                    *filters(tx, table, look), sorts, ways, cls='tools'), bulk(tx, table), Div(head(table, look), listing(tx, table, look), cls='grid'),
-                   P(f'No {title} yet. Add the first one above, or ask for it in the chat: “add a {table.one}: …”.', cls='empty'), P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
+                   P(f'No {title} yet. Add the first one above, or ask for it in the chat: “add {"an" if table.one[:1].lower() in "aeio" else "a"} {table.one}: …”.', cls='empty'), P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
                    id=f'{table.name}-panel', cls='crud' + (' own' if hasattr(table.Row, '__ft__') else ' broad' if len(table.columns) > 5 else '') + (' filtered' if look.filtered else '') + (' sorted' if look.sort else ''), data_table=table.name)
 
 # what to put when something changed

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from pathlib import Path
-import snowballstemmer
 
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
 most_rows = 50          # that one sentence may change
@@ -92,6 +91,7 @@ class Language:
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
+        import snowballstemmer                                   # here: it brings forty languages
         self._stemmer = snowballstemmer.stemmer(d['stemmer'])
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
