@@ -86,6 +86,9 @@ create table setting(id integer primary key, plugin text not null unique, data t
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
 """, """
 alter table message add column brings text;
+alter table run add column follows integer;
+alter table schedule add column missed text not null default 'once';
+alter table schedule add column said text not null default '';
 """]
 
 def fold(v):
