@@ -6,7 +6,7 @@
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server."""
 import asyncio, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
 from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
-from . import actions, journal, tabs
+from . import actions, journal, settings, tabs
 from .actions import action
 from .bubble import press
 from .journal import over
@@ -307,6 +307,7 @@ def work(argv):
     ending = lambda tx, state, result=None, error=None: tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, a.id)
     try:
         if not path: raise Refused(f"there is no plugin {j['plugin']} now")
+        write(settings.learn)            # what the user set; secrets are read from their file, which only the user may read
         plugins[j['plugin']] = found = Plugin(path).read()
         if found.error: raise Refused(found.error)
         f = function(j['name'])

@@ -119,7 +119,10 @@ class Tx:
         return next(iter(self.q(sql, *args)), None)
     def value(self, sql, *args):
         "The first column of the first row, or None"
-        return self.conn.execute(sql, args).get
+        cur = self.conn.execute(sql, args)
+        row = cur.fetchone()
+        cur.close(True)
+        return row[0] if row else None
     def run(self, sql, *args): self.conn.execute(sql, args)
 
     def log(self, kind, what='', *, by='app', ref=None, text='', data=None, key=None, at=None):
