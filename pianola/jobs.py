@@ -6,7 +6,7 @@
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server."""
 import asyncio, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
 from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
-from . import actions, journal, settings, tabs
+from . import actions, chat, history, journal, settings, tabs
 from .actions import action
 from .bubble import press
 from .journal import over
@@ -26,9 +26,10 @@ def on_end(plugin, f):
     hooks.setdefault(plugin, [])
     if f not in hooks[plugin]: hooks[plugin].append(f)
 
-def start(tx, name, args, **kw):
-    "A new job (see journal.start); it is run once the transaction is kept"
+def start(tx, name, args, comments=False, **kw):
+    "A new job (see journal.start); it is run once the transaction is kept. `comments`: the model says something at its start, quarters and end."
     id = journal.start(tx, name, args, **kw)
+    if comments: journal.keep(tx, id, 'comments')
     note(tx, id, 'started')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return id
@@ -62,6 +63,14 @@ def note(tx, id, what):
     "The model hears of it at its next turn"
     j = tx.one('select title from job where id=?', id)
     tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
+    if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
+
+async def comment(text, over):
+    "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
+    there = await store.read(history.current)
+    if there in chat.runners and not over: return
+    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there)
+    if not there: await chat.adopt(begun)
 
 # what the function is given
 
@@ -199,10 +208,12 @@ async def round_(last):
         ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and runs='process' and lease<? order by id", t, t)
         ending = tx.q("select * from job where state='ending'")
         soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule where active)", t)
-        return ready, ending, soon, tx.value("select count(*) from job where state='running' and runs='process'"), tx.q('select id, job, kind from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
+        return ready, ending, soon, tx.value("select count(*) from job where state='running' and runs='process'"), tx.q('select id, job, kind, text from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
     ready, ending, soon, far, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
+    for e in fresh:
+        if e['kind'] == 'comment': hold(comment(e['text'], '% done' not in e['text']), 'a comment could not be asked for')
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
     for j in ready:
         if j['id'] in handles: continue
@@ -336,7 +347,9 @@ async def tell(id, kinds=('state',)):
     try: j, lines, seq = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id), tx.value('select max(id) from log')))
     except Refused: return
     items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
-    tabs.send({'job': journal.now(j), 'put': items, 'gone': []})
+    tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
+    if 'partial' in kinds and j['run']:
+        for f in parts: f(j)
     async with changed: changed.notify_all()
 def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
 
@@ -426,6 +439,7 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
+parts = []              # f(job) is called after a step's job kept a part of its result
 fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end
