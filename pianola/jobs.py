@@ -5,10 +5,9 @@
 
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server."""
 import asyncio, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
-from datetime import datetime, timedelta
-from fasthtml.common import Article, Button, Details, Div, Li, Ol, P, Pre, Progress, Small, Strong, Summary
-from . import actions, journal, tabs
-from .actions import act, action
+from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
+from . import actions, journal, settings, tabs
+from .actions import action
 from .bubble import press
 from .journal import over
 from .plugins import plugins, to_chat, _hold as hold
@@ -211,7 +210,7 @@ async def round_(last):
         elif len(handles) < most:
             handles[j['id']] = None
             hold(run(j['id']), 'a job broke')
-    for s in due: await fire(s)
+    for s in due if fire else (): await fire(s)
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
     pause = .15 if far or ending or any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
     return last, pause
@@ -308,6 +307,7 @@ def work(argv):
     ending = lambda tx, state, result=None, error=None: tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, a.id)
     try:
         if not path: raise Refused(f"there is no plugin {j['plugin']} now")
+        write(settings.learn)            # what the user set; secrets are read from their file, which only the user may read
         plugins[j['plugin']] = found = Plugin(path).read()
         if found.error: raise Refused(found.error)
         f = function(j['name'])
@@ -394,12 +394,9 @@ def button(tx, label, name, args=None):
     return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name, aria_busy='true' if busy else None, disabled=busy)
 
 def listing(tx, limit=100):
-    "What runs, waits and failed, newest first, and what is scheduled"
+    "What runs, waits and failed, newest first"
     found = [journal.decode(j) for j in tx.q("select * from job order by (state in ('waiting','running')) desc, id desc limit ?", limit)]
-    plans = tx.q('select * from schedule where active order by next_at')
-    when = lambda t: time.strftime('%a %d %b %H:%M', time.localtime(t))
-    return Div(Ol(*[Li(Strong(s['title']), ' ', Small(f"{s['every']}, next {when(s['next_at'])}"), ' ', press('Remove', 'schedule.remove', {'id': s['id']})) for s in plans], cls='plans') if plans else None,
-            Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
+    return Div(Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
 
 async def job_list(limit=100):
     "Everything that runs, waits and failed, for a page"
@@ -429,40 +426,7 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
-# what begins by itself
-
-def next_time(every, after):
-    "When `daily HH:MM`, `every N minutes` or `every N hours` comes next, in seconds since 1970; Refused for anything else"
-    words = every.lower().split()
-    try:
-        if words[:1] == ['daily']:
-            hour, minute = map(int, words[1].split(':'))
-            t = datetime.fromtimestamp(after).replace(hour=hour, minute=minute, second=0, microsecond=0)
-            return (t if t.timestamp() > after else t + timedelta(days=1)).timestamp()
-        if words[:1] == ['every'] and words[2].rstrip('s') in ('minute', 'hour') and int(words[1]) > 0: return after + int(words[1])*(60 if words[2].startswith('minute') else 3600)
-    except (ValueError, IndexError): raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`') from None
-    raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`')
-
-@action(name='schedule.add', plugin='app', title='Do something regularly', model=False, say=lambda a, r, c: f"Scheduled {r['title']}: {r['every']}")
-def schedule_add(tx, action: str, every: str, args: dict = {}):      # noqa: B006  never changed
-    "Press a key `daily HH:MM` or `every N minutes`; what was missed while Pianola was off is done once at the next start."
-    a = actions.find(action)
-    a.check(args)
-    id = tx.new_id('schedule')
-    return tx.insert('schedule', {'id': id, 'title': a.title or a.name, 'action': action, 'args': json.dumps(args), 'every': every, 'next_at': next_time(every, time.time()), 'active': 1})
-@action(name='schedule.remove', plugin='app', title='Do it no longer', model=False, say=lambda a, r, c: f"Removed the schedule of {r['title']}")
-def schedule_remove(tx, id: int):
-    "Take a schedule out."
-    return tx.delete('schedule', id)
-
-async def fire(s):
-    "It is time: press the key, once, and set the next time before anything else can go wrong"
-    await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], time.time()), s['id']))
-    try: await act(s['action'], json.loads(s['args']), by='app', key=f"schedule:{s['id']}:{s['next_at']:.0f}")
-    except Refused as e:
-        why = e.text
-        await store.write(lambda tx: tx.log('note', 'schedule', text=f"{s['title']} could not be begun: {why}"))
-    except Exception: log.exception(f"{s['title']} broke")
+fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end
 
