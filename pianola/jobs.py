@@ -365,8 +365,10 @@ async def _kill(id):
     for wait, sign in ((2, signal.SIGTERM), (3, getattr(signal, 'SIGKILL', signal.SIGTERM))):
         await asyncio.sleep(wait)
         j = await store.read(journal.job, id)
-        if j['state'] != 'running' or not j['pid'] or j['runs'] != 'process': return
-        try: os.killpg(j['pid'], sign) if os.name == 'posix' else os.kill(j['pid'], sign)
+        if j['state'] != 'running' or j['runs'] != 'process': return
+        pid = j['pid'] or (children[id].pid if id in children else None)      # one that is still starting has not said who it is
+        if not pid: continue
+        try: os.killpg(pid, sign) if os.name == 'posix' else os.kill(pid, sign)
         except OSError: break
     await store.write(finish, id, 'cancelled', None, None, 'stopped by force')
 
@@ -410,7 +412,9 @@ def own_process(id, owner, c):
         f = function(j['name'])
         code = code_of(f)
     except Refused as e: why = e
-    if not (j := begin[1](code)): return 0
+    if not (j := begin[1](code)):
+        if id.isdecimal() and begin[0]()['cancel']: book.end('cancelled')        # stopped while it started
+        return 0
     mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
     h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
     def over(*end):
