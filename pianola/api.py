@@ -70,7 +70,7 @@ def outcome(o, req):
 
 @door('/api/health')
 async def health(req):
-    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}})
+    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}} | ({'jobs': jobs.afar.state()} if jobs.afar else {}))
 
 @door('/api/actions')
 async def keys(req):
