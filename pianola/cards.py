@@ -33,7 +33,8 @@ def bar(flow, tx, r, v):
     more = Details(Summary('More', aria_label='More for this run'), Div(
         Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Name'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
         Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
-            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare, cls='drop'), cls='menu', id=f'{n}-more')
+            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
+        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in jobs.plugins else None, cls='drop'), cls='menu', id=f'{n}-more')
     choose = Details(Summary(Span(r['name'], cls='t')), Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs', autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}', hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
                                                             Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu', id=f'{n}-runs')
     return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'), make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')

@@ -8,7 +8,7 @@
     async def walk(job, url, pages): ...          # no annotation: taken from the steps above by name; `job`: long work that outlives the page
 
 Pressing a step keeps what was put in, in one transaction with the line in the roll; then the function runs, and its end is a transaction of its own. Everything kept is in `runs`."""
-import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, traceback
+import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, traceback
 from typing import Optional
 import msgspec
 from loguru import logger as log
@@ -84,6 +84,7 @@ class Flow(Kind):
         key('show', self.show, run, title=f'Look at {n}', description='Where a run is: its steps, their values, results and errors.', risk='read', model=False)
         key('runs', self.list, [('words', str, '')], title=f'Runs of {n}', description='The runs, those used last first.', risk='read', model=False)
         own = dict(model=False)
+        key('again', self.again, [('run', int), ('name', str, '')], title=f'Do a run of {n} again', description='A new run that is worked through by itself, with the answers of another one.', say=lambda a, r, c: f'Began {of(r)}', **own)
         key('stay', self.stay, run, title='Leave it as it was', description='Close a step that was opened again, without another answer.', say=lambda a, r, c: f'Left {of(r)} as it was', **own)
         key('pick', self.pick, [('answer', int)], title='Choose a branch', description='Show the branch on which an answer stands.', say=lambda a, r, c: f"Chose another answer to {r['step']} in {of(r)}", **own)
         key('fork', self.fork, [('step', str, ''), *run], title='Fork', description='A new run that begins as this one up to a step; without a step, a copy of it all.', say=lambda a, r, c: f"Made {of(r)}", **own)
@@ -112,6 +113,13 @@ class Flow(Kind):
 
     def start(self, tx, name=''):
         id = runs.begin(tx, self.name, name)
+        self.go_on(tx, id)
+        return self._out(tx, id)
+    def again(self, tx, run, name=''):
+        r = self.find(tx, run)
+        if not r['head']: raise Refused(f"“{r['name']}” has no answers", 'answer it once')
+        id = runs.begin(tx, self.name, name or f"{r['name']}, {time.strftime('%d %b %H:%M')}", r['id'])
+        tx.run('update run set follows=? where id=?', r['id'], id)
         self.go_on(tx, id)
         return self._out(tx, id)
     def fill(self, tx, values, step='', run=None):
@@ -288,16 +296,21 @@ class Flow(Kind):
         self.over(tx, a['work'], a['step'], 'done' if done else 'failed', job['result'] if done else None, None if done else job.get('error') or job.get('text') or job['state'])
 
     def go_on(self, tx, run):
-        "Steps that go by themselves: those that are open now, and those whose grounds have changed"
+        "Steps that go by themselves: those that are open now, and those whose grounds have changed; in a run that follows another all of them, with its answers"
         r = tx.row('run', run)
         if r['locked']: return
+        led = tx.row('run', r['follows']) if r['follows'] else None
+        saved = {a['step']: json.loads(a['inputs']) for a in runs.path(tx, led['head'])} if led else {}
         for s in self.steps.values():
-            if not s.auto: continue
+            if not s.auto and s.name not in saved: continue
             v = self.look(tx, tx.row('run', run))
             memory, a = v.memory(s.name), v.now.get(s.name, (None,))[0]
             fresh = a and all(n in memory and not memory[n][1] for n in json.loads(a['used']))
-            if not (v.state(s.name) == 'open' or v.state(s.name) == 'stale' and fresh): continue
-            good, wrong = forms.read(s.asks(memory), {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory})
+            if not (v.state(s.name) == 'open' or s.auto and v.state(s.name) == 'stale' and fresh): continue
+            known = {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory} | {n: x for n, x in saved.get(s.name, {}).items() if n in s.asks(memory)}
+            good, wrong = forms.read(s.asks(memory), known)
+            if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]: wrong[hidden[0]] = 'is a secret, which is not kept'
+            if wrong and saved: tx.log('note', f'{self.name}.{s.name}', text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {'; '.join(f'{n} {w}' for n, w in wrong.items())}", data={'run': run})
             if not wrong: return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
 
     # what is seen

@@ -119,10 +119,11 @@ def test_failures_are_tried_again_later_each_time_and_then_told(app):
 def test_a_process_that_does_not_listen_is_stopped_by_force(app):
     s = app()
     id = s.begin('deaf')
-    s.until(lambda: s.job(id)['state'] == 'running')
-    time.sleep(1)
-    assert s.post(f'/api/jobs/{id}/cancel')[0] == 202
-    assert s.over(id)['state'] == 'cancelled'
+    s.until(lambda: s.job(id)['attempt'] == 1)                  # it has begun
+    early = s.begin('deaf')
+    s.until(lambda: s.job(early)['state'] == 'running')         # it is still starting
+    for i in (id, early): assert s.post(f'/api/jobs/{i}/cancel')[0] == 202
+    for i in (id, early): assert s.over(i)['state'] == 'cancelled'
 
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
