@@ -25,7 +25,7 @@ from .store import store
 
 most = 4                    # jobs of a queue that one server or worker runs at a time
 queue = 'pianola'           # the queue that everybody serves
-polls = .2                  # seconds between two looks of DBOS into a queue
+polls = .5                  # seconds between two looks of DBOS into a queue
 crashes = 5                 # processes of a job that may end one after the other with nothing kept
 patience = 8                # seconds after which a job that was taken and has no sign of life is given to somebody else
 
@@ -83,7 +83,7 @@ def prepare(c):
 def event(c, key, kind, text='', data=None):
     "A line of the outbox, and word to the server whose job it is"
     c.execute("with e as (insert into pianola.event(home,key,far,number,at,kind,text,data) select home,key,far,number,%s,%s,%s,%s from pianola.job where key=%s returning home) select pg_notify('pianola_'||home, '') from e",
-              (time.time(), kind, text.replace('\0', ' '), json.dumps(data).replace('\\u0000', ' ') if data is not None else None, key))
+              (time.time(), kind, text.replace('\0', '\ufffd'), json.dumps(data) if data is not None else None, key))
 
 def look(c, key): return c.execute('select *, owner is null or lease < now() as free from pianola.job where key=%s for update', (key,)).fetchone()
 
@@ -110,11 +110,12 @@ class Book:
             return f(c)
         return self.line(whole)
     def unit(self, name):
-        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', (self.key, name)).fetchone())
+        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', (self.key, name.replace('\0', '\ufffd'))).fetchone())
         return bool(row), json.loads(row['value']) if row else None
     def keep(self, name, value=None): self._keep(name, value, 'unit')
     def partial(self, name, value): self._keep(name, value, 'partial')
     def _keep(self, name, value, kind):
+        name = name.replace('\0', '\ufffd')          # PostgreSQL has no such character
         def kept(c):
             if not c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1', (self.key, name, json.dumps(value))).fetchone(): return
             if self.ship: send(c, self.key, value)
@@ -189,13 +190,13 @@ class _Quiet(logging.Handler):
     def emit(self, r): log.log('DEBUG' if r.levelno < 40 else 'WARNING', f'DBOS: {r.getMessage()}')
 
 def sweep(dbos, line):
-    "Give to somebody else what a dead process had: taken from the queue a while ago, without a sign of life since"
-    taken = dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False, load_output=False)
-    old = [w.workflow_id for w in taken if w.dequeued_at and time.time() - w.dequeued_at/1000 > patience]
-    if not old: return
-    held = {r['far'] for r in line(lambda c: c.execute('select far from pianola.job where far=any(%s) and not over and lease > now()', (old,)).fetchall())}
-    for far in old:
-        if far not in held: dbos.resume_workflow(far, queue_name=queue)
+    "Give to somebody else what a dead process had: taken from the queue, and without a sign of life"
+    there = {w.workflow_id: w.dequeued_at/1000 for w in dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False, load_output=False) if w.dequeued_at}
+    if not there: return
+    jobs = {r['far']: r for r in line(lambda c: c.execute('select far, lease is null as new, lease > now() as lives from pianola.job where far=any(%s) and not over', ([*there],)).fetchall())}
+    for far, t in there.items():
+        j = jobs.get(far)
+        if not j['lives'] if j and not j['new'] else time.time() - t > patience: dbos.resume_workflow(far, queue_name=queue)
 
 def attend(url, key, far, folder, plugins_folder, ending):
     "A job in a process of its own, looked after until it is over: begun, begun again when it crashes, waited for when it outlived who began it, and ended by force when it does not listen"
@@ -341,7 +342,7 @@ class Fleet:
     def _tidy(self):
         "Find what the dead left; forget what DBOS did more than a day ago"
         last, line = 0, Line(self.url)
-        while not self.ending.wait(3):
+        while not self.ending.wait(2):
             if not self.ready: continue
             try:
                 sweep(self.dbos, line)
@@ -372,6 +373,6 @@ def serve(url, name, data, plugins_folder):
             sweep(dbos, line)
             said = ''
         except Exception as e:
-            if said != (said := f"{where(url)} does not answer ({(str(e).strip().splitlines() or [type(e).__name__])[-1]}); asked again every three seconds"): print(said, flush=True)
-        ending.wait(3)
+            if said != (said := f"{where(url)} does not answer ({(str(e).strip().splitlines() or [type(e).__name__])[-1]}); asked again every two seconds"): print(said, flush=True)
+        ending.wait(2)
     os._exit(0)

@@ -354,7 +354,7 @@ async def again(there):
 
 def trouble():
     "What keeps jobs from being done, for the page; None when nothing does"
-    return P(afar.wrong, id='jobs-at', cls='bad', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
+    return P(afar.wrong, id='jobs-at', cls='trouble', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
 
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
