@@ -188,7 +188,7 @@ def obey(tx, said, id):
             got = understand.read(tx, said['text'])
             many = sum(o.verb == 'delete' for o in got.ops) > 1
             if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
-            elif got.end == 'press': note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, 'too_many').text}"
+            elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
             elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
             else: return False
     except Refused:                             # it cannot be done like that: the model may make more of it

@@ -52,6 +52,16 @@ class Index:
                 for c in others:
                     if r.get(c) not in (None, '', 0): [more.setdefault(w, set()).add(n) for w in self.lang.tokens(str(r[c]))]
         return self.words[which]
+    def known(self):
+        "What stands in the short text columns beside the main one: {value: [(column, as it is written)]}"
+        if 'known_' not in self.__dict__:
+            self.__dict__['known_'] = out = {}
+            for r in self.table.rows:
+                for c, k in self.table.columns.items():
+                    if c != self.table.main and k in ('text', 'choice') and 1 < len(v := str(r.get(c) or '')) <= 40 and (c, v) not in out.setdefault(v.lower(), []): out[v.lower()].append((c, v))
+            for c, vs in self.table.choices.items():
+                for v in vs: (c, v) in out.setdefault(str(v).lower(), []) or out[str(v).lower()].append((c, v))
+        return self.known_
     def rows(self, word, which, near=False):
         "The places of the rows that hold a word, or one that is nearly it"
         words = self.of(which)
@@ -77,7 +87,7 @@ class Op:
 
 @dataclass
 class Reading:
-    "What was understood. `end`: press (sure), ask (which of `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"
+    "What was understood. `end`: press (sure), chip (likely: offer it), ask (which of `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"
     end: str
     ops: list = field(default_factory=list)
     name: str = ''
@@ -90,6 +100,7 @@ class Language:
         d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
+        self.gist = d.get('gist')
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         self._stemmer = snowballstemmer.stemmer(d['stemmer'])

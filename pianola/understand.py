@@ -4,7 +4,7 @@
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
 import json
 from collections import OrderedDict
-from . import rules
+from . import gist, rules
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
 from .plugins import plugins
@@ -47,6 +47,9 @@ def read(tx, text):
     if got.end == 'unsure':
         for code in rules.languages():
             if code != first and (other := rules.read(text, w, code)).end == 'press': return other
+    if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk'):
+        likely = gist.read(text, w, first)
+        if likely.end in ('press', 'chip', 'ask'): return likely
     return got
 
 def word(text, which):

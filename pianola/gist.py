@@ -1,0 +1,616 @@
+"""What a sentence is about when no pattern fits it: the words that name rows, columns, values and a change, wherever they stand, put together. Offered, never simply done.
+
+    words → mentions (row, table, column, flag, value, cue; a slip of the pen too) → one change that explains them → a chip · which? · not sure
+
+A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from rapidfuzz.distance import OSA
+from . import rules
+from .rules import Op, Reading, gate, most_rows, unmask
+
+@dataclass
+class Word:
+    "A word of the sentence where it stands; `kind`: word, number, date, url, email, quote, arrow or mark"
+    text: str
+    low: str
+    stem: str
+    kind: str
+    a: int
+    b: int
+
+@dataclass
+class Mention:
+    "Something named by the words from `a` up to `b`: `what` is cue, table, column, flag or value; `slip` when it was spelled otherwise"
+    what: str
+    a: int
+    b: int
+    table: str = ''
+    key: str = ''
+    value: object = None
+    slip: bool = False
+
+_word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
+                   r"|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
+
+def short(word, full):
+    "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
+    if word == full or len(full) < 4 or word[0] != full[0]: return False
+    if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
+    if 3 <= len(word) < len(full) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
+    return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and OSA.distance(word, full, score_cutoff=1) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
+
+class Gist:
+    "One sentence against one world"
+    def __init__(self, text, world, lang):
+        self.reader = rules.Reader(text, world, lang)
+        self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
+        self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
+        self.slip = False
+
+    def read(self):
+        t = self.text.strip()
+        if not t or len(t) > rules.longest or '\n' in t: return Reading('unsure', name='long')
+        self.name = gate(self.text, self.lang)
+        if self.name and self.name != 'negation': return Reading('nothing', name=self.name)
+        if any(re.search(p, t, re.I) for p in self.g['aside']): return Reading('unsure')
+        asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
+        several = self.name != 'negation' and not asks and self.parts()
+        got = several or self.one(0, len(self.words), asks)
+        if not got: return Reading('unsure')
+        if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
+        return got
+
+    def parts(self):
+        "Several changes in one sentence: each part must be one of its own"
+        cuts = [n for n, w in enumerate(self.words) if w.low in self.g['and'] or w.text in (',', ';', '.', '!')]
+        if not cuts: return None
+        spans, at = [], 0
+        for c in [*cuts, len(self.words)]:
+            if c > at: spans.append((at, c))
+            at = c+1
+        if not 2 <= len(spans) <= 8: return None
+        ops, merged = [], []
+        for a, b in spans:                      # a part without a cue belongs to the one before
+            if merged and not self.cues(a, b): merged[-1] = (merged[-1][0], b)
+            else: merged.append((a, b))
+        merged = [m for m in merged if self.cues(*m)]
+        if len(merged) < 2: return None
+        for a, b in merged:
+            got = self.one(a, b, False)
+            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return None
+            ops += got.ops
+        if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
+        rows = [(o.table, o.id) for o in ops if o.id is not None]
+        return Reading('chip', ops, name='unlike') if len(set(rows)) == len(rows) <= most_rows else None
+
+    # what is named
+
+    def cues(self, a, b):
+        "The kinds of change that have a word here: {kind: Mention}, the strongest"
+        out = {}
+        for kind, phrases in self.g['cues'].items():
+            for n in range(a, b):
+                for length in (4, 3, 2, 1):
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out: out[kind] = Mention('cue', n, n+length, key=kind)
+        for kind, ps in self.g['around'].items():
+            said = ' '.join(w.low for w in self.words[a:b])
+            if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
+        if not out:
+            for n in range(a, b):
+                w = self.words[n]
+                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
+                for kind, phrases in self.g['cues'].items():
+                    if kind not in ('with', 'done') and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and OSA.distance(w.low, p, score_cutoff=1) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+        return out
+
+    def flagwords(self, table):
+        "{words: (column, value)} of a table's yes-or-no columns"
+        out, lang = {}, self.lang
+        for c, k in table.columns.items():
+            if k != 'bool': continue
+            plain = c.replace('_', ' ')
+            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g]]
+            for g in kin:
+                for w in lang.unflags.get(g, ()): out[w] = (c, False)
+            for w in [plain, *(w for g in kin for w in lang.flags[g])]: out[w] = (c, True)
+        return out
+
+    def mentions(self, table, a, b):
+        "What of a table is named between two words: columns, flags, values that some row has"
+        out, ws = [], self.words
+        known = table.index(self.lang).known()
+        flags = self.flagwords(table)
+        columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
+        stems = {self.lang.stem(w): (w, f) for w, f in flags.items() if ' ' not in w}
+        cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
+        n = a
+        while n < b:
+            for length in (5, 4, 3, 2, 1):
+                if n+length > b: continue
+                said = ' '.join(w.low.removesuffix("'s") for w in ws[n:n+length])
+                if said in columns: out.append(Mention('column', n, n+length, table.name, columns[said]))
+                if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
+                if said in known and not (length == 1 and ws[n].stem in self.lang.small):
+                    out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
+                if any(m.a == n for m in out): n += length-1; break
+            else:
+                w = ws[n]
+                if w.kind == 'word' and len(w.low) > 2 and w.stem not in self.lang.small:
+                    if w.stem in stems: out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
+                    elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
+                    elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
+                    elif not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
+                        if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('column', n, n+1, table.name, c, slip=True))
+                        elif f := next((f for word, f in flags.items() if len(word) > 4 and short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
+            n += 1
+        return out
+
+    def tables(self, a, b):
+        "The tables that are named, by a noun"
+        out = []
+        for n in range(a, b):
+            for length in (3, 2, 1):
+                said = ' '.join(w.low.removesuffix("'s") for w in self.words[n:n+length])
+                if n+length <= b and said in self.reader.nouns: out.append(Mention('table', n, n+length, self.reader.nouns[said])); break
+            else:
+                w = self.words[n]
+                if w.kind == 'word' and len(w.low) >= 4 and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word)), None)): out.append(Mention('table', n, n+1, t, slip=True))
+        return out
+
+    def rows(self, a, b, skip=(), table=None):
+        "[(Table, row)] that the words fit best (none, one or several), and how well"
+        lang, scores, found = self.lang, {}, {}
+        tables = [table] if table else list(self.world.tables.values())
+        named = [self.world.tables[m.table] for m in self.tables(a, b)]
+        taken = {n for m in skip for n in range(m.a, m.b)}
+        for tb in tables:
+            ix = tb.index(lang)
+            for n in range(a, b):
+                w = self.words[n]
+                if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote'): continue
+                if w.kind == 'number':
+                    v = w.low.strip('#.')
+                    if v.isdigit():
+                        for r in tb.rows:
+                            if r['id'] == int(v): scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 3
+                for part in lang.tokens(w.text):
+                    weight = .4 if n in taken else 2
+                    if part in lang.small: continue
+                    hits = ix.rows(part, 'own')
+                    if not hits and n not in taken:
+                        weight, hits = 1.2, ix.rows(part, 'own', True)
+                        if not hits: weight, hits = 1, ix.of('all').get(part, set())
+                    for h in hits:
+                        key = tb.name, tb.rows[h]['id']
+                        scores[key] = scores.get(key, 0) + weight/len(hits)**.5
+                        found.setdefault(key, set()).add(part)
+        for m in [q for q in range(a, b) if self.words[q].kind == 'quote' and q not in taken]:
+            said = unmask(self.words[m].text, self.quotes).strip().casefold()
+            for tb in tables:
+                for r in tb.rows:
+                    if str(r.get(tb.main) or '').casefold() == said: scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 5
+        for key in list(scores):
+            tb = self.world.tables[key[0]]
+            own = next(set(o) for o, r in zip(tb.index(lang).own, tb.rows) if r['id'] == key[1])
+            if own: scores[key] += 1.2*len(own & found.get(key, set()))/len(own)
+            if named and tb in named: scores[key] *= 1.5
+            elif named: scores[key] *= .6
+        best = max(scores.values(), default=0)
+        if best < 1: return [], 0
+        keep = [k for k, s in scores.items() if s >= best*.93]
+        return [(self.world.tables[n], next(r for r in self.world.tables[n].rows if r['id'] == i)) for n, i in keep], best
+
+    def target(self, a, b, skip=(), table=None):
+        "The one row that is meant as [(Table, row)]; several candidates; or what was touched last"
+        rows, best = self.rows(a, b, skip, table)
+        if rows: return rows
+        said = [w.low for w in self.words[a:b]]
+        named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
+        if named and (o := next((self.lang.words['ordinals'][w] for w in said if w in self.lang.words['ordinals']), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
+        if set(said) & {*self.lang.words['it'], *self.g['pronoun']}:
+            for n, i in self.world.recent[:1]:
+                if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)): return [(self.world.tables[n], r)]
+        return []
+
+    # one change
+
+    def one(self, a, b, asks):
+        "The one kind of change that explains the words from a up to b, as a Reading; None when there is none"
+        cues = self.cues(a, b)
+        if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues:
+            if got := self.sort(a, b, cues): return got
+        if asks: return self.list(a, b, cues) if 'list' in cues else None
+        if 'delete' in cues:
+            got = self.flag(a, b, cues, off=True)
+            if got: return got
+            if 'create' in cues or any(m.what == 'column' for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m)): return None
+            return self.delete(a, b, cues)
+        if 'rename' in cues or 'swap' in cues:
+            if got := self.rename(a, b, cues): return got
+        if 'create' in cues:
+            if got := self.flag(a, b, cues): return got
+            return self.create(a, b, cues)
+        if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
+            if got := self.list(a, b, cues): return got
+        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or self.note(a, b) or None
+
+    def has(self, table, m):
+        "Do the words of a mention also name a row?"
+        return any(table.index(self.lang).rows(w.stem, 'own') for w in self.words[m.a:m.b])
+
+    def offer(self, rows, op):
+        "A chip for one row, a question for several; None for none"
+        ops = [o for tb, r in rows for o in [op(tb, r)] if o]
+        ops = [o for o in ops if o.verb != 'update' or any(next(r for r in self.world.tables[o.table].rows if r['id'] == o.id).get(k) != v for k, v in o.values.items())]
+        if not ops: return Reading('nothing', name='so_already') if rows else None
+        if len(rows) == 1: return Reading('chip', ops, name='unlike')
+        return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
+
+    def every(self, a, b): return any(w.low in self.lang.words['every'] for w in self.words[a:b])
+
+    def delete(self, a, b, cues):
+        if self.every(a, b) and (named := self.tables(a, b)):
+            tb = self.world.tables[named[0].table]
+            where = self.filter(tb, a, b)
+            rows = [r for r in tb.rows if all(r.get(k) == v for k, v in where.items())] if where else []
+            return Reading('chip', [Op(tb.name, 'delete', r['id']) for r in rows], name='unlike') if 0 < len(rows) <= most_rows else None
+        return self.offer(self.target(a, b, [m for m in cues.values() if m.key == 'delete']), lambda tb, r: Op(tb.name, 'delete', r['id']))
+
+    def polarity(self, m, a):
+        "False where a flag is said not to be so"
+        before = ' '.join(w.low for w in self.words[max(a, m.a-7):m.a])
+        return not re.search(self.g['no'], before)
+
+    def flag(self, a, b, cues, off=False):
+        "A yes or no about a row"
+        rows, ms = [], []
+        for tb in self.world.tables.values():
+            for m in self.mentions(tb, a, b):
+                if m.what == 'flag': ms.append((tb, m))
+        best, done = [], 'done' in cues or 'undone' in cues
+        for tb, m in ms:
+            both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
+            rows = both or self.target(a, b, [m, *cues.values()], tb)
+            if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))
+        if off:
+            if not any(re.search(self.g['outof'], ' '.join(w.low for w in self.words[max(a, m.a-3):m.a])) for _, m, *_ in best): return None
+        if best:
+            tb, m, rows, both, _ = max(best, key=lambda x: x[4])
+            value = m.value if self.polarity(m, a) else not m.value
+            if off or 'undone' in cues: value = False
+            if 'create' in cues and not re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a])): return None
+            if self.name == 'negation' and value: return None
+            if both: return Reading('chip', [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in rows if r.get(m.key) != value], name='unlike')
+            return self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], {m.key: value}) if t is tb else None)
+        if done and 'create' not in cues:
+            rows = self.pair(a, b) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
+            value = 'undone' not in cues and not re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b]))
+            able = lambda tb: self.reader.done_column(tb) or (c[0] if len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
+            if self.name == 'negation' and value: return None
+            if rows and all(able(tb) for tb, _ in rows): return Reading('chip', [Op(tb.name, 'update', r['id'], {able(tb): value}) for tb, r in rows if r.get(able(tb)) != value], name='unlike')
+            return self.offer(self.target(a, b, cues.values()), lambda tb, r: Op(tb.name, 'update', r['id'], {c: value}) if (c := able(tb)) else None)
+        return None
+
+    def pair(self, a, b, table=None, skip=()):
+        "Two or more rows of which each stands in a part of its own"
+        cuts = [n for n in range(a, b) if self.words[n].low in self.g['and'] or self.words[n].text in (',', ';')]
+        out, at = [], a
+        for c in [*cuts, b]:
+            if c > at:
+                rows, best = self.rows(at, c, skip, table)
+                if len(rows) > 1: return []
+                if rows and best > 1.5 and rows[0] not in out: out += rows
+            at = c+1
+        return out if len(out) > 1 else []
+
+    # values
+
+    def values(self, a, b):
+        "What could be a value: [(kind, value, place)]"
+        out = []
+        for n in range(a, b):
+            w = self.words[n]
+            if w.kind == 'number' and not w.text.startswith('#'):
+                v = w.low.rstrip('k')
+                if (x := self.lang.number(v)) is not None: out.append(('number', x*1000 if w.low.endswith('k') else x, n))
+            elif w.kind in ('date', 'url', 'email'): out.append((w.kind, w.text.rstrip('.'), n))
+            elif w.kind == 'quote': out.append(('quote', self.reader.clean(w.text), n))
+            elif w.low in self.lang.words['numbers'] and w.low not in ('one', 'eine', 'ein', 'a'): out.append(('number', self.lang.words['numbers'][w.low], n))
+        if (w := next((n for n in range(a, b) if self.words[n].low in self.g['days']), None)) is not None:
+            for i, j in sorted(((i, j) for i in range(max(a, w-2), w+1) for j in range(w+1, min(b, w+4)+1)), key=lambda s: s[0]-s[1]):
+                if not any(x.kind in ('mark', 'arrow', 'date', 'url') for x in self.words[i:j]) and (d := self.lang.day(self.text[self.words[i].a:self.words[j-1].b])):
+                    out = [o for o in out if not i <= o[2] < j] + [('date', d, i)]
+                    break
+        return out
+
+    def unit(self, table, n, b):
+        "(column, factor) that the words beside a number say"
+        for k in (n+1, n-1):
+            if 0 <= k < b and self.words[k].kind == 'word':
+                for c, us in self.g['units'].items():
+                    if c in table.columns and self.words[k].low in us: return c, us[self.words[k].low]
+        w = self.words[n].low
+        if w[0] in '€$£': return next(((c, 1) for c in self.g['units'] if c in table.columns and w[0] in self.g['units'][c]), None)
+        return None
+
+    def set(self, a, b, cues):
+        "A value for a column of a row"
+        vals = self.values(a, b)
+        named = self.tables(a, b)
+        tried = []
+        for tb in self.world.tables.values():
+            ms = self.mentions(tb, a, b)
+            cols = [m for m in ms if m.what == 'column' and m.key != tb.main and tb.columns[m.key] not in ('bool', 'json', 'ref')]
+            cols = [m for m in cols if not self.has(tb, m)] or cols
+            if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, got))
+        if not tried: return None
+        if len(tried) > 1 and named: tried = [x for x in tried if x[0].name in {m.table for m in named}] or tried
+        tried.sort(key=lambda x: -x[1][1])
+        return tried[0][1][0] if len(tried) == 1 or tried[0][1][1] > tried[1][1][1]*1.1 else None
+
+    def _set(self, tb, a, b, cues, vals, cols, known):
+        lang, skip = self.lang, [*cols, *cues.values()]
+        def out(col, v, used):
+            rows, best = self.rows(a, b, [*skip, *used], tb)
+            rows = rows or self.target(a, b, [*skip, *used], tb)
+            if not rows or v is None: return None
+            own = [n for n in range(a, b) if n not in {x for m in used for x in range(m.a, m.b)}]
+            got = self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], {col: v}))
+            return (got, best or 1) if got and own else None
+        at = lambda n: Mention('value', n, n+1)
+        if cols:
+            col = cols[0] if len({m.key for m in cols}) == 1 else None
+            if not col: return None
+            kind = tb.columns[col.key]
+            fits = [(v, n) for k, v, n in vals if k == kind or k == 'quote' and kind in ('text', 'long', 'choice') or kind == 'date' and k == 'date' or kind == 'text' and k in ('url', 'email')]
+            if kind == 'number' and len(fits) > 1:
+                fits = [f for f in fits if not any(r['id'] == f[0] for r in tb.rows) or f[1] > col.a] if not self.words[fits[0][1]].text.startswith('#') else fits[1:]
+                near = sorted(fits, key=lambda f: (f[1] < col.a, abs(f[1]-col.a)))
+                fits = near[:1] if near else []
+            if len(fits) == 1:
+                v, n = fits[0]
+                if kind == 'number' and (u := self.unit(tb, n, b)) and u[0] == col.key: v = v*u[1]
+                if kind == 'number' and (step := self.step(a, b, n)):
+                    rows = self.rows(a, b, [*skip, at(n)], tb)[0]
+                    if len(rows) != 1 or not isinstance(rows[0][1].get(col.key), (int, float)): return None
+                    v = rows[0][1][col.key] + step*v
+                return out(col.key, v, [at(n)])
+            if kind in ('text', 'long', 'choice', 'email', 'url'):
+                said = [m for m in known if m.key == col.key and not any(x.a <= m.a < x.b for x in cols)]
+                tail = self.tail(a, b, col)
+                if kind != 'choice' and tail: return out(col.key, tail[0], [Mention('value', tail[1], tail[2])])
+                if len(said) == 1: return out(col.key, said[0].value, said)
+            return None
+        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b])): return None
+        fits = []
+        for k, v, n in vals:
+            if k == 'number':
+                u = self.unit(tb, n, b)
+                cs = [u[0]] if u else [c for c, kk in tb.columns.items() if kk == 'number' and self.words[n].text.count('#') == 0]
+                if len(cs) == 1 and not (not u and any(r['id'] == v for r in tb.rows)): fits.append((cs[0], v*(u[1] if u else 1), [at(n)]))
+            elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
+        if len(fits) == 1: return out(*fits[0])
+        if fits: return None
+        if 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b]):
+            rows, _ = self.rows(a, b, skip + known, tb)
+            said = [m for m in known if tb.columns[m.key] in ('text', 'choice') and rows and not all(r.get(m.key) == m.value for _, r in rows)]
+            if len({(m.key, m.value) for m in said}) == 1: return out(said[0].key, said[0].value, [m for m in known])
+            where = [c for c in tb.columns if c in self.g['places'] and tb.columns[c] == 'text' and c != tb.main]
+            if not said and len(where) == 1 and 'place' in cues and (t := self.tail(a, b, None)): return out(where[0], t[0], [Mention('value', t[1], t[2])])
+        return None
+
+    def step(self, a, b, n):
+        "+1 or -1 when a number is by how much, else 0"
+        said = [w.low for w in self.words[a:b]]
+        if n == 0 or self.words[n-1].low not in self.g['by']: return 0
+        return 1 if set(said) & set(self.g['more']) else -1 if set(said) & set(self.g['less']) else 0
+
+    def tail(self, a, b, col):
+        "(text, from, to) that stands behind the last word that leads to a value"
+        lead = [n for n in range(col.b if col else a, b) if self.words[n].kind == 'arrow' or self.words[n].low in self.g['to']]
+        if not lead:
+            if not col or col.b >= b or self.words[col.b].kind == 'mark': return None
+            n = col.b
+            if self.words[n].low in self.lang.words['a'] and n+1 < b and self.words[n].low in ('of', 'for', 'von', 'für'): return None
+        else: n = lead[-1]+1
+        while n < b and self.words[n].low in self.g['fill']: n += 1
+        e = next((k for k in range(n, b) if self.words[k].text in (',', ';', '!', '?', '(') or self.words[k].text == '.' and k+1 < b), b)
+        while e > n and (self.words[e-1].low in self.g['fill'] or self.words[e-1].kind == 'mark' or self.words[e-1].low in self.lang.words['tail']): e -= 1
+        if e <= n: return None
+        said = self.reader.clean(self.text[self.words[n].a:self.words[e-1].b])
+        return (said, n, e) if said and len(said) <= 120 else None
+
+    def rename(self, a, b, cues):
+        "Another name for a row"
+        said = ' '.join(w.low for w in self.words[a:b])
+        sub = self.text[self.words[a].a:self.words[b-1].b]
+        for p in self.g['swap']:                # “not this, it is that”
+            if m := re.search(p, sub, re.I):
+                old, new = self.reader.clean(m['old']), self.reader.clean(m['new'])
+                hits = [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and re.search(rf'(?<!\w){re.escape(old)}(?!\w)', str(r.get(c) or ''), re.I)]
+                mains = [h for h in hits if h[2] == h[0].main] or hits
+                if new and mains and len(old) > 2:
+                    return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
+        quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
+        value = None
+        if quotes:
+            n = quotes[-1]
+            value, used = self.reader.clean(self.words[n].text), Mention('value', n, n+1)
+        else:
+            for p in self.g['named']:
+                ms = list(re.finditer(p, sub, re.I))
+                if not ms: continue
+                m = ms[-1]
+                start = m.start('v') + self.words[a].a
+                ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= m.end('v') + self.words[a].a]
+                while ws and (self.words[ws[-1]].low in self.g['fill'] or self.words[ws[-1]].low in self.lang.words['tail'] or self.words[ws[-1]].kind == 'mark'): ws.pop()
+                while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
+                if ws: value, used = self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b]), Mention('value', ws[0], ws[-1]+1); break
+        if not value: return None
+        skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
+        rows, _ = self.rows(a, used.a, skip)
+        if not rows: rows, _ = self.rows(used.b, b, skip)
+        rows = rows or self.rows(a, b, [m for m in skip if m is not used])[0]
+        rows = [(tb, r) for tb, r in rows if tb.columns[tb.main] == 'text']
+        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {tb.main: value})) if said else None
+
+    # new rows
+
+    def create(self, a, b, cues):
+        "A new row from what is said loosely"
+        named = self.tables(a, b)
+        table = self.world.tables[named[0].table] if named else self.reader.todo or (next(iter(self.world.tables.values())) if len(self.world.tables) == 1 else None)
+        if len({m.table for m in named}) > 1:
+            cue = next(iter(m for k, m in cues.items() if k in ('create', 'put')), None)
+            near = min(named, key=lambda m: (m.a < cue.a, m.a)) if cue else named[0]
+            table = self.world.tables[near.table]
+            named = [near]
+        if not table and not named:
+            got = [tb for tb in self.world.tables.values() if any(m.what == 'column' for m in self.mentions(tb, a, b))]
+            table = got[0] if len(got) == 1 else None
+        if not table or table.columns[table.main] != 'text': return None
+        sub = self.text[self.words[a].a:self.words[b-1].b]
+        quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
+        name, rest = '', sub
+        if quotes and len(quotes) == 1 or quotes and self.words[quotes[0]-1].low not in self.lang.small:
+            w = self.words[quotes[0]]
+            name, rest = self.reader.clean(w.text), f'{self.text[self.words[a].a:w.a]}, {self.text[w.b:self.words[b-1].b]}'
+        else:
+            for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(self.text[self.words[m.a].a:self.words[m.b-1].b]) for m in named) + ')') for p in self.g['new'] if named or 'TABLE' not in p)]:
+                if (m := re.search(p, sub, re.I)) and m['v'].strip(' .,:;'):
+                    rest = m['v'] + (', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
+                    name = None
+                    break
+            else: return None
+        values, rest = self.columns(table, rest, name)
+        name = name or values.pop('', '')
+        name = re.sub(self.g['article'], '', name, flags=re.I).strip()
+        if not name or len(name) > 200 or len(name.split()) > 14 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']): return None
+        nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
+        if not quotes and not set(self.lang.tokens(name)) - nouns: return None
+        if any(str(r.get(table.main) or '').casefold() == name.casefold() for r in table.rows) and not quotes: return None
+        values = {table.main: name, **values}
+        if any(c not in values for c in table.required): return None
+        return Reading('chip', [Op(table.name, 'create', values=values)], name='unlike')
+
+    def note(self, a, b):
+        "Something to be done that is said as a plain wish"
+        return None
+
+    def columns(self, table, text, name=''):
+        "{column: value} of a new row, '' for its name when that is not known yet, from a loose list"
+        values, lang, first = {}, self.lang, not name
+        known = table.index(lang).known()
+        flags = self.flagwords(table)
+        open_ = lambda c: c in table.columns and c not in values and c != table.main
+        segments = [s.strip() for s in re.split(r'\s*(?:[,;()!?]|\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|mit|\d))\s*', text) if s.strip()]
+        for n, s in enumerate(segments):
+            whole = s
+            s = re.sub(self.g['lead'], '', s, flags=re.I).strip()
+            for m in list(re.finditer(r'https?://\S+|www\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{4}-\d\d-\d\d', s)):
+                kind = 'email' if '@' in m[0] else 'date' if re.fullmatch(r'\d{4}-\d\d-\d\d', m[0]) else 'url'
+                cs = [c for c, k in table.columns.items() if (k == kind or kind == 'url' and c in ('url', 'website', 'link')) and open_(c)]
+                if cs: values[next((c for c in cs if self.says(table, c, s)), cs[0])] = m[0]; s = s.replace(m[0], ' ¦ ')
+            for c, k in table.columns.items():
+                if k != 'number' or not open_(c): continue
+                nouns = [c.replace('_', ' '), *lang.columns.get(c, ())]
+                us = self.g['units'].get(c, {})
+                alt = '|'.join(sorted(map(re.escape, {*nouns, *us, *({c[:3], c[:4]} if len(c) > 5 else ())}), key=len, reverse=True))
+                num = r'(?P<v>-?\d+(?:[.,]\d+)*k?|' + '|'.join(lang.words['numbers']) + r')'
+                m = re.search(rf'(?<![\w.-])(?:{alt})(?:\s+(?:of|is|von|was|:|=|to))*\s*[:=]?\s*[€$£]?{num}(?![\w.-])', s, re.I) or re.search(rf'(?<![\w.-]){num}\s?-?(?P<u>{alt})(?!\w)', s, re.I) or (re.search(rf'[€$£]\s?{num}|{num}\s?[€$£]'.replace('(?P<v>', '(?P<w>', 1), s) if {'€', '$'} & us.keys() else None)
+                if m:
+                    said = m.groupdict().get('v') or m.groupdict().get('w')
+                    v = lang.number(said.rstrip('k'))
+                    if v is None: continue
+                    v = v*(1000 if said.endswith('k') else 1)*us.get((m.groupdict().get('u') or '').lower(), 1)
+                    values[c] = int(v) if v == int(v) and '.' not in said else v
+                    s = s[:m.start()] + ' ¦ ' + s[m.end():]
+            low = s.lower().strip(' ¦')
+            for f in sorted(flags, key=len, reverse=True):
+                if open_(flags[f][0]) and (low == f or (n > 0 or not first) and re.search(rf'(?<!\w){re.escape(f)}(?!\w)', low) or re.search(rf'\b(?:as an?|is|already)\s+(?:\w+\s+)?{re.escape(f)}\b', low)):
+                    c, v = flags[f]
+                    values[c] = v if not re.search(self.g['no'] , low.partition(f)[0]) else not v
+                    s = re.sub(rf'\s*(?:\b(?:as an?|already|is|marked)\s+)*{re.escape(f)}\b.*', ' ¦ ', s, flags=re.I) if n == 0 and first else ''
+                    break
+            for c, k in table.columns.items():
+                if k not in ('text', 'choice') or not open_(c): continue
+                noun = '|'.join(sorted(map(re.escape, [c.replace('_', ' '), *lang.columns.get(c, ())]), key=len, reverse=True))
+                if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I): values[c] = self.reader.clean(m['v'].strip(' ¦')); s = s[:m.start()]
+            for words, cs in self.g['by_place'].items():
+                for m in list(re.finditer(rf'(?:^|\s)(?:{words})\s+(?P<v>[^¦]+?)(?=\s(?:{"|".join(self.g["by_place"])})\s|\s*¦|$)', s, re.I))[::-1]:
+                    said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
+                    c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice') and (c in lang.columns or c in self.g['places'] or True)), None)
+                    if said and c and len(said.split()) <= 5 and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns, *self.g['pronoun'], *self.lang.words['list']}: values[c] = said; s = s[:m.start()] + ' ¦ ' + s[m.end():]
+            s = re.sub(r'(?:\s*¦\s*)+', ' ¦ ', s).strip(' ¦:')
+            s = s.split(' ¦ ')[0].strip()
+            if not s: continue
+            if first: values[''], first = self.strip(s), False; continue
+            bare = s.lower()
+            if bare in known and (c := next((c for c, _ in known[bare] if open_(c)), None)): values[c] = s; continue
+            if re.fullmatch(r'(?:1[5-9]|20)\d\d', s) and open_('year'): values['year'] = int(s); continue
+            if (v := lang.number(s)) is not None:
+                cs = [c for c, k in table.columns.items() if k == 'number' and open_(c)]
+                if len(cs) == 1: values[cs[0]] = v
+                continue
+            if len(s) < 40 and any(d in bare.split() for d in self.g['days']) and (cs := [c for c, k in table.columns.items() if k == 'date' and open_(c)]) and (d := lang.day(s)): values[cs[0]] = d; continue
+            if n and len(s.split()) <= 3 and whole == segments[n] and not set(bare.split()) & {*self.g['chatter'], *lang.words['polite'], *lang.words['tail']} and (cs := [c for c, k in table.columns.items() if k == 'text' and open_(c)]) and name == '' : values[cs[0]] = s
+        return values, ''
+
+    def strip(self, s):
+        "A name without the politeness and places around it"
+        for p in self.g['off']: s = re.sub(p, '', s, flags=re.I).strip(' :')
+        return self.reader.clean(s)
+
+    def says(self, table, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (c.replace('_', ' '), *self.lang.columns.get(c, ())))
+
+    # looking
+
+    def filter(self, table, a, b):
+        "What rows are wanted, by flags and by values that some row has"
+        where = {}
+        for m in self.mentions(table, a, b):
+            if m.what == 'flag' and m.key not in where:
+                before = ' '.join(w.low for w in self.words[max(a, m.a-5):m.a])
+                where[m.key] = m.value if self.polarity(m, a) and not re.search(self.g['need'], before) else not m.value
+            elif m.what == 'value' and m.key not in where and not m.slip: where[m.key] = m.value
+        return where
+
+    def list(self, a, b, cues):
+        named = self.tables(a, b)
+        table = self.world.tables[named[0].table] if named else None
+        if not table:
+            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' for m in self.mentions(tb, a, b))]
+            table = hit[0] if len(hit) == 1 else None
+        if not table: return None
+        where = self.filter(table, a, b)
+        if not where and not named: return None
+        return Reading('press', [Op(table.name, 'list', values=where)])
+
+    def sort(self, a, b, cues):
+        named = self.tables(a, b)
+        options = [self.world.tables[m.table] for m in named] or list(self.world.tables.values())
+        said = ' '.join(w.low for w in self.words[a:b])
+        found = []
+        for tb in dict.fromkeys(t.name for t in options):
+            tb = self.world.tables[tb]
+            ms = [m for m in self.mentions(tb, a, b) if m.what in ('column', 'flag')]
+            col = ms[-1].key if ms else None
+            way = 'desc' if any(re.search(p, said) for p in self.g['desc']) else 'asc' if any(re.search(p, said) for p in self.g['asc']) else ''
+            for most in self.g['most']:
+                if not re.search(rf"\b(?:{most['words']})\b", said): continue
+                kin = [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
+                if pick: col, way = pick, most['order']; break
+            if not col and re.search(self.g['abc'], said): col = tb.main
+            if col: found.append((tb, col, way or 'asc'))
+        if len(found) != 1: return None
+        tb, col, way = found[0]
+        return Reading('press', [Op(tb.name, 'sort', values={'by': col, 'order': way})])
+
+def read(text, world, code='en'):
+    "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"
+    lang = rules.language(code)
+    return Gist(text, world, lang).read() if lang.gist else Reading('unsure')
