@@ -52,13 +52,16 @@ class Gist:
     def read(self):
         t = self.text.strip()
         if not t or len(t) > rules.longest or '\n' in t: return Reading('unsure', name='long')
-        self.name = gate(self.text, self.lang)
-        if self.name and self.name != 'negation': return Reading('nothing', name=self.name)
+        said = self.text
+        if any(re.search(self.g['order'], x, re.I) for x in re.split(r'[,;.!]\s+', said)): said = re.sub(self.g['reason'], '', said, flags=re.I)
+        self.name = gate(said, self.lang)
+        if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
         if any(re.search(p, t, re.I) for p in self.g['aside']): return Reading('unsure')
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
         several = self.name != 'negation' and not asks and self.parts()
         got = several or self.one(0, len(self.words), asks)
         if not got: return Reading('unsure')
+        if self.name == 'condition' and not (got.ops and got.ops[0].verb == 'sort'): return Reading('nothing', name='condition')
         if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
         return got
 
@@ -72,10 +75,11 @@ class Gist:
             at = c+1
         if not 2 <= len(spans) <= 8: return None
         ops, merged = [], []
+        strong = lambda a, b: self.cues(a, b).keys() - {'with', 'list', 'place', 'sort', 'swap'}
         for a, b in spans:                      # a part without a cue belongs to the one before
-            if merged and not self.cues(a, b): merged[-1] = (merged[-1][0], b)
+            if merged and (not strong(a, b) or 'create' in self.cues(*merged[-1]) and any(w.text == ':' for w in self.words[merged[-1][0]:merged[-1][1]])): merged[-1] = (merged[-1][0], b)
             else: merged.append((a, b))
-        merged = [m for m in merged if self.cues(*m)]
+        merged = [m for m in merged if strong(*m)]
         if len(merged) < 2: return None
         for a, b in merged:
             got = self.one(a, b, False)
@@ -93,10 +97,13 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out: out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
+        if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':' and not named[0].slip: out['create'] = Mention('cue', a, a, key='create')
+        for most in self.g['most']:
+            if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
         if not out:
             for n in range(a, b):
                 w = self.words[n]
@@ -119,7 +126,7 @@ class Gist:
 
     def mentions(self, table, a, b):
         "What of a table is named between two words: columns, flags, values that some row has"
-        out, ws = [], self.words
+        out, ws, common = [], self.words, self.g['common']
         known = table.index(self.lang).known()
         flags = self.flagwords(table)
         columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
@@ -141,8 +148,8 @@ class Gist:
                     if w.stem in stems: out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
                     elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
-                    elif not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
-                        if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('column', n, n+1, table.name, c, slip=True))
+                    elif w.low not in common and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
+                        if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
                         elif f := next((f for word, f in flags.items() if len(word) > 4 and short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
@@ -157,7 +164,7 @@ class Gist:
                 if n+length <= b and said in self.reader.nouns: out.append(Mention('table', n, n+length, self.reader.nouns[said])); break
             else:
                 w = self.words[n]
-                if w.kind == 'word' and len(w.low) >= 4 and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word)), None)): out.append(Mention('table', n, n+1, t, slip=True))
+                if w.kind == 'word' and len(w.low) >= 4 and w.low not in self.g['common'] and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word)), None)): out.append(Mention('table', n, n+1, t, slip=True))
         return out
 
     def rows(self, a, b, skip=(), table=None):
@@ -165,7 +172,7 @@ class Gist:
         lang, scores, found = self.lang, {}, {}
         tables = [table] if table else list(self.world.tables.values())
         named = [self.world.tables[m.table] for m in self.tables(a, b)]
-        taken = {n for m in skip for n in range(m.a, m.b)}
+        taken = {n for m in (*skip, *self.tables(a, b)) for n in range(m.a, m.b)}
         for tb in tables:
             ix = tb.index(lang)
             for n in range(a, b):
@@ -186,7 +193,7 @@ class Gist:
                     for h in hits:
                         key = tb.name, tb.rows[h]['id']
                         scores[key] = scores.get(key, 0) + weight/len(hits)**.5
-                        found.setdefault(key, set()).add(part)
+                        found.setdefault(key, set()).update({part} if n not in taken else ())
         for m in [q for q in range(a, b) if self.words[q].kind == 'quote' and q not in taken]:
             said = unmask(self.words[m].text, self.quotes).strip().casefold()
             for tb in tables:
@@ -228,14 +235,21 @@ class Gist:
             if got: return got
             if 'create' in cues or any(m.what == 'column' for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m)): return None
             return self.delete(a, b, cues)
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b])
+        if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
         if 'rename' in cues or 'swap' in cues:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues:
-            if got := self.flag(a, b, cues): return got
-            return self.create(a, b, cues)
+            outright = [tb.name for tb, r in self.rows(a, b)[0] if set(tb.index(self.lang).own[tb.rows.index(r)]) & {w.stem for w in self.words[a:b]}]
+            return (outright and (not new and self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
-        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or self.note(a, b) or None
+        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and self.tables(a, b) and self.list(a, b, cues)) or None
+
+    def old(self, a, b):
+        "Is there a row already that the words name outright, to be put among the flagged?"
+        rows, best = self.rows(a, b)
+        return len(rows) == 1 and best > 3 and any(m.what == 'flag' and re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a])) for m in self.mentions(rows[0][0], a, b)) and set(rows[0][0].index(self.lang).own[rows[0][0].rows.index(rows[0][1])]) & {w.stem for w in self.words[a:b]}
 
     def has(self, table, m):
         "Do the words of a mention also name a row?"
@@ -454,6 +468,7 @@ class Gist:
         rows, _ = self.rows(a, used.a, skip)
         if not rows: rows, _ = self.rows(used.b, b, skip)
         rows = rows or self.rows(a, b, [m for m in skip if m is not used])[0]
+        if not rows and quotes: rows = [(tb, r) for tb in self.world.tables.values() for r in self.reader.match(self.lang.tokens(str(value))[:1] or ('',), [tb]) for r in [r[1]]]
         rows = [(tb, r) for tb, r in rows if tb.columns[tb.main] == 'text']
         return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {tb.main: value})) if said else None
 
@@ -473,13 +488,17 @@ class Gist:
             table = got[0] if len(got) == 1 else None
         if not table or table.columns[table.main] != 'text': return None
         sub = self.text[self.words[a].a:self.words[b-1].b]
+        for m in self.mentions(table, a, b):
+            if m.what == 'column' and m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.key.replace('_', ' '), sub, count=1)
+        for m in named:
+            if m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.table, sub, count=1)
         quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
         name, rest = '', sub
         if quotes and len(quotes) == 1 or quotes and self.words[quotes[0]-1].low not in self.lang.small:
             w = self.words[quotes[0]]
             name, rest = self.reader.clean(w.text), f'{self.text[self.words[a].a:w.a]}, {self.text[w.b:self.words[b-1].b]}'
         else:
-            for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(self.text[self.words[m.a].a:self.words[m.b-1].b]) for m in named) + ')') for p in self.g['new'] if named or 'TABLE' not in p)]:
+            for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b]) for m in named) + ')') for p in self.g['new'] if named or 'TABLE' not in p)]:
                 if (m := re.search(p, sub, re.I)) and m['v'].strip(' .,:;'):
                     rest = m['v'] + (', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
                     name = None
@@ -495,10 +514,6 @@ class Gist:
         values = {table.main: name, **values}
         if any(c not in values for c in table.required): return None
         return Reading('chip', [Op(table.name, 'create', values=values)], name='unlike')
-
-    def note(self, a, b):
-        "Something to be done that is said as a plain wish"
-        return None
 
     def columns(self, table, text, name=''):
         "{column: value} of a new row, '' for its name when that is not known yet, from a loose list"
@@ -536,13 +551,14 @@ class Gist:
                     s = re.sub(rf'\s*(?:\b(?:as an?|already|is|marked)\s+)*{re.escape(f)}\b.*', ' ¦ ', s, flags=re.I) if n == 0 and first else ''
                     break
             for c, k in table.columns.items():
+                if not set(lang.tokens(s.replace('¦', ' '))) - {lang.stem(w) for col in table.columns for x in (col.replace('_', ' '), *lang.columns.get(col, ())) for w in x.split()}: s = ''; break
                 if k not in ('text', 'choice') or not open_(c): continue
                 noun = '|'.join(sorted(map(re.escape, [c.replace('_', ' '), *lang.columns.get(c, ())]), key=len, reverse=True))
                 if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I): values[c] = self.reader.clean(m['v'].strip(' ¦')); s = s[:m.start()]
             for words, cs in self.g['by_place'].items():
                 for m in list(re.finditer(rf'(?:^|\s)(?:{words})\s+(?P<v>[^¦]+?)(?=\s(?:{"|".join(self.g["by_place"])})\s|\s*¦|$)', s, re.I))[::-1]:
                     said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
-                    c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice') and (c in lang.columns or c in self.g['places'] or True)), None)
+                    c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo) and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None)
                     if said and c and len(said.split()) <= 5 and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns, *self.g['pronoun'], *self.lang.words['list']}: values[c] = said; s = s[:m.start()] + ' ¦ ' + s[m.end():]
             s = re.sub(r'(?:\s*¦\s*)+', ' ¦ ', s).strip(' ¦:')
             s = s.split(' ¦ ')[0].strip()
@@ -556,7 +572,7 @@ class Gist:
                 if len(cs) == 1: values[cs[0]] = v
                 continue
             if len(s) < 40 and any(d in bare.split() for d in self.g['days']) and (cs := [c for c, k in table.columns.items() if k == 'date' and open_(c)]) and (d := lang.day(s)): values[cs[0]] = d; continue
-            if n and len(s.split()) <= 3 and whole == segments[n] and not set(bare.split()) & {*self.g['chatter'], *lang.words['polite'], *lang.words['tail']} and (cs := [c for c, k in table.columns.items() if k == 'text' and open_(c)]) and name == '' : values[cs[0]] = s
+            if n and len(s.split()) <= 3 and whole == segments[n] and not set(bare.split()) & {*self.g['chatter'], *lang.words['polite'], *lang.words['tail']} and (cs := [c for c, k in table.columns.items() if k == 'text' and open_(c)]) and not name: values[cs[0]] = s
         return values, ''
 
     def strip(self, s):
@@ -581,6 +597,7 @@ class Gist:
     def list(self, a, b, cues):
         named = self.tables(a, b)
         table = self.world.tables[named[0].table] if named else None
+        if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
         if not table:
             hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' for m in self.mentions(tb, a, b))]
             table = hit[0] if len(hit) == 1 else None

@@ -451,6 +451,7 @@ class Reader:
         if not table: return None
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
+        if 'Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ()) and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1]): return None       # “put the books from newest to oldest”
         if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
         loose = re.sub(r'^(?:called|named)\s+', '', rest.strip())
         open_ = [c for c, k in table.columns.items() if c != table.main and c not in values and k not in ('bool', 'long', 'json')]
@@ -477,7 +478,19 @@ class Reader:
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))
         if sorry: return sorry
+        if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0])): return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
         return Reading('press', [Op(tb.name, 'delete', r['id']) for tb, r in rows]) if len(rows) <= most_rows else None
+    def also(self, text, row):
+        "Other rows that hold all the words of a phrase which names no table, or names one only roughly: what is gone had better be meant"
+        want = self.lang.tokens(re.sub(r'Q\d+Q', '', text))
+        if not want or 'Q' in text and text.strip().startswith('Q') or re.search(r'\d', text): return []
+        tables = list(self.world.tables.values())
+        nouns = [w for w in want if any(w in self.lang.tokens(n) for n in self.nouns)]
+        exact = ' '.join(w for w in want if w not in nouns) == ' '.join(self.lang.tokens(str(row[1].get(row[0].main) or '')))
+        if nouns and exact: return []
+        want = [w for w in want if w not in nouns] or want
+        near = lambda ix, w: ix.rows(w, 'own') | (ix.of('all').get(w, set()) if not nouns else set())
+        return [(tb, tb.rows[n]) for tb in tables if not nouns or tb is row[0] for n in sorted(set.intersection(*(near(tb.index(self.lang), w) for w in want))) if (tb.name, tb.rows[n]['id']) != (row[0].name, row[1]['id'])]
 
     def done(self, g, t):
         verb = g.get('past', '').lower()

@@ -47,7 +47,7 @@ def read(tx, text):
     if got.end == 'unsure':
         for code in rules.languages():
             if code != first and (other := rules.read(text, w, code)).end == 'press': return other
-    if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk'):
+    if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
         likely = gist.read(text, w, first)
         if likely.end in ('press', 'chip', 'ask'): return likely
     return got
