@@ -34,11 +34,11 @@ class Mention:
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
                    r"|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
 
-def short(word, full):
+def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
     if word == full or len(full) < 4 or word[0] != full[0]: return False
     if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
-    if 3 <= len(word) < len(full) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
+    if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
     return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and OSA.distance(word, full, score_cutoff=1) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
 
 class Gist:
@@ -53,10 +53,13 @@ class Gist:
         t = self.text.strip()
         if not t or len(t) > rules.longest or '\n' in t: return Reading('unsure', name='long')
         said = self.text
-        if any(re.search(self.g['order'], x, re.I) for x in re.split(r'[,;.!]\s+', said)): said = re.sub(self.g['reason'], '', said, flags=re.I)
+        parts = re.split(r'(?:[,;.!?]|\bas|\bbecause|\bsince|\bso|\bbut|\bweil|\bda|\balso)\s+', said)
+        if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
+            kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
+            if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
         self.name = gate(said, self.lang)
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
-        if any(re.search(p, t, re.I) for p in self.g['aside']): return Reading('unsure')
+        if any(re.search(p, said, re.I) for p in self.g['aside']): return Reading('unsure')
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
         several = self.name != 'negation' and not asks and self.parts()
         got = several or self.one(0, len(self.words), asks)
@@ -75,7 +78,7 @@ class Gist:
             at = c+1
         if not 2 <= len(spans) <= 8: return None
         ops, merged = [], []
-        strong = lambda a, b: self.cues(a, b).keys() - {'with', 'list', 'place', 'sort', 'swap'}
+        strong = lambda a, b: self.cues(a, b).keys() - {'with', 'list', 'place', 'sort', 'swap'} or any(m.what == 'flag' and m.a == a for tb in self.world.tables.values() for m in self.mentions(tb, a, b))
         for a, b in spans:                      # a part without a cue belongs to the one before
             if merged and (not strong(a, b) or 'create' in self.cues(*merged[-1]) and any(w.text == ':' for w in self.words[merged[-1][0]:merged[-1][1]])): merged[-1] = (merged[-1][0], b)
             else: merged.append((a, b))
@@ -150,7 +153,7 @@ class Gist:
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
                     elif w.low not in common and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
                         if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
-                        elif f := next((f for word, f in flags.items() if len(word) > 4 and short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(w.low, x) for x in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
@@ -164,7 +167,7 @@ class Gist:
                 if n+length <= b and said in self.reader.nouns: out.append(Mention('table', n, n+length, self.reader.nouns[said])); break
             else:
                 w = self.words[n]
-                if w.kind == 'word' and len(w.low) >= 4 and w.low not in self.g['common'] and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word)), None)): out.append(Mention('table', n, n+1, t, slip=True))
+                if w.kind == 'word' and (len(w.low) >= 4 or len(w.low) > 1 and not re.search('[aeiouäöü]', w.low)) and w.low not in self.g['common'] and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word, True)), None)): out.append(Mention('table', n, n+1, t, slip=True))
         return out
 
     def rows(self, a, b, skip=(), table=None):
@@ -237,11 +240,11 @@ class Gist:
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b])
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
-        if 'rename' in cues or 'swap' in cues:
+        if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues:
             outright = [tb.name for tb, r in self.rows(a, b)[0] if set(tb.index(self.lang).own[tb.rows.index(r)]) & {w.stem for w in self.words[a:b]}]
-            return (outright and (not new and self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, cues))) or self.create(a, b, cues)
+            return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
         return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and self.tables(a, b) and self.list(a, b, cues)) or None
@@ -263,7 +266,7 @@ class Gist:
         if len(rows) == 1: return Reading('chip', ops, name='unlike')
         return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
 
-    def every(self, a, b): return any(w.low in self.lang.words['every'] for w in self.words[a:b])
+    def every(self, a, b): return any(w.low in self.g['all'] for w in self.words[a:b])
 
     def delete(self, a, b, cues):
         if self.every(a, b) and (named := self.tables(a, b)):
@@ -359,7 +362,7 @@ class Gist:
             ms = self.mentions(tb, a, b)
             cols = [m for m in ms if m.what == 'column' and m.key != tb.main and tb.columns[m.key] not in ('bool', 'json', 'ref')]
             cols = [m for m in cols if not self.has(tb, m)] or cols
-            if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, got))
+            if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, (got[0], got[1]*(2 if cols else 1))))
         if not tried: return None
         if len(tried) > 1 and named: tried = [x for x in tried if x[0].name in {m.table for m in named}] or tried
         tried.sort(key=lambda x: -x[1][1])
@@ -450,6 +453,12 @@ class Gist:
                     return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
         quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
         value = None
+        if len(quotes) == 2:                    # this for that, by what stands in the rows
+            x, y = (self.reader.clean(self.words[n].text) for n in quotes)
+            holds = lambda v: [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and str(r.get(c) or '').casefold() == v.casefold()]
+            old, new = (holds(x), y) if holds(x) else (holds(y), x)
+            if not old: return None
+            return self.offer([(tb, r) for tb, r, _ in old], lambda tb, r: Op(tb.name, 'update', r['id'], {next(c for t, q, c in old if q is r): new}))
         if quotes:
             n = quotes[-1]
             value, used = self.reader.clean(self.words[n].text), Mention('value', n, n+1)
@@ -560,7 +569,8 @@ class Gist:
                     said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
                     c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo) and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None)
                     if said and c and len(said.split()) <= 5 and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns, *self.g['pronoun'], *self.lang.words['list']}: values[c] = said; s = s[:m.start()] + ' ¦ ' + s[m.end():]
-            s = re.sub(r'(?:\s*¦\s*)+', ' ¦ ', s).strip(' ¦:')
+            if (m := re.fullmatch(r'[^\W\d]+\.?:? (-?\d+(?:[.,]\d+)?)', s)) and not first and len(cs := [c for c, k in table.columns.items() if k == 'number' and open_(c)]) == 1: values[cs[0]] = lang.number(m[1]); continue
+            s = re.sub(rf"\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})(?=\s*(?:¦|$))", '', re.sub(r'(?:\s*¦\s*)+', ' ¦ ', s), flags=re.I).strip(' ¦:')
             s = s.split(' ¦ ')[0].strip()
             if not s: continue
             if first: values[''], first = self.strip(s), False; continue
@@ -603,7 +613,8 @@ class Gist:
             table = hit[0] if len(hit) == 1 else None
         if not table: return None
         where = self.filter(table, a, b)
-        if not where and not named: return None
+        cue = cues.get('list')
+        if not where and (not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)): return None
         return Reading('press', [Op(table.name, 'list', values=where)])
 
     def sort(self, a, b, cues):

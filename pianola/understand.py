@@ -31,11 +31,12 @@ def world(tx):
             if after is not None: recent.setdefault((name, id))
     return World([table(k, tx) for k in plugins.tables()], recent)
 
-def tongue(text):
-    "The language a text is written in, by its small words; English where nothing tells"
+def tongue(text, sure=False):
+    "The language a text is written in, by its small words; English where nothing tells (with `sure`: None)"
     words = set(text.lower().replace('’', "'").split())
     count = lambda code: len(words & {w for ws in (language(code).words['a'], language(code).words['polite'], language(code).words.get('tell', [])) for w in ws})
-    return max(rules.languages(), key=lambda c: (count(c), c == 'en'))
+    best = max(rules.languages(), key=lambda c: (count(c), c == 'en'))
+    return None if sure and sum(count(c) == count(best) for c in rules.languages()) > 1 else best
 
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
@@ -48,8 +49,9 @@ def read(tx, text):
         for code in rules.languages():
             if code != first and (other := rules.read(text, w, code)).end == 'press': return other
     if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
-        likely = gist.read(text, w, first)
-        if likely.end in ('press', 'chip', 'ask'): return likely
+        for code in [first] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != first):
+            likely = gist.read(text, w, code)
+            if likely.end in ('press', 'chip', 'ask'): return likely
     return got
 
 def word(text, which):
