@@ -47,7 +47,7 @@ class Gist:
         self.reader = rules.Reader(text, world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
-        self.slip = False
+        self._seen = {}
 
     def read(self):
         t = self.text.strip()
@@ -95,12 +95,16 @@ class Gist:
     # what is named
 
     def cues(self, a, b):
+        "`_cues`, found once"
+        if ('cues', a, b) not in self._seen: self._seen['cues', a, b] = self._cues(a, b)
+        return self._seen['cues', a, b]
+    def _cues(self, a, b):
         "The kinds of change that have a word here: {kind: Mention}, the strongest"
         out = {}
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
@@ -128,6 +132,10 @@ class Gist:
         return out
 
     def mentions(self, table, a, b):
+        "`_mentions`, found once"
+        if (key := (table.name, a, b)) not in self._seen: self._seen[key] = self._mentions(table, a, b)
+        return self._seen[key]
+    def _mentions(self, table, a, b):
         "What of a table is named between two words: columns, flags, values that some row has"
         out, ws, common = [], self.words, self.g['common']
         known = table.index(self.lang).known()
@@ -144,6 +152,7 @@ class Gist:
                 if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
+                if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in flags.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
                 if any(m.a == n for m in out): n += length-1; break
             else:
                 w = ws[n]
@@ -159,6 +168,10 @@ class Gist:
         return out
 
     def tables(self, a, b):
+        "`_tables`, found once"
+        if (a, b) not in self._seen: self._seen[a, b] = self._tables(a, b)
+        return self._seen[a, b]
+    def _tables(self, a, b):
         "The tables that are named, by a noun"
         out = []
         for n in range(a, b):
@@ -180,10 +193,16 @@ class Gist:
             ix = tb.index(lang)
             for n in range(a, b):
                 w = self.words[n]
+                if w.kind == 'date' and n not in taken:
+                    hits = [r['id'] for r in tb.rows if w.text in [str(r.get(c)) for c, k in tb.columns.items() if k == 'date']]
+                    for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2/len(hits)**.5
                 if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote'): continue
                 if w.kind == 'number':
                     v = w.low.strip('#.')
-                    if v.isdigit():
+                    if n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b)) and (x := lang.number(w.low.rstrip('k%'))) is not None:
+                        hits = [r['id'] for r in tb.rows if r.get(u[0]) == x*u[1]]
+                        for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2.4/len(hits)**.5
+                    elif v.isdigit():
                         for r in tb.rows:
                             if r['id'] == int(v): scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 3
                 for part in lang.tokens(w.text):
@@ -204,14 +223,14 @@ class Gist:
                     if str(r.get(tb.main) or '').casefold() == said: scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 5
         for key in list(scores):
             tb = self.world.tables[key[0]]
-            own = next(set(o) for o, r in zip(tb.index(lang).own, tb.rows) if r['id'] == key[1])
+            own = set(tb.index(lang).own[tb.index(lang).place[key[1]]])
             if own: scores[key] += 1.2*len(own & found.get(key, set()))/len(own)
             if named and tb in named: scores[key] *= 1.5
             elif named: scores[key] *= .6
         best = max(scores.values(), default=0)
         if best < 1: return [], 0
         keep = [k for k, s in scores.items() if s >= best*.93]
-        return [(self.world.tables[n], next(r for r in self.world.tables[n].rows if r['id'] == i)) for n, i in keep], best
+        return [(tb, tb.rows[tb.index(lang).place[i]]) for n, i in keep for tb in [self.world.tables[n]]], best
 
     def target(self, a, b, skip=(), table=None):
         "The one row that is meant as [(Table, row)]; several candidates; or what was touched last"
@@ -220,6 +239,15 @@ class Gist:
         said = [w.low for w in self.words[a:b]]
         named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
         if named and (o := next((self.lang.words['ordinals'][w] for w in said if w in self.lang.words['ordinals']), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
+        for most in self.g['most']:
+            if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):
+                for tb in named or [t for t in self.world.tables.values() if len(self.world.tables) == 1]:
+                    ms = [m.key for m in self.mentions(tb, a, b) if m.what == 'column']
+                    kin = [c for c in ms if tb.columns[c] in ('number', 'date')] or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                    have = [r for r in tb.rows if kin and r.get(kin[0]) is not None]
+                    if len(kin) and have:
+                        best = (max if most['order'] == 'desc' else min)(r[kin[0]] for r in have)
+                        return [(tb, r) for r in have if r[kin[0]] == best]
         if set(said) & {*self.lang.words['it'], *self.g['pronoun']}:
             for n, i in self.world.recent[:1]:
                 if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)): return [(self.world.tables[n], r)]
@@ -236,14 +264,14 @@ class Gist:
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
-            if 'create' in cues or any(m.what == 'column' for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m)): return None
+            if 'create' in cues or any(m.what == 'column' for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b])
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues:
-            outright = [tb.name for tb, r in self.rows(a, b)[0] if set(tb.index(self.lang).own[tb.rows.index(r)]) & {w.stem for w in self.words[a:b]}]
+            outright = [tb.name for tb, r in self.rows(a, b)[0] if set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]}]
             return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
@@ -252,7 +280,7 @@ class Gist:
     def old(self, a, b):
         "Is there a row already that the words name outright, to be put among the flagged?"
         rows, best = self.rows(a, b)
-        return len(rows) == 1 and best > 3 and any(m.what == 'flag' and re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a])) for m in self.mentions(rows[0][0], a, b)) and set(rows[0][0].index(self.lang).own[rows[0][0].rows.index(rows[0][1])]) & {w.stem for w in self.words[a:b]}
+        return len(rows) == 1 and best > 3 and any(m.what == 'flag' and re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a])) for m in self.mentions(rows[0][0], a, b)) and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) & {w.stem for w in self.words[a:b]}
 
     def has(self, table, m):
         "Do the words of a mention also name a row?"
@@ -261,7 +289,8 @@ class Gist:
     def offer(self, rows, op):
         "A chip for one row, a question for several; None for none"
         ops = [o for tb, r in rows for o in [op(tb, r)] if o]
-        ops = [o for o in ops if o.verb != 'update' or any(next(r for r in self.world.tables[o.table].rows if r['id'] == o.id).get(k) != v for k, v in o.values.items())]
+        now = {(tb.name, r['id']): r for tb, r in rows}
+        ops = [o for o in ops if o.verb != 'update' or any(now[o.table, o.id].get(k) != v for k, v in o.values.items())]
         if not ops: return Reading('nothing', name='so_already') if rows else None
         if len(rows) == 1: return Reading('chip', ops, name='unlike')
         return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
@@ -269,12 +298,21 @@ class Gist:
     def every(self, a, b): return any(w.low in self.g['all'] for w in self.words[a:b])
 
     def delete(self, a, b, cues):
-        if self.every(a, b) and (named := self.tables(a, b)):
-            tb = self.world.tables[named[0].table]
-            where = self.filter(tb, a, b)
-            rows = [r for r in tb.rows if all(r.get(k) == v for k, v in where.items())] if where else []
-            return Reading('chip', [Op(tb.name, 'delete', r['id']) for r in rows], name='unlike') if 0 < len(rows) <= most_rows else None
+        if self.every(a, b):
+            rows = self.bulk(a, b)
+            return Reading('chip', [Op(tb.name, 'delete', r['id']) for tb, r in rows], name='too_many') if rows else None
         return self.offer(self.target(a, b, [m for m in cues.values() if m.key == 'delete']), lambda tb, r: Op(tb.name, 'delete', r['id']))
+
+    def bulk(self, a, b, but=()):
+        "All the rows of the one table that is named that have what is named"
+        named = {m.table for m in self.tables(a, b)}
+        options = [(tb, self.filter(tb, a, b, but)) for tb in self.world.tables.values() if not named or tb.name in named]
+        options = options if named else [o for o in options if o[1]]
+        if len(options) != 1: return []
+        tb, where = options[0]
+        if any(w.kind in ('number', 'date') and n not in {x for m in but for x in range(m.a, m.b)} for n, w in enumerate(self.words[a:b], a)): return []      # “all from before 2020” is more than this knows
+        rows = [(tb, r) for r in tb.rows if all(r.get(k) == v for k, v in where.items())]
+        return rows if 0 < len(rows) <= most_rows else []
 
     def polarity(self, m, a):
         "False where a flag is said not to be so"
@@ -288,6 +326,12 @@ class Gist:
             for m in self.mentions(tb, a, b):
                 if m.what == 'flag': ms.append((tb, m))
         best, done = [], 'done' in cues or 'undone' in cues
+        if self.every(a, b) and ms and not off:
+            tb, m = ms[-1]
+            value = (m.value if self.polarity(m, a) else not m.value) and 'undone' not in cues
+            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a): return None
+            todo = [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in self.bulk(a, b, [m]) if t is tb and r.get(m.key) != value]
+            return Reading('chip', todo, name='too_many' if len(todo) > 1 else 'unlike') if todo else None
         for tb, m in ms:
             both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             rows = both or self.target(a, b, [m, *cues.values()], tb)
@@ -353,6 +397,10 @@ class Gist:
         if w[0] in '€$£': return next(((c, 1) for c in self.g['units'] if c in table.columns and w[0] in self.g['units'][c]), None)
         return None
 
+    def beside(self, table, n, a, b):
+        "(column, 1) when the number stands beside a column's name"
+        return next(((m.key, 1) for m in self.mentions(table, max(a, n-2), min(b, n+3)) if m.what == 'column' and table.columns[m.key] == 'number' and (m.b == n or m.a == n+1 and not (m.b < b and self.words[m.b].kind in ('number', 'arrow')))), None)
+
     def set(self, a, b, cues):
         "A value for a column of a row"
         vals = self.values(a, b)
@@ -371,6 +419,10 @@ class Gist:
     def _set(self, tb, a, b, cues, vals, cols, known):
         lang, skip = self.lang, [*cols, *cues.values()]
         def out(col, v, used):
+            if self.every(a, b):
+                if any(m.what == 'flag' for m in self.mentions(tb, a, b)): return None
+                todo = [Op(t.name, 'update', r['id'], {col: v}) for t, r in self.bulk(a, b, used) if t is tb and r.get(col) != v]
+                return (Reading('chip', todo, name='too_many'), 1) if todo and v is not None else None
             rows, best = self.rows(a, b, [*skip, *used], tb)
             rows = rows or self.target(a, b, [*skip, *used], tb)
             if not rows or v is None: return None
@@ -516,6 +568,9 @@ class Gist:
         values, rest = self.columns(table, rest, name)
         name = name or values.pop('', '')
         name = re.sub(self.g['article'], '', name, flags=re.I).strip()
+        if name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']):
+            runs = [m[0] for m in re.finditer(r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*", sub) if not self.rows_named(m[0])]
+            if len(runs) == 1: name = runs[0]
         if not name or len(name) > 200 or len(name.split()) > 14 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']): return None
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not quotes and not set(self.lang.tokens(name)) - nouns: return None
@@ -524,13 +579,15 @@ class Gist:
         if any(c not in values for c in table.required): return None
         return Reading('chip', [Op(table.name, 'create', values=values)], name='unlike')
 
+    def rows_named(self, text): return any(tb.index(self.lang).rows(w, 'own') for tb in self.world.tables.values() for w in self.lang.tokens(text))
+
     def columns(self, table, text, name=''):
         "{column: value} of a new row, '' for its name when that is not known yet, from a loose list"
         values, lang, first = {}, self.lang, not name
         known = table.index(lang).known()
         flags = self.flagwords(table)
         open_ = lambda c: c in table.columns and c not in values and c != table.main
-        segments = [s.strip() for s in re.split(r'\s*(?:[,;()!?]|\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|mit|\d))\s*', text) if s.strip()]
+        segments = [s.strip() for s in re.split(r'\s*(?:[,;()!?]|\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
         for n, s in enumerate(segments):
             whole = s
             s = re.sub(self.g['lead'], '', s, flags=re.I).strip()
@@ -564,6 +621,7 @@ class Gist:
                 if k not in ('text', 'choice') or not open_(c): continue
                 noun = '|'.join(sorted(map(re.escape, [c.replace('_', ' '), *lang.columns.get(c, ())]), key=len, reverse=True))
                 if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I): values[c] = self.reader.clean(m['v'].strip(' ¦')); s = s[:m.start()]
+                elif (n or not first) and (m := re.search(rf'(?:^|\s)(?P<v>\w[\w-]*)\s+(?:{noun})(?=\s*(?:¦|$))', s, re.I)) and lang.stem(m['v'].lower()) not in lang.small: values[c] = m['v']; s = s[:m.start()] + ' ¦ ' + s[m.end():]
             for words, cs in self.g['by_place'].items():
                 for m in list(re.finditer(rf'(?:^|\s)(?:{words})\s+(?P<v>[^¦]+?)(?=\s(?:{"|".join(self.g["by_place"])})\s|\s*¦|$)', s, re.I))[::-1]:
                     said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
@@ -594,10 +652,11 @@ class Gist:
 
     # looking
 
-    def filter(self, table, a, b):
+    def filter(self, table, a, b, but=()):
         "What rows are wanted, by flags and by values that some row has"
         where = {}
         for m in self.mentions(table, a, b):
+            if any(x.a <= m.a < x.b for x in but): continue
             if m.what == 'flag' and m.key not in where:
                 before = ' '.join(w.low for w in self.words[max(a, m.a-5):m.a])
                 where[m.key] = m.value if self.polarity(m, a) and not re.search(self.g['need'], before) else not m.value

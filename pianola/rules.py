@@ -6,10 +6,10 @@
 A language is a file in `languages/`; nothing here knows one."""
 import re, tomllib
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from pathlib import Path
 import snowballstemmer
+from rapidfuzz.fuzz import ratio
 
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
 most_rows = 50          # that one sentence may change
@@ -42,7 +42,7 @@ class Index:
         self.lang, self.own, self.words, self.close = lang, [lang.tokens(str(r.get(table.main) or '')) for r in table.rows], {'own': {}}, {}
         for n, words in enumerate(self.own):
             for w in words: self.words['own'].setdefault(w, set()).add(n)
-        self.table = table
+        self.table, self.place = table, {r['id']: n for n, r in enumerate(table.rows)}
     def of(self, which):
         if which not in self.words:
             t = self.table
@@ -67,7 +67,7 @@ class Index:
         words = self.of(which)
         if not near: return words.get(word, set())
         if word not in self.close:
-            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and SequenceMatcher(None, word, h).ratio() >= .8
+            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]
 

@@ -89,4 +89,7 @@ def asks(tx, op):
 
 def warm():
     "Compile the patterns before somebody waits for them"
-    for code in rules.languages(): rules._compiled(code, World([Table(k.name, {c: _kind(c, t) for c, t in k.columns.items()} if not getattr(k, 'kinds', None) else k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()]).shape)
+    w = World([Table(k.name, {c: _kind(c, t) for c, t in k.columns.items()} if not getattr(k, 'kinds', None) else k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()])
+    for code in rules.languages():
+        rules.read('warm up', w, code)
+        gist.read('please warm this up', w, code)
