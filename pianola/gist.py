@@ -32,7 +32,7 @@ class Mention:
     slip: bool = False
 
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
-                   r"|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
+                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
 
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
@@ -104,7 +104,7 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind == 'sort' and length == 1 and n > a and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
@@ -292,10 +292,10 @@ class Gist:
         now = {(tb.name, r['id']): r for tb, r in rows}
         ops = [o for o in ops if o.verb != 'update' or any(now[o.table, o.id].get(k) != v for k, v in o.values.items())]
         if not ops: return Reading('nothing', name='so_already') if rows else None
-        if len(rows) == 1: return Reading('chip', ops, name='unlike')
+        if len(ops) == 1: return Reading('chip', ops, name='unlike')
         return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
 
-    def every(self, a, b): return any(w.low in self.g['all'] for w in self.words[a:b])
+    def every(self, a, b): return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
 
     def delete(self, a, b, cues):
         if self.every(a, b):
@@ -460,6 +460,7 @@ class Gist:
                 u = self.unit(tb, n, b)
                 cs = [u[0]] if u else [c for c, kk in tb.columns.items() if kk == 'number' and self.words[n].text.count('#') == 0]
                 if len(cs) == 1 and not (not u and any(r['id'] == v for r in tb.rows)): fits.append((cs[0], v*(u[1] if u else 1), [at(n)]))
+            elif k == 'date' and self.words[n].kind != 'date' and any(m.what == 'flag' for m in self.mentions(tb, a, b)): continue      # “it went out today, mark it sent”
             elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
         if len(fits) == 1: return out(*fits[0])
         if fits: return None
@@ -498,7 +499,7 @@ class Gist:
         sub = self.text[self.words[a].a:self.words[b-1].b]
         for p in self.g['swap']:                # “not this, it is that”
             if m := re.search(p, sub, re.I):
-                old, new = self.reader.clean(m['old']), self.reader.clean(m['new'])
+                old, new = (re.sub(self.g['article'], '', self.reader.clean(m[k]), flags=re.I) for k in ('old', 'new'))
                 hits = [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and re.search(rf'(?<!\w){re.escape(old)}(?!\w)', str(r.get(c) or ''), re.I)]
                 mains = [h for h in hits if h[2] == h[0].main] or hits
                 if new and mains and len(old) > 2:
@@ -523,6 +524,7 @@ class Gist:
                 ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= m.end('v') + self.words[a].a]
                 while ws and (self.words[ws[-1]].low in self.g['fill'] or self.words[ws[-1]].low in self.lang.words['tail'] or self.words[ws[-1]].kind == 'mark'): ws.pop()
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
+                if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
                 if ws: value, used = self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b]), Mention('value', ws[0], ws[-1]+1); break
         if not value: return None
         skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
@@ -602,6 +604,7 @@ class Gist:
                 alt = '|'.join(sorted(map(re.escape, {*nouns, *us, *({c[:3], c[:4]} if len(c) > 5 else ())}), key=len, reverse=True))
                 num = r'(?P<v>-?\d+(?:[.,]\d+)*k?|' + '|'.join(lang.words['numbers']) + r')'
                 m = re.search(rf'(?<![\w.-])(?:{alt})(?:\s+(?:of|is|von|was|:|=|to))*\s*[:=]?\s*[€$£]?{num}(?![\w.-])', s, re.I) or re.search(rf'(?<![\w.-]){num}\s?-?(?P<u>{alt})(?!\w)', s, re.I) or (re.search(rf'[€$£]\s?{num}|{num}\s?[€$£]'.replace('(?P<v>', '(?P<w>', 1), s) if {'€', '$'} & us.keys() else None)
+                if not m and (c in self.g['money'] and not any(x != c and x in self.g['money'] and open_(x) for x in table.columns)): m = re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?![\w.-]|\s?[%\w])", s, re.I) or re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?=\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})\b)", s, re.I)
                 if m:
                     said = m.groupdict().get('v') or m.groupdict().get('w')
                     v = lang.number(said.rstrip('k'))
