@@ -37,6 +37,7 @@ _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
     if word == full or len(full) < 4 or word[0] != full[0]: return False
+    if len(word) > 3 and word[-1] == 's' and full.startswith(word[:-1]) and len(full) > len(word): return True
     if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
     if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
     return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and OSA.distance(word, full, score_cutoff=1) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
@@ -82,7 +83,13 @@ class Gist:
         for a, b in spans:                      # a part without a cue belongs to the one before
             if merged and (not strong(a, b) or 'create' in self.cues(*merged[-1]) and any(w.text == ':' for w in self.words[merged[-1][0]:merged[-1][1]])): merged[-1] = (merged[-1][0], b)
             else: merged.append((a, b))
-        merged = [m for m in merged if strong(*m)]
+        if merged and not strong(*merged[0]) and len(merged) > 1: merged[:2] = [(merged[0][0], merged[1][1])]
+        for n in range(len(merged)-1, 0, -1):   # “…, put it in my list” speaks of what stands before
+            a, b = merged[n]
+            if any(w.low in self.g['pronoun'] for w in self.words[a:min(b, a+5)]) and not self.rows(a, b)[0] and not any(w.kind == 'quote' for w in self.words[a:b]): merged[n-1:n+1] = [(merged[n-1][0], b)]
+        alone = [self.one(a, b, False) for a, b in spans] if len(spans) < 5 else []
+        if len(alone) > 1 and all(g and g.end == 'chip' and len(g.ops) == 1 and g.ops[0].verb == 'update' for g in alone): merged = spans
+        merged = [m for m in merged if strong(*m)] if merged is not spans else merged
         if len(merged) < 2: return None
         for a, b in merged:
             got = self.one(a, b, False)
@@ -108,7 +115,7 @@ class Gist:
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
-        if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':' and not named[0].slip: out['create'] = Mention('cue', a, a, key='create')
+        if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
         if not out:
@@ -160,7 +167,7 @@ class Gist:
                     if w.stem in stems: out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
                     elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
-                    elif w.low not in common and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
+                    elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
                         if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
                         elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(w.low, x) for x in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
@@ -209,6 +216,7 @@ class Gist:
                     weight = .4 if n in taken else 2
                     if part in lang.small: continue
                     hits = ix.rows(part, 'own')
+                    if not hits and (w.low in self.g['common'] or w.low in self.g['chatter']): continue
                     if not hits and n not in taken:
                         weight, hits = 1.2, ix.rows(part, 'own', True)
                         if not hits: weight, hits = 1, ix.of('all').get(part, set())
@@ -266,16 +274,16 @@ class Gist:
             if got: return got
             if 'create' in cues or any(m.what == 'column' for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
-        new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b])
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
-        if 'create' in cues:
+        if 'create' in cues or new:
             outright = [tb.name for tb, r in self.rows(a, b)[0] if set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]}]
             return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
-        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and self.tables(a, b) and self.list(a, b, cues)) or None
+        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip for m in self.tables(a, b)) and self.list(a, b, cues)) or None
 
     def old(self, a, b):
         "Is there a row already that the words name outright, to be put among the flagged?"
@@ -374,6 +382,7 @@ class Gist:
         out = []
         for n in range(a, b):
             w = self.words[n]
+            if n > a+1 and w.kind in ('number', 'date') and re.search(self.g['not_this'], ' '.join(x.low for x in self.words[max(a, n-3):n])): continue
             if w.kind == 'number' and not w.text.startswith('#'):
                 v = w.low.rstrip('k')
                 if (x := self.lang.number(v)) is not None: out.append(('number', x*1000 if w.low.endswith('k') else x, n))
@@ -411,10 +420,30 @@ class Gist:
             cols = [m for m in ms if m.what == 'column' and m.key != tb.main and tb.columns[m.key] not in ('bool', 'json', 'ref')]
             cols = [m for m in cols if not self.has(tb, m)] or cols
             if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, (got[0], got[1]*(2 if cols else 1))))
-        if not tried: return None
+        if not tried: return self.row_of(a, b, cues)
         if len(tried) > 1 and named: tried = [x for x in tried if x[0].name in {m.table for m in named}] or tried
         tried.sort(key=lambda x: -x[1][1])
         return tried[0][1][0] if len(tried) == 1 or tried[0][1][1] > tried[1][1][1]*1.1 else None
+
+    def row_of(self, a, b, cues):
+        "Several columns of one row in one breath, each in a part of its own"
+        for tb in self.world.tables.values():
+            cols = [m for m in self.mentions(tb, a, b) if m.what == 'column' and m.key != tb.main and tb.columns[m.key] not in ('bool', 'json', 'ref')]
+            if len({m.key for m in cols}) < 2: continue
+            cuts = [a, *[n+1 for n in range(a, b) if self.words[n].low in self.g['and'] or self.words[n].text in (',', ';')], b]
+            rows, values, used = None, {}, [*cues.values()]
+            for x, y in zip(cuts, cuts[1:]):
+                here, vals = [m for m in cols if x <= m.a < y], self.values(x, y)
+                if not here: continue
+                if len(here) > 1: return None
+                col, kind = here[0], tb.columns[here[0].key]
+                fits = [(v, n) for k, v, n in vals if k == kind and not (k == 'number' and any(r['id'] == v for r in tb.rows) and n < col.a and len(vals) > 1)]
+                if len(fits) == 1: values[col.key] = fits[0][0]; used.append(Mention('value', fits[0][1], fits[0][1]+1))
+                elif kind in ('text', 'long', 'choice') and (t := self.tail(x, y, col)): values[col.key] = t[0]; used.append(Mention('value', t[1], t[2]))
+                else: return None
+            rows = self.rows(a, b, [*cols, *used], tb)[0]
+            if len(rows) == 1 and len(values) > 1: return self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], values))
+        return None
 
     def _set(self, tb, a, b, cues, vals, cols, known):
         lang, skip = self.lang, [*cols, *cues.values()]
@@ -453,12 +482,15 @@ class Gist:
                 if kind != 'choice' and tail: return out(col.key, tail[0], [Mention('value', tail[1], tail[2])])
                 if len(said) == 1: return out(col.key, said[0].value, said)
             return None
-        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b])): return None
+        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b]) or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)): return None
         fits = []
         for k, v, n in vals:
             if k == 'number':
                 u = self.unit(tb, n, b)
                 cs = [u[0]] if u else [c for c, kk in tb.columns.items() if kk == 'number' and self.words[n].text.count('#') == 0]
+                if len(cs) > 1 and not u and 'change' in cues and len(rows := self.rows(a, b, [*skip, at(n)], tb)[0]) == 1:      # what it is now tells which
+                    far = sorted((max(v/x, x/v), c) for c in cs if isinstance(x := rows[0][1].get(c), (int, float)) and x > 0 and v > 0)
+                    cs = [far[0][1]] if far and far[0][0] < 2 and (len(far) == 1 or far[1][0] > 2.5) else cs
                 if len(cs) == 1 and not (not u and any(r['id'] == v for r in tb.rows)): fits.append((cs[0], v*(u[1] if u else 1), [at(n)]))
             elif k == 'date' and self.words[n].kind != 'date' and any(m.what == 'flag' for m in self.mentions(tb, a, b)): continue      # “it went out today, mark it sent”
             elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
@@ -480,7 +512,11 @@ class Gist:
 
     def tail(self, a, b, col):
         "(text, from, to) that stands behind the last word that leads to a value"
+        if col and (lead := next((n for n in range(col.a-1, max(a, col.a-6)-1, -1) if self.words[n].low in self.g['onto']), None)) is not None:      # “to the science section”
+            ws = [n for n in range(lead+1, col.a) if self.words[n].low not in self.lang.words['a']]
+            if ws and all(self.words[n].kind in ('word', 'quote', 'code') for n in ws): return self.reader.clean(self.text[self.words[ws[0]].a:self.words[(col.b if col.key in self.g['kept'] else ws[-1]+1)-1].b]), ws[0], ws[-1]+1
         lead = [n for n in range(col.b if col else a, b) if self.words[n].kind == 'arrow' or self.words[n].low in self.g['to']]
+        if not lead and col: lead = [n for n in range(col.b, b) if self.words[n].low in ('in', 'on') and self.words[n].low in self.g['onto']][-1:]
         if not lead:
             if not col or col.b >= b or self.words[col.b].kind == 'mark': return None
             n = col.b
@@ -540,15 +576,17 @@ class Gist:
     def create(self, a, b, cues):
         "A new row from what is said loosely"
         named = self.tables(a, b)
-        table = self.world.tables[named[0].table] if named else self.reader.todo or (next(iter(self.world.tables.values())) if len(self.world.tables) == 1 else None)
+        table = self.world.tables[named[0].table] if named else None
+        if not table:                           # the one whose columns, values and units are spoken of
+            told = lambda tb: len({m.key for m in self.mentions(tb, a, b) if not m.slip or m.what == 'column'}) + len({u[0] for n in range(a, b) if self.words[n].kind == 'number' and (u := self.unit(tb, n, b))})
+            score = sorted(((told(tb), n) for n, tb in self.world.tables.items()), reverse=True)
+            if len(score) == 1 or score[0][0] > score[1][0]: table = self.world.tables[score[0][1]]
+            else: table = self.reader.todo
         if len({m.table for m in named}) > 1:
             cue = next(iter(m for k, m in cues.items() if k in ('create', 'put')), None)
             near = min(named, key=lambda m: (m.a < cue.a, m.a)) if cue else named[0]
             table = self.world.tables[near.table]
             named = [near]
-        if not table and not named:
-            got = [tb for tb in self.world.tables.values() if any(m.what == 'column' for m in self.mentions(tb, a, b))]
-            table = got[0] if len(got) == 1 else None
         if not table or table.columns[table.main] != 'text': return None
         sub = self.text[self.words[a].a:self.words[b-1].b]
         for m in self.mentions(table, a, b):
@@ -561,15 +599,16 @@ class Gist:
             w = self.words[quotes[0]]
             name, rest = self.reader.clean(w.text), f'{self.text[self.words[a].a:w.a]}, {self.text[w.b:self.words[b-1].b]}'
         else:
-            for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b]) for m in named) + ')') for p in self.g['new'] if named or 'TABLE' not in p)]:
+            for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(x) for x in ([m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b] for m in named] or self.g['lists'])) + ')') for p in self.g['new'])]:
                 if (m := re.search(p, sub, re.I)) and m['v'].strip(' .,:;'):
-                    rest = m['v'] + (', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
+                    rest = m['v'] + (f", {m['w']}" if m.groupdict().get('w') else '') + (', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
                     name = None
                     break
             else: return None
         values, rest = self.columns(table, rest, name)
         name = name or values.pop('', '')
         name = re.sub(self.g['article'], '', name, flags=re.I).strip()
+        if not quotes: name = re.sub(rf"^(?:{'|'.join(map(re.escape, [table.main.replace('_', ' '), *self.lang.columns.get(table.main, ())]))})\s*[:=]?\s+(?=\S)", '', name, flags=re.I)
         if name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']):
             runs = [m[0] for m in re.finditer(r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*", sub) if not self.rows_named(m[0])]
             if len(runs) == 1: name = runs[0]
@@ -589,7 +628,7 @@ class Gist:
         known = table.index(lang).known()
         flags = self.flagwords(table)
         open_ = lambda c: c in table.columns and c not in values and c != table.main
-        segments = [s.strip() for s in re.split(r'\s*(?:[,;()!?]|\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
+        segments = [s.strip() for s in re.split(r'\s*(?:(?<!\d)[,]|[,](?!\d)|[;()!?]|\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
         for n, s in enumerate(segments):
             whole = s
             s = re.sub(self.g['lead'], '', s, flags=re.I).strip()
@@ -597,13 +636,15 @@ class Gist:
                 kind = 'email' if '@' in m[0] else 'date' if re.fullmatch(r'\d{4}-\d\d-\d\d', m[0]) else 'url'
                 cs = [c for c, k in table.columns.items() if (k == kind or kind == 'url' and c in ('url', 'website', 'link')) and open_(c)]
                 if cs: values[next((c for c in cs if self.says(table, c, s)), cs[0])] = m[0]; s = s.replace(m[0], ' ¦ ')
+            for x, y in self.g['pairs']:
+                if open_(x) and open_(y) and (m := re.search(r'(?<![\w.])(\d+)\s?[x×]\s?(\d+)(?!\w)', s)): values[x], values[y], s = int(m[1]), int(m[2]), s[:m.start()] + ' ¦ ' + s[m.end():]
             for c, k in table.columns.items():
                 if k != 'number' or not open_(c): continue
                 nouns = [c.replace('_', ' '), *lang.columns.get(c, ())]
                 us = self.g['units'].get(c, {})
                 alt = '|'.join(sorted(map(re.escape, {*nouns, *us, *({c[:3], c[:4]} if len(c) > 5 else ())}), key=len, reverse=True))
-                num = r'(?P<v>-?\d+(?:[.,]\d+)*k?|' + '|'.join(lang.words['numbers']) + r')'
-                m = re.search(rf'(?<![\w.-])(?:{alt})(?:\s+(?:of|is|von|was|:|=|to))*\s*[:=]?\s*[€$£]?{num}(?![\w.-])', s, re.I) or re.search(rf'(?<![\w.-]){num}\s?-?(?P<u>{alt})(?!\w)', s, re.I) or (re.search(rf'[€$£]\s?{num}|{num}\s?[€$£]'.replace('(?P<v>', '(?P<w>', 1), s) if {'€', '$'} & us.keys() else None)
+                num = r'(?P<v>-?\d[\d.,]*(?<=\d)k?|' + '|'.join(lang.words['numbers']) + r')'
+                m = re.search(rf'(?<![\w.-])(?<!\d )(?:{alt})(?:\s+(?:of|is|von|was|:|=|to))*\s*[:=]?\s*[€$£]?{num}(?![\w.-])', s, re.I) or re.search(rf'(?<![\w.-]){num}\s?-?(?:[a-z]{{1,2}}\s)?(?P<u>{alt})(?!\w)', s, re.I) or (re.search(rf'(?:[€$£]|\b(?:eur|usd|gbp|chf)\b)\s?{num}|{num}\s?[€$£]'.replace('(?P<v>', '(?P<w>', 1), s, re.I) if {'€', '$'} & us.keys() else None)
                 if not m and (c in self.g['money'] and not any(x != c and x in self.g['money'] and open_(x) for x in table.columns)): m = re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?![\w.-]|\s?[%\w])", s, re.I) or re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?=\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})\b)", s, re.I)
                 if m:
                     said = m.groupdict().get('v') or m.groupdict().get('w')
@@ -624,7 +665,7 @@ class Gist:
                 if k not in ('text', 'choice') or not open_(c): continue
                 noun = '|'.join(sorted(map(re.escape, [c.replace('_', ' '), *lang.columns.get(c, ())]), key=len, reverse=True))
                 if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I): values[c] = self.reader.clean(m['v'].strip(' ¦')); s = s[:m.start()]
-                elif (n or not first) and (m := re.search(rf'(?:^|\s)(?P<v>\w[\w-]*)\s+(?:{noun})(?=\s*(?:¦|$))', s, re.I)) and lang.stem(m['v'].lower()) not in lang.small: values[c] = m['v']; s = s[:m.start()] + ' ¦ ' + s[m.end():]
+                elif (n or not first) and c not in self.g['kept'] and (m := re.search(rf'(?:^|\s)(?P<v>\w[\w-]*)\s+(?:{noun})(?=\s*(?:¦|$))', s, re.I)) and lang.stem(m['v'].lower()) not in lang.small: values[c] = m[0].strip() if c in self.g['kept'] else m['v']; s = s[:m.start()] + ' ¦ ' + s[m.end():]
             for words, cs in self.g['by_place'].items():
                 for m in list(re.finditer(rf'(?:^|\s)(?:{words})\s+(?P<v>[^¦]+?)(?=\s(?:{"|".join(self.g["by_place"])})\s|\s*¦|$)', s, re.I))[::-1]:
                     said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
@@ -635,7 +676,10 @@ class Gist:
             s = s.split(' ¦ ')[0].strip()
             if not s: continue
             if first: values[''], first = self.strip(s), False; continue
+            for v in sorted((v for v in known if len(v) > 2 and re.search(rf'(?<!\w){re.escape(v)}(?!\w)', s.lower())), key=len, reverse=True):
+                if v != s.lower() and (c := next((c for c, _ in known[v] if open_(c)), None)): values[c] = next(w for x, w in known[v] if x == c); s = re.sub(rf'\s*(?<!\w){re.escape(v)}(?!\w)\s*', ' ', s, flags=re.I).strip()
             bare = s.lower()
+            if not bare or bare in {u for us in self.g['units'].values() for u in us}: continue
             if bare in known and (c := next((c for c, _ in known[bare] if open_(c)), None)): values[c] = s; continue
             if re.fullmatch(r'(?:1[5-9]|20)\d\d', s) and open_('year'): values['year'] = int(s); continue
             if (v := lang.number(s)) is not None:

@@ -464,6 +464,7 @@ class Reader:
         if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I): return Reading('unsure', name='missing')
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
+        if 'Q' not in g['value'] and not re.search(r'[^\W\d_]', name): return Reading('unsure', name='missing')       # “add sprint 43” is more than a number
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
@@ -532,10 +533,14 @@ class Reader:
         pick = lambda tb: next((c for c, k in tb.columns.items() if k == 'bool' and c.endswith('ed') and c not in ('finished', 'completed', 'tried') and self.lang.stem(c) in (stem, self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
         return self.update(rows, lambda tb, r: {c: not off} if (c := pick(tb)) else None)
 
+    @cached_property
+    def plain(self): return re.compile(self.lang.words.get('plainly', '(?!)'), re.I)
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
         name = self.clean(g['value'])
+        plainly = 'Q' in g['value'] or self.plain.match(t)
+        if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
         return self.update(rows, lambda tb, r: {tb.main: name})
