@@ -77,7 +77,7 @@ async def comment(text, over):
     "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
     there = await store.read(history.current)
     if there in chat.runners and not over: return
-    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there)
+    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
     if not there: await chat.adopt(begun)
 
 # what the function is given
