@@ -111,7 +111,7 @@ class Crud(Kind):
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
             say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
-        key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000)], title=f'List {n}',
+        key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.', say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
         key('update', self.update, which + some + [(self.link, Optional[int] | UnsetType, UNSET)] * bool(link), fields=cols, title=f'Change {n}', say=self._changed,
             description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.', touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
@@ -127,7 +127,7 @@ class Crud(Kind):
         key('delete_many', self.delete_many, several, title=f'Delete several from {n}', risk='destructive', description='Delete several rows, named by `ids` or `match`.',
             say=lambda a, r, c: f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}" + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else ''),
             touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f'Delete {len(self._those(tx, a)):,} rows from {self.title}?')
-        key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False)], title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where.',
+        key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False), ('same', str, '')], title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. With `same` (a column) a row with the same value there is changed instead.',
             say=lambda a, r, c: f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}" + (f", left out {r['left_out']:,}" if r['left_out'] else ''), model=False)
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}', description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
             say=lambda a, r, c: f'Chose {self.call(r)} in {self.title}' if r else f'Chose no {self.one}')
@@ -165,8 +165,8 @@ class Crud(Kind):
         if self.link: args[self.link] = args.get(self.link) or self.current
         args = {**self.kept(tx, args), 'pos': (tx.value(f'select max(pos) from "{self.name}"') or 0) + 1}
         return self.clean(tx.insert(self.name, args))
-    def list(self, tx, limit=1000, where=None):
-        return [self.clean(r) for r in (self.matching(tx, where) if where else tx.q(f'select * from "{self.name}" order by pos, id limit ?', limit))[:limit]]
+    def list(self, tx, limit=1000, where=None, offset=0):
+        return [self.clean(r) for r in (self.matching(tx, where)[offset:offset+limit] if where else tx.q(f'select * from "{self.name}" order by pos, id limit ? offset ?', limit, offset))]
     def update(self, tx, **args):
         row, new = self.find(tx, args), {k: v for k, v in args.items() if k not in ('id', 'where')}
         if not new: raise Refused('nothing to change', f"give one of {', '.join(self.columns)}")
@@ -199,15 +199,17 @@ class Crud(Kind):
         if not ids: raise Refused('no row is meant', 'select some')
         for i in ids: self._remove(tx, i)
         return len(ids)
-    def take(self, tx, file, columns, skip=False):
+    def take(self, tx, file, columns, skip=False, same=''):
         try: f = forms.field('file', forms.File).parse(file)
         except ValueError as e: raise Refused(f'the file {e}') from None
         good, wrong = sheets.check(tx, self, sheets.read(f), columns)
         if wrong and not skip: raise Refused(f"{len(wrong)} {'line does' if len(wrong) == 1 else 'lines do'} not fit; the first: {wrong[0]}", 'mend the file, or import without those lines')
         if not good: raise Refused('there is no line to import')
+        new, changed, _ = sheets.meet(tx, self, good, columns, same) if same else (good, {}, 0)
         pos = tx.value(f'select max(pos) from "{self.name}"') or 0
-        for n, values in enumerate(good, 1): tx.insert(self.name, {**values, 'pos': pos + n})
-        return {'rows': len(good), 'left_out': len(wrong)}
+        for n, values in enumerate(new, 1): tx.insert(self.name, {**values, 'pos': pos + n})
+        for id, values in changed.items(): tx.update(self.name, id, values)
+        return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
     def move(self, tx, id, before=None):
         row = self.find(tx, {'id': id})
         order = [r for r in tx.q(f'select id, pos from "{self.name}" order by pos, id') if r['id'] != id]

@@ -261,20 +261,26 @@ def sheet(tx, table, r):
     names = [f.input(f.back(r[k]) if r[k] is not None else '', tx, id=f'{table.name}-open-{k}') for k, f in table.columns.items()]
     return Form(H2(called(table, r) or f'{table.one.capitalize()} {r["id"]}'), *names, Div(Button('Save'), Button('Close', type='button', cls='quiet shut'), cls='ways'), cls='sheet', data_id=r['id'], data_key=f'{table.name}.update', novalidate=True)
 
-def preview(tx, table, file, given, columns):
+def preview(tx, table, file, given, columns, same=''):
     "What an import would do: which column goes where, the first rows, what does not fit line by line. Nothing is written until it is confirmed."
-    try: good, wrong, bad = *sheets.check(tx, table, given, columns), ''
+    said, same = '', same if same in columns.values() else ''
+    try:
+        good, wrong, bad = *sheets.check(tx, table, given, columns), ''
+        if same:
+            new, changed, kept = sheets.meet(tx, table, good, columns, same)
+            said = f'{len(new):,} new, {len(changed):,} changed, {kept:,} the same.'
     except Refused as e: good, wrong, bad = [], [], f'{e.text}; {e.hint}'
     names = [*table.columns, *([table.link] if table.link else [])]
     pick = lambda n, c: Select(Option('— leave out —', value=''), *[Option(k.replace('_', ' '), value=k, selected=columns.get(c) == k) for k in names], name=f'to.{n}', aria_label=f'Where {c} goes')
     heads = Tr(*[Th(Span(c, cls='from'), pick(n, c)) for n, c in enumerate(given.columns)])
     cut = lambda v: '' if v is None else str(v)[:60]
     body = [Tr(*[Td(cut(line.get(c)), cls='' if columns.get(c) else 'off') for c in given.columns]) for _, line in given.lines[:8]]
-    say = f'Import {len(good):,} {"row" if len(good) == 1 else "rows"}' if good else ''
-    args = {'file': str(file), 'columns': {c: k for c, k in columns.items() if k}, **({'skip': True} if wrong else {})}
+    say = (f'Add {len(new):,}, change {len(changed):,}' if new or changed else '') if said else f'Import {len(good):,} {"row" if len(good) == 1 else "rows"}' if good else ''
+    meeting = Label('Rows that are there already: ', Select(Option('add every line as a new row', value=''), *[Option(f"change the row with the same {k.replace('_', ' ')}", value=k, selected=k == same) for k in columns.values() if k], name='same')) if any(columns.values()) else None
+    args = {'file': str(file), 'columns': {c: k for c, k in columns.items() if k}, **({'skip': True} if wrong else {}), **({'same': same} if same else {})}
     return Div(H2(f'Import {file.name}'), P(f'{len(given.lines):,} {"line" if len(given.lines) == 1 else "lines"}. Nothing is written until you say so.'),
-               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
+               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), meeting, P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
                P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None,
                P(bad, cls='wrong', role='alert') if bad else None,
                Details(Summary(f'{len(wrong):,} {"line does" if len(wrong) == 1 else "lines do"} not fit and would be left out', cls='wrong'), Ol(*[Li(w) for w in wrong[:100]], cls='errors'), P(f'… and {len(wrong)-100:,} more.') if len(wrong) > 100 else None, open=True) if wrong else None,
-               Div(Button(say, type='button', cls='go', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')
+               Div(Button(say, type='button', cls='go', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and say and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')

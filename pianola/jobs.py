@@ -5,13 +5,12 @@
 
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
 import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
-from datetime import datetime, timedelta
-from fasthtml.common import Article, Button, Details, Div, Li, Ol, P, Pre, Progress, Small, Strong, Summary
-from . import actions, fleet, journal, tabs
-from .actions import act, action
+from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
+from . import actions, chat, fleet, history, journal, settings, tabs
+from .actions import action
 from .bubble import press
 from .journal import Stopped, over
-from .plugins import plugins, _hold as hold
+from .plugins import plugins, to_chat, _hold as hold
 from .store import Refused, Tx, got, put, store
 from loguru import logger as log
 
@@ -28,9 +27,10 @@ def on_end(plugin, f):
     hooks.setdefault(plugin, [])
     if f not in hooks[plugin]: hooks[plugin].append(f)
 
-def start(tx, name, args, **kw):
-    "A new job (see journal.start); it is run once the transaction is kept"
+def start(tx, name, args, comments=False, **kw):
+    "A new job (see journal.start); it is run once the transaction is kept. `comments`: the model says something at its start, quarters and end."
     id = journal.start(tx, name, args, **kw)
+    if comments: journal.keep(tx, id, 'comments')
     note(tx, id, 'started')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return id
@@ -71,6 +71,14 @@ def note(tx, id, what):
     "The model hears of it at its next turn"
     j = tx.one('select title from job where id=?', id)
     tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
+    if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
+
+async def comment(text, over):
+    "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
+    there = await store.read(history.current)
+    if there in chat.runners and not over: return
+    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
+    if not there: await chat.adopt(begun)
 
 # what the function is given
 
@@ -201,10 +209,12 @@ async def round_(last):
         unheard = tx.q("select id, far, state from job where cancel and far!=''") if afar and afar.ready else []
         ending = tx.q("select * from job where state='ending'")
         soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule where active)", t)
-        return ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"), tx.q('select id, job, kind from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
+        return ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"), tx.q('select id, job, kind, text from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
     ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
+    for e in fresh:
+        if e['kind'] == 'comment': hold(comment(e['text'], '% done' not in e['text']), 'a comment could not be asked for')
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
     for j in unheard: await tell_to_stop(j)
     for j in ready if not afar or afar.ready else []:
@@ -214,7 +224,7 @@ async def round_(last):
         elif len(handles) < most:
             handles[j['id']] = None
             hold(run(j['id']), 'a job broke')
-    for s in due: await fire(s)
+    for s in due if fire else (): await fire(s)
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
     pause = .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
     return last, pause
@@ -366,8 +376,10 @@ async def _kill(id):
     for wait, sign in ((2, signal.SIGTERM), (3, getattr(signal, 'SIGKILL', signal.SIGTERM))):
         await asyncio.sleep(wait)
         j = await store.read(journal.job, id)
-        if j['state'] != 'running' or not j['pid'] or j['runs'] != 'process': return
-        try: os.killpg(j['pid'], sign) if os.name == 'posix' else os.kill(j['pid'], sign)
+        if j['state'] != 'running' or j['runs'] != 'process': return
+        pid = j['pid'] or (children[id].pid if id in children else None)      # one that is still starting has not said who it is
+        if not pid: continue
+        try: os.killpg(pid, sign) if os.name == 'posix' else os.kill(pid, sign)
         except OSError: break
     await store.write(finish, id, 'cancelled', None, None, 'stopped by force')
 
@@ -393,7 +405,9 @@ def work(argv):
 def own_process(id, owner, c):
     "One attempt of a job, and the end of this process"
     from .plugins import Plugin, plugin_name
-    if id.isdecimal(): book, begin = _own_book(int(id), c)
+    if id.isdecimal():
+        book, begin, write = _own_book(int(id), c)
+        write(settings.learn)                # what the user set; secrets are read from their file, which only the user may read
     else:
         line = fleet.Line(c.jobs, patient=True)
         j = line(fleet.look, id)
@@ -409,7 +423,9 @@ def own_process(id, owner, c):
         f = function(j['name'])
         code = code_of(f)
     except Refused as e: why = e
-    if not (j := begin[1](code)): return 0
+    if not (j := begin[1](code)):
+        if id.isdecimal() and begin[0]()['cancel']: book.end('cancelled')        # stopped while it started
+        return 0
     mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
     h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
     def over(*end):
@@ -454,7 +470,7 @@ def _own_book(id, c):
     def begin(code):
         write(lambda tx: tx.run("update job set lease=0 where id=? and state='running'", id))
         return write(journal.begin, id, os.getpid(), code)
-    return journal.Book(write, id, note), (lambda: write(journal.job, id), begin)
+    return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
 
 # who watches
 
@@ -463,7 +479,9 @@ async def tell(id, kinds=('state',)):
     try: j, lines, seq = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id), tx.value('select max(id) from log')))
     except Refused: return
     items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
-    tabs.send({'job': journal.now(j), 'put': items, 'gone': []})
+    tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
+    if 'partial' in kinds and j['run']:
+        for f in parts: f(j)
     async with changed: changed.notify_all()
 def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
 
@@ -502,7 +520,7 @@ def card(j, lines=()):
     "One job: bar, count, log, and what can be done with it"
     n = journal.now(j)
     words = {'waiting': 'waits', 'running': 'runs', 'ending': 'ends', 'done': 'done', 'failed': 'failed', 'cancelled': 'stopped'}
-    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go')] if j['state'] in ('failed', 'cancelled') else []
+    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
     return Article(Div(Strong(j['title']), Small(words.get(j['state'], j['state']), cls='state'), cls='head'),
                    Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), data_job=j['id']) if j['state'] == 'running' else
                    Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' else None, Div(*ways, cls='ways') if ways else None,
@@ -521,12 +539,9 @@ def button(tx, label, name, args=None):
     return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name, aria_busy='true' if busy else None, disabled=busy)
 
 def listing(tx, limit=100):
-    "What runs, waits and failed, newest first, and what is scheduled"
+    "What runs, waits and failed, newest first"
     found = [journal.decode(j) for j in tx.q("select * from job order by (state in ('waiting','running')) desc, id desc limit ?", limit)]
-    plans = tx.q('select * from schedule where active order by next_at')
-    when = lambda t: time.strftime('%a %d %b %H:%M', time.localtime(t))
-    return trouble(), Div(Ol(*[Li(Strong(s['title']), ' ', Small(f"{s['every']}, next {when(s['next_at'])}"), ' ', press('Remove', 'schedule.remove', {'id': s['id']})) for s in plans], cls='plans') if plans else None,
-            Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
+    return trouble(), Div(Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
 
 async def job_list(limit=100):
     "Everything that runs, waits and failed, for a page"
@@ -561,40 +576,8 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
-# what begins by itself
-
-def next_time(every, after):
-    "When `daily HH:MM`, `every N minutes` or `every N hours` comes next, in seconds since 1970; Refused for anything else"
-    words = every.lower().split()
-    try:
-        if words[:1] == ['daily']:
-            hour, minute = map(int, words[1].split(':'))
-            t = datetime.fromtimestamp(after).replace(hour=hour, minute=minute, second=0, microsecond=0)
-            return (t if t.timestamp() > after else t + timedelta(days=1)).timestamp()
-        if words[:1] == ['every'] and words[2].rstrip('s') in ('minute', 'hour') and int(words[1]) > 0: return after + int(words[1])*(60 if words[2].startswith('minute') else 3600)
-    except (ValueError, IndexError): raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`') from None
-    raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`')
-
-@action(name='schedule.add', plugin='app', title='Do something regularly', model=False, say=lambda a, r, c: f"Scheduled {r['title']}: {r['every']}")
-def schedule_add(tx, action: str, every: str, args: dict = {}):      # noqa: B006  never changed
-    "Press a key `daily HH:MM` or `every N minutes`; what was missed while Pianola was off is done once at the next start."
-    a = actions.find(action)
-    a.check(args)
-    id = tx.new_id('schedule')
-    return tx.insert('schedule', {'id': id, 'title': a.title or a.name, 'action': action, 'args': json.dumps(args), 'every': every, 'next_at': next_time(every, time.time()), 'active': 1})
-@action(name='schedule.remove', plugin='app', title='Do it no longer', model=False, say=lambda a, r, c: f"Removed the schedule of {r['title']}")
-def schedule_remove(tx, id: int):
-    "Take a schedule out."
-    return tx.delete('schedule', id)
-
-async def fire(s):
-    "It is time: press the key, once, and set the next time before anything else can go wrong"
-    await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], time.time()), s['id']))
-    try: await act(s['action'], json.loads(s['args']), by='app', key=f"schedule:{s['id']}:{s['next_at']:.0f}")
-    except Refused as e:
-        why = e.text
-        await store.write(lambda tx: tx.log('note', 'schedule', text=f"{s['title']} could not be begun: {why}"))
-    except Exception: log.exception(f"{s['title']} broke")
+parts = []              # f(job) is called after a step's job kept a part of its result
+fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end
 

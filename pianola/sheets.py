@@ -106,6 +106,24 @@ def check(tx, table, sheet, columns, limit=None):
         else: good.append(row)
     return good, wrong
 
+def meet(tx, table, good, columns, same):
+    "What lines become that meet the rows there are, by the column `same`: (new rows, {number of a row: what changes in it}, how many rows stay as they are). Refused when one value stands in several rows."
+    given = [k for k in columns.values() if k]
+    if same not in given: raise Refused(f'the file says no {same[:60]}', f"it says {', '.join(given) or 'nothing'}")
+    key, there, new, changed, met = lambda v: fold(v).strip(), {}, {}, {}, set()
+    for r in tx.q(f'select * from "{table.name}" order by pos, id'): there.setdefault(key(r[same]), []).append(r)
+    for n, row in enumerate(good):
+        k = key(row[same])
+        rows = there.get(k, []) if k else []
+        if len(rows) > 1: raise Refused(f'{len(rows)} rows have the {same} {str(row[same])[:60]!r}', 'choose a column in which each row is one of a kind')
+        if not rows: new[k or n] = row                # the same value twice in the file: the later line counts
+        else:
+            r = rows[0]
+            met.add(r['id'])
+            changed.pop(r['id'], None)
+            if more := {c: row[c] for c in given if row[c] != r[c]}: changed[r['id']] = more
+    return [*new.values()], changed, len(met) - len(changed)
+
 # out
 
 risky = ('=', '+', '-', '@', '\t', '\r')        # a spreadsheet would take such a text for a formula

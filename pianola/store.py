@@ -85,6 +85,10 @@ create trigger run_locked before update of head, redo on run when old.locked and
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
 """, """
+alter table message add column brings text;
+alter table run add column follows integer;
+alter table schedule add column missed text not null default 'once';
+alter table schedule add column said text not null default '';
 alter table job add column far text not null default '';
 alter table job add column heard integer not null default 0;
 create index job_far on job(far) where far!='';
@@ -118,7 +122,10 @@ class Tx:
         return next(iter(self.q(sql, *args)), None)
     def value(self, sql, *args):
         "The first column of the first row, or None"
-        return self.conn.execute(sql, args).get
+        cur = self.conn.execute(sql, args)
+        row = cur.fetchone()
+        cur.close(True)
+        return row[0] if row else None
     def run(self, sql, *args): self.conn.execute(sql, args)
 
     def log(self, kind, what='', *, by='app', ref=None, text='', data=None, key=None, at=None):

@@ -31,6 +31,18 @@ def browser_type_launch_args(browser_type_launch_args):
     return {**browser_type_launch_args, 'executable_path': browser_path, 'args': ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
             '--disable-sync', '--host-resolver-rules=MAP rebind.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']}
 
+@pytest.fixture
+def context(context):
+    "Each further page is a window of its own: a tab that lies behind another is drawn once a second, and every click waits for a drawing"
+    first, browser = context.new_page, context.browser.new_browser_cdp_session()
+    def new_page():
+        if not context.pages: return first()
+        mine = context.new_cdp_session(context.pages[0]).send('Target.getTargetInfo')['targetInfo']['browserContextId']
+        with context.expect_page() as opened: browser.send('Target.createTarget', {'url': 'about:blank', 'browserContextId': mine, 'newWindow': True})
+        return opened.value
+    context.new_page = new_page
+    return context
+
 @pytest.fixture(scope='session')
 def models_dir():
     "Where the model files are; without the default one the tests that need it fail and say so"

@@ -146,9 +146,11 @@ def test_failures_are_tried_again_later_each_time_and_then_told_and_who_does_not
     j = s.over(fragile)
     assert j['state'] == 'done' and j['attempt'] == 2
     if not deaf: return
-    s.until(lambda: s.job(deaf)['state'] == 'running')
-    assert s.post(f'/api/jobs/{deaf}/cancel')[0] == 202
-    assert s.over(deaf)['state'] == 'cancelled'
+    s.until(lambda: s.job(deaf)['attempt'] == 1)                # it has begun
+    early = s.begin('deaf')
+    s.until(lambda: s.job(early)['state'] == 'running')         # it is still starting
+    for i in (deaf, early): assert s.post(f'/api/jobs/{i}/cancel')[0] == 202
+    for i in (deaf, early): assert s.over(i)['state'] == 'cancelled'
 
 @both
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
