@@ -482,7 +482,7 @@ class Gist:
                 if kind != 'choice' and tail: return out(col.key, tail[0], [Mention('value', tail[1], tail[2])])
                 if len(said) == 1: return out(col.key, said[0].value, said)
             return None
-        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b]) or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)): return None
+        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(tb.columns[m.key] == 'choice' for m in known) or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b]) or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)): return None
         fits = []
         for k, v, n in vals:
             if k == 'number':
@@ -496,9 +496,10 @@ class Gist:
             elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
         if len(fits) == 1: return out(*fits[0])
         if fits: return None
-        if 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b]):
+        moved = 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b])
+        if moved or any(tb.columns[m.key] == 'choice' for m in known):
             rows, _ = self.rows(a, b, skip + known, tb)
-            said = [m for m in known if tb.columns[m.key] in ('text', 'choice') and rows and not all(r.get(m.key) == m.value for _, r in rows)]
+            said = [m for m in known if tb.columns[m.key] in (('text', 'choice') if moved else ('choice',)) and rows and not all(r.get(m.key) == m.value for _, r in rows)]
             if len({(m.key, m.value) for m in said}) == 1: return out(said[0].key, said[0].value, [m for m in known])
             where = [c for c in tb.columns if c in self.g['places'] and tb.columns[c] == 'text' and c != tb.main]
             if not said and len(where) == 1 and 'place' in cues and (t := self.tail(a, b, None)): return out(where[0], t[0], [Mention('value', t[1], t[2])])
