@@ -8,12 +8,15 @@
 
     click or chat → act → store → event → every tab shows it, and the model overhears it
 """
+import gc
+gc.disable()            # nothing that is made while it starts is rubbish: looking for some takes an eighth of the start
 import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
+from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
-from pianola import doors      # noqa: F401  routes of runs
+from pianola import api, chat, console, fetch, forms, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
+from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
@@ -23,6 +26,21 @@ def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
     prompts.folder = config.prompts
 
+    async def look():
+        "Which engines are here, asked when the server answers"
+        await asyncio.sleep(.05)
+        await models.look()
+
+    async def warm():
+        "What the first reply would wait for is loaded when the page has had its turn"
+        await asyncio.sleep(.7)
+        for f in (render.warm, understand.warm): await asyncio.to_thread(f)
+
+    async def tidy(data):
+        "Files that were given and that nothing names any more"
+        await asyncio.sleep(5)
+        if n := await asyncio.to_thread(forms.sweep, data): log.info(f"{n} {'file' if n == 1 else 'files'} that nothing names any more {'was' if n == 1 else 'were'} removed")
+
     @asynccontextmanager
     async def life(app):
         await store.open(config.data)
@@ -31,10 +49,11 @@ def make(config):
         live.start(config.plugins)
         chat.engines = models.engines = engines = Engines(config)
         chat.by_rules = config.rules
-        looking = [asyncio.create_task(models.look()), asyncio.create_task(asyncio.to_thread(render.warm)), asyncio.create_task(asyncio.to_thread(understand.warm))]      # while the page opens
+        looking = [asyncio.create_task(look()), asyncio.create_task(warm())]
         await chat.wake()
         jobs.config = config
         await jobs.wake()
+        looking.append(asyncio.create_task(tidy(config.data)))
         yield
         for t in looking: t.cancel()
         await live.stop()
@@ -69,6 +88,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets=None):
         await super().startup(sockets)
         if not self.started: return
+        gc.freeze()
+        gc.enable()
         self.ours.port = self.servers[0].sockets[0].getsockname()[1]
         console.say(f'Pianola is at {self.ours.url}')
         if self.ours.browser: threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()

@@ -5,7 +5,6 @@
 A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
 from rapidfuzz.distance import OSA
 from . import rules
 from .rules import Op, Reading, gate, most_rows, unmask

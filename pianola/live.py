@@ -43,7 +43,7 @@ shown = {}
 def menu():
     "What of the menu is not as the tabs have it: (items to put, ids that are gone)"
     now = {p.name: to_xml(page.entry(p, n), indent=False) for n, p in enumerate(plugins.values())}
-    items = [{'id': f'menu-{n}', 'html': h, 'into': 'menu'} for n, h in now.items() if shown.get(n) != h]
+    items = [{'id': f'menu-{n}', 'html': h, 'into': 'menu'} for n, h in reversed(now.items()) if shown.get(n) != h]      # the last first: then nobody has to move for a newcomer
     gone = [f'menu-{n}' for n in shown if n not in now]
     shown.clear()
     shown.update(now)

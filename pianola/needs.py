@@ -1,6 +1,5 @@
 """What a plugin needs from outside: the `# /// script` block in its head (PEP 723) names packages; those that are missing are named in its card, and installed on a click."""
 import asyncio, importlib.metadata, importlib.util, re, shutil, sys, tomllib
-from packaging.requirements import InvalidRequirement, Requirement
 from .contain import Refused
 
 block = re.compile(r'(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$')      # as PEP 723 gives it
@@ -17,6 +16,8 @@ def head(source):
 def requirements(source):
     "The packages that a file's head names"
     there = head(source).get('dependencies', [])
+    if not there: return []
+    from packaging.requirements import InvalidRequirement, Requirement       # here: few plugins need anything, and it is a twentieth of the start
     if not isinstance(there, list) or not all(isinstance(d, str) for d in there): raise ValueError('`dependencies` in the head must be a list of texts')
     try: return [Requirement(d) for d in there]
     except InvalidRequirement as e: raise ValueError(f'`dependencies` in the head: {e}') from None
@@ -39,6 +40,7 @@ def command(packages):
 
 async def install(packages, say):
     "Install them; `say(line)` hears what the installer prints. Refused when it fails."
+    from packaging.requirements import Requirement
     for r in packages:
         if Requirement(r).url: raise Refused(f'{r} comes from an address of its own, which is not installed on a click', 'install it by hand, if you trust it')
     p = await asyncio.create_subprocess_exec(*command(packages), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)

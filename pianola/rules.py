@@ -8,7 +8,6 @@ import re, tomllib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-import snowballstemmer
 from rapidfuzz.fuzz import ratio
 
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
@@ -103,6 +102,7 @@ class Language:
         self.gist = d.get('gist')
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
+        import snowballstemmer                                   # here: it brings forty languages
         self._stemmer = snowballstemmer.stemmer(d['stemmer'])
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}

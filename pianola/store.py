@@ -84,6 +84,14 @@ create trigger run_locked before update of head, redo on run when old.locked and
 """, """
 create table setting(id integer primary key, plugin text not null unique, data text not null default '{}');
 create table prompt_text(id integer primary key, name text not null unique, text text not null);
+""", """
+alter table message add column brings text;
+alter table run add column follows integer;
+alter table schedule add column missed text not null default 'once';
+alter table schedule add column said text not null default '';
+alter table job add column far text not null default '';
+alter table job add column heard integer not null default 0;
+create index job_far on job(far) where far!='';
 """]
 
 def fold(v):
@@ -114,7 +122,10 @@ class Tx:
         return next(iter(self.q(sql, *args)), None)
     def value(self, sql, *args):
         "The first column of the first row, or None"
-        return self.conn.execute(sql, args).get
+        cur = self.conn.execute(sql, args)
+        row = cur.fetchone()
+        cur.close(True)
+        return row[0] if row else None
     def run(self, sql, *args): self.conn.execute(sql, args)
 
     def log(self, kind, what='', *, by='app', ref=None, text='', data=None, key=None, at=None):
@@ -142,6 +153,18 @@ class Tx:
         self.changes.append([table, row['id'], None, row])
         self.rows[table, row['id']] = row
         return row
+    def insert_many(self, table, rows):
+        "New rows, all with the same columns and without numbers; the numbers they got"
+        if not rows: return []
+        first = self.new_id(table)
+        ids, names = range(first, first + len(rows)), ['id', *rows[0]]
+        self.run('update last_id set id=? where name=?', ids[-1], table)
+        cols = ','.join(f'"{k}"' for k in names)
+        self.conn.executemany(f'insert into "{table}"({cols}) values ({",".join("?"*len(names))})', [(i, *r.values()) for i, r in zip(ids, rows)])
+        for row in self.q(f'select * from "{table}" where id between ? and ?', ids[0], ids[-1]):
+            self.changes.append([table, row['id'], None, row])
+            self.rows[table, row['id']] = row
+        return [*ids]
     def update(self, table, id, values):
         "Change some columns of a row; it comes back whole"
         old = self.row(table, id)

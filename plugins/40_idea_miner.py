@@ -6,8 +6,8 @@ from pianola import Crud, Flow, Long, Refused, act, ask
 
 class Idea: idea: str; weight: int = 1; file: str = ''; passage: Long = ''
 
-ideas = Crud(Idea, name='ideas', title='Ideas', local=True)
 flow = Flow()
+ideas = Crud(Idea, name='ideas', title='Ideas', local=True)
 
 @flow.step
 def folder(path: str = '', order: Literal['in order', 'at random'] = 'in order', most: int = 100):

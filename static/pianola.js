@@ -57,7 +57,7 @@ function worked(j) {       // bars and buttons of a job, wherever they stand
   for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
     const bar = $('progress', e), text = $('.text', e); e.hidden = !running;
     if (bar && j.total) { bar.max = j.total; bar.value = j.done }
-    if (text) text.textContent = [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
+    if (text) text.textContent = j.said ?? [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
   }
   for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) { b.disabled = running; running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy') }
 }
@@ -89,6 +89,7 @@ function put(items, gone) {
       const within = old.contains(focus) && focus !== old, call = n => n.getAttribute('name') || n.dataset.col || n.className + (n.matches('button') ? n.textContent : ''), name = within ? call(focus) : null, caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) { const same = el.querySelector('#' + CSS.escape(d.id)); if (same) same.open = true }
       const moved = old.dataset.pos !== el.dataset.pos;
+      if (it.into === 'menu') { if ($('[aria-current]', old)) $('a', el).setAttribute('aria-current', 'page'); old.dataset.pos = el.dataset.pos; if (old.isEqualNode(el)) { place(old, id('menu')); continue } }      // only its number changed
       if (grown(old, el)) { htmx.process(old); continue }
       old.replaceWith(el);
       if ('after' in it) seat(el, it.after, id(it.into)); else if (moved && it.into && id(it.into)) place(el, id(it.into));
@@ -323,20 +324,23 @@ split.addEventListener('pointerdown', e => { split.setPointerCapture(e.pointerId
 split.addEventListener('keydown', e => { const now = +split.getAttribute('aria-valuenow'); if (e.key === 'ArrowLeft') setSplit(now + 2); if (e.key === 'ArrowRight') setSplit(now - 2) });
 if (keep.get('split')) split.setAttribute('aria-valuenow', Math.round(+keep.get('split')));
 id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme || 'system');
+$('#menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
+document.addEventListener('htmx:configRequest', e => { if (e.detail.elt.matches?.('.to-chat')) { e.detail.parameters.conversation = conversation() || -1; stuck = true } });       // answered in the conversation this tab shows
 document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); });
 document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;
+  if (t.matches('.to-chat') && small.matches) openSheet();
   if (t.matches('form[data-reset]')) { const i = $('input.main', t) || $('input', t), more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : ''; t.reset(); if (more) i.value = more; i.focus() }
 });
 document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target; if (!t) return;
   if (t.id === 'dialog') openDialog();
-  if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && a.setAttribute('aria-current', 'page'); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
+  if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && (a.setAttribute('aria-current', 'page'), a.scrollIntoView({ block: 'nearest', inline: 'nearest' })); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
   if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new')); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
 });
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is

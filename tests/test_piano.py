@@ -113,8 +113,9 @@ def test_reading_takes_linear_time(bit, monkeypatch):
         actions(text)
         return time.thread_time() - t
     cost(1000)
-    small, big = cost(60_000), cost(240_000)
-    assert big < 7*small + .15, (small, big)
+    tries = []
+    while len(tries) < 4 and not (tries and tries[-1][1] < 7*tries[-1][0] + .15): tries.append((cost(60_000), cost(240_000)))
+    assert tries[-1][1] < 7*tries[-1][0] + .15, f'four times the text cost far more than four times the work, each time: {tries}'       # CPU of this thread, and never once: a busy machine alone does not fail it
 
 def test_ten_megabytes_are_no_reply():
     t = time.thread_time()
