@@ -526,8 +526,13 @@ class Gist:
         e = next((k for k in range(n, b) if self.words[k].text in (',', ';', '!', '?', '(') or self.words[k].text == '.' and k+1 < b), b)
         while e > n and (self.words[e-1].low in self.g['fill'] or self.words[e-1].kind == 'mark' or self.words[e-1].low in self.lang.words['tail']): e -= 1
         if e <= n: return None
-        said = self.reader.clean(self.text[self.words[n].a:self.words[e-1].b])
+        said = self.shorn(self.reader.clean(self.text[self.words[n].a:self.words[e-1].b]))
         return (said, n, e) if said and len(said) <= 120 else None
+
+    def shorn(self, text):
+        "A value without the politeness behind it"
+        while (m := re.search(self.g['after'], text, re.I) or re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
+        return text
 
     def rename(self, a, b, cues):
         "Another name for a row"
@@ -561,7 +566,7 @@ class Gist:
                 while ws and (self.words[ws[-1]].low in self.g['fill'] or self.words[ws[-1]].low in self.lang.words['tail'] or self.words[ws[-1]].kind == 'mark'): ws.pop()
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
                 if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
-                if ws: value, used = self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b]), Mention('value', ws[0], ws[-1]+1); break
+                if ws: value, used = self.shorn(self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b])), Mention('value', ws[0], ws[-1]+1); break
         if not value: return None
         skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
         rows, _ = self.rows(a, used.a, skip)
@@ -697,7 +702,12 @@ class Gist:
     def strip(self, s):
         "A name without the politeness and places around it"
         for p in self.g['off']: s = re.sub(p, '', s, flags=re.I).strip(' :')
-        return self.reader.clean(s)
+        return self.described(self.shorn(self.reader.clean(s)))
+
+    def described(self, name):
+        "“the member Tariq Aziz” is called Tariq Aziz: what stands small before the name only describes it"
+        m = re.fullmatch(r'(?:[a-zäöüß-]+\s+){1,2}((?:[A-ZÄÖÜ][\w.\'&-]*)(?:\s+[\w.\'&-]+)*)', name)
+        return m[1] if m and self.lang.code == 'en' and not (self.reader.todo and len(self.world.tables) == 1) and len(m[1]) > 2 else name
 
     def says(self, table, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (c.replace('_', ' '), *self.lang.columns.get(c, ())))
 

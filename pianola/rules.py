@@ -268,7 +268,7 @@ class Reader:
                 got = getattr(self, kind)(g, t)
                 if got is None: continue
                 if got.end == 'press':
-                    self.doubt = self.doubt or self.doubtful(kind, g, t)
+                    self.doubt = self.doubt or self.doubtful(kind, g, t, got)
                     self.kind = kind
                     return got
                 for self.pin in got.candidates:             # which of them? each as the operation it would be
@@ -278,12 +278,14 @@ class Reader:
                 self.failed.append(got if got.ops or got.end != 'ask' else Reading('unsure', name='row'))
         return None
 
-    def doubtful(self, kind, g, t):
+    def doubtful(self, kind, g, t, got):
         "Is a new row's name, or a row's new name, perhaps more than a name? Then it is offered. What a colon or quotation marks set apart is not."
         if kind not in ('create', 'note', 'rename') or 'Q' in g['value']: return False
-        v, todo = g['value'], self.todo
+        table = self.world.tables[got.ops[0].table]
+        v, todo = str(got.ops[0].values.get(table.main) or g['value']), self.todo
         if re.search(r'[.;!?]\s+\S', self.text.strip()) and kind != 'note': return True
-        if kind == 'note' or kind == 'create' and todo is not None and self.named(g) is todo: return len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I))
+        if kind == 'note' or kind == 'create' and table is todo: return len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I))
+        if re.match(r'[A-Za-z][a-z]* [A-Z]', g['value']) and g['value'][0].islower() or re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", v): return True            # “member Tariq Aziz”: is the first word part of it?
         return len(v.split()) > (8 if ',' in v else 5) or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I))
 
     # finding rows
@@ -475,10 +477,12 @@ class Reader:
         if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I): return Reading('unsure', name='missing')
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
+        if 'Q' not in g['value'] and name.lower().split()[0] in self.lang.words.get('adding', ()): return Reading('unsure', name='missing')       # “one more thing: add …”
         if 'Q' not in g['value'] and not re.search(r'[^\W\d_]', name): return Reading('unsure', name='missing')       # “add sprint 43” is more than a number
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
+        if 'Q' in rest and re.sub(r'Q\d+Q', ' ', rest).strip(' ¦,;:.'): return Reading('unsure', name='missing')          # more than the quotation
         if any(c not in values for c in table.required): return Reading('unsure', name='missing')
         return Reading('press', [Op(table.name, 'create', values=values)])
     def note(self, g, t):
@@ -550,6 +554,7 @@ class Reader:
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
         name = self.clean(g['value'])
+        if 'Q' not in g['value'] and re.search(self.lang.words.get('beside', '(?!)'), name, re.I): return Reading('unsure', name='value')
         plainly = 'Q' in g['value'] or self.plain.match(t)
         if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')

@@ -46,8 +46,10 @@ def read(tx, text):
     first = tongue(text)
     got = rules.read(text, w, first)
     if got.end == 'unsure':
-        for code in rules.languages():
-            if code != first and (other := rules.read(text, w, code)).end == 'press': return other
+        for code in () if tongue(text, True) else rules.languages():          # too short to tell whose words they are
+            if code != first and (other := rules.read(text, w, code)).end == 'press':
+                if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
+                return other
     if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
         for code in [first] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != first):
             likely = gist.read(text, w, code)
