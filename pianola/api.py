@@ -207,7 +207,9 @@ async def preview(req):
     except ValueError as e: raise Refused(f'the file {e}') from None
     sheet = await asyncio.to_thread(sheets.read, f)
     columns = {c: q.get(f'to.{n}', '') for n, c in enumerate(sheet.columns)} if 'to.0' in q else sheets.match(t, sheet)
-    return ft(await store.read(grid.preview, t, f, sheet, columns, q.get('same', '')[:60]))
+    try: read = await asyncio.to_thread(sheets.lines, t, sheet, columns)
+    except Refused as e: read = e
+    return ft(await store.read(grid.preview, t, f, sheet, read, columns, q.get('same', '')[:60]))
 
 @door('/api/tables/{name}/{id}/form')
 async def row_form(req):

@@ -12,7 +12,7 @@ import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, tra
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from . import cards, forms, jobs, results, runs, tabs
+from . import cards, forms, jobs, packing, results, runs, tabs
 from .actions import Action, register
 from .contain import hold
 from .plugins import Kind, plugins
@@ -91,7 +91,7 @@ class Flow(Kind):
         key('fork', self.fork, [('step', str, ''), *run], title='Fork', description='A new run that begins as this one up to a step; without a step, a copy of it all.', say=lambda a, r, c: f"Made {of(r)}", **own)
         key('lock', self.lock, [('locked', bool, True), *run], title='Lock or unlock', description='A locked run can be read and copied, and not changed.', say=lambda a, r, c: f"{'Locked' if a['locked'] else 'Unlocked'} {of(r)}", **own)
         key('cancel', self.cancel, [('step', str), *run], title='Stop a step', description='Stop the job of a step.', say=lambda a, r, c: f"Asked {r['step']} to stop", **own)
-        key('import', self.take, [('file', str)], title='Import a run', description='A run from a file that was exported, and given to /api/files.', say=lambda a, r, c: f'Imported {of(r)}', **own)
+        key('import', self.take, [('file', str)], ready=packing.unpacked, title='Import a run', description='A run from a file that was exported, and given to /api/files.', say=lambda a, r, c: f'Imported {of(r)}', **own)
         key('delete', self.delete, run, title=f'Delete a run of {n}', risk='destructive', description='Put a run away; undo brings it back.', say=lambda a, r, c: f'Deleted {of(r)}',
             asks=lambda tx, run=None: f'Delete {of(self.find(tx, run))}?', touches=lambda tx, run=None: [('run', self.find(tx, run)['id'])], model=False)
 
@@ -176,9 +176,8 @@ class Flow(Kind):
         for a in tx.q("select distinct job from answer where run=? and status='running' and job is not null", r['id']): jobs.cancel(tx, a['job'])
         tx.update('run', r['id'], {'deleted': 1})
         return self._out(tx, r['id'])
-    def take(self, tx, file):
-        from .packing import unpacked
-        return self._out(tx, runs.imported(tx, self.name, unpacked(file), list(self.steps)))
+    def take(self, tx, file, ready=None):
+        return self._out(tx, runs.imported(tx, self.name, ready or packing.unpacked(file), list(self.steps)))
     def cancel(self, tx, step, run=None):
         r, s = self.find(tx, run), self.named(step)
         a = self.look(tx, r).now.get(s.name, ({},))[0]

@@ -110,7 +110,7 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind == 'sort' and length == 1 and n > a and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
@@ -271,7 +271,7 @@ class Gist:
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
-            if 'create' in cues or any(m.what == 'column' for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
+            if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
@@ -481,7 +481,7 @@ class Gist:
                 if kind != 'choice' and tail: return out(col.key, tail[0], [Mention('value', tail[1], tail[2])])
                 if len(said) == 1: return out(col.key, said[0].value, said)
             return None
-        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b]) or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)): return None
+        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(tb.columns[m.key] == 'choice' for m in known) or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b]) or any(k == 'date' and n > a and self.words[n-1].low in (*self.g['to'], 'until') for k, _, n in vals) or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)): return None
         fits = []
         for k, v, n in vals:
             if k == 'number':
@@ -495,9 +495,10 @@ class Gist:
             elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
         if len(fits) == 1: return out(*fits[0])
         if fits: return None
-        if 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b]):
+        moved = 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b])
+        if moved or any(tb.columns[m.key] == 'choice' for m in known):
             rows, _ = self.rows(a, b, skip + known, tb)
-            said = [m for m in known if tb.columns[m.key] in ('text', 'choice') and rows and not all(r.get(m.key) == m.value for _, r in rows)]
+            said = [m for m in known if tb.columns[m.key] in (('text', 'choice') if moved else ('choice',)) and rows and not all(r.get(m.key) == m.value for _, r in rows)]
             if len({(m.key, m.value) for m in said}) == 1: return out(said[0].key, said[0].value, [m for m in known])
             where = [c for c in tb.columns if c in self.g['places'] and tb.columns[c] == 'text' and c != tb.main]
             if not said and len(where) == 1 and 'place' in cues and (t := self.tail(a, b, None)): return out(where[0], t[0], [Mention('value', t[1], t[2])])
@@ -587,7 +588,10 @@ class Gist:
             table = self.world.tables[near.table]
             named = [near]
         if not table or table.columns[table.main] != 'text': return None
-        sub = self.text[self.words[a].a:self.words[b-1].b]
+        sub, preset = self.text[self.words[a].a:self.words[b-1].b], {}
+        if not named:                           # “add a podcast: …” where podcast is a choice
+            for m in self.mentions(table, a, b):
+                if m.what == 'value' and table.columns[m.key] == 'choice' and not m.slip and m.a > a and (self.words[m.a-1].low in self.g['one'] or any(c.b == m.a for c in cues.values())): named, preset = [Mention('table', m.a, m.b, table.name)], {m.key: m.value}; break
         for m in self.mentions(table, a, b):
             if m.what == 'column' and m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.key.replace('_', ' '), sub, count=1)
         for m in named:
@@ -599,7 +603,7 @@ class Gist:
             name, rest = self.reader.clean(w.text), f'{self.text[self.words[a].a:w.a]}, {self.text[w.b:self.words[b-1].b]}'
         else:
             for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(x) for x in ([m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b] for m in named] or self.g['lists'])) + ')') for p in self.g['new'])]:
-                if (m := re.search(p, sub, re.I)) and m['v'].strip(' .,:;'):
+                if (m := re.search(p, sub, re.I)) and (v := m['v'].strip(' .,:;!?').lower()) and v not in self.lang.words['list'] and not all(w in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['list'], *self.g['fill']) for w in v.split()):
                     rest = m['v'] + (f", {m['w']}" if m.groupdict().get('w') else '') + (', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
                     name = None
                     break
@@ -615,7 +619,7 @@ class Gist:
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not quotes and not set(self.lang.tokens(name)) - nouns: return None
         if any(str(r.get(table.main) or '').casefold() == name.casefold() for r in table.rows) and not quotes: return None
-        values = {table.main: name, **values}
+        values = {table.main: name, **preset, **values}
         if any(c not in values for c in table.required): return None
         return Reading('chip', [Op(table.name, 'create', values=values)], name='unlike')
 
@@ -627,7 +631,7 @@ class Gist:
         known = table.index(lang).known()
         flags = self.flagwords(table)
         open_ = lambda c: c in table.columns and c not in values and c != table.main
-        segments = [s.strip() for s in re.split(r'\s*(?:(?<!\d)[,]|[,](?!\d)|[;()!?]|\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
+        segments = [s.strip() for s in re.split(r'\s*(?:(?<!\d)[,]|[,](?!\d)|[;()!?]|(?<!\b[A-Z])(?<!\b[MD]r)(?<!\bMrs)\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
         for n, s in enumerate(segments):
             whole = s
             s = re.sub(self.g['lead'], '', s, flags=re.I).strip()
@@ -668,7 +672,7 @@ class Gist:
             for words, cs in self.g['by_place'].items():
                 for m in list(re.finditer(rf'(?:^|\s)(?:{words})\s+(?P<v>[^¦]+?)(?=\s(?:{"|".join(self.g["by_place"])})\s|\s*¦|$)', s, re.I))[::-1]:
                     said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
-                    c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo) and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None)
+                    c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or next((c for c, k in table.columns.items() if k == 'text' and open_(c) and ' ' in said and said.lower().split()[-1] in (c, *lang.columns.get(c, ()))), None) or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo) and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None)
                     if said and c and len(said.split()) <= 5 and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns, *self.g['pronoun'], *self.lang.words['list']}: values[c] = said; s = s[:m.start()] + ' ¦ ' + s[m.end():]
             if (m := re.fullmatch(r'[^\W\d]+\.?:? (-?\d+(?:[.,]\d+)?)', s)) and not first and len(cs := [c for c, k in table.columns.items() if k == 'number' and open_(c)]) == 1: values[cs[0]] = lang.number(m[1]); continue
             s = re.sub(rf"\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})(?=\s*(?:¦|$))", '', re.sub(r'(?:\s*¦\s*)+', ' ¦ ', s), flags=re.I).strip(' ¦:')
@@ -677,6 +681,7 @@ class Gist:
             if first: values[''], first = self.strip(s), False; continue
             for v in sorted((v for v in known if len(v) > 2 and re.search(rf'(?<!\w){re.escape(v)}(?!\w)', s.lower())), key=len, reverse=True):
                 if v != s.lower() and (c := next((c for c, _ in known[v] if open_(c)), None)): values[c] = next(w for x, w in known[v] if x == c); s = re.sub(rf'\s*(?<!\w){re.escape(v)}(?!\w)\s*', ' ', s, flags=re.I).strip()
+            if not first: s = re.sub(rf"^(?:{'|'.join(self.g['by_place'])})\s+", '', s, flags=re.I)
             bare = s.lower()
             if not bare or bare in {u for us in self.g['units'].values() for u in us}: continue
             if bare in known and (c := next((c for c, _ in known[bare] if open_(c)), None)): values[c] = s; continue

@@ -194,14 +194,16 @@ class Reader:
         self.world, self.lang = world, lang
         self.text, self.quotes = mask(text.replace('’', "'"))
         self.patterns, self.nouns = _compiled(lang.code, world.shape)
-        self.failed, self.pin, self.found = [], None, {}
+        self.failed, self.pin, self.found, self.doubt = [], None, {}, False
 
     def read(self):
         t = self.text.strip()
         if not t or len(t) > longest or '\n' in t: return Reading('unsure', name='long')
         t = self.trim(t)
         if not t: return Reading('nothing', name='talk')
-        if got := self.clauses(t): return got
+        if got := self.clauses(t):
+            if self.doubt and got.end == 'press' and any(o.verb in ('create', 'update') for o in got.ops): got.end, got.name = 'chip', 'unlike'
+            return got
         if name := gate(t, self.lang) or gate(self.text, self.lang): return Reading('nothing', name=name)
         if self.failed:
             many = next((f for f in self.failed if f.end == 'ask'), None)
@@ -266,6 +268,7 @@ class Reader:
                 got = getattr(self, kind)(g, t)
                 if got is None: continue
                 if got.end == 'press':
+                    self.doubt = self.doubt or self.doubtful(kind, g, t)
                     self.kind = kind
                     return got
                 for self.pin in got.candidates:             # which of them? each as the operation it would be
@@ -274,6 +277,14 @@ class Reader:
                 self.pin = None
                 self.failed.append(got if got.ops or got.end != 'ask' else Reading('unsure', name='row'))
         return None
+
+    def doubtful(self, kind, g, t):
+        "Is a new row's name, or a row's new name, perhaps more than a name? Then it is offered. What a colon or quotation marks set apart is not."
+        if kind not in ('create', 'note', 'rename') or 'Q' in g['value']: return False
+        v, todo = g['value'], self.todo
+        if re.search(r'[.;!?]\s+\S', self.text.strip()) and kind != 'note': return True
+        if kind == 'note' or kind == 'create' and todo is not None and self.named(g) is todo: return len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I))
+        return len(v.split()) > (8 if ',' in v else 5) or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I))
 
     # finding rows
 
