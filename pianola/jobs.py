@@ -281,7 +281,7 @@ async def hand(id):
         turn = tx.value("select max(id) from job_event where job=? and kind='state'", id)
         far = f'{afar.home}.{id}.{turn}'
         if far != j['far']: tx.run('update job set far=?, heard=0 where id=?', far, id)
-        return {**j, 'far': far}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
+        return {**j, 'far': far, 'settings': tx.value('select data from setting where plugin=?', j['plugin']) or '{}'}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
     j, units = await store.write(mark)
     if not j or j['far'] in handed: return
     try: await asyncio.to_thread(afar.hand, j, units)
@@ -413,6 +413,7 @@ def own_process(id, owner, c):
         j = line(fleet.look, id)
         book = fleet.Book(line, id, owner, ship=j['folder'] != fleet.this_folder())
         begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
+        settings.known[j['plugin']] = json.loads(j['settings'])
     j = begin[0]()
     path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
     code, why = '', None
@@ -468,8 +469,10 @@ def _own_book(id, c):
             conn.execute('commit')
             return value
     def begin(code):
-        write(lambda tx: tx.run("update job set lease=0 where id=? and state='running'", id))
-        return write(journal.begin, id, os.getpid(), code)
+        def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
+            tx.run("update job set lease=0 where id=? and state='running'", id)
+            return journal.begin(tx, id, os.getpid(), code)
+        return write(take)
     return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
 
 # who watches
