@@ -294,7 +294,8 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_does_nothi
     p.mkdir()
     (p/'slow.py').write_text(slow)
     asked, done, said = {}, {}, random.Random(7)
-    for round in range(25):
+    for round in range(100):
+        if round >= 25 and len(asked) > 20 and len(done) > 10: break              # a slow machine gets less done before each kill
         s = Server(data, plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
         assert not s.act('slow.show')['result'] or all(x['state'] != 'running' for x in s.act('slow.show')['result']['steps']), 'nothing runs for ever'
         for run, answers in done.items():
