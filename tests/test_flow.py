@@ -239,7 +239,7 @@ def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream
     settle(s)
     s.act('links.run', values={'title': 'boom'})
     s.until(lambda: states(s)['report'] == 'failed')
-    from websockets.sync.client import connect
+    from conftest import connect
     with connect(s.ws) as ws:
         ws.send(json.dumps({'hello': {'since': 0, 'conversation': None, 'view': 'links', 'runs': [1], 'opened': True}}))
         ws.send(json.dumps({'msg': 'Help me with this error'}))
