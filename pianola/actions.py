@@ -106,7 +106,7 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
         plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
         n, fn = name or f'{plug}.{f.__name__}', f
         if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
-            more = {k: kw.pop(k) for k in ('retries', 'timeout') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
+            more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
         register(Action(n, fn, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))

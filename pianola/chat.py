@@ -13,7 +13,7 @@ from loguru import logger as log
 
 engines = None              # set by the server: the Engines of this process
 frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
-by_rules = False            # set by the server from PIANOLA_RULES: rules before the model, the guard behind it
+by_rules = False            # set by the server (PIANOLA_RULES=0 turns it off): rules before the model, the guard behind it
 talk = True                 # also when rules have decided the model says something; an evaluation does without
 longest = 200_000           # characters of one message
 longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
@@ -177,6 +177,7 @@ def _place(tx, conversation, resume, under, plugin):
 def obey(tx, said, id):
     """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. True when rules have decided:
     the model then only talks."""
+    if said['model'] or said['brings']: return False       # a plugin wrote it, or a click that asks for words: rules and a bare yes obey the person alone
     key = f"rule:{said['id']}"
     if tx.value('select 1 from log where key=?', key): return True
     tx.run('savepoint rules')
@@ -190,7 +191,7 @@ def obey(tx, said, id):
             got = understand.read(tx, said['text'])
             many = sum(o.verb == 'delete' for o in got.ops) > 1
             if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
-            elif got.end == 'press': note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, 'too_many').text}"
+            elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
             elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
             else: return False
     except Refused:                             # it cannot be done like that: the model may make more of it
@@ -265,7 +266,8 @@ def _held(tx, m, found, key):
     "What the guard will not simply let through becomes a chip, a question, or a line that says why not. False: let it be pressed (perhaps on another row than was written)."
     if tx.value('select 1 from log where key=?', key): return False             # pressed before a crash
     said = history.asked(tx, m)
-    v = understand.weigh(tx, said['text'] if said else '', found)
+    v = understand.weigh(tx, said['text'] if said and not said['model'] else '', found)
+    if said and said['model'] and v.end != 'run': v.name = 'not_you'
     if v.op: found.name, found.args = v.op.action, v.op.args
     if v.end == 'run': return False
     if v.end == 'chip': wait(tx, [(found.name, found.args)], 'model', m['id'], key, v.name)
@@ -284,7 +286,7 @@ def on_hearing(f):
     hearing.append(f)
     return f
 
-def _hear(tx, conversation, text, key, plugin, brings=None):
+def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     "Keep the user's words; the conversation is begun where there is none"
     if key and (old := tx.one('select ref from log where key=?', key)): return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
     if conversation: history.conversation(tx, conversation)
@@ -292,17 +294,18 @@ def _hear(tx, conversation, text, key, plugin, brings=None):
     conversation = conversation or history.begin(tx)
     prelude = context.overhear(tx, conversation, text, plugin)
     brings = brings or next((b for f in hearing if (b := f(tx, text, plugin))), None)
-    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude, brings=json.dumps(brings, ensure_ascii=False) if brings else None)
+    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude, brings=json.dumps(brings, ensure_ascii=False) if brings else None, **({'model': by} if by else {}))       # who really wrote it
     if not tx.value('select title from conversation where id=?', conversation): tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
 
-async def say(text, conversation=None, key=None, plugin='', brings=None):
-    "The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost. `brings`: what it is about, for the reply to it alone (see `context`)."
+async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
+    """The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost.
+    `brings`: what it is about, for the reply to it alone (see `context`). `by`: the plugin that speaks in their place, whose words are no orders."""
     if not isinstance(text, str) or not text.strip(): raise Refused('the message is empty', 'write something')
     if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
     text = text.encode('utf-8', 'replace').decode().replace('\0', '')
-    conversation, id, fresh = await store.write(_hear, conversation, text, key, plugin, brings, durable=False)
+    conversation, id, fresh = await store.write(_hear, conversation, text, key, plugin, brings, by, durable=False)
     if fresh: start(conversation)
     return conversation, id
 

@@ -16,7 +16,7 @@ import asyncio, contextlib, functools, json, logging, os, re, secrets, signal, s
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from loguru import logger as log
 from . import journal
 from .forms import keep_file
@@ -25,14 +25,14 @@ from .store import store
 
 most = 4                    # jobs of a queue that one server or worker runs at a time
 queue = 'pianola'           # the queue that everybody serves
-polls = .2                  # seconds between two looks of DBOS into a queue
+polls = .5                  # seconds between two looks of DBOS into a queue
 crashes = 5                 # processes of a job that may end one after the other with nothing kept
 patience = 8                # seconds after which a job that was taken and has no sign of life is given to somebody else
 
 schema = """
 create schema if not exists pianola;
 create table if not exists pianola.job(key text primary key, home text not null, number bigint not null, far text not null, title text not null, plugin text not null, name text not null, args text not null, runs text not null,
-  timeout float8, attempt int not null, code text not null, folder text not null, owner text, lease timestamptz, cancel boolean not null default false, over boolean not null default false);
+  timeout float8, attempt int not null, code text not null, folder text not null, settings text not null default '{}', owner text, lease timestamptz, cancel boolean not null default false, over boolean not null default false);
 create table if not exists pianola.unit(key text not null references pianola.job on delete cascade, name text not null, value text not null, n bigserial, primary key(key, name));
 create table if not exists pianola.event(id bigserial primary key, home text not null, key text not null, far text not null, number bigint not null, at float8 not null, kind text not null, text text not null, data text);
 create index if not exists event_home on pianola.event(home, id);
@@ -45,6 +45,12 @@ def where(url):
     "The database of a URL, without user and password"
     u = urlsplit(url)
     return f"PostgreSQL at {u.hostname or 'this machine'}{f':{u.port}' if u.port else ''}{u.path}"
+
+def blame(url, e):
+    "What a database said, in a line, and never with the password"
+    said, hidden = (str(e).strip().splitlines() or [type(e).__name__])[0], urlsplit(url).password
+    for x in {hidden, unquote(hidden or '')} - {'', None}: said = said.replace(x, '…')
+    return said
 
 def lacking():
     "What is not installed, in a sentence; '' when all is here. Whoever has no PIANOLA_JOBS never loads it."
@@ -70,7 +76,7 @@ class Line:
                 except psycopg.OperationalError as e:
                     if self.conn: self.conn.close()
                     if not self.patient or self.closed.wait(1): raise
-                    log.debug(f'{where(self.url)}: {e}')
+                    log.debug(f'{where(self.url)}: {blame(self.url, e)}')
     def close(self):
         self.closed.set()
         if self.conn: self.conn.close()
@@ -83,7 +89,7 @@ def prepare(c):
 def event(c, key, kind, text='', data=None):
     "A line of the outbox, and word to the server whose job it is"
     c.execute("with e as (insert into pianola.event(home,key,far,number,at,kind,text,data) select home,key,far,number,%s,%s,%s,%s from pianola.job where key=%s returning home) select pg_notify('pianola_'||home, '') from e",
-              (time.time(), kind, text.replace('\0', ' '), json.dumps(data).replace('\\u0000', ' ') if data is not None else None, key))
+              (time.time(), kind, text.replace('\0', '\ufffd'), json.dumps(data) if data is not None else None, key))
 
 def look(c, key): return c.execute('select *, owner is null or lease < now() as free from pianola.job where key=%s for update', (key,)).fetchone()
 
@@ -110,11 +116,12 @@ class Book:
             return f(c)
         return self.line(whole)
     def unit(self, name):
-        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', (self.key, name)).fetchone())
+        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', (self.key, name.replace('\0', '\ufffd'))).fetchone())
         return bool(row), json.loads(row['value']) if row else None
     def keep(self, name, value=None): self._keep(name, value, 'unit')
     def partial(self, name, value): self._keep(name, value, 'partial')
     def _keep(self, name, value, kind):
+        name = name.replace('\0', '\ufffd')          # PostgreSQL has no such character
         def kept(c):
             if not c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1', (self.key, name, json.dumps(value))).fetchone(): return
             if self.ship: send(c, self.key, value)
@@ -189,13 +196,13 @@ class _Quiet(logging.Handler):
     def emit(self, r): log.log('DEBUG' if r.levelno < 40 else 'WARNING', f'DBOS: {r.getMessage()}')
 
 def sweep(dbos, line):
-    "Give to somebody else what a dead process had: taken from the queue a while ago, without a sign of life since"
-    taken = dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False, load_output=False)
-    old = [w.workflow_id for w in taken if w.dequeued_at and time.time() - w.dequeued_at/1000 > patience]
-    if not old: return
-    held = {r['far'] for r in line(lambda c: c.execute('select far from pianola.job where far=any(%s) and not over and lease > now()', (old,)).fetchall())}
-    for far in old:
-        if far not in held: dbos.resume_workflow(far, queue_name=queue)
+    "Give to somebody else what a dead process had: taken from the queue, and without a sign of life"
+    there = {w.workflow_id: w.dequeued_at/1000 for w in dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False, load_output=False) if w.dequeued_at}
+    if not there: return
+    jobs = {r['far']: r for r in line(lambda c: c.execute('select far, lease is null as new, lease > now() as lives from pianola.job where far=any(%s) and not over', ([*there],)).fetchall())}
+    for far, t in there.items():
+        j = jobs.get(far)
+        if not j['lives'] if j and not j['new'] else time.time() - t > patience: dbos.resume_workflow(far, queue_name=queue)
 
 def attend(url, key, far, folder, plugins_folder, ending):
     "A job in a process of its own, looked after until it is over: begun, begun again when it crashes, waited for when it outlived who began it, and ended by force when it does not listen"
@@ -279,9 +286,9 @@ class Fleet:
         "Give a job away, with what was done of it before; again and again is the same as once"
         key, far = self.key(j['id']), j['far']
         def put(c):
-            new = c.execute("""insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,timeout,attempt,code,folder) values (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) on conflict(key) do update
-                set far=excluded.far, args=excluded.args, attempt=excluded.attempt, code=excluded.code, cancel=false, over=false, owner=null, lease=null where pianola.job.far<>excluded.far returning 1""",
-                (key, self.home, j['id'], far, j['title'], j['plugin'], j['name'], j['args'], j['runs'], j['timeout'], j['attempt'], j['code'], this_folder())).fetchone()
+            new = c.execute("""insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,timeout,attempt,code,folder,settings) values (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) on conflict(key) do update
+                set far=excluded.far, args=excluded.args, attempt=excluded.attempt, code=excluded.code, settings=excluded.settings, cancel=false, over=false, owner=null, lease=null where pianola.job.far<>excluded.far returning 1""",
+                (key, self.home, j['id'], far, j['title'], j['plugin'], j['name'], j['args'], j['runs'], j['timeout'], j['attempt'], j['code'], this_folder(), j['settings'])).fetchone()
             if not new: return
             for name, value in units: c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing', (key, name, value))
             if j['runs'] == 'process': send(c, key, [json.loads(j['args']), *(json.loads(v) for _, v in units)])
@@ -322,11 +329,11 @@ class Fleet:
                     meet(self.again, {r['far'] for r in c.execute('select far from pianola.job where home=%s', (self.home,))})
                     self.say('')
                     while not self.ending.is_set(): self._take_over(c, meet)
-            except psycopg.OperationalError as e: self.say(f"{where(self.url)} does not answer ({str(e).strip().splitlines()[-1]}): jobs wait, what is done is kept, and it is asked again every two seconds")
+            except psycopg.OperationalError as e: self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): jobs wait, what is done is kept, and it is asked again every two seconds')
             except Exception as e:
                 if self.ending.is_set(): return
-                log.opt(exception=True).warning('jobs cannot be followed')
-                self.say(f'{where(self.url)}: {type(e).__name__}: {e}; it is tried again every two seconds')
+                log.opt(exception=True).debug('jobs cannot be followed')
+                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): jobs wait, what is done is kept, and it is tried again every two seconds')
             self.ending.wait(2)
     def _take_over(self, c, meet):
         events = c.execute('select * from pianola.event where home=%s order by id limit 500', (self.home,)).fetchall()
@@ -341,14 +348,14 @@ class Fleet:
     def _tidy(self):
         "Find what the dead left; forget what DBOS did more than a day ago"
         last, line = 0, Line(self.url)
-        while not self.ending.wait(3):
+        while not self.ending.wait(2):
             if not self.ready: continue
             try:
                 sweep(self.dbos, line)
                 if time.monotonic() - last > 600:
                     last, before = time.monotonic(), datetime.fromtimestamp(time.time()-86400, UTC).isoformat()
                     if old := [w.workflow_id for w in self.dbos.list_workflows(workflow_id_prefix=f'{self.home}.', status=['SUCCESS', 'ERROR', 'CANCELLED'], completed_before=before, limit=1000, load_input=False, load_output=False)]: self.dbos.delete_workflows(old)
-            except Exception as e: log.debug(f'{where(self.url)} could not be tidied: {e}')
+            except Exception as e: log.debug(f'{where(self.url)} could not be tidied: {blame(self.url, e)}')
         line.close()
     def close(self):
         "Let go: what runs here is begun again by the next start, what runs elsewhere goes on"
@@ -372,6 +379,6 @@ def serve(url, name, data, plugins_folder):
             sweep(dbos, line)
             said = ''
         except Exception as e:
-            if said != (said := f"{where(url)} does not answer ({(str(e).strip().splitlines() or [type(e).__name__])[-1]}); asked again every three seconds"): print(said, flush=True)
-        ending.wait(3)
+            if said != (said := f"{where(url)} does not answer ({blame(url, e)}); asked again every two seconds"): print(said, flush=True)
+        ending.wait(2)
     os._exit(0)

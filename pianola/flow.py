@@ -14,6 +14,7 @@ import msgspec
 from loguru import logger as log
 from . import cards, forms, jobs, packing, results, runs, tabs
 from .actions import Action, register
+from .contain import hold
 from .plugins import Kind, plugins
 from .store import Refused, put, sound, store
 
@@ -50,7 +51,7 @@ class Flow(Kind):
         self._keys()
 
     def step(self, f=None, *, auto=False, runs=None, button='', **more):
-        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; more words (retries, timeout) go to the job."
+        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
         def make(f):
             s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more)
             for verb in ('run', 'fill'): self.keys[verb].description = f"{self.words[verb]} The steps: {', '.join(self._said(s) for s in self.steps.values())}."
@@ -261,7 +262,7 @@ class Flow(Kind):
         if s.job:
             hidden = {n: secrets[r['id'], w, n] for n, (_, _, w) in nodes.items() if (r['id'], w, n) in secrets}
             if hidden: raise Refused(f"{s.name} runs as a job, and {', '.join(hidden)} is a secret that a job would have to write down", 'use it in a step without `job`')
-            job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]}, title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name, **s.more)
+            job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]}, title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name, **s.more | ({'comments': False} if 'comments' in nodes and nodes['comments'][1] in (False, {'k': 'data', 'v': False}) else {}))
             tx.run('update answer set job=? where work=?', job, id)
         else: tx.after.append(lambda: store.loop.call_soon_threadsafe(self._work, id, r['id'], s, nodes))
 
@@ -415,6 +416,17 @@ def trace(e, plugin):
     frames = [f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename] or traceback.extract_tb(e.__traceback__)[-3:]
     log.opt(exception=e).debug('a step broke')
     return ''.join(traceback.format_list(frames)) + f"{type(e).__name__}: {e}"
+
+redrawing = set()
+def _more(job):
+    "A step that runs has more to show: drawn three times a second at most, however often it says so"
+    if job['run'] in redrawing: return
+    redrawing.add(job['run'])
+    def now():
+        redrawing.discard(job['run'])
+        for k in [k for p in plugins.values() for k in p.kinds if isinstance(k, Flow) and k.plugin_name == job['plugin'] and job['step'] in k.steps]: hold(k.draw(job['run']), 'a part could not be drawn')
+    asyncio.get_running_loop().call_later(.3, now)
+jobs.parts.append(_more)
 
 # what a tab says
 

@@ -6,7 +6,7 @@
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
 import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
 from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
-from . import actions, fleet, journal, settings, tabs
+from . import actions, chat, fleet, history, journal, settings, tabs
 from .actions import action
 from .bubble import press
 from .journal import Stopped, over
@@ -27,9 +27,10 @@ def on_end(plugin, f):
     hooks.setdefault(plugin, [])
     if f not in hooks[plugin]: hooks[plugin].append(f)
 
-def start(tx, name, args, **kw):
-    "A new job (see journal.start); it is run once the transaction is kept"
+def start(tx, name, args, comments=False, **kw):
+    "A new job (see journal.start); it is run once the transaction is kept. `comments`: the model says something at its start, quarters and end."
     id = journal.start(tx, name, args, **kw)
+    if comments: journal.keep(tx, id, 'comments')
     note(tx, id, 'started')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return id
@@ -70,6 +71,14 @@ def note(tx, id, what):
     "The model hears of it at its next turn"
     j = tx.one('select title from job where id=?', id)
     tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
+    if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
+
+async def comment(text, over):
+    "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
+    there = await store.read(history.current)
+    if there in chat.runners and not over: return
+    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
+    if not there: await chat.adopt(begun)
 
 # what the function is given
 
@@ -200,10 +209,12 @@ async def round_(last):
         unheard = tx.q("select id, far, state from job where cancel and far!=''") if afar and afar.ready else []
         ending = tx.q("select * from job where state='ending'")
         soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule where active)", t)
-        return ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"), tx.q('select id, job, kind from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
+        return ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"), tx.q('select id, job, kind, text from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
     ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
+    for e in fresh:
+        if e['kind'] == 'comment': hold(comment(e['text'], '% done' not in e['text']), 'a comment could not be asked for')
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
     for j in unheard: await tell_to_stop(j)
     for j in ready if not afar or afar.ready else []:
@@ -270,7 +281,7 @@ async def hand(id):
         turn = tx.value("select max(id) from job_event where job=? and kind='state'", id)
         far = f'{afar.home}.{id}.{turn}'
         if far != j['far']: tx.run('update job set far=?, heard=0 where id=?', far, id)
-        return {**j, 'far': far}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
+        return {**j, 'far': far, 'settings': tx.value('select data from setting where plugin=?', j['plugin']) or '{}'}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
     j, units = await store.write(mark)
     if not j or j['far'] in handed: return
     try: await asyncio.to_thread(afar.hand, j, units)
@@ -343,7 +354,7 @@ async def again(there):
 
 def trouble():
     "What keeps jobs from being done, for the page; None when nothing does"
-    return P(afar.wrong, id='jobs-at', cls='bad', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
+    return P(afar.wrong, id='jobs-at', cls='trouble', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
 
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
@@ -402,6 +413,7 @@ def own_process(id, owner, c):
         j = line(fleet.look, id)
         book = fleet.Book(line, id, owner, ship=j['folder'] != fleet.this_folder())
         begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
+        settings.known[j['plugin']] = json.loads(j['settings'])
     j = begin[0]()
     path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
     code, why = '', None
@@ -457,8 +469,10 @@ def _own_book(id, c):
             conn.execute('commit')
             return value
     def begin(code):
-        write(lambda tx: tx.run("update job set lease=0 where id=? and state='running'", id))
-        return write(journal.begin, id, os.getpid(), code)
+        def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
+            tx.run("update job set lease=0 where id=? and state='running'", id)
+            return journal.begin(tx, id, os.getpid(), code)
+        return write(take)
     return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
 
 # who watches
@@ -468,7 +482,9 @@ async def tell(id, kinds=('state',)):
     try: j, lines = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else []))
     except Refused: return
     items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
-    tabs.send({'job': journal.now(j), 'put': items, 'gone': []})
+    tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
+    if 'partial' in kinds and j['run']:
+        for f in parts: f(j)
     told[id] = told.pop(id, 0) + 1
     if len(told) > 1000: del told[next(iter(told))]
     for k in [k for k in news if k[0] == id]: del news[k]
@@ -578,6 +594,7 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
+parts = []              # f(job) is called after a step's job kept a part of its result
 fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end

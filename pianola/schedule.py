@@ -1,7 +1,7 @@
 "What begins by itself: a key is pressed with saved arguments every day at a time, or every so often. Kept in the database; what was missed while Pianola was off is done once, or left out, and said."
 import json, time, typing
 from datetime import datetime, timedelta
-from fasthtml.common import Article, Button, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong
+from fasthtml.common import Article, Button, Details, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong, Summary
 import msgspec
 from loguru import logger as log
 from . import actions, flow, forms, jobs, runs, tabs
@@ -104,7 +104,7 @@ def form(tx, chosen=''):
     return Form(Select(Option('What shall begin …', value=''), *there, name='what', required=True, aria_label='What shall begin', hx_get='/api/schedule/form', hx_target='next .plan-args', hx_swap='innerHTML', hx_trigger='change'),
                 Div(cls='plan-args'), when('plan'), Button('Schedule'), hx_post='/api/schedule', hx_swap='none', cls='plan-new', id='plan-new')
 
-def page(tx, chosen=''): return Article(H2('Begins by itself'), listing(tx), P('Nothing yet.', cls='help nothing-yet'), form(tx, chosen), cls='card schedule')
+def page(tx, chosen=''): return Article(H2('Begins by itself'), listing(tx), P('Nothing yet.', cls='help nothing-yet'), Details(Summary('Begin something regularly'), form(tx, chosen), open=bool(chosen), id='plan-more'), cls='card schedule')
 async def plans():
     "What begins by itself, with the form of a new one, for a page"
     return await store.read(page, (tabs.address.get() or {}).get('plan', ''))

@@ -90,6 +90,7 @@ alter table message add column brings text;
 alter table run add column follows integer;
 alter table schedule add column missed text not null default 'once';
 alter table schedule add column said text not null default '';
+""", """
 alter table job add column far text not null default '';
 alter table job add column heard integer not null default 0;
 create index job_far on job(far) where far!='';

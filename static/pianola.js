@@ -57,7 +57,7 @@ function worked(j) {       // bars and buttons of a job, wherever they stand
   for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
     const bar = $('progress', e), text = $('.text', e); e.hidden = !running;
     if (bar && j.total) { bar.max = j.total; bar.value = j.done }
-    if (text) text.textContent = [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
+    if (text) text.textContent = j.said ?? [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
   }
   for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) { b.disabled = running; running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy') }
 }

@@ -1,5 +1,5 @@
 "The real parts: a server as its own process on a data folder of its own, the real model, the system's Chromium."
-import contextlib, json, os, queue, shutil, signal, socket, subprocess, sys, threading, time, urllib.error, urllib.request
+import contextlib, json, os, queue, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
 from pathlib import Path
 import pytest
 
@@ -169,43 +169,43 @@ def upstream():
 
 # PostgreSQL, from the system's packages: a cluster of its own in a temporary folder
 
-def _postgres_bin():
+def postgres_bin():
     "The folder of initdb and postgres, or None"
-    found = shutil.which('initdb')
-    if found: return Path(found).resolve().parent
+    if found := shutil.which('initdb'): return Path(found).resolve().parent
     return next((p.parent for p in sorted(Path('/usr/lib/postgresql').glob('*/bin/initdb'), key=lambda p: p.parts[-3].zfill(4), reverse=True)), None)
 
 class Postgres:
-    "A server of its own, on a free port of this machine; `stop` and `start` as often as a test likes; `url(name)` makes a database and says where it is"
-    def __init__(self, folder):
-        self.bin, self.folder = _postgres_bin(), folder
-        self.who = ['runuser', '-u', 'postgres', '--'] if hasattr(os, 'getuid') and os.getuid() == 0 else []       # postgres refuses to run as root
-        if self.who:
-            shutil.chown(folder, 'postgres')
-            for p in (folder, *folder.parents): p != p.parent and p.stat().st_uid == 0 and p.chmod(p.stat().st_mode | 0o011)      # so that it can reach its own folder
-        self.run('initdb', '-D', str(folder/'db'), '-U', 'pianola', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8')
+    "A server of its own on a free port of this machine; `stop` and `start` as often as a test likes; `url()` makes a new database and says where it is"
+    def __init__(self):
+        self.bin, self.folder, self.n = postgres_bin(), Path(tempfile.mkdtemp(prefix='pianola-pg-')), 0
+        self.who = ['runuser', '-u', 'postgres', '--'] if os.name == 'posix' and os.getuid() == 0 else []       # it refuses to run as root
+        if self.who: shutil.chown(self.folder, 'postgres')
+        self.run('initdb', '-D', str(self.folder/'db'), '-U', 'pianola', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8')
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             self.port = s.getsockname()[1]
-        self.n = 0
         self.start()
+        subprocess.run([sys.executable, '-c', 'import sys; from dbos import DBOS; DBOS.migrate(system_database_url=sys.argv[1])', self.new('empty')], check=True, capture_output=True, timeout=60)       # DBOS' tables, once for all
     def run(self, name, *args):
         r = subprocess.run([*self.who, str(self.bin/name), *args], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
         assert not r.returncode, f'{name}: {r.stdout}'
-    def start(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-l', str(self.folder/'log'), 'start', '-o', f"-p {self.port} -h 127.0.0.1 -k '' -c fsync=off -c max_connections=200")
-    def stop(self, how='immediate'): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-m', how, 'stop')
+    def start(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-l', str(self.folder/'log'), 'start', '-o', f"-p {self.port} -h 127.0.0.1 -k '' -c max_connections=200")
+    def stop(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-m', 'immediate', 'stop')         # as if it were killed
+    def new(self, name, *args):
+        self.run('createdb', '-h', '127.0.0.1', '-p', str(self.port), '-U', 'pianola', *args, name)
+        return f'postgresql://pianola@127.0.0.1:{self.port}/{name}'
     def url(self):
         self.n += 1
-        self.run('createdb', '-h', '127.0.0.1', '-p', str(self.port), '-U', 'pianola', f't{self.n}')
-        return f'postgresql://pianola@127.0.0.1:{self.port}/t{self.n}'
+        return self.new(f't{self.n}', '-T', 'empty')
 
 @pytest.fixture(scope='session')
-def postgres(tmp_path_factory):
+def postgres():
     "A running PostgreSQL; skipped where there is none, which in CI is a failure"
     from importlib.util import find_spec
-    why = '' if _postgres_bin() else 'no PostgreSQL was found on this machine: install it (Debian: apt-get install postgresql) to run the tests of jobs on it'
+    why = '' if postgres_bin() else 'no PostgreSQL was found on this machine: install it (Debian: apt-get install postgresql) to run the tests of jobs on it'
     why = why or ('' if find_spec('dbos') and find_spec('psycopg') else 'dbos and psycopg are not installed: python3 start.py test brings them')
     if why: (pytest.fail if os.environ.get('CI') else pytest.skip)(why)
-    p = Postgres(tmp_path_factory.mktemp('postgres'))
+    p = Postgres()
     yield p
     p.stop()
+    shutil.rmtree(p.folder)

@@ -98,3 +98,31 @@ def test_the_keys_that_explain_say_what_there_is(made):
     s, _ = made
     status, said = s.post('/api/actions/plugins.explain', {'plugin': 'nonsense'})
     assert status == 404 and 'there is bad, long, notes, share' in said['hint']
+
+def test_a_job_that_wants_comments_gets_them_and_never_waits_for_them(serve, upstream, tmp_path):
+    up = upstream(lambda body: [.2, 'Well done.'])
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'count.py').write_text('"Count: slowly."\nimport time\nfrom pianola import Flow, action\nflow = Flow()\n@flow.step\ndef ask(comments: bool = True):\n    "Comments?"\n@flow.step(comments=True, runs="process")\ndef go(job, comments):\n    "Go"\n    for n in job.each(range(4)):\n        time.sleep(.4)\n        job.progress(n+1, 4)\n        job.partial({"n": n})\n')
+    s = serve(plugins=tmp_path/'p', env=up.env)
+    s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+    s.act('count.run', values={'comments': True})
+    s.act('count.run')
+    said = lambda: [m['text'] for m in s.get('/api/conversation')[1] if m['role'] == 'user']
+    s.until(lambda: any('is done. Say one short' in t for t in said()))
+    assert any('started. Say' in t for t in said()) and any('50 % done' in t for t in said())
+    s.until(lambda: s.act('count.show')['result']['steps'][1]['state'] == 'done')
+    before = len(said())
+    s.act('count.start')
+    s.act('count.run', values={'comments': False})
+    s.act('count.run')
+    s.until(lambda: s.act('count.show')['result']['steps'][1]['state'] == 'done')
+    assert len(said()) == before
+
+def test_parts_of_a_result_are_drawn_as_they_come(serve, tmp_path, page):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'parts.py').write_text('"Parts: one after the other."\nimport asyncio\nfrom pianola import Flow\nflow = Flow()\n@flow.step\nasync def go(job):\n    "Go"\n    for n in range(3):\n        await job.partial({"part": f"number {n}"})\n        await asyncio.sleep(1.2)\n')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(s.url + '/parts')
+    page.locator('#parts-go button.run').click()
+    page.locator('#parts-go[data-state=running]', has_text='number 0').wait_for()
+    page.locator('#parts-go[data-state=running]', has_text='number 1').wait_for()
