@@ -179,7 +179,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(app, works):
     "What was committed is not done again; at most the unit in flight is"
     dice, total, kills, again = random.Random(7), 40, 0, 0
     s = app()
-    most = 5 if s.jobs else 50
+    most = 5 if s.jobs else 12
     worker = works(s) if s.jobs else None
     def kept():
         with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
