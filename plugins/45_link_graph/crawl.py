@@ -36,6 +36,7 @@ class Claim:
 class Crawl:
     "`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()` says whether to leave at once; pause, resume and stop come through the file (`control`)."
     def __init__(self, path, asked, tell=None, stopped=None):
+        self.path = path
         self.db = schema.open(path, fresh=True)
         kept = self.get('asked')
         self.asked = a = {**defaults, **{k: v for k, v in (kept or asked).items() if k in defaults}}
@@ -91,7 +92,7 @@ class Crawl:
         import aiohttp
         self.begin()
         a = self.asked
-        connector = aiohttp.TCPConnector(limit=a['connections'], resolver=_resolver(self), ttl_dns_cache=300)
+        connector = aiohttp.TCPConnector(limit=a['connections'], resolver=self.careful(), ttl_dns_cache=300)
         self.http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True, headers={'User-Agent': a['agent'], 'Accept': 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'Accept-Encoding': 'gzip, deflate', 'Accept-Language': 'en,*;q=0.5'},
                                           max_line_size=32768, max_field_size=65536, timeout=aiohttp.ClientTimeout(total=a['timeout'], sock_connect=10))
         self.browser = None
@@ -295,6 +296,7 @@ class Crawl:
         out['ms'] = out['ms'] or spent()
         return out
 
+    def careful(self): return _resolver(self)
     def host(self, url):
         at = urls.origin(url)
         if at not in self.hosts:
