@@ -31,7 +31,7 @@ def make(path, pages=1000, links=10_000, seed=1, host='https://example.test'):
     section = [f'{names[g % 12]}{g // 12 or ""}' for g in range(k)]
     first = np.searchsorted(group, np.arange(k))                          # a community's front page is its first
     url = [f'{host}/' if i == 0 else f'{host}/{section[g]}/' if i == first[g] else f'{host}/{section[g]}/{i}.html' for i, g in enumerate(group.tolist())]
-    menu = np.unique(np.r_[0, first])[:20]
+    menu = np.unique(np.r_[0, first])[:6]
     want = max(links - n * len(menu) - n_missing - 2 * n_chain - 2 * n_island, 2 * n)
     a = rng.integers(0, n, want)                                          # each links mostly near itself in its own community: subtopics, not a ball
     reach = np.r_[first, n]

@@ -17,11 +17,11 @@ def read(db):
     pairs = [np.zeros(0, np.int64)]
     while some := flat.fetchmany(100_000): pairs.append(np.fromiter(chain.from_iterable(some), np.int64, 2 * len(some)))
     pairs = np.concatenate(pairs).reshape(-1, 2)
-    rows = plain.execute("select id,url,coalesce(status,-1),coalesce(depth,-1),coalesce(score,-1),coalesce(first_from,-1),source in ('start','sitemap','list') from page where internal=1 order by id").fetchall()
+    rows = plain.execute("select id,url,coalesce(status,-1),coalesce(depth,-1),coalesce(score,-1),source in ('start','sitemap','list') from page where internal=1 order by id").fetchall()
     linked = np.zeros(max([rows[-1][0]] if rows else [0], default=0) + 2, bool)
     pairs = pairs[(pairs < len(linked)).all(1)]
     linked[pairs.ravel()] = True
-    rows = [r for r in rows if r[6] or linked[r[0]]]
+    rows = [r for r in rows if r[5] or linked[r[0]]]
     id, n = np.array([r[0] for r in rows], np.int64), len(rows)
     index = np.full(len(linked), -1, np.int64)
     index[id] = np.arange(n)
@@ -33,20 +33,22 @@ def read(db):
     wide = np.flatnonzero(inside > max(12, everybody * n))
     score = np.array([r[4] for r in rows], float)
     if n and (score < 0).all(): score = 100 * np.log1p(inside) / max(1e-9, np.log1p(inside.max()))
-    first = np.array([r[5] for r in rows], np.int64)
-    first = np.where((first >= 0) & (first < len(index)), index[np.clip(first, 0, len(index) - 1)], -1)
     return SimpleNamespace(n=n, id=id, index=index, edges=edges, loose=np.isin(edges[:, 1], wide), wide=wide, inlinks=inside, outlinks=np.bincount(edges[:, 0], minlength=n), url=[r[1] for r in rows],
-                           status=np.array([r[2] for r in rows], np.int64), depth=np.array([r[3] for r in rows], np.int64), score=np.maximum(score, 0), first=first)
+                           status=np.array([r[2] for r in rows], np.int64), depth=np.array([r[3] for r in rows], np.int64), score=np.maximum(score, 0))
 
 def pull(g):
-    "The links that pull, as pairs (m, 2), each once and in no direction: without those to site-wide targets, but none that has links is left with nothing to hold it."
+    "The links that pull, as pairs (m, 2), each once and in no direction: without those to site-wide targets, except one for each part that nothing else holds."
     import numpy as np
     strong = g.edges[~g.loose]
-    held = np.bincount(strong.ravel(), minlength=g.n) > 0
-    rest = g.edges[g.loose & ~(held[g.edges[:, 0]] & held[g.edges[:, 1]])]
-    lone = rest[np.sort(np.unique(np.r_[np.unique(rest[:, 0], return_index=True)[1], np.unique(rest[:, 1], return_index=True)[1]]))] if len(rest) else rest
-    met = np.flatnonzero(~held & (g.first >= 0) & (g.first != np.arange(g.n)) & (np.bincount(g.edges.ravel(), minlength=g.n) > 0))
-    both = np.sort(np.concatenate([strong, lone, np.c_[g.first[met], met]]), 1)
+    label = components(g.n, strong)
+    size = np.bincount(label, minlength=g.n)
+    part = label[g.edges]
+    across = g.loose & (part[:, 0] != part[:, 1])
+    rest, part = g.edges[across], part[across]
+    who, other = np.r_[part[:, 0], part[:, 1]], np.r_[part[:, 1], part[:, 0]]
+    order = np.lexsort((other, -size[other], who))
+    held = np.r_[rest, rest][order][np.unique(who[order], return_index=True)[1]]       # by what is largest
+    both = np.sort(np.concatenate([strong, held]), 1)
     code = np.unique(both[:, 0] * g.n + both[:, 1])
     return np.c_[code // max(1, g.n), code % max(1, g.n)]
 
