@@ -176,6 +176,7 @@ class Crawl:
         "The queue is empty: then what only sitemaps name, then images and the like, then links to other sites. False when that is all"
         a = self.asked
         with self.all_or_nothing():
+            self.todo.clear()
             self.phase = {'links': 'sitemaps', 'sitemaps': 'checks', 'checks': 'done'}[self.phase]
             self.put('phase', self.phase)
             found = []
@@ -203,6 +204,8 @@ class Crawl:
     async def visit(self, c):
         host = self.host(c.url)
         row = {}
+        name, port = urls.host(c.url)
+        if urls.private(name) and (name, port) not in self.typed: return dict(state='skipped', error='private', indexable=0, why='no answer'), None, None, None, [], None
         if self.asked['obey']:
             rules = await self.rules(c.url)
             row['allowed'], row['rule'] = rules.may(c.url)
@@ -252,7 +255,7 @@ class Crawl:
         return row, page, to, kind, events, rendered
 
     async def get_once(self, url, method='GET', most=1 << 20, whole=True):
-        "One request, no redirect followed: dict(status, error, type, charset, headers, body (None where it was not read), bytes, at, ttfb_ms, ms)"
+        "One request, no redirect followed. `whole`: read the body of a page; 'any': of whatever it is. dict(status, error, type, charset, headers, body (None where it was not read), bytes, at, ttfb_ms, ms)"
         import aiohttp
         from yarl import URL
         out = dict(status=0, error=None, type=None, charset='', headers={}, body=None, bytes=None, at=time.time(), ttfb_ms=None, ms=None)
@@ -270,7 +273,7 @@ class Crawl:
                 out['charset'] = read.sound(charset[:50])
                 size = r.headers.get('Content-Length', '')
                 if size.isdecimal() and len(size) < 16: out['bytes'] = int(size)
-                if whole and method == 'GET' and (out['type'] in texts or out['type'] is None or most == robots.room or 'sitemap' in url or (r.status not in moved and r.status >= 400 and (out['bytes'] or 0) < 1 << 16)):
+                if whole and method == 'GET' and (whole == 'any' or out['type'] in texts or out['type'] is None or (r.status not in moved and r.status >= 400 and (out['bytes'] or 0) < 1 << 16)):
                     body = bytearray()
                     async for piece in r.content.iter_chunked(1 << 16):
                         body += piece
@@ -285,9 +288,9 @@ class Crawl:
                 out['ms'] = spent()
         except Private as e: out['error'], out['body'] = 'private', None
         except TimeoutError: out['error'] = 'timeout'
-        except aiohttp.ClientConnectorDNSError: out['error'] = 'dns'
+        except aiohttp.ClientConnectorDNSError as e: out['error'] = 'private' if isinstance(e.__cause__, Private) else 'dns'
         except (aiohttp.ClientSSLError, ssl.SSLError): out['error'] = 'tls'
-        except aiohttp.ClientConnectorError as e: out['error'] = 'private' if isinstance(e.__cause__, Private) or isinstance(getattr(e, 'os_error', None), Private) else 'refused'
+        except aiohttp.ClientConnectorError as e: out['error'] = 'refused'
         except aiohttp.InvalidURL: out['error'] = 'address'
         except (aiohttp.ClientError, ConnectionError, ValueError, EOFError) as e:
             out['error'] = 'broken'
@@ -316,10 +319,10 @@ class Crawl:
             at = urls.origin(url)
             async def get(u):
                 await self.host(u).turn()
-                g = await self.get_once(u, most=robots.room)
+                g = await self.get_once(u, most=robots.room, whole='any')
                 if g['status'] in again or g['error'] in ('timeout', 'broken', 'refused'):
                     await asyncio.sleep(.5)
-                    g = await self.get_once(u, most=robots.room)
+                    g = await self.get_once(u, most=robots.room, whole='any')
                 return g['status'], g['headers'], g['body'] or b'', g['error'] if g['error'] != 'too_large' else None
             try: r, row = await robots.read(get, at, self.asked['agent'])
             except Exception as e:
@@ -355,13 +358,13 @@ class Crawl:
             else: kept = None
             if kept and kept['kind'] != 'index': continue
             await self.host(url).turn()
-            got = await self.get_once(url, most=sitemaps.most_bytes)
+            got = await self.get_once(url, most=sitemaps.most_bytes, whole='any')
             for hop in range(5):
                 if got['status'] not in moved or not got['headers'].get('location'): break
                 try: to = urls.join(URL(url), got['headers']['location'])
                 except ValueError: break
                 if not to: break
-                got = await self.get_once(to, most=sitemaps.most_bytes)
+                got = await self.get_once(to, most=sitemaps.most_bytes, whole='any')
             if self.stopped(): return
             if got['status'] != 200 and deep < 0: continue          # nobody said there was one
             found = sitemaps.read(got['body'], url) if got['status'] == 200 and got['body'] else {'kind': None, 'urls': [], 'error': got['error'] or (f"it answers {got['status']}" if got['status'] != 200 else 'it is empty')}

@@ -28,7 +28,7 @@ async def look(starts, how='links', agent='', timeout=15):
             said |= {'title': p.row['title'], 'links': len({l[1] for l in p.links if l[0] == 'a' and c.site.has(l[1])})}
         todo, seen = [starts[0]] if how == 'sitemap' else [] if how == 'list' else rules.sitemaps or [urls.origin(url) + '/sitemap.xml'], 0
         while todo and seen < most_files:
-            got, seen = await c.get_once(todo.pop(0), most=most_bytes), seen+1
+            got, seen = await c.get_once(todo.pop(0), most=most_bytes, whole='any'), seen+1
             if got['status'] != 200 or not got['body']: continue
             found = sitemaps.read(got['body'])
             if found['kind'] == 'index':

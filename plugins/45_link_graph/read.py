@@ -35,6 +35,8 @@ def decode(body, header=''):
 
 # text to a row and its links
 
+_unseen = re.compile(r'<!--.*?-->|<script\b.*?</script', re.S | re.I)
+_a = re.compile(r'<a[\s/>]', re.I)
 _space = re.compile(r'[\s\u200b\ufeff]+')
 _word = re.compile(r'\w+')
 _wide = re.compile('[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]')
@@ -90,6 +92,8 @@ def read(text, url, headers=None, size=0):
     html = tree.root
     if html is None: html = LexborHTMLParser('<html></html>').root
     row['lang'] = sound((html.attributes.get('lang') or html.attributes.get('xml:lang') or '').strip()[:50]) or None
+    surplus = None             # a link that nobody closes is opened again in each block that follows: one in the source, many in the tree
+    last = None
     for e in html.traverse():
         tag = e.tag
         dom += 1
@@ -105,6 +109,10 @@ def read(text, url, headers=None, size=0):
         if depth+1 > deepest: deepest = depth+1
         head = zone == 'head'
         if tag == 'a' or tag == 'area':
+            if a == last and surplus != 0:
+                if surplus is None: surplus = max(0, len(tree.css('a')) - len(_a.findall(_unseen.sub('', text))))
+                if surplus: surplus -= 1; continue
+            last = a
             if (raw := a.get('href')) is not None:
                 alt = ''
                 if tag == 'area': alt = a.get('alt') or ''

@@ -43,6 +43,7 @@ async def read(get, at, agent):
     if 200 <= status < 300:
         r = Robots(agent, body[:room].decode('utf-8', 'replace'))
         return r, row | dict(text=r.text, delay=r.delay)
+    if error == 'private': return Robots(agent, all=True), row          # the page itself is refused for that
     if 400 <= status < 500 or 300 <= status < 400: return Robots(agent, all=True), row
     why = f'robots.txt answers {status}' if status else f'robots.txt does not answer ({error})'
     return Robots(agent, all=False, why=why), row | dict(error=error or why)

@@ -95,7 +95,7 @@ def patterns(text):
         if not (line := line.strip()): continue
         end = line.endswith('$')
         p = '.*'.join(re.escape(x) for x in re.sub(r'\*+', '*', line[:-1] if end else line).split('*'))
-        out.append(re.compile(('^[a-z]+://[^/]*' if line.startswith('/') else '') + p + ('$' if end else ''), re.I))
+        out.append(re.compile(p + ('$' if end else ''), re.I))
     return out
 
 # traps: addresses without end
