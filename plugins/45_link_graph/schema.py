@@ -83,6 +83,7 @@ create table if not exists finding(          -- what is wrong: computed by code,
   id integer primary key, kind text not null, page int references page, other int references page, severity text not null,     -- severity: error, warning, notice
   detail text);                              -- object: the numbers and texts the sentence needs
 create index if not exists finding_kind on finding(kind, page);
+create table if not exists sitewide(page int primary key references page, pages int, share real);      -- targets that more than 5 % of the pages link to: from how many, from which part
 create table if not exists place(page int primary key references page, x real, y real);      -- where the picture draws it
 create table if not exists session(key text primary key, page int) without rowid;      -- addresses without their session id: each is asked for once
 create table if not exists event(id integer primary key, at real not null, kind text not null, text text, data text);      -- what the crawler says: progress, first 404s, warnings, done
