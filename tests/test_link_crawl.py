@@ -255,7 +255,7 @@ def test_addresses_without_end_are_left_out(tmp_path):
 def test_pause_and_stop_come_through_the_file(tmp_path):
     import asyncio, threading
     with Site(web(200), delay=.05) as s:
-        c = room('crawl').Crawl(tmp_path/'c.sqlite', {'starts': [s.url + '/']})
+        c = room('crawler').Crawl(tmp_path/'c.sqlite', {'starts': [s.url + '/']})
         outside = room('schema').open(tmp_path/'c.sqlite')
         say = lambda what: outside.execute("insert into crawl values ('control',?) on conflict(key) do update set value=excluded.value", (json.dumps(what),))
         out = []

@@ -1,7 +1,7 @@
 """The first look at a site, before anything is crawled: does it answer, what does it ask of robots, how many pages does it name? It costs a handful of requests."""
 import statistics
 from . import read, sitemaps, urls
-from .crawl import Crawl, moved
+from .crawler import Crawl, moved
 
 most_files, most_bytes = 5, 5 << 20
 
@@ -49,7 +49,7 @@ def why(error, url):
 
 def estimate(seen, pages, speed, local):
     "(how many pages it may be, how many seconds that takes, a sentence): from the sitemap, or from nothing but the limit"
-    from .crawl import usual_speed
+    from .crawler import usual_speed
     named = seen.get('sitemap_pages') or 0
     many = min(pages, max(named, seen.get('links', 0) + 1)) if named else pages
     rate = speed or (150 if local else usual_speed)
