@@ -26,16 +26,17 @@ def site(url: Url = '', how: Literal['follow its links', 'read its sitemap', 'on
         except ValueError as e: wrong.append(str(e))
     if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if how != 'only the addresses below' else 'write some, one a line')
     seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), hows[how]))
-    return {'starts': starts, 'kind': hows[how], 'seen': seen, 'not_addresses': wrong}
+    return {'look': first.said(seen), 'starts': starts, 'kind': hows[how], 'seen': seen, 'not_addresses': wrong}
 
 @flow.step(button='Next')
-def how_far(starts, seen, pages: Range(1, 5_000_000) = 10_000, depth: Optional[int] = None, subdomains: bool = False, include: Long = '', exclude: Long = '', speed: Range(0.0, 1000.0) = 0.0, agent: str = '', robots: bool = True,
+def how_far(starts, seen, pages: Range(1, 5_000_000) = 10_000, depth: Optional[int] = None, subdomains: bool = False, include: Long = '', exclude: Long = '', speed: float = 0, agent: str = '', robots: bool = True,
             javascript: bool = False, images: bool = True, external: bool = False):
     """How far shall it go?
-    `include` and `exclude`: parts of addresses, one a line, with * for anything. `speed`: requests a second to one host; 0 is 5 a second, and on this machine as fast as it answers. `images` asks for images, styles and scripts too, `external` for what other sites answer to the links that lead there."""
+    Include and exclude: parts of addresses, one a line, with * for anything. Speed: requests a second to one host; 0 is 5 a second, and on this machine as fast as it answers. Robots: do as robots.txt says. JavaScript: read each page a second time in a browser. Images: ask for images, styles and scripts too. External: ask other sites whether the pages exist that are linked to."""
+    if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
     many, seconds, said = first.estimate(seen, pages, speed, local)
-    return {'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, **({'agent': agent} if agent.strip() else {})), 'estimate': said}
+    return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, **({'agent': agent.strip()} if agent.strip() else {}))}
 
 @flow.step(runs='process', button='Crawl', retries=3)
 def crawl(job, starts, kind, asked):
@@ -94,9 +95,12 @@ def export(job, crawled, tables: bool = True, database: bool = True, picture: bo
 
 seen = {'drawn': False, 'tail': None, 'heard': {}}
 
+async def steps(run=None):
+    "A run as the key `show` tells it, by default the one looked at last; looking leaves no line in the log"
+    return (await act('link_graph.show', {'run': run} if run else {}, by='user')).result
 async def current():
     "The number of the crawl in the run that was looked at last; None while it has none"
-    run = (await act('link_graph.show', {}, by='app')).result
+    run = await steps()
     return next((s.get('job') for s in run['steps'] if s['step'] == 'crawl'), None) if run else None
 
 async def read(number):
@@ -114,11 +118,11 @@ async def index():
     number = await current()
     s = await read(number) if number else None
     if s and s['state'] in ('new', 'running', 'paused'): follow(number)
-    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(number, s, await asyncio.to_thread(catalogue)) if s else P('Once it crawls, it is seen here: what answers, what does not, and where.', id='link_graph-crawl', cls='soft')
+    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(number, s, await asyncio.to_thread(catalogue)) if s else P('Once it crawls, it is seen here: what answers, what does not, and where.', id='link_graph-panel', cls='soft')
 
 async def show(number):
     "Draw the panel anew in every tab"
-    if s := await read(number): put(item('link_graph-crawl', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
+    if s := await read(number): put(item('link_graph-panel', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
     return s
 
 @page.hears
@@ -193,7 +197,7 @@ async def pause():
 async def go_on():
     "Go on with the crawl that was paused, or that broke or was stopped."
     number = await current()
-    run = (await act('link_graph.show', {}, by='app')).result
+    run = await steps()
     if run and any(s['step'] == 'crawl' and s['state'] == 'failed' for s in run['steps']):
         await act('link_graph.run', {'step': 'crawl'}, by='app')
         return ((await read(number)) or {}).get('start', 'the site')
@@ -230,7 +234,7 @@ async def begin(url: str, pages: int = 500):
     run = (await act('link_graph.start', {'name': urls.host(url)[0]}, by='app')).result['run']
     async def step(name, values):
         await act('link_graph.run', {'run': run, 'step': name, 'values': values}, by='app')
-        while (s := next(s for s in (await act('link_graph.show', {'run': run}, by='app')).result['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)
+        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)
         if s['state'] == 'failed': raise Refused(s['error'].strip().rpartition('\n')[2], 'try another address')
         return s
     await step('site', {'url': url})

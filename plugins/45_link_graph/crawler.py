@@ -73,7 +73,7 @@ class Crawl:
         self.last = (self.count("select coalesce(min(queue),0) from page where state='new' and queue is not null") or self.queued+1) - 1
         self.soft = {id for id, in self.db.execute("select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
         self.fetched = self.count("select count(*) from page where state='done' and internal and source!='resource'")
-        self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' group by status")})
+        self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
         self.began, self.done_before, self.milestone = time.monotonic(), self.fetched, self.get('milestone', 0)
         self.phase = self.get('phase')
 
@@ -488,8 +488,8 @@ class Crawl:
         for kind_, text, trace in events: self.event(kind_, text, **({'trace': trace} if trace else {}))
         if state == 'done':
             status = row.get('status') or 0
-            self.statuses[status] += 1
-            if status == 404 and (many := self.statuses[404]) in (1, 10, 100, 1000): self.event('404', f'{"The first page that is not there" if many == 1 else f"{many} pages are not there"}: {c.url}', page=c.id, count=many, url=c.url)
+            if self.phase != 'checks': self.statuses[status] += 1
+            if status == 404 and self.phase != 'checks' and (many := self.statuses[404]) in (1, 10, 100, 1000): self.event('404', f'{"The first page that is not there" if many == 1 else f"{many} pages are not there"}: {c.url}', page=c.id, count=many, url=c.url)
     @property
     def columns(self):
         if not hasattr(self, '_columns'): self._columns = {r['name'] for r in self.db.execute('pragma table_info(page)')} - {'id', 'url', 'source', 'first_from', 'depth', 'queue', 'chain'}

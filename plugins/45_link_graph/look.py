@@ -41,6 +41,12 @@ async def look(starts, how='links', agent='', timeout=15):
         await c.http.close()
         c.close()
 
+def said(seen):
+    "What was seen, as a sentence or two"
+    if seen.get('wrong'): return seen['wrong']
+    return ' '.join(x for x in (f"“{seen['title'][:80]}” answers {seen['answers']}" if seen.get('title') else f"It answers {seen['answers']}", f"in {seen['ms']} ms", f"with {seen['links']:,} links into the site" if seen.get('links') else '') if x) + \
+        (f", and leads to {seen['leads_to']}" if seen.get('leads_to') else '') + '; ' + (f"sitemaps name {'about ' if seen.get('sitemaps', 0) > most_files else ''}{seen['sitemap_pages']:,} pages" if seen.get('sitemap_pages') else 'no sitemap was found') + f"; robots.txt {seen['robots']}."
+
 def why(error, url):
     "An error's one word as a sentence"
     name = urls.host(url)[0]

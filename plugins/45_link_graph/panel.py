@@ -33,7 +33,7 @@ def state(path, filter=None):
         if f['only']: where.append(_where.get(f['only'], '1'))
         if f['finding']: where.append('id in (select page from finding where kind=?)'); args.append(f['finding'])
         out['filter'], out['filtered'] = f, len(where) > 1
-        if not out['filtered']: where.append("state='done'")
+        if not out['filtered']: where.append("state='done' and source!='resource'")
         out['rows'] = [dict(r) for r in db.execute(f"select id, url, status, state, error, depth, title, type, ms, at from page where {' and '.join(where)} order by {'id' if out['filtered'] else 'at desc'} limit {shown}", args)]
         out['many'] = one(f"select count(*) from page where {' and '.join(where)}", *args)
         return out
@@ -54,7 +54,7 @@ def draw(number, s, catalogue=None):
                   cell(s['links'], 'links'), cell(s['others'], 'addresses elsewhere') if s['others'] else None, cell(round(s['pages']/seconds, 1) if seconds else 0, 'pages a second') if running and seconds else None, cls='lg-numbers')
     name = lambda kind: (catalogue or {}).get(kind, {}).get('name') or kind.replace('_', ' ')
     found = Section(H2('Findings'), Div(*[Button(Span(cls=f'lg-mark {sev}', title=sev, role='img', aria_label=sev), Span(name(kind)), Small(f'{n:,}'), type='button', cls='lg-finding', hx_post='/api/actions/link_graph.finding', hx_vals=json.dumps({'kind': kind}), hx_swap='none', aria_pressed=str(s['filter']['finding'] == kind).lower()) for kind, sev, n in s['kinds']], cls='lg-findings')) if s['kinds'] else None
-    return Section(Div(Strong(s['start']), Small(words, cls='state'), Div(*ways, cls='ways'), cls='lg-head'), numbers, found, listing(s, catalogue), id='link_graph-crawl', cls='card lg', data_crawl=number, data_state=s['state'])
+    return Section(Div(Strong(s['start']), Small(words, cls='state'), Div(*ways, cls='ways'), cls='lg-head'), numbers, found, listing(s, catalogue), id='link_graph-panel', cls='card lg', data_crawl=number, data_state=s['state'])
 
 def listing(s, catalogue=None):
     "The rows: those seen last, or those that the filter leaves"
@@ -64,5 +64,5 @@ def listing(s, catalogue=None):
                  Button('Filter', cls='quiet'), press('All', 'filter', cls='quiet') if s['filtered'] else None, hx_post='/api/actions/link_graph.filter', hx_swap='none', cls='lg-tools')
     row = lambda r: Tr(Td(Span(r['status'] if r['status'] else '—' if r['state'] == 'done' else r['error'] or r['state'], cls=f"lg-s s{str(r['status'] or 0)[0]}")), Td(A(r['url'], href=r['url'], target='_blank', rel='noopener noreferrer nofollow', cls='lg-url'), Small(r['title']) if r['title'] else None), Td('' if r['depth'] is None else r['depth'], cls='num'), Td(f"{r['ms']:.0f}" if r['ms'] else '', cls='num'))
     return Section(H2((opened or {}).get('name') or (f"Pages with {f['finding'].replace('_', ' ')}" if f['finding'] else 'Pages that the filter leaves' if s['filtered'] else 'Seen last')), P(opened['why'], ' ', Strong('What to do: '), opened['fix'], cls='soft') if opened else None, tools,
-                   Div(Table(Thead(Tr(Th('Answer'), Th('Address'), Th('Clicks'), Th('ms'))), Tbody(*map(row, s['rows']))), cls='table', tabindex='0', role='region', aria_label='Pages of the crawl') if s['rows'] else P('Nothing yet.' if not s['filtered'] else 'Nothing.', cls='none'),
+                   Div(Table(Thead(Tr(Th('Answer'), Th('Address'), Th('Clicks', cls='num'), Th('ms', cls='num'))), Tbody(*map(row, s['rows']))), cls='table', tabindex='0', role='region', aria_label='Pages of the crawl') if s['rows'] else P('Nothing yet.' if not s['filtered'] else 'Nothing.', cls='none'),
                    Small(f"{s['many']:,} in all, the first {shown} shown" if s['many'] > shown else f"{s['many']:,}", cls='more'), id='link_graph-rows')
