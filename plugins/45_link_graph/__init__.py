@@ -183,9 +183,7 @@ async def control(what, states, sorry):
     number = await current()
     s = await read(number) if number else None
     if not s or s['state'] not in states: raise Refused(sorry, f"the crawl {'is ' + s['state'] if s else 'has not begun'}", 409)
-    def write():
-        with closing(schema.open(file(number))) as db: db.execute("insert into crawl values ('control',?) on conflict(key) do update set value=excluded.value", (json.dumps(what),))
-    await asyncio.to_thread(write)
+    await asyncio.to_thread(schema.control, file(number), what)
     follow(number)
     return s['start']
 

@@ -18,7 +18,7 @@ def state(path, filter=None):
     try:
         one = lambda sql, *a: db.execute(sql, a).fetchone()[0]
         kept = {k: json.loads(v) for k, v in db.execute('select key, value from crawl')}
-        out = {'state': kept.get('state', 'new'), 'control': kept.get('control'), 'start': (kept.get('asked') or {}).get('starts', ['?'])[0], 'asked': kept.get('asked') or {}, 'began': kept.get('began'), 'ended': kept.get('ended')}
+        out = {'state': kept.get('state', 'new'), 'start': (kept.get('asked') or {}).get('starts', ['?'])[0], 'asked': kept.get('asked') or {}, 'began': kept.get('began'), 'ended': kept.get('ended')}
         out['status'] = {str(s): n for s, n in db.execute("select status/100, count(*) from page where state='done' and internal and source!='resource' group by 1")}
         out['by_state'] = dict(db.execute('select state, count(*) from page where internal group by 1').fetchall())
         out['pages'], out['queue'], out['others'] = sum(out['status'].values()), out['by_state'].get('new', 0), one('select count(*) from page where not internal')
