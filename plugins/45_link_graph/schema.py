@@ -102,7 +102,7 @@ def open(path, fresh=False):
     db.executescript(tables)
     there = db.execute("select value from crawl where key='version'").fetchone()
     if there and there[0] != str(version): raise ValueError(f'this crawl was made by version {there[0]} of the link graph; this is {version}')
-    db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))
+    if not there: db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))         # who only looks must not wait for a crawler to let go
     return db
 
 def control(path, *say):
