@@ -82,6 +82,7 @@ create table if not exists finding(          -- what is wrong: computed by code,
 create index if not exists finding_kind on finding(kind, page);
 create table if not exists place(page int primary key references page, x real, y real);      -- where the picture draws it
 create table if not exists event(id integer primary key, at real not null, kind text not null, text text, data text);      -- what the crawler says: progress, first 404s, warnings, done
+create table if not exists drawing(key text primary key, stamp text, value blob);      -- the laid-out graph as the viewer reads it (view.packed), and of which state of the crawl
 '''
 
 def open(path, fresh=False):

@@ -32,9 +32,9 @@ def spots(g, most=9):
     out, how = [], answered(g.status)
     def spot(kind, rows, text, weight, **more):
         rows = np.asarray(rows)
-        middle = np.median(g.xy[rows], 0)
+        middle = np.median(g.xy[rows], 0) if kind in ('star', 'deep') else (g.xy[rows].min(0) + g.xy[rows].max(0)) / 2      # one that lies far off does not move the circle
         away = np.hypot(*(g.xy[rows] - middle).T)
-        out.append((weight, SimpleNamespace(kind=kind, text=text, pages=g.id[rows].tolist(), x=float(middle[0]), y=float(middle[1]), radius=float(np.quantile(away, .9)) + 1.5, more=more)))
+        out.append((weight, SimpleNamespace(kind=kind, text=text, pages=g.id[rows].tolist(), x=float(middle[0]), y=float(middle[1]), radius=float(np.quantile(away, .9 if kind in ('star', 'deep') else 1)) + 1.5, more=more)))
     if not g.n: return []
     bad = g.edges[(how[g.edges[:, 1]] == 2) & ~g.loose]
     per = np.bincount(bad[:, 0], minlength=g.n)
