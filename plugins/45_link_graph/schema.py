@@ -14,8 +14,8 @@ create table if not exists page(
   id integer primary key,
   url text not null unique,                  -- as it is asked for: absolute, without fragment, host in lower case, root slash; the query's order is kept
   internal int not null default 0,           -- inside the site as it was asked
-  state text not null default 'new',         -- new, busy (a crawler has it), done, skipped (see `error`: limit, depth, excluded, external, trap), blocked (robots.txt)
-  source text not null default 'link',       -- how it was first met: start, link, redirect, canonical, hreflang, sitemap, list
+  state text not null default 'new',         -- new, busy (a crawler has it), done, skipped (see `error`: limit, depth, excluded, external, trap, resource, list), blocked (robots.txt)
+  source text not null default 'link',       -- how it was first met: start, link, redirect, canonical, hreflang, sitemap, list, resource (an image, script, style or media: asked for, not read)
   first_from int references page,            -- on which page
   depth int,                                 -- fewest clicks from a start; null: no way by links
   at real, tries int not null default 0,     -- fetched when, how often
@@ -35,7 +35,7 @@ create table if not exists page(
   lang text, viewport text, base text, rel_next text, rel_prev text, amp text,
   og text,                                   -- object: og:* and twitter:*
   schemas text, schema_errors text,          -- lists: kinds of structured data (JSON-LD, microdata, RDFa), what could not be read
-  words int, text_ratio real, text_hash text, simhash int,     -- of the visible text; simhash is 64 bit, signed
+  words int, text_ratio real, text_hash text, simhash int,     -- of the visible text outside of nav and footer; simhash is 64 bit, signed
   near int,                                  -- group of near-duplicates (the smallest page id in it); null: alone
   images int, images_no_alt int, images_no_size int, scripts int, styles int, inline_js int, iframes int, forms int, forms_insecure int, mixed int,   -- counts; mixed: http: resources on an https: page
   dom int, dom_depth int, head_broken int,   -- nodes, deepest nesting, 1: something that belongs in the head stands in the body
@@ -45,14 +45,17 @@ create table if not exists page(
   -- computed when the crawl is over
   inlinks int, unique_inlinks int, follow_inlinks int, outlinks int, unique_outlinks int, external_outlinks int,
   pagerank real, score real,                 -- of internal follow links; score is 0 to 100, logarithmic
-  component int, orphan int, bottleneck real, section text);
+  component int, orphan int, bottleneck real, section text,
+  -- the crawler's own: its place in the queue (null: not in it), and how many pages of the same shape led to it one by one
+  queue int, chain int not null default 0);
 create index if not exists page_state on page(state, depth, id);
 create index if not exists page_text on page(text_hash);
+create index if not exists page_queue on page(queue) where queue is not null;
 
 create table if not exists link(             -- one row for each link as it stands in a page
   id integer primary key,
   source int not null references page, target int not null references page,
-  kind text not null,                        -- a, area, redirect, canonical, hreflang, image, script, style, iframe, form, next, prev, amp
+  kind text not null,                        -- a, area, redirect, canonical, hreflang, image, script, style, media, iframe, form, next, prev, amp
   anchor text, alt text,                     -- visible words, at most 300 characters; the alt text of an image inside
   rel text, follow int not null default 1,
   position text,                             -- nav, header, main, aside, footer, head
@@ -80,7 +83,9 @@ create table if not exists finding(          -- what is wrong: computed by code,
   id integer primary key, kind text not null, page int references page, other int references page, severity text not null,     -- severity: error, warning, notice
   detail text);                              -- object: the numbers and texts the sentence needs
 create index if not exists finding_kind on finding(kind, page);
+create table if not exists sitewide(page int primary key references page, pages int, share real);      -- targets that more than 5 % of the pages link to: from how many, from which part
 create table if not exists place(page int primary key references page, x real, y real);      -- where the picture draws it
+create table if not exists session(key text primary key, page int) without rowid;      -- addresses without their session id: each is asked for once
 create table if not exists event(id integer primary key, at real not null, kind text not null, text text, data text);      -- what the crawler says: progress, first 404s, warnings, done
 create table if not exists drawing(key text primary key, stamp text, value blob);      -- the laid-out graph as the viewer reads it (view.packed), and of which state of the crawl
 '''
