@@ -87,6 +87,7 @@ create table if not exists sitewide(page int primary key references page, pages 
 create table if not exists place(page int primary key references page, x real, y real);      -- where the picture draws it
 create table if not exists session(key text primary key, page int) without rowid;      -- addresses without their session id: each is asked for once
 create table if not exists event(id integer primary key, at real not null, kind text not null, text text, data text);      -- what the crawler says: progress, first 404s, warnings, done
+create table if not exists drawing(key text primary key, stamp text, value blob);      -- the laid-out graph as the viewer reads it (view.packed), and of which state of the crawl
 '''
 
 def open(path, fresh=False):
