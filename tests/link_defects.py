@@ -2,7 +2,7 @@
 
 Most defects are served and crawled. What cannot be served on this machine (https, other sites' answers, what search engines count) is written into the crawl's file afterwards: `shop.rows`."""
 import html, json, random, time
-from link_site import Site
+from link_site import Site, room
 
 spoil, beside = {}, {}                 # kind → how; kind → what else may come of it
 def plant(kind, also=''):
@@ -50,7 +50,7 @@ class Doc:
 class Shop:
     "The site: `docs` by path, `files` (path → answer as in link_site), `robots`, `sitemaps`, `asked` of the crawler, `limits` of the findings, `rows` [f(db, base)] after the crawl"
     def __init__(self):
-        self.docs, self.files, self.asked, self.limits, self.rows, self.extra = {}, {}, {}, {}, [], []
+        self.docs, self.files, self.asked, self.limits, self.rows, self.extra = {}, {}, {}, {'slow_first': 60_000, 'slow_whole': 60_000}, [], []      # this machine may be busy
         self.nav = [('/', 'Start', ''), ('/tools/', 'Tools', ''), ('/guides/', 'Guides', ''), ('/about/', 'About us', ''), ('/contact/', 'Contact us', ''), ('/de/', 'Deutsch', '')]
         self.robots = (200, {'Content-Type': 'text/plain'}, b'User-agent: *\nDisallow: /private/\nSitemap: {base}/sitemap.xml\n')
         home = self.add('/', 'The whole workshop')
@@ -92,6 +92,7 @@ class Shop:
         s.pages = self.pages(s.url)
         return s
 
+def findings_limit(name): return room('findings').limits()[name]
 saw, oil = '/tools/saw/', '/guides/oil/'
 def secure(shop):
     "As if it had been https://shop.example"
@@ -213,7 +214,7 @@ def _(s): s.moved('/old/', None); return '/old/'
 def _(s):
     for i in range(6): s.moved(f'/old-{i}/', '/')
     return ...
-@plant('meta_refresh')
+@plant('meta_refresh', 'sitemap_redirect')
 def _(s): s.docs[saw].head = '<meta http-equiv=refresh content="5; url=/about/">'; return saw
 
 # canonical
@@ -249,7 +250,7 @@ def _(s):
     other(s, oil)
     secure(s)
     sql(s, "update page set url='http://shop.example/guides/oil/' where url='https://shop.example/guides/oil/'")
-    return {saw, oil}                   # the page itself, which names itself… by http, and the one that names it
+    return saw
 @plant('canonical_linked')
 def _(s): return other(s, oil)
 
@@ -563,9 +564,10 @@ without('nosniff_missing', 'X-Content-Type-Options')
 def _(s): s.docs[saw].headers['Content-Security-Policy'] = "default-src 'self'"; return saw
 @plant('version_told')
 def _(s): s.docs[saw].headers['X-Powered-By'] = 'PHP/7.4.3'; return saw
-put('slow_first', wait=1.0)
+@plant('slow_first')
+def _(s): s.docs[saw].wait, s.limits['slow_first'] = 1.0, findings_limit('slow_first'); return saw
 @plant('slow_whole')
-def _(s): s.docs[saw].wait, s.limits = .6, {'slow_whole': 550}; return saw
+def _(s): s.docs[saw].wait, s.limits['slow_whole'] = .6, 550; return saw
 put('big_page', 'uncompressed text_ratio', body='<!--' + 'x'*2_100_000 + '-->')
 put('uncompressed', body='<!--' + 'x'*16_000 + '-->')
 without('uncached', 'ETag', 'Cache-Control')

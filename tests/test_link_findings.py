@@ -34,7 +34,8 @@ def test_a_planted_defect_is_found_on_its_page_and_nothing_else_is(kind, tmp_pat
     where = spoil[kind](shop)
     out, db = examined(shop, tmp_path/'spoiled.sqlite')
     assert kind in out, dict(out)
-    if where is not ...: assert out[kind] == ({where} if isinstance(where, str) else where)
+    if kind in ('slow_first', 'slow_whole'): assert where in out[kind]             # others may have been slow as well: this machine may be busy
+    elif where is not ...: assert out[kind] == ({where} if isinstance(where, str) else where)
     assert set(out) <= {kind} | beside[kind], {k: out[k] for k in set(out) - {kind} - beside[kind]}
     for r in findings.rows(db, kind):
         assert '{' not in r['text'] and r['text'].endswith(('.', '”')) and (r['url'] or '') in r['text'] or '{url}' not in findings.catalogue()[kind]['says']
