@@ -53,7 +53,7 @@ def crawl(path, start, **asked):
     "Crawl to the end: the database, open"
     import asyncio
     starts = start if isinstance(start, list) else [start]
-    c = room('crawl').Crawl(path, {'starts': starts, **asked})
+    c = room('crawler').Crawl(path, {'starts': starts, **asked})
     state = asyncio.run(c.run())
     assert state in ('done', 'stopped'), state
     return c.db

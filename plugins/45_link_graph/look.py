@@ -1,7 +1,7 @@
 """The first look at a site, before anything is crawled: does it answer, what does it ask of robots, how many pages does it name? It costs a handful of requests."""
 import statistics
 from . import read, sitemaps, urls
-from .crawl import Crawl, moved
+from .crawler import Crawl, moved
 
 most_files, most_bytes = 5, 5 << 20
 
@@ -41,6 +41,12 @@ async def look(starts, how='links', agent='', timeout=15):
         await c.http.close()
         c.close()
 
+def said(seen):
+    "What was seen, as a sentence or two"
+    if seen.get('wrong'): return seen['wrong']
+    return ' '.join(x for x in (f"“{seen['title'][:80]}” answers {seen['answers']}" if seen.get('title') else f"It answers {seen['answers']}", f"in {seen['ms']} ms", f"with {seen['links']:,} links into the site" if seen.get('links') else '') if x) + \
+        (f", and leads to {seen['leads_to']}" if seen.get('leads_to') else '') + '; ' + (f"sitemaps name {'about ' if seen.get('sitemaps', 0) > most_files else ''}{seen['sitemap_pages']:,} pages" if seen.get('sitemap_pages') else 'no sitemap was found') + f"; robots.txt {seen['robots']}."
+
 def why(error, url):
     "An error's one word as a sentence"
     name = urls.host(url)[0]
@@ -49,7 +55,7 @@ def why(error, url):
 
 def estimate(seen, pages, speed, local):
     "(how many pages it may be, how many seconds that takes, a sentence): from the sitemap, or from nothing but the limit"
-    from .crawl import usual_speed
+    from .crawler import usual_speed
     named = seen.get('sitemap_pages') or 0
     many = min(pages, max(named, seen.get('links', 0) + 1)) if named else pages
     rate = speed or (150 if local else usual_speed)

@@ -104,3 +104,16 @@ def open(path, fresh=False):
     if there and there[0] != str(version): raise ValueError(f'this crawl was made by version {there[0]} of the link graph; this is {version}')
     db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))
     return db
+
+def control(path, *say):
+    "What the user wants of the crawl in a file: pause, stop or None; said with a second argument. In a small file of its own beside it, as a crawler at work leaves others no moment to write in."
+    import pathlib
+    at = pathlib.Path(path).with_suffix('.control')
+    if not say and not at.exists(): return None
+    db = sqlite3.connect(at, timeout=30, isolation_level=None)
+    try:
+        db.execute('create table if not exists control(id integer primary key check(id=1), say text)')
+        if say: db.execute('insert into control values (1,?) on conflict(id) do update set say=excluded.say', say)
+        row = db.execute('select say from control').fetchone()
+        return row and row[0]
+    finally: db.close()

@@ -34,7 +34,7 @@ class Claim:
     def __init__(self, row): self.id, self.url, self.depth, self.chain, self.source, self.internal, self.queue = row
 
 class Crawl:
-    "`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()` says whether to leave at once; pause, resume and stop come through the file (`control`)."
+    "`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()` says whether to leave at once; pause, resume and stop come through schema.control."
     def __init__(self, path, asked, tell=None, stopped=None):
         self.path = path
         self.db = schema.open(path, fresh=True)
@@ -62,18 +62,19 @@ class Crawl:
 
     def begin(self):
         "The starts into the queue; after a break only what is not kept is counted again"
+        if schema.control(self.path): schema.control(self.path, None)
         with self.all_or_nothing():
             self.last = self.queued = self.count('select coalesce(max(queue),0) from page')
             if not self.get('start'):
                 self.put('began', time.time()), self.put('agent', self.asked['agent']), self.put('phase', 'links')
                 for u in self.asked['starts']: self.met(u, 'start' if self.asked['how'] == 'links' else 'list', None, 0, start=True)
                 self.put('start', [self.ids[u] for u in dict.fromkeys(self.asked['starts'])])
-            self.put('state', 'running'), self.put('ended', None), self.put('control', None)
+            self.put('state', 'running'), self.put('ended', None)
         self.starts = set(self.get('start'))
         self.last = (self.count("select coalesce(min(queue),0) from page where state='new' and queue is not null") or self.queued+1) - 1
         self.soft = {id for id, in self.db.execute("select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
         self.fetched = self.count("select count(*) from page where state='done' and internal and source!='resource'")
-        self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' group by status")})
+        self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
         self.began, self.done_before, self.milestone = time.monotonic(), self.fetched, self.get('milestone', 0)
         self.phase = self.get('phase')
 
@@ -130,7 +131,7 @@ class Crawl:
                     looked = now
                     if self.stopped(): self.commit(); return 'paused'
                     self.progress()
-                    control = self.get('control')
+                    control = schema.control(self.path)
                     if control == 'stop': self.commit(); return 'stopped'
                     if (control == 'pause') != paused:
                         paused = not paused
@@ -488,8 +489,8 @@ class Crawl:
         for kind_, text, trace in events: self.event(kind_, text, **({'trace': trace} if trace else {}))
         if state == 'done':
             status = row.get('status') or 0
-            self.statuses[status] += 1
-            if status == 404 and (many := self.statuses[404]) in (1, 10, 100, 1000): self.event('404', f'{"The first page that is not there" if many == 1 else f"{many} pages are not there"}: {c.url}', page=c.id, count=many, url=c.url)
+            if self.phase != 'checks': self.statuses[status] += 1
+            if status == 404 and self.phase != 'checks' and (many := self.statuses[404]) in (1, 10, 100, 1000): self.event('404', f'{"The first page that is not there" if many == 1 else f"{many} pages are not there"}: {c.url}', page=c.id, count=many, url=c.url)
     @property
     def columns(self):
         if not hasattr(self, '_columns'): self._columns = {r['name'] for r in self.db.execute('pragma table_info(page)')} - {'id', 'url', 'source', 'first_from', 'depth', 'queue', 'chain'}
