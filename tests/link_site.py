@@ -43,7 +43,7 @@ class Site:
         self.server = Server(('127.0.0.1', 0), functools.partial(Handler, directory=str(files)) if files else Handler)
         self.port = self.server.server_address[1]
         self.url = f'http://localhost:{self.port}'
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(.02,), daemon=True).start()
     def __enter__(self): return self
     def __exit__(self, *a):
         self.server.shutdown()

@@ -30,7 +30,7 @@ def finish(db, tell=None):
         out['pagerank'], out['score'] = np.where(weight, share.astype(object), None), np.where(weight, score.astype(object), None)
         tell('looking for islands and bottlenecks')
         out['component'] = np.where(g.nodes, components(g).astype(object), None)
-        held = hangs(n, *g.ways(), g.redirect, g.starts, order)
+        held = hangs(n, *g.ways(), g.redirect, g.starts, order, g.html)
         out['bottleneck'] = np.where(held < 0, None, held.astype(object))
         if not g.cut: out['orphan'] = np.where(g.nodes, (g.html & (depth < 0)).astype(int).astype(object), None)
     else:                                     # a list, or an import that had no links: what was said of them stays
@@ -191,8 +191,8 @@ def components(g):
     place[names[np.lexsort((names, -sizes))]] = np.arange(1, len(names)+1)
     return np.where(g.nodes, place[root], 0)
 
-def hangs(n, source, target, redirect, starts, came):
-    "Part of the pages that can be reached, of which every way from the starts leads through this page; -1 for starts and for what cannot be reached. (Dominators, after Cooper, Harvey and Kennedy, in the order in which pages were met.)"
+def hangs(n, source, target, redirect, starts, came, counts):
+    "Of the pages that can be reached and that count (`counts`, a mask): the part to which every way from the starts leads through this page; -1 for starts and for what cannot be reached. (Dominators, after Cooper, Harvey and Kennedy, in the order in which pages were met.)"
     import numpy as np
     if not len(came): return np.full(n, -1.)
     moved = np.flatnonzero(redirect >= 0)
@@ -225,11 +225,11 @@ def hangs(n, source, target, redirect, starts, came):
                 if best == 0 or best == alone: break
             if best == 0 or (alone and best == alone): final[v] = True
             if best != above[v]: above[v], changed = best, True
-    size = [1]*(len(came)+1)
+    size = [0, *counts[came].astype(int).tolist()]
     for v in range(len(came), 0, -1):
         if above[v] >= 0: size[above[v]] += size[v]
     held = np.full(n, -1.)
-    held[came] = (np.array(size[1:]) - 1) / len(came)
+    held[came] = (np.array(size[1:]) - counts[came]) / max(1, counts[came].sum())
     held[starts] = -1
     return np.where(held >= 0, np.round(held, 6), held)
 
