@@ -2,7 +2,7 @@
 import asyncio, json, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
-from pianola import Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say
+from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say as speak
 from . import look as first, panel, schema, urls, view
 
 class Settings:
@@ -10,38 +10,49 @@ class Settings:
 
 flow = Flow()
 page = Page()
-hows = {'follow its links': 'links', 'read its sitemap': 'sitemap', 'only the addresses below': 'list'}
+hows = {'follow its links': 'links', 'read its sitemap': 'sitemap', 'only these addresses': 'list', 'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools'}
 
 def file(number): return own_folder()/f'{int(number)}.sqlite'
 
 # the steps
 
 @flow.step(button='Look at it')
-def site(url: Url = '', how: Literal['follow its links', 'read its sitemap', 'only the addresses below'] = 'follow its links', addresses: Long = ''):
+def site(url: Url = '', how: Literal[tuple(hows)] = 'follow its links', addresses: Long = '', table: File = '', second: File = ''):
     """Which site shall be crawled?
-    The address it starts from, or that of a sitemap; or a list of addresses, one a line. It is looked at first, with a handful of requests."""
-    starts, wrong = [], []
-    for line in ([url] if url and how != 'only the addresses below' else []) + [l for l in addresses.splitlines() if l.strip()]:
+    The address it starts from, or that of a sitemap; or a list of addresses, one a line or in a table. It is looked at first, with a handful of requests. What another crawler has seen comes in as tables (of Screaming Frog: Internal, and All Inlinks as the second)."""
+    starts, wrong, kind = [], [], hows[how]
+    if kind in ('screaming_frog', 'advertools'):
+        if not table: raise Refused('no table is given', f'give the file that {how.rpartition(" of ")[2]} wrote')
+        return {'look': f'{table.name} is read when it is its turn.', 'starts': [], 'kind': kind, 'seen': {}, 'not_addresses': []}
+    for line in ([url] if url and kind != 'list' else []) + [l for l in addresses.splitlines() if l.strip()]:
         try: starts.append(urls.address(line))
         except ValueError as e: wrong.append(str(e))
-    if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if how != 'only the addresses below' else 'write some, one a line')
-    seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), hows[how]))
-    return {'look': first.said(seen), 'starts': starts, 'kind': hows[how], 'seen': seen, 'not_addresses': wrong}
+    if table:
+        from . import imports
+        good, bad = imports.addresses(table.path)
+        starts, wrong = starts + good, wrong + [f'{line}: {why}' for line, why in bad]
+    if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if kind != 'list' else 'write some, one a line')
+    seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), kind))
+    return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, 'not_addresses': wrong[:100]}
 
 @flow.step(button='Next')
 def how_far(starts, seen, pages: Range(1, 5_000_000) = 10_000, depth: Optional[int] = None, subdomains: bool = False, include: Long = '', exclude: Long = '', speed: float = 0, agent: str = '', robots: bool = True,
-            javascript: bool = False, images: bool = True, external: bool = False):
+            javascript: bool = False, images: bool = True, external: bool = False, visitors: File = ''):
     """How far shall it go?
-    Include and exclude: parts of addresses, one a line, with * for anything. Speed: requests a second to one host; 0 is 5 a second, and on this machine as fast as it answers. Robots: do as robots.txt says. JavaScript: read each page a second time in a browser. Images: ask for images, styles and scripts too. External: ask other sites whether the pages exist that are linked to."""
+    Include and exclude: parts of addresses, one a line, with * for anything. Speed: requests a second to one host; 0 is 5 a second, and on this machine as fast as it answers. Robots: do as robots.txt says. JavaScript: read each page a second time in a browser. Images: ask for images, styles and scripts too. External: ask other sites whether the pages exist that are linked to. Visitors: a table of Search Console or of analytics, joined by address."""
     if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
+    if not starts: return {'estimate': 'It comes from a table: nothing is asked for.', 'asked': {}}
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
     many, seconds, said = first.estimate(seen, pages, speed, local)
     return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, **({'agent': agent.strip()} if agent.strip() else {}))}
 
 @flow.step(runs='process', button='Crawl', retries=3)
-def crawl(job, starts, kind, asked):
+def crawl(job, starts, kind, asked, table, second):
     """Crawl it
     In a process of its own, which goes on when this page or Pianola is closed, and goes on where it was when it is killed."""
+    if kind in ('screaming_frog', 'advertools'):
+        from . import imports
+        with closing(schema.open(file(job.id), fresh=True)) as db: return {'crawled': job.id, 'counts': getattr(imports, kind)(db, *[f.path for f in (table, second) if f])}
     from .crawler import Crawl
     c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled)
     state = asyncio.run(c.run())
@@ -51,14 +62,18 @@ def crawl(job, starts, kind, asked):
     return {'crawled': job.id, 'counts': counts}
 
 @flow.step(auto=True, runs='process', button='Examine')
-def examine(job, crawled):
+def examine(job, crawled, visitors):
     "What is wrong"
-    from . import findings, graph
+    from . import compare, findings, graph, imports
+    out = {}
     with closing(schema.open(file(crawled))) as db:
         job.progress(0, 100, 'computing the graph')
         graph.finish(db)
+        if visitors: out['visitors'] = imports.search(db, visitors.path)['text']
         findings.find(db, tell=lambda done, total, what: job.progress(done + 1, total + 1, what))
-        return {'kinds': findings.summary(db)}
+        out |= {'kinds': findings.summary(db)}
+    if old := compare.before(file(crawled)): out = {'since_the_crawl_before': compare.compare(old, file(crawled))['text'], **out}
+    return out
 
 @flow.step(auto=True, runs='process', button='Draw')
 def draw(job, crawled):
@@ -178,7 +193,7 @@ async def sentence(facts):
     except (Refused, TimeoutError) as e: log.debug('no comment on the crawl: {}', e)
     said = said.strip().splitlines()[0].strip(' "') if said.strip() else ''
     known = set(numbers(' '.join(facts)))
-    await say(said if said and 10 < len(said) < 400 and set(numbers(said)) <= known else plain)
+    await speak(said if said and 10 < len(said) < 400 and set(numbers(said)) <= known else plain)
 
 def numbers(text): return [n.replace(',', '').rstrip('.') for n in re.findall(r'\d[\d,.]*', text)]
 
@@ -228,6 +243,25 @@ async def finding(kind: str):
     shown = await filter(finding=kind)
     known = (await asyncio.to_thread(catalogue))[kind]
     return {'name': known['name'], 'why': known['why'], 'fix': known['fix'], **shown}
+
+@action(title='Explain what was found', say=lambda a, r, c: 'Explained what was found')
+async def explain(question: str = ''):
+    "Let the model say what stands behind the findings, or answer a question about them; what does not check out against them is left out."
+    number = await current()
+    s = await read(number) if number else None
+    if not s or not s['kinds']: raise Refused('nothing was examined yet', 'crawl a site first', 409)
+    from . import say as words
+    def facts():
+        with closing(schema.open(file(number))) as db: return (known := words.facts(db)), words.plain(known)
+    known, plain = await asyncio.to_thread(facts)
+    try: raw = ''.join([p async for p in ask(words.prompt(known, question[:500]), system=words.system)])
+    except Refused as e: raw, plain = '', f'{plain}\n\n(No model answered: {e.text})'
+    def checked():
+        with closing(schema.open(file(number))) as db: return words.check(raw, known, db) if raw else []
+    told = await asyncio.to_thread(checked)
+    good = ' '.join(t['text'] for t in told if t['state'] == 'checked')
+    await speak((good + '\n\n' if good else '') + plain)
+    return {'said': good, 'left_out': [t['text'] for t in told if t['state'] == 'refused'], 'facts': plain}
 
 @action(title='Crawl a site', say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
 async def begin(url: str, pages: int = 500):
