@@ -271,7 +271,7 @@ async def begin(url: str, pages: int = 500):
     run = (await act('link_graph.start', {'name': urls.host(url)[0]}, by='app')).result['run']
     async def step(name, values):
         await act('link_graph.run', {'run': run, 'step': name, 'values': values}, by='app')
-        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)
+        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in the database
         if s['state'] == 'failed': raise Refused(s['error'].strip().rpartition('\n')[2], 'try another address')
         return s
     await step('site', {'url': url})

@@ -3,7 +3,7 @@
     state(path, filter) → a dict, read from the crawl's file;    draw(number, state) → tags"""
 import json, sqlite3
 from pathlib import Path
-from pianola import A, Button, Div, Form, Input, Label, Option, P, Section, Select, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, H2
+from pianola import A, Button, Div, Form, Input, Option, P, Section, Select, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, H2
 
 shown = 25
 answers = {'2': 'answer', '3': 'lead elsewhere', '4': 'are not there or closed', '5': 'break', '0': 'do not answer'}

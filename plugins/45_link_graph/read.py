@@ -67,7 +67,7 @@ def read(text, url, headers=None, size=0):
     secure, joined = url.startswith('https:'), {}
     titles, descriptions, robots, outline, og, schemas, schema_errors = [], [], [], [], {}, [], []
     n = dict(images=0, images_no_alt=0, images_no_size=0, scripts=0, styles=0, inline_js=0, iframes=0, forms=0, forms_insecure=0, mixed=0)
-    canonicals, said, head_broken, dom, deepest, place = [], [], 0, 0, 0, {}
+    canonicals, head_broken, dom, deepest, place = [], 0, 0, 0, {}
 
     def go(raw, position, anchor=''):
         "The address of a href; None where there is none, with a row in `broken` where it is no address at all"
