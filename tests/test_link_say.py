@@ -1,7 +1,7 @@
 "What a model says of a site is held against what was found: what is false, unfounded or praise is never shown as fact."
 import asyncio, random
 import pytest
-from link_defects import Shop, spoil
+from link_defects import Shop
 from link_site import crawl, room
 
 say, findings = room('say'), room('findings')

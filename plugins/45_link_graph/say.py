@@ -36,7 +36,7 @@ def plain(facts):
     return '\n'.join([facts[0].text, *(f'{n}. {f.text}\n   {f.more}' for n, f in enumerate(facts[1:], 1))])
 
 system = '''You explain to the owner of a web site what a crawl has found. You are given facts, each with a number such as [F1].
-Say nothing that is not in them. Write short sentences, and end each with the number of its fact, like this: 12 pages have no title [F3].
+Say nothing that is not in them. Write short sentences of your own, and end each with the number of its fact in brackets.
 Copy numbers exactly as they stand. Do not praise the site. Do not write about anything that has no fact.'''
 
 def prompt(facts, question='', refused=()):
@@ -148,7 +148,7 @@ def _judge(text, facts, db):
         for v, percent, decimals, as_said in counted:
             if percent and not any(abs(v-p) <= .5*10**-decimals + 1e-6 for p in percents): return f'no percentage {as_said} in ' + ', '.join(f.id for f in group)
             if not percent and v not in counts and v not in spare and not any(abs(v-c) < .005 for c in counts): return f'no number {as_said} in ' + ', '.join(f.id for f in group)
-        for p, low, high, name in shares:
+        for _, low, high, name in shares:
             if not any(f.share is not None and low <= f.share <= high for f in group): return f'“{name}” is not so: it is ' + ', '.join(f'{100*f.share:.0f} %' for f in group if f.share is not None)
         firm = set().union(*(f.about for f in group)) if any(v not in spare or percent for v, percent, _, _ in counted) or shares else set().union(*(f.near for f in group))
         if stray := about - firm: return f"{', '.join(sorted(stray))}: not what {', '.join(f.id for f in group)} is about"
