@@ -274,3 +274,20 @@ def test_pause_and_stop_come_through_the_file(tmp_path):
         say('stop')
         t.join(10)
         assert out == ['stopped'] and one(outside, "select count(*) from page where state='new'") == 0 and one(outside, "select count(*) from page where error='limit'") > 0
+
+# JavaScript
+
+def test_what_javascript_makes_of_a_page_is_kept_beside_what_was_sent(tmp_path):
+    if not room('javascript').find(): (pytest.fail if os.environ.get('CI') else pytest.skip)('no Chromium, Chrome or Edge on this machine')
+    script = "<script>document.title='After'; document.querySelector('main').innerHTML='<h1>Made</h1><a href=/made>made</a>'; setTimeout(() => { const a = document.createElement('a'); a.href='/late'; a.textContent='late'; document.body.append(a); fetch('http://127.0.0.1:%d/secret').catch(() => 0) }, 100); alert('x'); console.error('oh')</script>"
+    with Site({}) as other, Site({'/made': page('plain', '<title>Made</title>'), '/late': page('<script>while(true){}</script>'), '/i.png': (200, {'Content-Type': 'image/png'}, b'x')}) as s:
+        s.pages['/'] = page('<a href=/plain>plain</a><main>loading</main><img src=/i.png>' + script % other.port, '<title>Before</title>')
+        s.pages['/plain'] = page('words', '<title>Plain</title>')
+        db = crawl(tmp_path/'j.sqlite', s.url + '/', javascript=True, timeout=6, resources=False)
+        raw, after = rows(db, 'select title, h1 from page where id=1')[0], rows(db, 'select title, h1, links, error, console from rendered where page=1')[0]
+        assert raw == ('Before', None) and after[:2] == ('After', 'Made') and after[3] is None and 'error: oh' in after[4]
+        assert {u.removeprefix(s.url) for u, in rows(db, 'select url from link join page on page.id=target where rendered=1')} == {'/made', '/late'} and {u.removeprefix(s.url) for u, in rows(db, "select url from page where state='done'")} == {'/', '/plain', '/made', '/late'}
+        assert not other.asked and '/i.png' not in s.asked, 'a page may not make the browser reach what the user did not name'
+        assert rows(db, "select rendered.error from rendered join page on page.id=page where url like '%/late'") == [('timeout',)], 'a page that never ends costs itself alone'
+        assert one(db, "select count(*) from rendered where error is null") == 3
+    assert not (tmp_path/'j.browser').exists()

@@ -145,3 +145,178 @@ def test_any_address_is_said_in_plain_letters_and_short(url):
 def test_a_crawl_of_nothing_has_an_xray_that_says_so(empty, tmp_path):
     assert 'nothing' in xray.xray(empty, tmp_path/'x.png', 400)['text'] and (tmp_path/'x.png').stat().st_size > 500
     with pytest.raises(ValueError, match='300 to 6000'): xray.xray(empty, tmp_path/'y.png', 60_000)
+
+# what the viewer is given
+import json, struct, urllib.error, urllib.request
+from picture import Served
+view = room('view')
+
+@pytest.fixture(scope='module')
+def served(site):
+    "The address of the picture of that site, over HTTP"
+    path = site[0].execute('pragma database_list').fetchone()[2]
+    with Served({'1': Path(path)}) as url: yield url
+
+def get(url, body=None):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode() if body is not None else None, {'content-type': 'application/json'}), timeout=20) as r: return r.status, r.read(), r.headers
+    except urllib.error.HTTPError as e: return e.code, e.read(), e.headers
+
+def test_the_arrays_say_the_graph_as_it_is(site, served):
+    _, planted, g = site
+    body = get(f'{served}/1/graph')[1]
+    size = struct.unpack('<I', body[8:12])[0]
+    head, at, a = json.loads(body[12:12+size]), 12 + size, {}
+    for name, type, n in head['arrays']:
+        a[name] = np.frombuffer(body, f'<{type}', n, at)
+        at += -(-a[name].nbytes // 4) * 4
+    assert body[:8] == b'PGRAPH01' and at == len(body)
+    assert (a['id'] == g.id).all() and np.allclose(a['xy'].reshape(-1, 2), g.xy, atol=1e-3) and (a['status'] == g.status).all()
+    edges = a['edges'].reshape(-1, 2)
+    assert sorted(map(tuple, edges.tolist())) == sorted(map(tuple, g.edges.tolist()))
+    assert [c[0] for c in head['classes']] == list(np.cumsum([0, *(c[1] for c in head['classes'][:-1])])) and sum(c[1] for c in head['classes']) == len(g.edges)
+    for first, n, _, wide in head['classes']: assert set(np.isin(edges[first:first+n, 1], g.wide)) == {wide}
+    assert [m['kind'] for m in head['marks']][0] == 'star' and set(head['marks'][0]['pages']) == set(planted['missing'])
+
+def test_the_graph_is_kept_and_made_anew_when_the_crawl_changed(tmp_path):
+    db, _ = make(tmp_path/'a.db', 200, 2000)
+    first = view.drawn(tmp_path/'a.db')[2]
+    assert db.execute('select count(*) from drawing').fetchone()[0] == 1 and view.drawn(tmp_path/'a.db')[2] is first
+    new = db.execute("insert into page(url,internal,source) values ('https://example.test/new',1,'sitemap') returning id").fetchone()[0]
+    head, arrays, _ = view.drawn(tmp_path/'a.db')
+    assert new in arrays['id'] and head['pages'] == len(arrays['id'])
+
+def test_the_table_finds_sorts_and_filters(site, served):
+    _, planted, _ = site
+    ask = lambda q: json.loads(get(f'{served}/1/table?{q}')[1])
+    assert ask('only=error&all=1')['total'] == site[0].execute('select count(*) from page where status>=400').fetchone()[0]
+    assert set(ask('only=mark:1&all=1')['ids']) == set(planted['missing'])
+    deep = ask('sort=depth&desc=1&limit=5')['rows']
+    assert [r[3] for r in deep] == sorted([r[3] for r in deep], reverse=True) and deep[0][0] == planted['chain'][-1]
+    assert ask('q=campaign')['total'] == len(planted['orphans']) and ask('q=%25')['total'] == 0 == ask('q=x%27%20or%201%3D1--')['total']
+    assert ask('limit=10&at=10&sort=url&desc=0')['rows'] == ask('limit=20&sort=url&desc=0')['rows'][10:]
+    status, body, _ = get(f'{served}/1/list?all=1', {'ids': planted['island']})
+    assert json.loads(body)['ids'] == sorted(planted['island'])
+
+def test_what_is_not_there_is_said_with_what_is(served):
+    for path, code, words in (('/1/column/nonsense', 400, 'status'), ('/1/table?sort=id;drop', 400, 'depth'), ('/1/table?only=x', 400, 'mark:1'), ('/9/graph', 404, 'no run 9'), ('/1/page/99999', 404, '99999'), ('/1/page/x', 400, 'number'), ('/1/table?at=x', 400, 'whole number'), ('/1/xray.png?size=9', 400, '300')):
+        status, body, _ = get(served + path)
+        assert status == code and words in json.loads(body)['error'], path
+    for body in ([], {'ids': 'all'}, {'ids': ['x']}, {'no': 1}): assert get(f'{served}/1/list', body)[0] == 400
+
+def test_a_column_has_a_value_for_each_page_in_the_order_of_the_picture(site, served):
+    db, _, g = site
+    for name in view.columns:
+        c = json.loads(get(f'{served}/1/column/{name}')[1])
+        assert len(c['values']) == g.n and (c['kind'] == 'number' or max(c['values']) < len(c['names']) <= 11), name
+    assert json.loads(get(f'{served}/1/column/words')[1])['values'][5] == db.execute('select words from page where id=?', (int(g.id[5]),)).fetchone()[0]
+
+def test_a_page_is_shown_with_its_links(site, served):
+    db, planted, _ = site
+    p = json.loads(get(f'{served}/1/page/{planted["star"]}')[1])
+    assert p['more_out'] == db.execute('select count(distinct target) from link where source=?', (planted['star'],)).fetchone()[0] == len(p["out"]) < 60 and json.loads(get(f"{served}/1/page/1")[1])["more_in"] > len(json.loads(get(f"{served}/1/page/1")[1])["in"]) == 60
+    m = json.loads(get(f'{served}/1/page/{planted["missing"][0]}')[1])
+    assert [i[0] for i in m['in']] == [planted['star']] and m['status'] == 404
+
+def test_a_crawl_that_is_being_written_can_be_looked_at(tmp_path):
+    db, _ = make(tmp_path/'a.db', 200, 2000)
+    view.drawn(tmp_path/'a.db')
+    db.execute('begin immediate')
+    db.execute("update page set title='half' where id=3")
+    assert view.table(tmp_path/'a.db', q='half')['total'] == 0 and view.one(tmp_path/'a.db', 3)['title'] != 'half'
+    db.execute('rollback')
+
+# the viewer in a browser, drawn by the processor
+@pytest.fixture(scope='module')
+def chrome(playwright):
+    from conftest import browser_path
+    b = playwright.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
+    yield b
+    b.close()
+
+@pytest.fixture
+def page(chrome, served):
+    trouble, p = [], chrome.new_page(viewport={'width': 1200, 'height': 800}, color_scheme='dark', reduced_motion='reduce')
+    p.on('pageerror', lambda e: trouble.append(str(e)))
+    p.on('console', lambda m: trouble.append(m.text) if m.type == 'error' else None)
+    p.goto(f'{served}/1')
+    p.wait_for_function('window.picture && picture.look && picture.look().done')
+    yield p
+    p.close()
+    assert not trouble
+
+def seen(page, selector='#scene'):
+    import io
+    from PIL import Image
+    return np.asarray(Image.open(io.BytesIO(page.locator(selector).screenshot())).convert('RGB')).astype(int)
+
+def test_the_viewer_draws_errors_red_where_they_are_and_links_between(page, site):
+    _, planted, _ = site
+    x, y = map(int, page.evaluate(f'picture.at({planted["missing"][3]})'))
+    shot = seen(page)
+    assert red(shot[y-6:y+7, x-6:x+7]).any() and red(shot).sum() < .05 * shot.shape[0] * shot.shape[1]
+    page.select_option('#links', 'none')
+    page.wait_for_timeout(300)
+    assert (np.abs(seen(page) - shot).sum(2) > 30).mean() > .02
+
+def test_a_circle_is_pressed_and_its_pages_are_near_and_listed(page, site):
+    page.click('#marks li:nth-child(1) button')
+    page.wait_for_function('picture.look().lit')
+    look = page.evaluate('picture.look()')
+    assert look['lit'] == len(site[1]['missing']) and look['scale'] > 2 * look['home']['scale'] and page.inner_text('#what') == f"{len(site[1]['missing'])} pages"
+    page.click('#all')
+    page.wait_for_function('picture.look().lit === null')
+
+def test_a_click_on_a_page_opens_it_and_a_row_of_the_table_too(page, site):
+    star = site[1]['star']
+    x, y = page.evaluate(f'picture.at({site[1]["chain"][3]})')
+    page.locator('#scene').click(position={'x': x, 'y': y})
+    page.wait_for_selector('#card:not([hidden])')
+    assert '/page/' in page.inner_text('#card a.url')
+    page.fill('#q', '465.html')
+    page.wait_for_function('document.querySelectorAll("#rows tr").length === 1')
+    page.click('#rows tr button')
+    page.wait_for_function(f'document.querySelector("#card a.url").textContent === {json.dumps(site[0].execute("select url from page where id=?", (star,)).fetchone()[0])}')
+    assert page.locator('#card h3').all_inner_texts()[-1].startswith('It links to: ')
+
+def test_a_lasso_gives_the_list_of_what_is_inside(page, site):
+    at = [page.evaluate(f'picture.at({i})') for i in site[1]['orphans']]
+    box = page.locator('#scene').bounding_box()
+    x0, y0, x1, y1 = (f(p[k] for p in at) + d for f, k, d in ((min, 0, -8), (min, 1, -8), (max, 0, 8), (max, 1, 8)))
+    page.click('[data-does=lasso]')
+    page.mouse.move(box['x'] + x0, box['y'] + y0)
+    page.mouse.down()
+    for x, y in ((x1, y0), (x1, y1), (x0, y1), (x0, y0)): page.mouse.move(box['x'] + x, box['y'] + y, steps=3)
+    page.mouse.up()
+    page.wait_for_function('picture.look().lit')
+    assert page.inner_text('#what') == f"Lassoed: {len(at)} pages" and all('campaign' in t for t in page.locator('#rows td:first-child').all_inner_texts())
+
+def test_keys_move_come_nearer_open_and_let_go(page):
+    page.focus('#scene')
+    before = page.evaluate('picture.look()')
+    for key in ('ArrowRight', 'ArrowUp', '+'): page.keyboard.press(key)
+    after = page.evaluate('picture.look()')
+    assert after['x'] > before['x'] and after['y'] > before['y'] and after['scale'] > before['scale']
+    page.keyboard.press('Enter')
+    page.wait_for_selector('#card:not([hidden])')
+    page.keyboard.press('Escape')
+    assert page.locator('#card').is_hidden()
+    page.keyboard.press('0')
+    page.wait_for_function('Math.abs(picture.look().scale - picture.look().home.scale) < 1e-6')
+    page.keyboard.press('/')
+    assert page.evaluate('document.activeElement.id') == 'q'
+
+def test_colours_follow_any_column_and_the_theme(page):
+    shot = seen(page)
+    page.select_option('#colour', 'depth')
+    page.wait_for_selector('#legend .ramp')
+    page.wait_for_timeout(200)
+    assert (np.abs(seen(page) - shot).sum(2) > 30).mean() > .005
+    page.emulate_media(color_scheme='light')
+    page.wait_for_timeout(400)
+    assert seen(page)[-200:, :200].mean() > 200 > 60 > shot[-200:, :200].mean()
+
+def test_the_picture_is_said_to_those_who_do_not_see_it(page):
+    assert 'links to 40 pages that are not there' in page.get_attribute('#scene', 'aria-label')
+    assert page.evaluate('[...document.querySelectorAll("button,input,select")].every(e => e.textContent.trim() || e.ariaLabel || e.labels?.length)')
+    assert page.locator('#heads th[aria-sort=descending]').count() == 1

@@ -72,18 +72,23 @@ def draw(job, crawled):
         return out.read_bytes()
 
 @flow.step(runs='process', button='Export')
-def export(job, crawled, tables: bool = True, database: bool = True, picture: bool = True):
+def export(job, crawled, tables: Literal['CSV', 'CSV, compressed', 'Parquet', 'none'] = 'CSV', fields: Long = '', workbook: bool = False, gephi: bool = False, database: bool = True, picture: bool = True):
     """What shall be taken along?
-    `tables`: pages.csv, edges.csv and findings.csv. `database`: the crawl as one SQLite file, as datasette and duckdb open it. `picture`: the X-ray."""
+    `tables`: pages, edges and findings; `fields`: only these of the pages, with commas between. `workbook`: the findings as XLSX, with why and how to fix. `gephi`: the graph as GEXF. `database`: the crawl as one SQLite file, as datasette and duckdb open it. `picture`: the X-ray."""
     import shutil
+    from . import exports
     folder = own_folder()/f'export-{crawled}'             # copied to where results are kept, and made anew each time
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     db, out = schema.open(file(crawled)), {}
     try:
-        if tables:
-            from . import tables as t
-            for name in ('pages', 'edges', 'findings'): out[name] = t.write(db, name, folder/f'{name}.csv')
+        if tables != 'none':
+            try: wanted = exports.choose(db, 'pages', fields)
+            except ValueError as e: raise Refused(str(e)) from None
+            form = {'CSV': '.csv', 'CSV, compressed': '.csv.gz', 'Parquet': '.parquet'}[tables]
+            for name in exports.whats: out[name] = exports.write(db, name, folder/f'{name}{form}', wanted if name == 'pages' else None)
+        if workbook: out['workbook'] = exports.write(db, 'findings', folder/'findings.xlsx')
+        if gephi: out['graph'] = exports.write(db, 'graph', folder/'graph.gexf')
         if database:
             db.execute('vacuum into ?', (str(folder/'crawl.sqlite'),))
             out['crawl'] = folder/'crawl.sqlite'

@@ -5,6 +5,7 @@
 Pages are fetched side by side and written down one after the other, in the order in which they were found: what a crawl keeps does not depend on which answer came first. A page, its links and the new addresses on it are one piece:
 either all of them are in the file or the page is still in the queue."""
 import asyncio, collections, contextlib, json, random, socket, ssl, time, traceback
+from pathlib import Path
 from . import read, robots, schema, sitemaps, urls
 
 agent = 'Pianola/0.1 (+link graph; a crawl somebody asked for)'
@@ -100,7 +101,7 @@ class Crawl:
         try:
             if a['javascript']:
                 from .javascript import Browser
-                self.browser = Browser(a['agent'], guard=self.guard, timeout=a['timeout'])
+                self.browser = Browser(a['agent'], self.guard, a['timeout'], Path(self.path).with_suffix('.browser'), self.typed)
                 await self.browser.start()
             if a['sitemaps'] and not self.get('sitemaps_read') and a['how'] != 'list': await self.read_sitemaps()
             state = await self.work()

@@ -87,6 +87,7 @@ create table if not exists sitewide(page int primary key references page, pages 
 create table if not exists place(page int primary key references page, x real, y real);      -- where the picture draws it
 create table if not exists session(key text primary key, page int) without rowid;      -- addresses without their session id: each is asked for once
 create table if not exists event(id integer primary key, at real not null, kind text not null, text text, data text);      -- what the crawler says: progress, first 404s, warnings, done
+create table if not exists drawing(key text primary key, stamp text, value blob);      -- the laid-out graph as the viewer reads it (view.packed), and of which state of the crawl
 '''
 
 def open(path, fresh=False):
@@ -102,7 +103,7 @@ def open(path, fresh=False):
     db.executescript(tables)
     there = db.execute("select value from crawl where key='version'").fetchone()
     if there and there[0] != str(version): raise ValueError(f'this crawl was made by version {there[0]} of the link graph; this is {version}')
-    db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))
+    if not there: db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))         # who only looks must not wait for a crawler to let go
     return db
 
 def control(path, *say):

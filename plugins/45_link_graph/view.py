@@ -22,29 +22,46 @@ def reading(path):
     db.row_factory = sqlite3.Row
     return db
 
-def stamp(path):
-    "What changes when a crawl's file does."
-    return tuple((f.stat().st_mtime_ns, f.stat().st_size) for f in (Path(path), Path(f'{path}-wal')) if f.exists())
+def stamp(db):
+    "What changes when the crawl, or what was computed of it, does."
+    return json.dumps([list(r) for r in db.execute("select (select max(id) from page), (select max(id) from link), (select count(*) from place), (select total(x) from place)")] + [list(r) for r in db.execute("select key,value from crawl where key in ('state','ended') order by key")])
 
-def graph(path):
-    "The laid-out graph of a crawl (layout.read) and its circles (xray.spots), kept while the file stays as it is; the last two of them."
-    from . import layout, schema, xray
+def drawn(path):
+    "The graph of a crawl as it is sent: (head, arrays by name, bytes). Drawn once and kept in the file itself, in the table `drawing`; the last two also in memory."
+    import numpy as np
+    from . import schema
     key = str(path)
     with lock:
-        if key in kept and kept[key][0] == stamp(path): return kept[key][1:]
-        with closing(schema.open(path)) as db:
-            g = layout.placed(db)
-            marks, parts = xray.spots(g), xray.sections(g)
+        with closing(reading(path)) as db:
+            now = stamp(db)
+            if key in kept and kept[key][0] == now: return kept[key][1:]
+            there = db.execute("select value from drawing where key='graph' and stamp=?", (now,)).fetchone() if db.execute("select 1 from sqlite_master where name='drawing'").fetchone() else None
+        if there: body = there[0]
+        else:
+            with closing(schema.open(path)) as db: now, body = draw(db)
+        size = struct.unpack('<I', body[8:12])[0]
+        head, arrays, at = json.loads(body[12:12 + size]), {}, 12 + size
+        for name, type, n in head['arrays']:
+            arrays[name] = np.frombuffer(body, f'<{type}', n, at)
+            at += -(-arrays[name].nbytes // 4) * 4
         while len(kept) > 1: kept.pop(next(iter(kept)))
-        kept[key] = stamp(path), g, marks, parts
-        return g, marks, parts
+        kept[key] = now, head, arrays, body
+        return kept[key][1:]
 
-def packed(path):
-    """The graph as bytes: b'PGRAPH01', the length of the head (uint32), the head (JSON, padded to 4), then its arrays one behind the other, little-endian, each padded to 4.
-    The head names them: {"arrays": [[name, type, length]…], "classes": [[first, count, weight, site-wide]…], "marks", "parts", "host", "counts"}. Links come in classes, short ones first, each in no order, so that a part of a class stands for the whole."""
+def draw(db):
+    "Lays a crawl out where it is not yet, and keeps it as it is sent: (stamp, bytes)."
+    from . import layout
+    g = layout.placed(db)
+    now, body = stamp(db), packed(g)
+    db.execute("insert or replace into drawing values ('graph', ?, ?)", (now, body))
+    return now, body
+
+def packed(g):
+    """A laid-out graph as bytes: b'PGRAPH01', the length of the head (uint32), the head (JSON, padded to 4), then its arrays one behind the other, little-endian, each padded to 4.
+    The head names them: {"arrays": [[name, type, length]…], "classes": [[first, count, weight, site-wide]…], "marks", "parts", "counts"}. Links come in classes, short ones first, each in no order, so that a part of a class stands for the whole."""
     import numpy as np
     from . import xray
-    g, marks, parts = graph(path)
+    marks, parts = xray.spots(g), xray.sections(g)
     how = xray.answered(g.status)
     xy = np.ascontiguousarray(g.xy, np.float32)
     long = np.hypot(*(xy[g.edges[:, 0]] - xy[g.edges[:, 1]]).T) if g.n else np.zeros(0)
@@ -61,16 +78,16 @@ def packed(path):
     count = np.bincount(how, minlength=5).tolist()
     head = json.dumps({'arrays': [[n, t, int(np.size(a))] for n, t, a in arrays], 'classes': classes, 'pages': g.n, 'links': len(g.edges), 'wide': int(g.loose.sum()), 'targets': len(g.wide),
                        'counts': [[k, xray.words[k] if k != 'moved' else 'lead on', count[i]] for i, k in enumerate(xray.groups)], 'columns': columns,
-                       'marks': [{'kind': m.kind, 'text': m.text, 'x': m.x, 'y': m.y, 'radius': m.radius, 'pages': m.pages[:20_000], 'page': m.more.get('page')} for m in marks], 'parts': parts}).encode()
+                       'marks': [{'kind': m.kind, 'text': m.text, 'x': m.x, 'y': m.y, 'radius': m.radius, 'pages': m.pages, 'page': m.more.get('page')} for m in marks], 'parts': parts}).encode()
     head += b' ' * (-len(head) % 4)
     return b''.join([b'PGRAPH01', struct.pack('<I', len(head)), head, *map(pad, body)])
 
 def column(path, name):
     "One column for the pages of the picture, in their order: {'kind': 'number', 'values': [number or null…]} or {'kind': 'words', 'names': […], 'values': [place in names…]} with at most 11 names, the last one for all others."
     if name not in columns: raise Wrong(f'there is no column {name}; there are {", ".join(columns)}')
-    g = graph(path)[0]
+    ids = drawn(path)[1]['id'].tolist()
     with closing(reading(path)) as db: have = dict(tuple(r) for r in db.execute(f'select id,{name} from page where internal=1'))
-    values = [have.get(i) for i in g.id.tolist()]
+    values = [have.get(i) for i in ids]
     if all(v is None or isinstance(v, (int, float)) for v in values): return {'kind': 'number', 'values': values}
     often = {}
     for v in values: often[v] = often.get(v, 0) + 1
@@ -85,12 +102,13 @@ def table(path, q='', sort='score', desc=True, at=0, limit=100, only='', ids=Non
     With `all_ids` also the ids of all that match, for the picture to light them up. Raises Wrong for a column or a filter that is not there."""
     if sort not in columns: raise Wrong(f'there is no column {sort} to sort by; there are {", ".join(columns)}')
     rule = {'error': 'status>=400', 'moved': 'status between 300 and 399', 'silent': 'status=0', 'unasked': 'status is null', 'ok': 'status between 1 and 299'}
-    g, marks, _ = graph(path)
+    head, arrays, _ = drawn(path)
+    marks = head['marks']
     wanted, args = ['id in (select value from json_each(?))'], []
-    if only.startswith('mark:') and only[5:].isdigit() and 0 < int(only[5:]) <= len(marks): ids = marks[int(only[5:]) - 1].pages if ids is None else sorted(set(ids) & set(marks[int(only[5:]) - 1].pages))
+    if only.startswith('mark:') and only[5:].isdigit() and 0 < int(only[5:]) <= len(marks): ids = marks[int(only[5:]) - 1]['pages'] if ids is None else sorted(set(ids) & set(marks[int(only[5:]) - 1]['pages']))
     elif only in rule: wanted.append(rule[only])
     elif only: raise Wrong(f'there is no filter {only}; there are {", ".join(rule)}' + (f' and mark:1 to mark:{len(marks)}' if marks else ''))
-    args.append(json.dumps([int(i) for i in ids] if ids is not None else g.id.tolist()))
+    args.append(json.dumps([int(i) for i in ids] if ids is not None else arrays['id'].tolist()))
     if q: wanted.append("(url like ? escape '\\' or title like ? escape '\\')"); args += [like(q)] * 2
     where, limit, at = ' and '.join(wanted), max(1, min(500, limit)), max(0, at)
     with closing(reading(path)) as db:
@@ -174,7 +192,7 @@ def mount(get, post, where, base='/link_graph', called=lambda run: '', back=None
         with closing(reading(path)) as db: first = db.execute('select url from page where internal=1 order by id limit 1').fetchone()
         title = called(run) or (xray.urlsplit(first[0]).netloc if first else 'Nothing crawled')
         return HTMLResponse(to_xml(document(run, f'{base}/picture/{run}', title, f'The link graph of {title}', back(run) if back else base)))
-    def picture_graph(request, body): return Response(packed(file(request)), media_type='application/octet-stream')
+    def picture_graph(request, body): return Response(drawn(file(request))[2], media_type='application/octet-stream')
     def picture_column(request, body): return JSONResponse(column(file(request), request.path_params['name']))
     def picture_one(request, body):
         page = request.path_params['page']

@@ -32,9 +32,9 @@ def spots(g, most=9):
     out, how = [], answered(g.status)
     def spot(kind, rows, text, weight, **more):
         rows = np.asarray(rows)
-        middle = np.median(g.xy[rows], 0)
+        middle = np.median(g.xy[rows], 0) if kind in ('star', 'deep') else (g.xy[rows].min(0) + g.xy[rows].max(0)) / 2      # one that lies far off does not move the circle
         away = np.hypot(*(g.xy[rows] - middle).T)
-        out.append((weight, SimpleNamespace(kind=kind, text=text, pages=g.id[rows].tolist(), x=float(middle[0]), y=float(middle[1]), radius=float(np.quantile(away, .9)) + 1.5, more=more)))
+        out.append((weight, SimpleNamespace(kind=kind, text=text, pages=g.id[rows].tolist(), x=float(middle[0]), y=float(middle[1]), radius=float(np.quantile(away, .9 if kind in ('star', 'deep') else 1)) + 1.5, more=more)))
     if not g.n: return []
     bad = g.edges[(how[g.edges[:, 1]] == 2) & ~g.loose]
     per = np.bincount(bad[:, 0], minlength=g.n)
@@ -130,10 +130,11 @@ def dots(film, at, radius, colour, strength):
                     p, c = y[seen] * size + x[seen], cover[seen, None]
                     flat[p] = flat[p] * (1 - c) + colour[here[seen]] * c
 
-def film(g, size):
-    "The picture without words (size, size, 3; 0 to 1) and the function from the layout's units to pixels."
+def film(g, size, marks=()):
+    "The picture without words (size, size, 3; 0 to 1), the function from the layout's units to pixels, and how many pixels a unit is. The circles of `marks` have room."
     import numpy as np
     lo, hi = (np.quantile(g.xy, q, 0) for q in (0, 1)) if g.n else (np.zeros(2), np.ones(2))
+    for m in marks: lo, hi = np.minimum(lo, (m.x - m.radius, m.y - m.radius)), np.maximum(hi, (m.x + m.radius, m.y + m.radius))
     scale = size * .90 / max(float((hi - lo).max()), 4)
     pixel = lambda xy: (np.asarray(xy) - (lo + hi) / 2) * scale * (1, -1) + size / 2
     at, how = pixel(g.xy), answered(g.status)
@@ -169,15 +170,20 @@ def xray(db, path, size=1600, title=''):
     from . import layout
     if not 300 <= size <= 6000: raise ValueError(f'an X-ray of {size} pixels cannot be drawn; 300 to 6000 can')
     g = layout.placed(db)
-    picture, pixel, scale = film(g, size)
     marks, unit = spots(g), size / 1600
+    picture, whole_, scale = film(g, size, marks)
+    seen = np.array([*whole_(g.xy), *(whole_((m.x, m.y + s * m.radius)) for m in marks for s in (1, -1)), (size / 2, size / 2)])[:, 1]      # what is empty above and below is cut
+    first, last = max(0, int(seen.min() - 70 * unit)), min(size, int(seen.max() + 70 * unit))
+    if last - first < size * .45: first, last = int(size * .275), int(size * .725)
+    picture, tall = picture[first:last], last - first
+    pixel = lambda xy: whole_(xy) - (0, first)
     font = {k: ImageFont.load_default(max(9, k * unit)) for k in (21, 23, 25, 30, 40)}
     how = np.bincount(answered(g.status), minlength=5)
     start = db.execute("select value from crawl where key='asked'").fetchone()
     host = title or (urlsplit(g.url[0]).netloc if g.n else '') or (start[0] if start else 'nothing crawled')
     lines = [(i + 1, m.text) for i, m in enumerate(marks)]
     row = 40 * unit
-    high = int(size + 150 * unit + row * max(1, len(lines)) + 46 * unit)
+    high = int(tall + 150 * unit + row * max(1, len(lines)) + 46 * unit)
     whole = Image.new('RGB', (size, high), paper)
     whole.paste(Image.fromarray((picture * 255).round().astype(np.uint8)), (0, 0))
     draw = ImageDraw.Draw(whole, 'RGBA')
@@ -187,7 +193,7 @@ def xray(db, path, size=1600, title=''):
         w, h = f.getlength(text), f.size
         for dy in (0, -1.2, 1.2, -2.4, 2.4):
             x = min(max(at[0] - w / 2, 8 * unit), size - w - 8 * unit)
-            y = min(max(at[1] - h / 2 + dy * h, 8 * unit), size - h - 8 * unit)
+            y = min(max(at[1] - h / 2 + dy * h, 8 * unit), tall - h - 8 * unit)
             box = (x - 6 * unit, y - 3 * unit, x + w + 6 * unit, y + h + 5 * unit)
             if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken): continue
             taken.append(box)
@@ -200,14 +206,14 @@ def xray(db, path, size=1600, title=''):
         (x, y), r = pixel((m.x, m.y)), max(m.radius * scale, 14 * unit) + 9 * unit
         draw.ellipse((x - r, y - r, x + r, y + r), outline=tone(m.kind), width=max(1, round(2.4 * unit)))
         bx, by, br = x + r * .707, y - r * .707, 19 * unit
-        bx, by = min(max(bx, br + 4), size - br - 4), min(max(by, br + 4), size - br - 4)
+        bx, by = min(max(bx, br + 4), size - br - 4), min(max(by, br + 4), tall - br - 4)
         draw.ellipse((bx - br, by - br, bx + br, by + br), fill=tone(m.kind))
         draw.text((bx, by + unit), str(i + 1), font=font[25], fill=paper, anchor='mm')
         taken.append((bx - br, by - br, bx + br, by + br))
         m.number = i + 1
     inside = [s for s in sections(g) if not any(np.hypot(s[1] - m.x, s[2] - m.y) < m.radius for m in marks)]
     for said, x, y, _ in inside: put(pixel((x, y)), said, font[23], (*ink, 235), (*paper, 150))
-    y = size + 10 * unit
+    y = tall + 10 * unit
     draw.line((40 * unit, y, size - 40 * unit, y), fill=(38, 48, 58), width=max(1, round(unit)))
     y += 22 * unit
     draw.text((40 * unit, y), host, font=font[40], fill=ink)

@@ -40,20 +40,20 @@ const compile = (vertex, fragment) => {
   return { p, u };
 };
 const place = 'uniform vec3 view; uniform vec2 half_; vec4 placed(vec2 at){ return vec4((at - view.xy) * view.z / half_, 0., 1.); }\n';
-let lines, points, sheet, vao, buffers = {}, light, mode, dpr = 1, dark = true, tones;
+let lines, points, tint, sheet, vao, buffers = {}, light, seen, mode, dpr = 1, dark = true, tones;
 function setup() {
   const float = gl.getExtension('EXT_color_buffer_float') || gl.getExtension('EXT_color_buffer_half_float');
   picture.stats.float = !!float;
   lines = compile(place + 'in vec2 at; in vec4 colour; in float size; out float bad; void main(){ gl_Position = placed(at); bad = colour.a < .5 ? 1. : 0.; }', 'in float bad; uniform float weight; out vec4 o; void main(){ o = vec4(weight * (1. - bad), weight * bad, 0., 1.); }');
-  points = compile(place + `in vec2 at; in float size; in vec4 colour; uniform float unit, pale; out vec4 c; out float r; void main(){ gl_Position = placed(at); r = max(1.2, size * unit); gl_PointSize = r * 2. + 2.; float dim = fract(colour.a * 2.) < .01 ? 1. : .13; c = vec4(colour.rgb, dim * pale); }`,
+  points = compile(place + `in vec2 at; in float size; in vec4 colour; uniform float unit, pale; out vec4 c; out float r; void main(){ gl_Position = placed(at); r = max(.75, size * unit); gl_PointSize = r * 2. + 2.; float dim = fract(colour.a * 2.) < .01 ? 1. : .13; c = vec4(colour.rgb, dim * pale); }`,
     'in vec4 c; in float r; out vec4 o; void main(){ float far = length(gl_PointCoord - .5) * (r * 2. + 2.); float a = clamp(r + .5 - far, 0., 1.) * c.a; if (a <= 0.) discard; o = vec4(c.rgb * a, a); }');
-  sheet = compile('uniform vec4 moved; out vec2 uv; void main(){ vec2 p = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2. - 1.; uv = (p * moved.zw + moved.xy) * .5 + .5; gl_Position = vec4(p, 0., 1.); }',
-    `in vec2 uv; uniform sampler2D film; uniform float gain, dark; uniform vec3 paper, bone, wrong; out vec4 o;
-     void main(){ vec2 d = abs(uv - .5); if (max(d.x, d.y) > .5) { o = vec4(paper, 1.); return; }
-       vec2 t = texture(film, uv).rg * gain; float l = log(1. + t.x * 9.) / 4.2, w = clamp(log(1. + t.y * 26.) / 3.2, 0., 1.);
+  const corners = 'uniform vec4 moved; out vec2 uv; void main(){ vec2 p = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2. - 1.; uv = (p * moved.zw + moved.xy) * .5 + .5; gl_Position = vec4(p, 0., 1.); }';
+  tint = compile(corners, `in vec2 uv; uniform sampler2D film; uniform float gain, dark; uniform vec3 paper, bone, wrong; out vec4 o;
+     void main(){ vec2 t = texture(film, uv).rg * gain; if (t.x + t.y <= 0.) { o = vec4(paper, 1.); return; } float l = log(1. + t.x * 9.) / 4.2, w = clamp(log(1. + t.y * 26.) / 3.2, 0., 1.);
        vec3 c; if (dark > .5) { vec3 a = mix(vec3(0.), vec3(.10,.24,.33), clamp(l / .45, 0., 1.)); a = mix(a, vec3(.42,.60,.67), clamp((l - .45) / .4, 0., 1.)); a = mix(a, bone, clamp((l - .85) / .5, 0., 1.)); c = paper + a; }
        else c = mix(paper, bone, clamp(l * .62, 0., .85));
        o = vec4(mix(c, wrong, w * .8), 1.); }`);
+  sheet = compile(corners, 'in vec2 uv; uniform sampler2D film; uniform vec3 paper; out vec4 o; void main(){ vec2 d = abs(uv - .5); o = max(d.x, d.y) > .5 ? vec4(paper, 1.) : texture(film, uv); }');
   vao = gl.createVertexArray(); gl.bindVertexArray(vao);
   const fill = (name, at, n, data, type, norm) => { gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name] = gl.createBuffer()); gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW); gl.enableVertexAttribArray(at); gl.vertexAttribPointer(at, n, type, norm, 0, 0) };
   g.size = Float32Array.from(g.score, (s, i) => (1 + 2.6 * (s / 100) ** 2.2) * (g.how[i] ? 1.15 : .9));
@@ -63,12 +63,14 @@ function setup() {
   // pages that are wrong are drawn last, on top
   g.order = Uint32Array.from({ length: g.n }, (_, i) => i).sort((a, b) => (g.how[a] > 0) - (g.how[b] > 0) || g.score[a] - g.score[b]);
   buffers.order = gl.createBuffer();
-  light = { texture: gl.createTexture(), frame: gl.createFramebuffer(), view: null, w: 0, h: 0, done: 0 };
+  light = { texture: gl.createTexture(), frame: gl.createFramebuffer(), view: null };        // how many links go through each pixel, and how many of them to errors
+  seen = { texture: gl.createTexture(), frame: gl.createFramebuffer(), fresh: false };        // the same as it is looked at
   mode = float ? [gl.RGBA16F, gl.RGBA, gl.HALF_FLOAT] : [gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE];
 }
 function themed() {
   dark = css('--film').reduce((a, b) => a + b) < 1.5;
   tones = { paper: css('--film'), bone: dark ? [.86, .92, .93] : [.09, .30, .40], wrong: css('--g-error'), ink: css('--film-ink'), moved: css('--g-moved'), ways: ['--g-ok', '--g-moved', '--g-error', '--g-silent', '--g-unasked'].map(css) };
+  if (seen) seen.fresh = false;
   paint(); again();
 }
 
@@ -88,62 +90,76 @@ function sized() {
   const w = Math.max(1, Math.round(scene.clientWidth * dpr)), h = Math.max(1, Math.round(scene.clientHeight * dpr));
   if (scene.width === w && scene.height === h) return;
   for (const c of [scene, over]) { c.width = w; c.height = h }
-  gl.bindTexture(gl.TEXTURE_2D, light.texture); gl.texImage2D(gl.TEXTURE_2D, 0, mode[0], w, h, 0, mode[1], mode[2], null);
-  for (const k of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, k, gl.LINEAR);
-  for (const k of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, k, gl.CLAMP_TO_EDGE);
-  gl.bindFramebuffer(gl.FRAMEBUFFER, light.frame); gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, light.texture, 0); gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+  for (const [film, [inside, format, type]] of [[light, mode], [seen, [gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE]]]) {
+    gl.bindTexture(gl.TEXTURE_2D, film.texture); gl.texImage2D(gl.TEXTURE_2D, 0, inside, w, h, 0, format, type, null);
+    for (const k of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, k, film === seen ? gl.LINEAR : gl.NEAREST);
+    for (const k of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, k, gl.CLAMP_TO_EDGE);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, film.frame); gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, film.texture, 0);
+  }
+  gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   light.view = null;
 }
 const uniforms = prog => { gl.useProgram(prog.p); gl.uniform3f(prog.u.view, view.x, view.y, view.scale); gl.uniform2f(prog.u.half_, scene.width / 2, scene.height / 2) };
 const classes = () => head.classes.filter(([, , , wide]) => links === 'all' || links === 'backbone' && !wide);
 
 // a piece of the links into their film: each class in the same share, so that what is there is always a fair sample
-let piece = 0, pieces = 0, resting, queued = false, moving = 0;
-function rest() {
-  clearTimeout(resting);
-  resting = setTimeout(() => { piece = 0; pieces = Math.max(1, Math.ceil(classes().reduce((s, c) => s + c[1], 0) / picture.budget)); light.target = { ...view }; again() }, moving ? 140 : 0);
-}
-picture.budget = 60_000;
+let share = 1, resting, queued = false, moving = 0;        // share: how much of the links is in the film, 0 to 1
+const many = () => classes().reduce((s, c) => s + c[1], 0);
+function rest() { clearTimeout(resting); resting = setTimeout(() => { share = 0; again() }, moving ? 140 : 0) }
+picture.budget = 20_000;
+const wait4 = new Float32Array(4), wait1 = new Uint8Array(4);
+const waited = () => mode[0] === gl.RGBA16F ? gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, wait4) : gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, wait1);      // until all is drawn: gl.finish does not wait
 function glow() {
-  const t = performance.now();
   gl.bindFramebuffer(gl.FRAMEBUFFER, light.frame); gl.viewport(0, 0, scene.width, scene.height);
-  if (!piece) { gl.clearColor(0, 0, 0, 0); gl.clear(gl.COLOR_BUFFER_BIT); light.view = { ...view } }
-  gl.bindVertexArray(vao); gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers.edges);
-  gl.enable(gl.BLEND); gl.blendFunc(gl.ONE, gl.ONE); uniforms(lines);
-  for (const [first, count, weight] of classes()) {
-    const a = Math.floor(count * piece / pieces), b = Math.floor(count * (piece + 1) / pieces);
-    gl.uniform1f(lines.u.weight, weight); if (b > a) gl.drawElements(gl.LINES, (b - a) * 2, gl.UNSIGNED_INT, (first + a) * 8);
-  }
-  gl.bindFramebuffer(gl.FRAMEBUFFER, null); gl.finish();
-  piece++; light.done = piece / pieces; picture.stats.pieces.push(performance.now() - t);
-  const took = performance.now() - t;        // a slow machine gets smaller pieces the next time, a fast one larger ones
-  picture.budget = Math.max(8_000, Math.min(2_000_000, picture.budget * (took > 40 ? .7 : took < 12 ? 1.6 : 1)));
-  if (piece === pieces) picture.stats.rested = performance.now() - began;
+  if (!share) { gl.clearColor(0, 0, 0, 0); gl.clear(gl.COLOR_BUFFER_BIT); light.view = { ...view } }
+  gl.bindVertexArray(vao); gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers.edges); gl.enable(gl.BLEND); gl.blendFunc(gl.ONE, gl.ONE); uniforms(lines); waited();
+  const start = performance.now();
+  do {
+    const t = performance.now(), next = Math.min(1, share + picture.budget / Math.max(1, many()));
+    for (const [first, count, weight] of classes()) {
+      const a = Math.floor(count * share), b = Math.floor(count * next);
+      gl.uniform1f(lines.u.weight, weight); if (b > a) gl.drawElements(gl.LINES, (b - a) * 2, gl.UNSIGNED_INT, (first + a) * 8);
+    }
+    waited();
+    const took = performance.now() - t;        // a slow machine gets smaller pieces, a fast one larger ones
+    share = next; picture.stats.pieces.push(took);
+    picture.budget = Math.max(10_000, Math.min(2_000_000, picture.budget * Math.max(.5, Math.min(2, 20 / Math.max(1, took)))));
+  } while (share < 1 && performance.now() - start < 40);
+  seen.fresh = false;
+  if (share === 1) picture.stats.rested = performance.now() - began;
+}
+let working, shownAt = 0;
+function work() {       // between frames, so that hands are never in its way; what is there is shown now and then
+  clearTimeout(working);
+  working = setTimeout(() => { if (share === 1 || moving || links === 'none') return; glow(); if (share === 1 || performance.now() - shownAt > 350) again(); else work() });
+}
+function tinted() {
+  gl.bindFramebuffer(gl.FRAMEBUFFER, seen.frame); gl.viewport(0, 0, scene.width, scene.height); gl.disable(gl.BLEND);
+  const near = Math.max(1, light.view.scale / home.scale), crowd = classes().reduce((s, c) => s + c[1] * c[2], 0) / Math.max(1, (scene.width * scene.height) / 900);
+  gl.useProgram(tint.p); gl.uniform4f(tint.u.moved, 0, 0, 1, 1); gl.uniform1f(tint.u.gain, 1.2 * Math.min(1.6, near ** .5) / Math.max(.35, crowd ** .45) / Math.max(.1, share)); gl.uniform1f(tint.u.dark, +dark);
+  gl.uniform3fv(tint.u.paper, tones.paper); gl.uniform3fv(tint.u.bone, tones.bone); gl.uniform3fv(tint.u.wrong, tones.wrong);
+  gl.bindTexture(gl.TEXTURE_2D, light.texture); gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4); gl.bindFramebuffer(gl.FRAMEBUFFER, null); seen.fresh = true;
 }
 
 function frame() {
   queued = false; if (!g) return;
-  const t = performance.now(); sized();
-  if (piece < pieces && !moving) glow();
-  gl.viewport(0, 0, scene.width, scene.height); gl.disable(gl.BLEND);
-  const shown = classes().reduce((s, c) => s + c[1] * c[2], 0);
+  const t = shownAt = performance.now(); sized();
+  if (light.view && links !== 'none' && !seen.fresh) tinted();
+  gl.bindFramebuffer(gl.FRAMEBUFFER, null); gl.viewport(0, 0, scene.width, scene.height); gl.disable(gl.BLEND);
   if (light.view && links !== 'none') {
     gl.useProgram(sheet.p); const k = light.view.scale / view.scale;      // where the film of before lies in the view of now
     gl.uniform4f(sheet.u.moved, (view.x - light.view.x) * light.view.scale * 2 / scene.width, (view.y - light.view.y) * light.view.scale * 2 / scene.height, k, k);
-    const near = Math.max(1, view.scale / home.scale), crowd = shown / Math.max(1, (scene.width * scene.height) / 900);
-    gl.uniform1f(sheet.u.gain, 1.5 * Math.min(1.6, near ** .5) / Math.max(.35, crowd ** .8) / Math.max(.1, light.done)); gl.uniform1f(sheet.u.dark, +dark);
-    gl.uniform3fv(sheet.u.paper, tones.paper); gl.uniform3fv(sheet.u.bone, tones.bone); gl.uniform3fv(sheet.u.wrong, tones.wrong);
-    gl.bindTexture(gl.TEXTURE_2D, light.texture); gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+    gl.uniform3fv(sheet.u.paper, tones.paper); gl.bindTexture(gl.TEXTURE_2D, seen.texture); gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   } else { gl.clearColor(...tones.paper, 1); gl.clear(gl.COLOR_BUFFER_BIT) }
   gl.enable(gl.BLEND); gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA); uniforms(points);
   const grown = Math.min(6, Math.max(1, view.scale / home.scale) ** .45);
-  gl.uniform1f(points.u.unit, dpr * grown * (g.n > 8000 ? .9 : g.n > 1500 ? 1.5 : 2.3)); gl.uniform1f(points.u.pale, g.n > 8000 && grown < 1.6 ? .72 : .95);
+  gl.uniform1f(points.u.unit, dpr * grown * (g.n > 20000 ? .62 : g.n > 8000 ? .9 : g.n > 1500 ? 1.5 : 2.3)); gl.uniform1f(points.u.pale, g.n > 8000 && grown < 1.6 ? .5 : .95);
   gl.bindVertexArray(vao); gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers.order); gl.drawElements(gl.POINTS, g.n, gl.UNSIGNED_INT, 0);
   overlay();
-  if (picture.exact) gl.finish();
+  if (picture.exact) gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, wait1);      // only to measure
   picture.stats.frames.push(performance.now() - t); if (picture.stats.frames.length > 600) picture.stats.frames.shift();
   if (!picture.ready) { picture.ready = true; picture.stats.first = performance.now() - began; phase.hidden = true }
-  if (piece < pieces && !moving) again();
+  if (share < 1 && !moving) work();
 }
 const again = () => { if (!queued) { queued = true; requestAnimationFrame(frame) } };
 
@@ -289,7 +305,7 @@ id('colour').onchange = async e => {
   } catch (x) { return trouble(`The column could not be read: ${x.message}`) }
   paint(); legend(); again();
 };
-id('links').onchange = e => { links = e.target.value; light.view = null; moving = 0; rest(); again() };
+id('links').onchange = e => { links = e.target.value; light.view = null; share = links === 'none' ? 1 : share; if (links !== 'none') rest(); again() };
 
 // ---- hands: mouse, fingers, keys
 
@@ -365,7 +381,7 @@ addEventListener('keydown', e => { if (e.key === '/' && !e.target.matches('input
   new ResizeObserver(() => { const was = view.scale === home.scale && view.x === home.x; sized(); home = fit(everyone()); if (was) view = { ...home }; rest(); again() }).observe(scene);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { themed(); legend() }); new MutationObserver(() => { themed(); legend() }).observe(document.documentElement, { attributeFilter: ['data-theme'] });
   scene.addEventListener('webglcontextlost', e => e.preventDefault()); scene.addEventListener('webglcontextrestored', open);
-  Object.assign(picture, { look: v => { if (v) look(v.x, v.y, v.scale); return { ...view, home, chosen, lit: lit && lit.size, marked, done: piece >= pieces } }, at: i => { const [x, y] = onto(g.xy[index.get(i) * 2], g.xy[index.get(i) * 2 + 1]); return [x / dpr, y / dpr] } });
+  Object.assign(picture, { look: v => { if (v) look(v.x, v.y, v.scale); return { ...view, home, chosen, lit: lit && lit.size, marked, done: picture.ready && share === 1 && !moving && !!light.view } }, at: i => { const [x, y] = onto(g.xy[index.get(i) * 2], g.xy[index.get(i) * 2 + 1]); return [x / dpr, y / dpr] } });
 })();
 
 }
