@@ -229,6 +229,47 @@ async def finding(kind: str):
     known = (await asyncio.to_thread(catalogue))[kind]
     return {'name': known['name'], 'why': known['why'], 'fix': known['fix'], **shown}
 
+async def examined():
+    "The file of the crawl that was looked at last, once it is over"
+    number = await current()
+    if not number or not file(number).exists() or (s := await read(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
+    return file(number)
+
+@action(title='Explain the findings', risk='read', say=lambda a, r, c: 'Asked what was found, and why it matters')
+async def explain(question: str = ''):
+    "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
+    path = await examined()
+    def known():
+        from . import telling
+        with closing(schema.open(path)) as db: return telling.plain(telling.facts(db, 6))
+    told = await asyncio.to_thread(known)
+    seen['explaining'] = asyncio.create_task(explained(path, question, told))
+    return told
+
+async def explained(path, question, told):
+    "Says in the chat what the model makes of the findings: the sentences that check out, or code's own when there are none"
+    from . import telling
+    with closing(schema.open(path)) as db:
+        try:
+            async with asyncio.timeout(300): got = await telling.explain(db, lambda text, system: ask(text, system=system, most=400), question, 6)
+        except (Refused, TimeoutError) as e:
+            log.debug('no word on the findings: {}', e)
+            got = {'said': [], 'refused': []}
+    lines = [telling.bare(s['text']) for s in got['said']]
+    if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
+    await say('\n'.join(lines) if lines else told)
+
+@action(title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
+async def changes():
+    "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
+    path = await examined()
+    def both():
+        from . import compare
+        return (old := compare.before(path)) and compare.compare(old, path)
+    if not (got := await asyncio.to_thread(both)): raise Refused('there is no earlier crawl of this site', 'crawl it again some time; then the two can be compared', 409)
+    await say(got['text'])
+    return got
+
 @action(title='Crawl a site', say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
 async def begin(url: str, pages: int = 500):
     "Crawl a site from its address, at most so many pages: a new run, looked at and begun."

@@ -4,7 +4,7 @@
     plain(facts)              them in code's own words, true by themselves
     await explain(db, ask)    a model's words about them: said (checked, each with its facts), talk (claims nothing), refused (with the reason)
     check(text, facts, db)    the same for words that are there already"""
-import re
+import asyncio, re
 from . import findings
 
 class Fact:
@@ -47,10 +47,10 @@ def prompt(facts, question='', refused=()):
 
 async def explain(db, ask, question='', top=8, tries=2):
     "dict(plain, said [{text, facts}], talk [text], refused [{text, why}], raw): `ask(text, system=…)` yields the model's answer piece by piece. It is asked once more when nothing it said checks out."
-    known, refused, raw, talk = facts(db, top), [], [], []
+    known, refused, raw, talk = await asyncio.to_thread(facts, db, top), [], [], []
     for _ in range(tries):
         raw.append(''.join([piece async for piece in ask(prompt(known, question, refused), system=system)]))
-        got = check(raw[-1], known, db)
+        got = await asyncio.to_thread(check, raw[-1], known, db)
         said, talk = [dict(text=g['text'], facts=g['facts']) for g in got if g['state'] == 'checked'], [g['text'] for g in got if g['state'] == 'talk']
         refused += [dict(text=g['text'], why=g['why']) for g in got if g['state'] == 'refused']
         if said: break
@@ -104,6 +104,10 @@ _topics = {t: re.compile(r'\b(?:%s)' % p, re.I) for t, p in dict(
     thin='thin\\b|little text|few words', language='languages?\\b|lang\\b', charset='charset|character set|encoding', viewport='viewport|phones?\\b|mobile', script='javascript|scripts?\\b', style='style ?sheets?|css\\b', schema='structured data|schema|json-ld', social='open graph|og:|shared?\\b', secure='https?\\b|encrypt|insecure|mixed content|secur', header='header',
     nofollow='nofollow', anchor='anchor|link text|click here|links without words', weight='pagerank|weight|score', island='island|apart from', bottleneck='bottleneck|hangs on', parameter='parameters?\\b|query', underscore='underscore', uppercase='capital letters|upper ?case', session='session', external='external|other sites?|another site', amp='amp\\b',
     paging='pagination|next page|previous page', search='clicks from search|impressions|shown \\d', cache='cach(?:e|ing)', compress='compress|gzip', size='bytes|large pages?|too large|file size', element='elements?\\b|dom\\b|nested', form='forms?\\b', empty='empty', trap='without end|traps?\\b|calendar', filler='lorem').items()}
+def bare(text):
+    "A sentence without the numbers of its facts"
+    return re.sub(r'\s*[\[(]\s*F\d+(?:\s*,\s*F\d+)*\s*[\])]', '', text).strip()
+
 def topics(text):
     "What a text is about: names of `_topics`"
     text = _cite.sub(' ', _address.sub(' ', text))
