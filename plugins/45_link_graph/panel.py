@@ -46,6 +46,7 @@ def draw(number, s, catalogue=None):
     running = s['state'] == 'running'
     words = {'new': 'begins', 'running': 'runs', 'paused': 'paused', 'stopped': 'stopped', 'done': 'done'}[s['state']]
     ways = [press('Pause', 'pause', cls='quiet'), press('Enough: stop here', 'enough', cls='quiet')] if running else [press('Go on', 'go_on'), press('Enough: stop here', 'enough', cls='quiet')] if s['state'] == 'paused' else []
+    if s['state'] in ('done', 'stopped') and s['kinds']: ways += [press('Explain it', 'explain', cls='quiet'), press('Compare with before', 'changes', cls='quiet')]
     if s['placed']: ways.append(A('Open the picture', href=f'/link_graph/picture/{number}', cls='button'))
     cell = lambda n, what, only='': Button(Strong(f'{n:,}'), Small(what), type='button', cls=f'lg-n {"bad" if only in ("4", "5", "0") and n else ""}', hx_post='/api/actions/link_graph.filter', hx_vals=json.dumps({'only': only}), hx_swap='none', aria_pressed=str(s['filter']['only'] == only).lower()) if only else Span(Strong(f'{n:,}'), Small(what), cls='lg-n')
     seconds = max(.1, (s['ended'] or s['last'] or 0) - (s['began'] or 0)) if s['began'] and s['pages'] else 0
