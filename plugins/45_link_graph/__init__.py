@@ -2,7 +2,7 @@
 import asyncio, json, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
-from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say as speak
+from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say
 from . import look as first, panel, schema, urls, view
 
 class Settings:
@@ -193,7 +193,7 @@ async def sentence(facts):
     except (Refused, TimeoutError) as e: log.debug('no comment on the crawl: {}', e)
     said = said.strip().splitlines()[0].strip(' "') if said.strip() else ''
     known = set(numbers(' '.join(facts)))
-    await speak(said if said and 10 < len(said) < 400 and set(numbers(said)) <= known else plain)
+    await say(said if said and 10 < len(said) < 400 and set(numbers(said)) <= known else plain)
 
 def numbers(text): return [n.replace(',', '').rstrip('.') for n in re.findall(r'\d[\d,.]*', text)]
 
