@@ -54,7 +54,7 @@ def draw(number, s, catalogue=None):
                   cell(s['by_state']['blocked'], 'blocked by robots.txt', 'blocked') if s['by_state'].get('blocked') else None, cell(s['by_state']['skipped'], 'left out', 'skipped') if s['by_state'].get('skipped') else None,
                   cell(s['links'], 'links'), cell(s['others'], 'addresses elsewhere') if s['others'] else None, cell(round(s['pages']/seconds, 1) if seconds else 0, 'pages a second') if running and seconds else None, cls='lg-numbers')
     name = lambda kind: (catalogue or {}).get(kind, {}).get('name') or kind.replace('_', ' ')
-    found = Section(Div(H2('Findings'), press('Explain', 'explain', cls='quiet'), cls='lg-head'), Div(*[Button(Span(cls=f'lg-mark {sev}', title=sev, role='img', aria_label=sev), Span(name(kind)), Small(f'{n:,}'), type='button', cls='lg-finding', hx_post='/api/actions/link_graph.finding', hx_vals=json.dumps({'kind': kind}), hx_swap='none', aria_pressed=str(s['filter']['finding'] == kind).lower()) for kind, sev, n in s['kinds']], cls='lg-findings')) if s['kinds'] else None
+    found = Section(H2('Findings'), Div(*[Button(Span(cls=f'lg-mark {sev}', title=sev, role='img', aria_label=sev), Span(name(kind)), Small(f'{n:,}'), type='button', cls='lg-finding', hx_post='/api/actions/link_graph.finding', hx_vals=json.dumps({'kind': kind}), hx_swap='none', aria_pressed=str(s['filter']['finding'] == kind).lower()) for kind, sev, n in s['kinds']], cls='lg-findings')) if s['kinds'] else None
     return Section(Div(Strong(s['start']), Small(words, cls='state'), Div(*ways, cls='ways'), cls='lg-head'), numbers, found, listing(s, catalogue), id='link_graph-panel', cls='card lg', data_crawl=number, data_state=s['state'])
 
 def listing(s, catalogue=None):
