@@ -193,6 +193,9 @@ def obey(tx, said, id):
             if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
             elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
             elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
+            elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
+                note = f'Nothing was done: {guard.names[got.name]}'
+                tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
             else: return False
     except Refused:                             # it cannot be done like that: the model may make more of it
         tx.run('rollback to rules')

@@ -282,7 +282,7 @@ class Gist:
             return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
-        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
 
     def old(self, a, b):
         "Is there a row already that the words name outright, to be put among the flagged?"

@@ -27,8 +27,20 @@ def warm(warmed, tmp_path):
     "A copy of it"
     return shutil.copytree(warmed[0], tmp_path/'warm')
 
-def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back(serve, context, warm):
+def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, page, warm):
     server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
+    page.goto(server.url)
+    say(page, 'add a task: call the dentist')
+    expect(page.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I), timeout=3000)       # long before the reply is over
+    expect(finished(page, 1).locator('[data-roll]')).to_contain_text('Added “Call the dentist” to Tasks')
+    say(page, 'please delete call the dentist')
+    expect(page.locator('#tasks-list li')).to_have_count(0, timeout=3000)
+    finished(page, 2).locator('.undo').click()
+    expect(page.locator('#tasks-list li')).to_have_count(1)
+    assert [e['by'] for e in server.get('/api/roll')[1]] == ['user']*3
+
+def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back(serve, context, warm):
+    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_RULES': '0'})       # the model alone
     a, b = context.new_page(), context.new_page()
     said = []
     a.on('console', lambda m: said.append(m.text) if m.type == 'error' else None)

@@ -189,6 +189,13 @@ def test_a_bare_yes_approves_only_the_one_card_that_waits(app):
     say(s, 'no')
     assert len(names(s)) == 3 and not waits(s)
 
+def test_where_there_is_no_such_row_the_page_says_so_and_the_model_presses_nothing(app, page):
+    s = app('{"action": "tasks.create", "args": {"name": "Something else"}}')
+    page.goto(s.url)
+    say(s, 'complete task 99')
+    page.locator('.outcome.held', has_text='Nothing was done: there is no such row').wait_for()
+    assert len(names(s)) == 3 and not waits(s)
+
 def test_it_can_be_turned_off(serve, upstream):
     s = serve(env={**upstream(['{"action": "tasks.create", "args": {"name": "From the model"}}']).env, 'PIANOLA_RULES': '0'})
     say(s, 'add a task: call Bob')
