@@ -281,6 +281,7 @@ def work(argv):
     import argparse
     from pathlib import Path
     import apsw
+    from . import settings
     from .plugins import Plugin, plugin_name
     from .store import _connect
     p = argparse.ArgumentParser()
@@ -308,6 +309,7 @@ def work(argv):
     ending = lambda tx, state, result=None, error=None: tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, a.id)
     try:
         if not path: raise Refused(f"there is no plugin {j['plugin']} now")
+        write(settings.learn)
         plugins[j['plugin']] = found = Plugin(path).read()
         if found.error: raise Refused(found.error)
         f = function(j['name'])

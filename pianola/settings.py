@@ -46,7 +46,7 @@ def learn(tx):
 def _file(): return store.folder/'secrets.json'
 def secrets():
     "{plugin: {name: secret}}"
-    try: return json.loads(_file().read_text('utf-8')) if store.pool else {}
+    try: return json.loads(_file().read_text('utf-8')) if store.folder else {}
     except FileNotFoundError: return {}
 def hide(plugin, said):
     "Keep secrets, all at once or not at all; '' forgets one"
