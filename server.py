@@ -13,9 +13,10 @@ gc.disable()            # nothing that is made while it starts is rubbish: looki
 import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
+from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
-from pianola import doors      # noqa: F401  routes of runs
+from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
+from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
@@ -24,6 +25,7 @@ from pianola.store import Refused, kv, store
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
     prompts.folder = config.prompts
+    contain.key_seconds = contain.view_seconds = contain.step_seconds = config.patience
 
     async def look():
         "Which engines are here, asked when the server answers"
@@ -34,6 +36,11 @@ def make(config):
         "What the first reply would wait for is loaded when the page has had its turn"
         await asyncio.sleep(.7)
         for f in (render.warm, understand.warm): await asyncio.to_thread(f)
+
+    async def tidy(data):
+        "Files that were given and that nothing names any more"
+        await asyncio.sleep(5)
+        if n := await asyncio.to_thread(forms.sweep, data): log.info(f"{n} {'file' if n == 1 else 'files'} that nothing names any more {'was' if n == 1 else 'were'} removed")
 
     @asynccontextmanager
     async def life(app):
@@ -47,6 +54,7 @@ def make(config):
         await chat.wake()
         jobs.config = config
         await jobs.wake()
+        looking.append(asyncio.create_task(tidy(config.data)))
         yield
         for t in looking: t.cancel()
         await live.stop()

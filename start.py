@@ -36,7 +36,7 @@ def ready(job):
 def installed(job):
     "True when .venv has what pyproject.toml and constraints.txt ask for"
     was = noted()
-    return was.get('packages') == key() and (job == 'run' or was.get('tests')) and os.path.exists(python)
+    return was.get('packages') == key() and (job == 'run' or was.get('tests')) and (was.get('postgres') or not os.environ.get('PIANOLA_JOBS')) and os.path.exists(python)
 
 def noted():
     "What the last set-up wrote down; nothing when there was none, or its note is damaged"
@@ -106,7 +106,9 @@ def environment(job, fetch):
     from importlib.util import find_spec
     base, uv, ours = getattr(sys, '_base_executable', sys.executable), shutil.which('uv'), '%d.%d' % sys.version_info[:2]
     with open('pyproject.toml', 'rb') as f: project = tomllib.load(f)['project']
-    wants = project['dependencies'] + (project['optional-dependencies']['test'] if job == 'test' else [])
+    more = project['optional-dependencies']
+    postgres = more.get('postgres', []) if job == 'test' or os.environ.get('PIANOLA_JOBS') else []
+    wants = project['dependencies'] + (more['test'] if job == 'test' else []) + postgres
 
     def fits():
         if not os.path.exists(python): return False
@@ -139,7 +141,7 @@ def environment(job, fetch):
     if not uv:
         log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '-c', 'constraints.txt', *wants], fetch)
         if log: raise fetch.Failed('The packages could not be installed: {}; {}'.format(*fetch.blame(log)))
-    remember(packages=key(), tests=job == 'test')
+    remember(packages=key(), tests=job == 'test', postgres=bool(postgres))
 
 def follow(command, fetch):
     "Run an installer and show how long it takes and the last thing it said; '' when it went well, else all it said, which is also in .venv/setup.log"

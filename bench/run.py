@@ -1,6 +1,6 @@
 """How fast it is, as ratios and differences within one run: against the upstream asked directly, and against a naive forwarder (naive.py).
 
-    python bench/run.py [first stream start page long browser plugin]        in the environment that `python3 start.py test` makes
+    python bench/run.py [first stream start page long browser plugin click tabs job table]        in the environment that `python3 start.py test` makes
 
 The model is the scripted Ollama of the tests, as its own process, so that only our own time is measured. Prints Markdown."""
 import asyncio, contextlib, gzip, json, os, platform, re, statistics, subprocess, sys, tempfile, threading, time, urllib.request
@@ -34,9 +34,9 @@ def pianola(url, data=None):
     finally: s.kill()
 
 @contextlib.contextmanager
-def naive(url):
+def naive(url='-', rows=10):
     with contextlib.closing(__import__('socket').socket()) as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
-    p = subprocess.Popen([sys.executable, str(root/'bench/naive.py'), str(port), url])
+    p = subprocess.Popen([sys.executable, str(root/'bench/naive.py'), str(port), url, str(rows)])
     try:
         for _ in range(200):
             with contextlib.suppress(OSError), contextlib.closing(__import__('socket').create_connection(('127.0.0.1', port), .1)): break
@@ -291,8 +291,195 @@ def plugin():
             row('Plugin changed until the left column shows it', f'{ms(mid(changed))} (slowest {ms(max(changed))})', '', '1 s')
         finally: s.kill()
 
+things = '"Things: a table to measure."\nfrom pianola import Crud\nclass Thing:\n    name: str\n    done: bool = False\n    minutes: int = 5\nthing = Crud(Thing, name="thing")\n'
+counts = '"Counts: a job that says how far it is, 50 times a second."\nimport asyncio\nfrom pianola import Page, P, action, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n' \
+         '@action\nasync def count(job, n: int = 500):\n    "Count."\n    for i in range(n):\n        await asyncio.sleep(.02)\n        await job.progress(i+1, n)\n'
+
+@contextlib.contextmanager
+def with_plugin(url=None, **files):
+    "A server with the plugins {name: source} and no others"
+    folder = Path(tempfile.mkdtemp())
+    for n, text in files.items(): (folder/f'{n}.py').write_text(text)
+    s = Server(Path(tempfile.mkdtemp())/'data', env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'} if url else {'PIANOLA_ENGINE': 'embedded'}, plugins=folder)
+    try:
+        if url: s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+        yield s
+    finally: s.kill()
+
+def fill(s, n):
+    "n rows of `thing` by an import, as a user would; seconds from the press to the answer"
+    text = 'name,done,minutes\n' + ''.join(f'thing {i} of the {i*7919%n}th kind,{"yes" if i % 7 == 0 else "no"},{i*31%240}\n' for i in range(n))
+    kept = json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name=things.csv', text.encode(), method='POST')))['file']
+    args, t = json.dumps({'file': kept, 'columns': {'name': 'name', 'done': 'done', 'minutes': 'minutes'}}).encode(), time.perf_counter()
+    urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/actions/thing.import', args, {'Content-Type': 'application/json'}), timeout=600).read()
+    return time.perf_counter()-t
+
+pressing = """async id => { const began = performance.now(), row = () => document.getElementById(id), was = row().classList.contains('is-done');
+  const over = new Promise(ok => { const o = new MutationObserver(() => { if (row() && row().classList.contains('is-done') !== was) { o.disconnect(); ok(performance.now() - began) } }); o.observe(document.body, {subtree: true, childList: true, attributes: true}) });
+  row().querySelector('[type=checkbox]').click(); return await over }"""
+
+def click():
+    "A box is ticked until the page shows the row as the server has it"
+    with chromium() as b:
+        for n, seen in ((10, {}), (10_000, {}), (10_000, {'sort': 'name'}), (100_000, {'sort': 'name'})):
+            ours, theirs = [], []
+            with with_plugin(thing=things) as s:
+                fill(s, n)
+                p = b.new_page()
+                p.add_init_script(f"sessionStorage.setItem('looks', '{json.dumps({'thing': seen})}')")
+                p.goto(f'{s.url}/thing')
+                p.wait_for_function('() => ws.readyState === 1')
+                sent = []
+                p.on('websocket', lambda w, sent=sent: w.on('framereceived', lambda f: sent.append(len(f))))
+                p.reload()
+                p.wait_for_function('() => ws.readyState === 1')
+                p.wait_for_timeout(1500)
+                some = p.evaluate("[...document.querySelectorAll('#thing-list > li.row')].slice(0, 9).map(r => r.id)")
+                for i in range(20): p.evaluate(pressing, some[i%9])
+                sent.clear()
+                used = cpu(s.p.pid)
+                for i in range(50): ours.append(p.evaluate(pressing, some[i%9])/1000)
+                used, size = (cpu(s.p.pid)-used)/50, sum(sent)/50
+                p.close()
+            if seen: beside = ''
+            else:
+                with naive(rows=n) as (_, where):
+                    p = b.new_page()
+                    p.goto(where.replace('ws', 'http', 1).removesuffix('ws'))
+                    for i in range(10 if n > 100 else 40): theirs.append(p.evaluate(pressing, f'thing-{i%9+1}')/1000)
+                    p.close()
+                beside = f'naive {ms(mid(theirs))}: {mid(theirs)/mid(ours):.1f} times that'
+            row(f'A ticked box until the page shows it, {n:,} rows' + (', sorted by name' if seen else ''), f'{ms(mid(ours))} (95 %: {ms(sorted(ours)[int(len(ours)*.95)])}); {size/1000:.1f} kB sent, {ms(used)} CPU', beside, '50 ms, whatever the number')
+
+async def tabs():
+    "What one more open tab costs the server"
+    async def opened(s, where, hello, n):
+        out = []
+        for _ in range(n):
+            if hello: await asyncio.to_thread(s.get, '/thing')
+            out.append(ws := await websockets.connect(where, max_size=2**26))
+            if hello: await ws.send(json.dumps({'hello': {'since': 0, 'conversation': None, 'view': 'thing', 'opened': False}}))
+            if hello: await ws.recv()
+        return out
+    with with_plugin(thing=things) as s:
+        await asyncio.to_thread(fill, s, 1000)
+        some = await opened(s, s.ws, True, 10)          # what is loaded once is loaded
+        await asyncio.sleep(1)
+        one = memory(s.p.pid)
+        more = await opened(s, s.ws, True, 50)
+        await asyncio.sleep(1)
+        ours, total = (memory(s.p.pid)-one)/50, memory(s.p.pid)
+        for w in some+more: await w.close()
+    with naive() as (p, where):
+        some = await opened(None, where, False, 10)
+        await asyncio.sleep(.5)
+        one = memory(p.pid)
+        more = await opened(None, where, False, 50)
+        await asyncio.sleep(.5)
+        theirs = (memory(p.pid)-one)/50
+        for w in some+more: await w.close()
+    row('Memory of the server for one more open tab (50 of them)', f'{ours*1000:.0f} kB; {total:.0f} MB with 60', f'a bare socket {theirs*1000:.0f} kB', '200 kB')
+
+async def job():
+    "50 tabs watch a job that says 50 times a second how far it is"
+    n = 500
+    async def watch(ws, which, over, seen):
+        async for text in ws:
+            if which in text: seen.append(time.perf_counter())
+            if which in text and over in text: return
+    with double(chunks=12, rate=100) as url:
+        async def talk(ws, stop, took):
+            while not stop.is_set():
+                took.append((await say(ws))[0])
+                await asyncio.sleep(.1)
+        with with_plugin(url, counts=counts) as s:
+            talker = (await tab(s))[0]
+            quiet, busy, stop = [], [], asyncio.Event()
+            for _ in range(20): quiet.append((await say(talker))[0])
+            for how in ('sockets', 'streams'):
+                seen = [[] for _ in range(50)]
+                if how == 'sockets':
+                    watchers = [await websockets.connect(s.ws, max_size=2**26) for _ in seen]
+                    id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
+                    tasks = [asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', x)) for w, x in zip(watchers, seen)]
+                else:
+                    id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
+                    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+                    async def stream(x, id=id, session=session):
+                        async with session.get(f'{s.url}/api/jobs/{id}/events', timeout=aiohttp.ClientTimeout(60)) as r:
+                            async for line in r.content:
+                                if line.startswith(b'data:'): x.append(time.perf_counter())
+                                if line.startswith(b'event: done'): return
+                    tasks = [asyncio.create_task(stream(x)) for x in seen]
+                c, began = cpu(s.p.pid), time.perf_counter()
+                await asyncio.gather(*tasks)
+                used, took = cpu(s.p.pid)-c, time.perf_counter()-began
+                got = sum(map(len, seen))
+                row(f'50 {how} follow a job at 50 updates a second', f'{got/50/took:.1f} updates a second reach each, {used/took:.0%} of a core', '', '')
+                row(f'CPU per 1,000 updates delivered, {how}', ms(used/got*1000), '', '')
+                if how == 'sockets':
+                    id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
+                    tasks, talks = [asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', [])) for w in watchers], asyncio.create_task(talk(talker, stop, busy))
+                    await asyncio.gather(*tasks)
+                    stop.set()
+                    await talks
+                    for w in watchers: await w.close()
+                else: await session.close()
+            await talker.close()
+        with naive(url) as (p, where):
+            watchers = [await websockets.connect(where, max_size=2**26) for _ in range(50)]
+            seen = [[] for _ in watchers]
+            tasks = [asyncio.create_task(watch(w, '', 'over', x)) for w, x in zip(watchers, seen)]
+            c, began = cpu(p.pid), time.perf_counter()
+            await watchers[0].send('{"msg":"job"}')
+            await asyncio.gather(*tasks)
+            used, took = cpu(p.pid)-c, time.perf_counter()-began
+            row('The same, naive', '', f"{sum(map(len, seen))/50/took:.1f} updates a second reach each, {used/took:.0%} of a core, {ms(used/sum(map(len, seen))*1000)} per 1,000", '')
+            for w in watchers: await w.close()
+        row('First text meanwhile', f'{ms(mid(busy))} (95 %: {ms(sorted(busy)[int(len(busy)*.95)])})', f'without the job {ms(mid(quiet))}', 'the same')
+
+async def table():
+    "A large table: import, open, sort, filter, search"
+    import sqlite3
+    for n in (10_000, 100_000):
+        with with_plugin(thing=things) as s:
+            waits, stop = [], threading.Event()
+            def asks(s=s, waits=waits, stop=stop):
+                while not stop.is_set():
+                    t = time.perf_counter()
+                    s.get('/api/approvals')
+                    waits.append(time.perf_counter()-t)
+                    time.sleep(.01)
+            t = threading.Thread(target=asks)
+            t.start()
+            took = await asyncio.to_thread(fill, s, n)
+            stop.set()
+            t.join()
+            db, began = sqlite3.connect(Path(tempfile.mkdtemp())/'x.db'), time.perf_counter()
+            db.execute('create table thing(id integer primary key, name text, done int, minutes int)')
+            db.executemany('insert into thing(name, done, minutes) values (?,?,?)', [(f'thing {i}', i % 2, i % 240) for i in range(n)])
+            db.commit()
+            bare = time.perf_counter()-began
+            row(f'Import of {n:,} rows', f'{took:.2f} s; others wait at most {ms(max(waits))}', f'SQLite alone {bare:.2f} s', '')
+            opened = []
+            for _ in range(5):
+                began = time.perf_counter()
+                s.get('/thing')
+                opened.append(time.perf_counter()-began)
+            ws, took = await websockets.connect(s.ws, max_size=2**26), {}
+            await ws.send(json.dumps({'hello': {'since': 10**9, 'conversation': None, 'view': 'thing', 'opened': False}}))
+            for name, seen in (('sorted', {'sort': 'name', 'down': True}), ('sorted by a number', {'sort': 'minutes'}), ('filtered', {'which': {'done': 'is-done'}}), ('searched', {'words': '77 kind'}), ('searched in vain', {'words': 'xyzzy'})):
+                for turn in range(3):
+                    began = time.perf_counter()
+                    await ws.send(json.dumps({'look': {'table': 'thing', **seen}}))
+                    while '"look":"thing"' not in await ws.recv(): pass
+                    took.setdefault(name, []).append(time.perf_counter()-began)
+            row(f'A table of {n:,} rows is opened', ms(mid(opened)), '', '')
+            row(f'… {", ".join(took)}', ', '.join(ms(mid(v)) for v in took.values()), '', '100 ms')
+            await ws.close()
+
 def main():
-    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin)
+    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click, tabs=tabs, job=job, table=table)
     model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
     print(f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:

@@ -1,4 +1,4 @@
-"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `new` writes a plugin to begin with and `check` says what is wrong with one."
+"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `work` takes jobs from PostgreSQL; `new` writes a plugin to begin with and `check` says what is wrong with one."
 import asyncio, sys, time
 from loguru import logger
 from . import config, fetch, prompts
@@ -8,6 +8,7 @@ from .plugins import Plugin
 
 async def warm(argv):
     "Read the system message and the examples as the first turn will send them, and keep the engine's state of it on disk. 0 when there is nothing to do."
+    from . import api                # noqa: F401  every key of the app itself: the model reads of them too, in the order in which the server knows them
     logger.remove()                  # the line of progress says what there is to say
     c = config.read(argv)
     prompts.folder, engines, line = c.prompts, Engines(c), fetch.Line()
@@ -43,7 +44,7 @@ def main(argv):
     if argv[:1] == ['work']:
         from .jobs import work
         return work(argv[1:])
-    if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}")
+    if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}, work")
     return asyncio.run(jobs[argv[0]](argv[1:]))
 
 if __name__ == '__main__': sys.exit(main(sys.argv[1:]))

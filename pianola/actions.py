@@ -1,7 +1,7 @@
 """The keys: everything that changes state is an action, carried out by `act`, whoever presses it.
 
     act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
-import contextvars, difflib, inspect, json, time
+import asyncio, contextvars, difflib, inspect, json, time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable
@@ -23,6 +23,7 @@ class Action:
     say: Callable | None = None                       # say(args, result, changes) → the sentence of the outcome line
     touches: Callable | None = None                   # touches(tx, **args) → [(table, id)]: what an approval card is about
     asks: Callable | None = None                      # asks(tx, **args) → the sentence of that card
+    ready: Callable | None = None                     # ready(**args) → what `fn` is given as `ready`: worked out in a thread before the transaction, so that nobody waits for it
     model: bool = True                                # may the model press it at all
     local: bool = False                               # offered to the model only while its plugin is open: a small model gets lost among many keys
     durable: bool = True
@@ -105,7 +106,7 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
         plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
         n, fn = name or f'{plug}.{f.__name__}', f
         if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
-            more = {k: kw.pop(k) for k in ('retries', 'timeout') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
+            more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
         register(Action(n, fn, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
@@ -146,7 +147,8 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
             if key and (seen := await store.read(_seen, key)): return seen
             result, changes = await contain.press_beside(a, args), []
             return await store.write(_record, a, args, by, key, message, result, changes)
-        return await store.write(_press, a, args, by, key, message, durable=a.durable)
+        made = {'ready': await asyncio.to_thread(a.ready, **args)} if a.ready else {}
+        return await store.write(_press, a, args, by, key, message, made, durable=a.durable)
     except Exception as e:                # also what the plugin's own `say` raised
         if not isinstance(e, Refused) and (e := contain.said(a, e)) and not isinstance(e, Refused): raise e
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
@@ -159,9 +161,9 @@ def _seen(tx, key):
     d = json.loads(old['data'] or '{}')
     return Outcome(d.get('status', 'done'), old['id'], d.get('result'), old['text'], d.get('approval', 0), again=True)
 
-def _press(tx, a, args, by, key, message):
+def _press(tx, a, args, by, key, message, made=None):
     if seen := _seen(tx, key): return seen
-    result = contain.press(tx, a, args)
+    result = contain.press(tx, a, {**args, **(made or {})})
     return _record(tx, a, args, by, key, message, result, tx.changes)
 
 def _record(tx, a, args, by, key, message, result, changes, undoes=None):

@@ -70,7 +70,7 @@ def outcome(o, req):
 
 @door('/api/health')
 async def health(req):
-    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}})
+    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}} | ({'jobs': jobs.afar.state()} if jobs.afar else {}))
 
 @door('/api/actions')
 async def keys(req):
@@ -207,7 +207,9 @@ async def preview(req):
     except ValueError as e: raise Refused(f'the file {e}') from None
     sheet = await asyncio.to_thread(sheets.read, f)
     columns = {c: q.get(f'to.{n}', '') for n, c in enumerate(sheet.columns)} if 'to.0' in q else sheets.match(t, sheet)
-    return ft(await store.read(grid.preview, t, f, sheet, columns))
+    try: read = await asyncio.to_thread(sheets.lines, t, sheet, columns)
+    except Refused as e: read = e
+    return ft(await store.read(grid.preview, t, f, sheet, read, columns, q.get('same', '')[:60]))
 
 @door('/api/tables/{name}/{id}/form')
 async def row_form(req):

@@ -26,8 +26,8 @@ def article(m, around=None, reply=None):
     fold = Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}') if think or streaming and reply else None
     if fold and not think: fold = fold(hidden=True)
     return Article(fold, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
-                   id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None,
-                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label='You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+                   id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
+                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' else 'From the app', tabindex='-1')
 
 def trouble(m):
     "What went wrong with a reply, in a sentence, and the way on"
@@ -76,6 +76,7 @@ def foot(m, around):
     "Time, model, speed, and the buttons of a message"
     stats = json.loads(m['stats']) if m['stats'] else {}
     facts = [clock(m['at'])]
+    if m['role'] == 'user' and m['model']: facts.append(Span(f"from {m['model']}", cls='model'))
     if m['role'] == 'assistant' and m['status'] != 'streaming':
         facts += [Span(m['model'], cls='model')] if m['model'] else []
         if stats.get('tokens'): facts.append(Span(f"{stats['tokens']} token{'s' * (stats['tokens'] != 1)}" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),

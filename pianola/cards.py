@@ -4,6 +4,7 @@
 import json, time
 from fasthtml.common import A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small, Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul
 from . import forms, jobs, journal, results, runs
+from .plugins import to_chat
 from .tabs import dumps
 
 def key(words, action, args, cls='quiet', **kw):
@@ -32,7 +33,8 @@ def bar(flow, tx, r, v):
     more = Details(Summary('More', aria_label='More for this run'), Div(
         Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Name'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
         Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
-            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare, cls='drop'), cls='menu', id=f'{n}-more')
+            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
+        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in jobs.plugins else None, cls='drop'), cls='menu', id=f'{n}-more')
     choose = Details(Summary(Span(r['name'], cls='t')), Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs', autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}', hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
                                                             Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu', id=f'{n}-runs')
     return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'), make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
@@ -55,11 +57,11 @@ def card(flow, tx, v, s, folds):
     inputs = json.loads(a['inputs']) if a else {}
     short = ' · '.join(x for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False)), results.line(result, 60)) if x)[:100] if a and a['status'] == 'done' else ''
     head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None, Small(words[state], cls='state') if words[state] else None)
-    body = [P(s.words.strip(), cls='soft')] if s.words.strip() else []
+    body = [P(s.words.strip().replace('`', ''), cls='soft')] if s.words.strip() else []
     id = {'run': r['id'], 'step': s.name}
     if state == 'waiting': body.append(P('Its turn comes when the steps above are done.', cls='soft'))
     elif state == 'open' or state == 'failed':
-        if state == 'failed': body.append(failed(a))
+        if state == 'failed': body.append(failed(a, to_chat('Help me with this error', 'plugins.mend', {'answer': a['id']})))
         body.append(form(flow, tx, v, s, a, inputs))
     elif state == 'running':
         body += [said(s, inputs, tx), running(flow, tx, a, id)]
@@ -92,10 +94,10 @@ def form(flow, tx, v, s, a, inputs):
 def running(flow, tx, a, id):
     parts = journal.units(tx, a['job'], 'partial:') if a['job'] else []
     return Div(jobs.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
-def failed(a):
+def failed(a, way=None):
     lines = (a['error'] or 'It broke.').strip()
     last = lines.rpartition('\n')[2]
-    return Div(P(last), Details(Summary('Where'), Pre(lines)) if last != lines else None, cls='trouble')
+    return Div(P(last), Details(Summary('Where'), Pre(lines)) if last != lines else None, way if a['error'] and not a['error'].startswith(('Stopped.', 'stopped')) else None, cls='trouble')
 def why(v, s, a):
     "Why an answer is out of date, in words"
     used, memory = json.loads(a['used']), v.memory(s.name)

@@ -13,10 +13,11 @@ from loguru import logger as log
 
 engines = None              # set by the server: the Engines of this process
 frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
-by_rules = False            # set by the server from PIANOLA_RULES: rules before the model, the guard behind it
+by_rules = False            # set by the server (PIANOLA_RULES=0 turns it off): rules before the model, the guard behind it
 talk = True                 # also when rules have decided the model says something; an evaluation does without
 longest = 200_000           # characters of one message
 longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
+most_explained = 400        # tokens of a reply that explains; a small model does not know when to end
 most = 2048                 # tokens of one reply; a small model that turns in circles ends there, and `Go on` continues one that was worth it
 
 # one reply
@@ -120,10 +121,10 @@ async def answer(conversation, resume=None, under=None):
         messages, room, head, moved = await context.fit(engine, model, m, told)
         if moved: await relist(conversation)
         log.opt(lazy=True).debug('prompt\n{}', lambda: json.dumps(messages, ensure_ascii=False, indent=1))
-        stalled = 0
+        stalled, limit = 0, most_explained if told.get('parts') else most
         while True:
             try:
-                async with aclosing(engine.chat(model, messages, context=room, limit=most, head=head, temperature=await kv.get('temperature', .0))) as stream:
+                async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head, temperature=await kv.get('temperature', .0))) as stream:
                     async for p in stream:
                         if isinstance(p, Said): reply.take(p)
                         elif isinstance(p, Phase): reply.phase(p)
@@ -168,13 +169,15 @@ def _place(tx, conversation, resume, under, plugin):
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
         if not under and said['role'] != 'user': return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
-    decided = by_rules and (obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}")))
+    about = history.asked(tx, history.message(tx, id))
+    decided = bool(about and about['brings']) or by_rules and (obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}")))
     m = history.message(tx, id)
     return m, context.compose(tx, m, plugin), decided
 
 def obey(tx, said, id):
     """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. True when rules have decided:
     the model then only talks."""
+    if said['model'] or said['brings']: return False       # a plugin wrote it, or a click that asks for words: rules and a bare yes obey the person alone
     key = f"rule:{said['id']}"
     if tx.value('select 1 from log where key=?', key): return True
     tx.run('savepoint rules')
@@ -188,8 +191,11 @@ def obey(tx, said, id):
             got = understand.read(tx, said['text'])
             many = sum(o.verb == 'delete' for o in got.ops) > 1
             if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
-            elif got.end == 'press': note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, 'too_many').text}"
+            elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
             elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
+            elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
+                note = f'Nothing was done: {guard.names[got.name]}'
+                tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
             else: return False
     except Refused:                             # it cannot be done like that: the model may make more of it
         tx.run('rollback to rules')
@@ -263,7 +269,8 @@ def _held(tx, m, found, key):
     "What the guard will not simply let through becomes a chip, a question, or a line that says why not. False: let it be pressed (perhaps on another row than was written)."
     if tx.value('select 1 from log where key=?', key): return False             # pressed before a crash
     said = history.asked(tx, m)
-    v = understand.weigh(tx, said['text'] if said else '', found)
+    v = understand.weigh(tx, said['text'] if said and not said['model'] else '', found)
+    if said and said['model'] and v.end != 'run': v.name = 'not_you'
     if v.op: found.name, found.args = v.op.action, v.op.args
     if v.end == 'run': return False
     if v.end == 'chip': wait(tx, [(found.name, found.args)], 'model', m['id'], key, v.name)
@@ -276,24 +283,32 @@ def _unread(tx, found, e, id, key):
 
 # hearing
 
-def _hear(tx, conversation, text, key, plugin):
+hearing = []
+def on_hearing(f):
+    "Decorator: f(tx, text, plugin) → what a message brings along (see `context`), or None"
+    hearing.append(f)
+    return f
+
+def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     "Keep the user's words; the conversation is begun where there is none"
     if key and (old := tx.one('select ref from log where key=?', key)): return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
     if conversation: history.conversation(tx, conversation)
     new = not conversation
     conversation = conversation or history.begin(tx)
     prelude = context.overhear(tx, conversation, text, plugin)
-    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude)
+    brings = brings or next((b for f in hearing if (b := f(tx, text, plugin))), None)
+    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude, brings=json.dumps(brings, ensure_ascii=False) if brings else None, **({'model': by} if by else {}))       # who really wrote it
     if not tx.value('select title from conversation where id=?', conversation): tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
 
-async def say(text, conversation=None, key=None, plugin=''):
-    "The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost."
+async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
+    """The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost.
+    `brings`: what it is about, for the reply to it alone (see `context`). `by`: the plugin that speaks in their place, whose words are no orders."""
     if not isinstance(text, str) or not text.strip(): raise Refused('the message is empty', 'write something')
     if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
     text = text.encode('utf-8', 'replace').decode().replace('\0', '')
-    conversation, id, fresh = await store.write(_hear, conversation, text, key, plugin, durable=False)
+    conversation, id, fresh = await store.write(_hear, conversation, text, key, plugin, brings, by, durable=False)
     if fresh: start(conversation)
     return conversation, id
 
@@ -321,10 +336,10 @@ def draw_soon(id, conversation, new):
         asyncio.get_running_loop().call_later(.003, lambda: hold(redraw_all(conversation, undrawn.pop(conversation)), 'messages could not be drawn'))
     undrawn[conversation][id] = undrawn[conversation].get(id) or new
 
-async def adopt(conversation, tab=None):
-    "Show a conversation that was just begun in the tab that began it, and in every tab that shows none and asked for none"
+async def adopt(conversation, tab=None, also_fresh=False):
+    "Show a conversation that was just begun in the tab that began it, and in every tab that shows none and asked for none (`also_fresh`: or asked for a new one)"
     for t in tabs.tabs:
-        if t is tab or t.conversation is None and not t.fresh:
+        if t is tab or t.conversation is None and (also_fresh or not t.fresh):
             t.conversation, t.fresh = conversation, False
             t.send({'conversation': conversation})
     await relist(conversation)
@@ -424,7 +439,7 @@ async def edit(message: int, text: str):
     if not text.strip(): raise Refused('the message is empty', 'write something')
     def branch(tx):
         tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
-        id = history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'])
+        id = history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'])
         tx.run('update message set parent=? where id=?', m['parent'], id)
     m = await store.read(history.message, message)
     if m['role'] != 'user': raise Refused('only your own messages can be edited')

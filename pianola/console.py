@@ -3,6 +3,7 @@ import logging, re, sys
 from loguru import logger as log
 from rich.console import Console
 from rich.markup import escape
+from . import settings
 
 console = Console(highlight=False, soft_wrap=True)
 secret = re.compile(r'(?i)((?:sk|key|pk|hf|ghp|xox[bp])[-_][A-Za-z0-9_-]{12,}|bearer\s+\S+|(?:password|token|secret|api[_-]?key)\W{1,3}\S+)')
@@ -10,6 +11,7 @@ colours = {'DEBUG': 'dim', 'INFO': '', 'SUCCESS': 'green', 'WARNING': 'yellow', 
 
 def clean(text):
     "One line without control characters or anything that looks like a secret: what is logged may come from a model or a page"
+    for s in settings.hidden(): text = text.replace(s, '•••')
     return secret.sub('•••', ''.join(c if c.isprintable() or c == '\n' else '·' for c in text))
 
 def say(text):

@@ -13,9 +13,10 @@ async def fit(engine, model, m, p=None):
     room = info.context or 4096
     budget = room - min(1024, room//3)
     p = p or await store.read(compose, m, await kv.get('open', ''))
+    if p.get('parts'): p['messages'] = await shortened(engine, model, p, min(budget, most_brought))
     n = await size(engine, model, p['messages'])
     moved = False
-    if n > budget:
+    if n > budget and not p.get('parts'):
         turns, lo, hi = p['turns'], 0, len(p['turns'])-1
         while lo < hi:                          # the first turn from which on everything fits in 60 %
             mid = (lo+hi)//2
@@ -30,8 +31,38 @@ async def fit(engine, model, m, p=None):
     hold(store.write(_told, m, p, durable=False), 'what was told could not be kept')      # beside the asking, which need not wait for it
     return p['messages'], room, len(p['head']), moved
 
+async def shortened(engine, model, p, budget):
+    "The messages of a question that brings something along, with as much of that as fits: the longest of it are cut first"
+    lo, hi = 0, max(len(t) for _, t in p['parts'])
+    if await size(engine, model, p['messages']) <= budget: return p['messages']
+    while hi - lo > 50:
+        mid = (lo+hi)//2
+        lo, hi = (mid, hi) if await size(engine, model, p['cut'](mid)) <= budget else (lo, mid)
+    return p['cut'](lo)
+
+def brought(tx, m, asked):
+    """A question that brings something along (the source of a plugin, an error) is told alone, so that a small model does not get lost: the prompt's own instructions and examples, what it brings, what is asked.
+    A file of prompts/ for it has three parts between lines of `---`: who the model is; turns as an example; what is asked, with {names} that are filled in."""
+    b = json.loads(asked['brings'])
+    who, *rest = (prompts.layer(b['prompt']) or 'Explain what you are given, in plain words.').split('\n---\n')
+    examples, how = prompts.turns('\n'.join(rest[:-1])), rest[-1].strip() if rest else ''
+    for k, v in b['fill'].items(): how = how.replace('{%s}' % k, prompts.neutral(v))
+    if not how or asked['text'] != b['said']: how = f"{how}\n\n{prompts.neutral(asked['text'])}".strip()        # the user's own words, where they are more than the button's
+    def cut(most):
+        out = []
+        for title, text in b['parts']:
+            if len(text) > most: text = text[:most].rpartition('\n')[0] + '\n... (the rest is left out)'
+            out.append(f"{title}:\n{rule}\n{prompts.neutral(text)}\n{rule}")
+        said = [{'role': 'system', 'content': who.strip()}, *examples, {'role': 'user', 'content': '\n\n'.join([*out, how])}]
+        return said + ([{'role': 'assistant', 'content': prompts.neutral(m['text'])}] if m['text'] else [])
+    messages = cut(10**9)
+    n = 1 + len(examples)
+    return {'head': messages[:n], 'said': messages[n:], 'messages': messages, 'turns': [0], 'ids': [asked['id']], 'parts': b['parts'], 'cut': cut}
+rule, most_brought = '-'*20, 6000       # tokens: more takes a small machine too long to read, and a small model too far from the question
+
 def compose(tx, m, plugin):
     "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
+    if (asked := history.asked(tx, m)) and asked['brings']: return brought(tx, m, asked)
     c = history.conversation(tx, m['conversation'])
     said = history.path(tx, m['parent'], since=c['memory'] or 0)
     head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples(), *learn.examples(tx)]

@@ -111,7 +111,7 @@ class Crud(Kind):
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
             say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
-        key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000)], title=f'List {n}',
+        key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.', say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
         key('update', self.update, which + some + [(self.link, Optional[int] | UnsetType, UNSET)] * bool(link), fields=cols, title=f'Change {n}', say=self._changed,
             description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.', touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
@@ -127,7 +127,7 @@ class Crud(Kind):
         key('delete_many', self.delete_many, several, title=f'Delete several from {n}', risk='destructive', description='Delete several rows, named by `ids` or `match`.',
             say=lambda a, r, c: f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}" + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else ''),
             touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f'Delete {len(self._those(tx, a)):,} rows from {self.title}?')
-        key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False)], title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where.',
+        key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False), ('same', str, '')], ready=self._taken, title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. With `same` (a column) a row with the same value there is changed instead.',
             say=lambda a, r, c: f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}" + (f", left out {r['left_out']:,}" if r['left_out'] else ''), model=False)
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}', description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
             say=lambda a, r, c: f'Chose {self.call(r)} in {self.title}' if r else f'Chose no {self.one}')
@@ -165,8 +165,8 @@ class Crud(Kind):
         if self.link: args[self.link] = args.get(self.link) or self.current
         args = {**self.kept(tx, args), 'pos': (tx.value(f'select max(pos) from "{self.name}"') or 0) + 1}
         return self.clean(tx.insert(self.name, args))
-    def list(self, tx, limit=1000, where=None):
-        return [self.clean(r) for r in (self.matching(tx, where) if where else tx.q(f'select * from "{self.name}" order by pos, id limit ?', limit))[:limit]]
+    def list(self, tx, limit=1000, where=None, offset=0):
+        return [self.clean(r) for r in (self.matching(tx, where)[offset:offset+limit] if where else tx.q(f'select * from "{self.name}" order by pos, id limit ? offset ?', limit, offset))]
     def update(self, tx, **args):
         row, new = self.find(tx, args), {k: v for k, v in args.items() if k not in ('id', 'where')}
         if not new: raise Refused('nothing to change', f"give one of {', '.join(self.columns)}")
@@ -199,15 +199,20 @@ class Crud(Kind):
         if not ids: raise Refused('no row is meant', 'select some')
         for i in ids: self._remove(tx, i)
         return len(ids)
-    def take(self, tx, file, columns, skip=False):
+    def _taken(self, file, columns, **_):
+        "The lines of a file as the table will have them, as far as that can be said without asking it"
         try: f = forms.field('file', forms.File).parse(file)
         except ValueError as e: raise Refused(f'the file {e}') from None
-        good, wrong = sheets.check(tx, self, sheets.read(f), columns)
+        return sheets.lines(self, sheets.read(f), columns)
+    def take(self, tx, file, columns, skip=False, same='', ready=None):
+        good, wrong = sheets.settle(tx, self, ready or self._taken(file, columns), columns)
         if wrong and not skip: raise Refused(f"{len(wrong)} {'line does' if len(wrong) == 1 else 'lines do'} not fit; the first: {wrong[0]}", 'mend the file, or import without those lines')
         if not good: raise Refused('there is no line to import')
+        new, changed, _ = sheets.meet(tx, self, good, columns, same) if same else (good, {}, 0)
         pos = tx.value(f'select max(pos) from "{self.name}"') or 0
-        for n, values in enumerate(good, 1): tx.insert(self.name, {**values, 'pos': pos + n})
-        return {'rows': len(good), 'left_out': len(wrong)}
+        tx.insert_many(self.name, [{**values, 'pos': pos + n} for n, values in enumerate(new, 1)])
+        for id, values in changed.items(): tx.update(self.name, id, values)
+        return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
     def move(self, tx, id, before=None):
         row = self.find(tx, {'id': id})
         order = [r for r in tx.q(f'select id, pos from "{self.name}" order by pos, id') if r['id'] != id]
@@ -262,16 +267,19 @@ class Crud(Kind):
         if e.kind != 'action' or e.data.get('status') != 'done': return
         looking = {look: [t for t in tabs.tabs if t.view in ('', self.plugin_name) and t.looks.get(self.name, grid.plain) == look] for look in {t.looks.get(self.name, grid.plain) for t in tabs.tabs}}
         changes = e.data.get('changes') or []
-        others = {f.table for f in self.columns.values() if f.kind in ('ref', 'rows')}
+        others, what = {f.table for f in self.columns.values() if f.kind in ('ref', 'rows')}, {}
+        for t, i, before, after in changes: what.setdefault((t, i), set()).update(after if before and after else ('id',))        # the columns that changed; 'id' for a row that came or went
+        renamed = lambda t, i: not (other := plugins.table(t)) or bool({'id', other.main} & what.get((t, i), {'id'}))      # only then rows that refer to it look different
         if e.what in (f'{self.name}.choose', f'{self.owner}.choose'): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
         elif self.owner and any(t == self.owner and after is None for t, _, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one: then other rows are in view
-        elif others & {t for t, _ in e.rows}: draw = lambda tx, look: grid.again(tx, self, look)
+        elif any(renamed(t, i) for t, i in e.rows if t in others): draw = lambda tx, look: grid.again(tx, self, look)
         else:
             ids, fresh = [i for t, i in e.rows if t == self.name], {i for t, i, before, after in changes if t == self.name and before is None}
+            columns = {k for i in ids for k in what.get((self.name, i), ('id',))}
             owner = self.owner and any(t == self.owner for t, _ in e.rows)
             if not ids and not owner: return
             def draw(tx, look):
-                d = grid.now(tx, self, ids, look, fresh) if ids else {'items': [], 'gone': []}
+                d = grid.now(tx, self, ids, look, fresh, columns) if ids else {'items': [], 'gone': []}
                 if owner: d['items'].append(tabs.item(f'{self.name}-owner', grid.owner_picker(tx, self), only=True))
                 return d
         drawn = await store.read(lambda tx: {look: draw(tx, look) for look in looking})

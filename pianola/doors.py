@@ -2,7 +2,7 @@
 import asyncio, json
 from fasthtml.common import H2, JSONResponse, Response
 from starlette.responses import FileResponse
-from . import bubble, cards, flow, forms, packing, results, runs, tabs
+from . import bubble, cards, flow, forms, packing, results, runs, schedule, tabs
 from .actions import act
 from .api import arguments, door, ft, number, outcome, who
 from .store import Refused, store
@@ -55,6 +55,11 @@ async def begin(req):
 async def run_list(req):
     f, q = flow.by_name(req.path_params['name']), req.query_params
     return ft(await store.read(lambda tx: cards.run_list(f, tx, q.get('words', '')[:200], number(q.get('now') or '0', 'now'))))
+
+@door('/api/schedule/form')
+async def plan_form(req): return ft(*await store.read(schedule.asks, req.query_params.get('what', '')[:100]))
+@door('/api/schedule', ['POST'])
+async def plan(req): return outcome(await schedule.take(await arguments(req), who(req)), req)
 
 @door('/api/runs/{id}/compare')
 async def compare(req):

@@ -17,10 +17,10 @@ blank = {'int': '0', 'float': '0.0', 'str': "''", 'bool': 'False', 'date': 'None
 
 def source(name, columns):
     "The plugin that a table of a case file is"
-    cols = {k: types.get(t, 'str') for k, t in columns.items() if k != 'id'}
+    cols = {k: t if re.fullmatch(r"Literal\[(?:'[^'\\]*'(?:, )?)+\]", t) else types.get(t, 'str') for k, t in columns.items() if k != 'id'}
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
-    lines = '\n'.join(f"    {k}: {'date | None' if t == 'date' else t}" + ('' if k == main else f' = {blank[t]}') for k, t in cols.items())
-    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+    lines = '\n'.join(f"    {k}: {f'{t} | None' if t == 'date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
+    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"
@@ -103,7 +103,7 @@ async def run(case, file):
     elif asked: end = 'asked'
     elif offered: end = 'wrong proposal'
     else: end = 'abstained'
-    return {'id': case['id'], 'category': case.get('category', ''), 'utterance': case['utterance'], 'end': end, 'asked': bool(asked), 'rules': not spoke and bool(did or asked or offered), 'seconds': round(took, 4), 'did': did, 'offered': offered + asked}
+    return {'id': case['id'], 'category': case.get('category', ''), 'utterance': case['utterance'], 'end': end, 'acts': bool(case['expected']), 'asked': bool(asked), 'rules': not spoke and bool(did or asked or offered), 'seconds': round(took, 4), 'did': did, 'offered': offered + asked}
 
 def share(k, n):
     "k of n in percent with Wilson's 95 % interval"
@@ -114,12 +114,14 @@ def share(k, n):
 
 def table(results, title):
     "The count as a Markdown table"
-    out = [f'| {title} | requests | right | of these by a chip | wrong writes | wrong deletes | wrong proposals | asked | abstained | without the model | time, median | 90 % |', '|---|---|---|---|---|---|---|---|---|---|---|---|']
+    out = [f'| {title} | requests | right | of these by a chip | wrong writes | wrong deletes | wrong proposals | asked | abstained | decided without the model, of what asks for something | time, median | 90 % |', '|---|---|---|---|---|---|---|---|---|---|---|---|']
     groups = {c: [r for r in results if r['category'] == c] for c in sorted({r['category'] for r in results})}
     for name, rs in [*groups.items(), ('**all**', results)]:
         n, c, times = len(rs), Counter(r['end'] for r in rs), sorted(r['seconds'] for r in rs)
+        acts = [r for r in rs if r['acts']]              # what has something to do: the rest the model may well talk about
+        alone = f"{100*sum(r['rules'] for r in acts)/len(acts):.0f} %" if acts else '–'
         ms = lambda t: f'{t*1000:.0f} ms' if t < 1 else f'{t:.1f} s'
-        out.append(f"| {name} | {n} | {share(c['right'] + c['chip'], n)} | {c['chip']} | {c['wrong write']} | {c['wrong delete']} | {c['wrong proposal']} | {sum(r['asked'] for r in rs)} | {c['abstained']} | {100*sum(r['rules'] for r in rs)/n:.0f} % | {ms(times[n//2])} | {ms(times[min(n-1, int(n*.9))])} |")
+        out.append(f"| {name} | {n} | {share(c['right'] + c['chip'], n)} | {c['chip']} | {c['wrong write']} | {c['wrong delete']} | {c['wrong proposal']} | {sum(r['asked'] for r in rs)} | {c['abstained']} | {alone} | {ms(times[n//2])} | {ms(times[min(n-1, int(n*.9))])} |")
     return '\n'.join(out)
 
 async def main(argv):

@@ -8,12 +8,13 @@
     async def walk(job, url, pages): ...          # no annotation: taken from the steps above by name; `job`: long work that outlives the page
 
 Pressing a step keeps what was put in, in one transaction with the line in the roll; then the function runs, and its end is a transaction of its own. Everything kept is in `runs`."""
-import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, traceback
+import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, traceback
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from . import cards, forms, jobs, results, runs, tabs
+from . import cards, forms, jobs, packing, results, runs, tabs
 from .actions import Action, register
+from .contain import hold
 from .plugins import Kind, plugins
 from .store import Refused, put, sound, store
 
@@ -50,7 +51,7 @@ class Flow(Kind):
         self._keys()
 
     def step(self, f=None, *, auto=False, runs=None, button='', **more):
-        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; more words (retries, timeout) go to the job."
+        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
         def make(f):
             s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more)
             for verb in ('run', 'fill'): self.keys[verb].description = f"{self.words[verb]} The steps: {', '.join(self._said(s) for s in self.steps.values())}."
@@ -84,12 +85,13 @@ class Flow(Kind):
         key('show', self.show, run, title=f'Look at {n}', description='Where a run is: its steps, their values, results and errors.', risk='read', model=False)
         key('runs', self.list, [('words', str, '')], title=f'Runs of {n}', description='The runs, those used last first.', risk='read', model=False)
         own = dict(model=False)
+        key('again', self.again, [('run', int), ('name', str, '')], title=f'Do a run of {n} again', description='A new run that is worked through by itself, with the answers of another one.', say=lambda a, r, c: f'Began {of(r)}', **own)
         key('stay', self.stay, run, title='Leave it as it was', description='Close a step that was opened again, without another answer.', say=lambda a, r, c: f'Left {of(r)} as it was', **own)
         key('pick', self.pick, [('answer', int)], title='Choose a branch', description='Show the branch on which an answer stands.', say=lambda a, r, c: f"Chose another answer to {r['step']} in {of(r)}", **own)
         key('fork', self.fork, [('step', str, ''), *run], title='Fork', description='A new run that begins as this one up to a step; without a step, a copy of it all.', say=lambda a, r, c: f"Made {of(r)}", **own)
         key('lock', self.lock, [('locked', bool, True), *run], title='Lock or unlock', description='A locked run can be read and copied, and not changed.', say=lambda a, r, c: f"{'Locked' if a['locked'] else 'Unlocked'} {of(r)}", **own)
         key('cancel', self.cancel, [('step', str), *run], title='Stop a step', description='Stop the job of a step.', say=lambda a, r, c: f"Asked {r['step']} to stop", **own)
-        key('import', self.take, [('file', str)], title='Import a run', description='A run from a file that was exported, and given to /api/files.', say=lambda a, r, c: f'Imported {of(r)}', **own)
+        key('import', self.take, [('file', str)], ready=packing.unpacked, title='Import a run', description='A run from a file that was exported, and given to /api/files.', say=lambda a, r, c: f'Imported {of(r)}', **own)
         key('delete', self.delete, run, title=f'Delete a run of {n}', risk='destructive', description='Put a run away; undo brings it back.', say=lambda a, r, c: f'Deleted {of(r)}',
             asks=lambda tx, run=None: f'Delete {of(self.find(tx, run))}?', touches=lambda tx, run=None: [('run', self.find(tx, run)['id'])], model=False)
 
@@ -106,12 +108,19 @@ class Flow(Kind):
         r = tx.rows['run', id] = tx.row('run', id)
         return {'run': id, 'name': r['name'], **({'step': step} if step else {})}
     def _ran(self, a, r, c):
-        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}' for k, v in r.get('values', {}).items())
+        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}' for k, v in r.get('values', {}).items() if v not in ('', None, []))
         s = self.steps.get(r['step'])
         return f"{self.title}: {s.question if s else r['step']}" + (f' ({said})' if said else '')
 
     def start(self, tx, name=''):
         id = runs.begin(tx, self.name, name)
+        self.go_on(tx, id)
+        return self._out(tx, id)
+    def again(self, tx, run, name=''):
+        r = self.find(tx, run)
+        if not r['head']: raise Refused(f"“{r['name']}” has no answers", 'answer it once')
+        id = runs.begin(tx, self.name, name or f"{r['name']}, {time.strftime('%d %b %H:%M')}", r['id'])
+        tx.run('update run set follows=? where id=?', r['id'], id)
         self.go_on(tx, id)
         return self._out(tx, id)
     def fill(self, tx, values, step='', run=None):
@@ -167,9 +176,8 @@ class Flow(Kind):
         for a in tx.q("select distinct job from answer where run=? and status='running' and job is not null", r['id']): jobs.cancel(tx, a['job'])
         tx.update('run', r['id'], {'deleted': 1})
         return self._out(tx, r['id'])
-    def take(self, tx, file):
-        from .packing import unpacked
-        return self._out(tx, runs.imported(tx, self.name, unpacked(file), list(self.steps)))
+    def take(self, tx, file, ready=None):
+        return self._out(tx, runs.imported(tx, self.name, ready or packing.unpacked(file), list(self.steps)))
     def cancel(self, tx, step, run=None):
         r, s = self.find(tx, run), self.named(step)
         a = self.look(tx, r).now.get(s.name, ({},))[0]
@@ -254,7 +262,7 @@ class Flow(Kind):
         if s.job:
             hidden = {n: secrets[r['id'], w, n] for n, (_, _, w) in nodes.items() if (r['id'], w, n) in secrets}
             if hidden: raise Refused(f"{s.name} runs as a job, and {', '.join(hidden)} is a secret that a job would have to write down", 'use it in a step without `job`')
-            job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]}, title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name, **s.more)
+            job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]}, title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name, **s.more | ({'comments': False} if 'comments' in nodes and nodes['comments'][1] in (False, {'k': 'data', 'v': False}) else {}))
             tx.run('update answer set job=? where work=?', job, id)
         else: tx.after.append(lambda: store.loop.call_soon_threadsafe(self._work, id, r['id'], s, nodes))
 
@@ -288,16 +296,21 @@ class Flow(Kind):
         self.over(tx, a['work'], a['step'], 'done' if done else 'failed', job['result'] if done else None, None if done else job.get('error') or job.get('text') or job['state'])
 
     def go_on(self, tx, run):
-        "Steps that go by themselves: those that are open now, and those whose grounds have changed"
+        "Steps that go by themselves: those that are open now, and those whose grounds have changed; in a run that follows another all of them, with its answers"
         r = tx.row('run', run)
         if r['locked']: return
+        led = tx.row('run', r['follows']) if r['follows'] else None
+        saved = {a['step']: json.loads(a['inputs']) for a in runs.path(tx, led['head'])} if led else {}
         for s in self.steps.values():
-            if not s.auto: continue
+            if not s.auto and s.name not in saved: continue
             v = self.look(tx, tx.row('run', run))
             memory, a = v.memory(s.name), v.now.get(s.name, (None,))[0]
             fresh = a and all(n in memory and not memory[n][1] for n in json.loads(a['used']))
-            if not (v.state(s.name) == 'open' or v.state(s.name) == 'stale' and fresh): continue
-            good, wrong = forms.read(s.asks(memory), {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory})
+            if not (v.state(s.name) == 'open' or s.auto and v.state(s.name) == 'stale' and fresh): continue
+            known = {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory} | {n: x for n, x in saved.get(s.name, {}).items() if n in s.asks(memory)}
+            good, wrong = forms.read(s.asks(memory), known)
+            if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]: wrong[hidden[0]] = 'is a secret, which is not kept'
+            if wrong and saved: tx.log('note', f'{self.name}.{s.name}', text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {'; '.join(f'{n} {w}' for n, w in wrong.items())}", data={'run': run})
             if not wrong: return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
 
     # what is seen
@@ -403,6 +416,17 @@ def trace(e, plugin):
     frames = [f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename] or traceback.extract_tb(e.__traceback__)[-3:]
     log.opt(exception=e).debug('a step broke')
     return ''.join(traceback.format_list(frames)) + f"{type(e).__name__}: {e}"
+
+redrawing = set()
+def _more(job):
+    "A step that runs has more to show: drawn three times a second at most, however often it says so"
+    if job['run'] in redrawing: return
+    redrawing.add(job['run'])
+    def now():
+        redrawing.discard(job['run'])
+        for k in [k for p in plugins.values() for k in p.kinds if isinstance(k, Flow) and k.plugin_name == job['plugin'] and job['step'] in k.steps]: hold(k.draw(job['run']), 'a part could not be drawn')
+    asyncio.get_running_loop().call_later(.3, now)
+jobs.parts.append(_more)
 
 # what a tab says
 

@@ -7,10 +7,11 @@
 import enum, hashlib, inspect, json, math, os, re, secrets, types, typing
 from dataclasses import dataclass, field as _slot
 from datetime import date, datetime, time
+from time import time as now
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 from urllib.parse import quote, urlsplit
-import msgspec
+import apsw, msgspec
 from msgspec import Meta
 from fasthtml.common import A, Code, Div, Fieldset, Input, Label, Legend, Option, Output, Pre, Select, Small, Span, Textarea, Time
 from .store import sound, store
@@ -93,6 +94,30 @@ def keep_file(data, name):
     except BaseException:
         t.stop()
         raise
+
+def sweep(folder, age=86_400, undo=30*86_400):
+    """Remove files that were given and that nothing in the database names any more; the number of those removed. Careful: only what is older than a day, and what the roll of the last 30 days
+    names (or a run put away in that time) is kept, for taking back. Blocks; reads by a connection of its own."""
+    old = lambda f: f.is_file() and f.stat().st_mtime < now() - age
+    there = {f.name: f for f in folder.glob('files/*/*') if re.fullmatch('[0-9a-f]{64}', f.name) and old(f)}
+    for f in folder.glob('files/*.part'):
+        if old(f): f.unlink(missing_ok=True)
+    if not there: return 0
+    conn, named, since = apsw.Connection(str(folder/'pianola.db'), flags=apsw.SQLITE_OPEN_READONLY), set(), now() - undo
+    try:
+        conn.set_busy_timeout(10_000)
+        conn.execute('begin')                         # one moment of all tables
+        away = "run in (select id from run where deleted=1 and not exists (select 1 from log where at>? and what=run.flow||'.delete' and data like '%\"run\": '||run.id||',%'))"
+        for (table,) in conn.execute("select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'").fetchall():
+            columns = ','.join(f'"{c[1]}"' for c in conn.execute(f'pragma table_info("{table}")'))
+            where = (' where at>?', (since,)) if table == 'log' else (f' where not ({away})', (since,)) if table in ('answer', 'draft') else ('', ())
+            for row in conn.execute(f'select {columns} from "{table}"{where[0]}', where[1]):
+                for v in row:
+                    if isinstance(v, str) and len(v) >= 64: named.update(re.findall('[0-9a-f]{64}', v))
+    finally: conn.close(True)
+    gone = [f for h, f in there.items() if h not in named and old(f)]        # given again meanwhile: it is new
+    for f in gone: f.unlink(missing_ok=True)
+    return len(gone)
 
 # one type, everything it needs
 

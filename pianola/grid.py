@@ -235,12 +235,22 @@ def again(tx, table, look):
     "The list drawn anew for a look"
     return {'items': [tabs.item(table.list_id, listing(tx, table, look), only=True), tabs.item(f'{table.name}-head', head(table, look), only=True), tabs.item(f'{table.name}-foot', foot(tx, table, look), only=True)], 'gone': []}
 
-def now(tx, table, ids, look=plain, fresh=None):
+def stay(table, look, columns):
+    "Is it certain that rows of which only these columns changed are shown exactly where they were shown, if they were? Then nobody need look at the other rows."
+    if not columns <= table.columns.keys() or look.sort in columns or columns & {k for k, _ in look.which}: return False
+    return not look.words.strip() or all(table.columns[k].kind == 'bool' for k in columns) and not any(re.search(rf'\b{re.escape(k)}\b', look.words, re.I) for k in columns)
+
+def now(tx, table, ids, look=plain, fresh=None, columns=None):
     """What to put and what to remove so that a page that looks this way shows these rows as they are; read anew, so that the last word is always the truth.
     It need not know what the page shows: each row names the one it stands behind; rows that may have come into view at the end are put only where they are missing;
-    one that is beyond what is drawn is put behind the gap if it is `fresh`, that is new (None: who knows), or was there before."""
+    one that is beyond what is drawn is put behind the gap if it is `fresh`, that is new (None: who knows), or was there before.
+    `columns` are those that changed, where that is known: a ticked box costs the same among ten rows and among a hundred thousand."""
     ids = list(dict.fromkeys(ids))
     if len(ids) > redraw: return again(tx, table, look)
+    if columns is not None and stay(table, look, columns):
+        found = tx.q(f'select * from "{table.name}" where id in (select value from json_each(?))', json.dumps(ids))
+        names, shown = labels(tx, table, found), chooses(table)
+        return {'items': [{'id': f'{table.name}-{r["id"]}', 'html': row(table, r, names, shown), 'into': table.list_id, 'only': True} for r in found], 'gone': []}
     view, total = window(tx, table, look)
     at, here, k = {i: n for n, i in enumerate(view)}, among(tx, table, look, ids), len(ids)
     tail = [i for i in view[-k:] if i not in ids] if len(view) == look.limit else []
@@ -261,20 +271,27 @@ def sheet(tx, table, r):
     names = [f.input(f.back(r[k]) if r[k] is not None else '', tx, id=f'{table.name}-open-{k}') for k, f in table.columns.items()]
     return Form(H2(called(table, r) or f'{table.one.capitalize()} {r["id"]}'), *names, Div(Button('Save'), Button('Close', type='button', cls='quiet shut'), cls='ways'), cls='sheet', data_id=r['id'], data_key=f'{table.name}.update', novalidate=True)
 
-def preview(tx, table, file, given, columns):
-    "What an import would do: which column goes where, the first rows, what does not fit line by line. Nothing is written until it is confirmed."
-    try: good, wrong, bad = *sheets.check(tx, table, given, columns), ''
+def preview(tx, table, file, given, read, columns, same=''):
+    "What an import would do (`read`: sheets.lines of it, or why there are none): which column goes where, the first rows, what does not fit line by line. Nothing is written until it is confirmed."
+    said, same = '', same if same in columns.values() else ''
+    try:
+        if isinstance(read, Refused): raise read
+        good, wrong, bad = *sheets.settle(tx, table, read, columns), ''
+        if same:
+            new, changed, kept = sheets.meet(tx, table, good, columns, same)
+            said = f'{len(new):,} new, {len(changed):,} changed, {kept:,} the same.'
     except Refused as e: good, wrong, bad = [], [], f'{e.text}; {e.hint}'
     names = [*table.columns, *([table.link] if table.link else [])]
     pick = lambda n, c: Select(Option('— leave out —', value=''), *[Option(k.replace('_', ' '), value=k, selected=columns.get(c) == k) for k in names], name=f'to.{n}', aria_label=f'Where {c} goes')
     heads = Tr(*[Th(Span(c, cls='from'), pick(n, c)) for n, c in enumerate(given.columns)])
     cut = lambda v: '' if v is None else str(v)[:60]
     body = [Tr(*[Td(cut(line.get(c)), cls='' if columns.get(c) else 'off') for c in given.columns]) for _, line in given.lines[:8]]
-    say = f'Import {len(good):,} {"row" if len(good) == 1 else "rows"}' if good else ''
-    args = {'file': str(file), 'columns': {c: k for c, k in columns.items() if k}, **({'skip': True} if wrong else {})}
+    say = (f'Add {len(new):,}, change {len(changed):,}' if new or changed else '') if said else f'Import {len(good):,} {"row" if len(good) == 1 else "rows"}' if good else ''
+    meeting = Label('Rows that are there already: ', Select(Option('add every line as a new row', value=''), *[Option(f"change the row with the same {k.replace('_', ' ')}", value=k, selected=k == same) for k in columns.values() if k], name='same')) if any(columns.values()) else None
+    args = {'file': str(file), 'columns': {c: k for c, k in columns.items() if k}, **({'skip': True} if wrong else {}), **({'same': same} if same else {})}
     return Div(H2(f'Import {file.name}'), P(f'{len(given.lines):,} {"line" if len(given.lines) == 1 else "lines"}. Nothing is written until you say so.'),
-               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
+               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), meeting, P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
                P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None,
                P(bad, cls='wrong', role='alert') if bad else None,
                Details(Summary(f'{len(wrong):,} {"line does" if len(wrong) == 1 else "lines do"} not fit and would be left out', cls='wrong'), Ol(*[Li(w) for w in wrong[:100]], cls='errors'), P(f'… and {len(wrong)-100:,} more.') if len(wrong) > 100 else None, open=True) if wrong else None,
-               Div(Button(say, type='button', cls='go', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')
+               Div(Button(say, type='button', cls='go', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and say and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')

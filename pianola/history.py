@@ -138,7 +138,7 @@ def as_json(tx, id):
     c = conversation(tx, id)
     rows = tx.q('select * from message where conversation=? order by id', id)
     for m in rows:
-        for k in ('stats', 'error', 'prompt'): m[k] = json.loads(m[k]) if m[k] else None
+        for k in ('stats', 'error', 'prompt', 'brings'): m[k] = json.loads(m[k]) if m[k] else None
         if m['status'] == 'streaming': m['text'] = grown(tx, m)
         m.pop('played'), m.pop('prompt')
     return {'format': 'pianola-conversation/1', 'id': id, 'title': c['title'], 'created': c['created'], 'head': c['head'], 'messages': rows}

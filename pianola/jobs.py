@@ -3,23 +3,23 @@
     id = jobs.start(tx, 'links.walk', {'url': …}, title='Walk', plugin='links')     # inside a transaction: kept with the click, run after the commit
     def walk(job, url): for page in job.each(pages(url)): …                         # the function: see Handle
 
-A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server."""
-import asyncio, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
-from datetime import datetime, timedelta
-from fasthtml.common import Article, Button, Details, Div, Li, Ol, P, Pre, Progress, Small, Strong, Summary
-from . import actions, journal, tabs
-from .actions import act, action
+A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
+import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
+from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
+from . import actions, chat, fleet, history, journal, settings, tabs
+from .actions import action
 from .bubble import press
-from .journal import over
-from .plugins import plugins, _hold as hold
-from .store import Refused, Tx, store
+from .journal import Stopped, over
+from .plugins import plugins, to_chat, _hold as hold
+from .store import Refused, Tx, got, put, store
 from loguru import logger as log
 
 most = 4                # jobs that run in this process at a time
 config = None           # set by the server: where processes find the data and the plugins
 hooks: dict[str, list] = {}
 handles: dict[int, 'Handle'] = {}
-wake_up = changed = task = None
+wake_up = changed = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
+handed, stopped = set(), set()                  # what PostgreSQL was told
 closing = False
 
 def on_end(plugin, f):
@@ -27,26 +27,34 @@ def on_end(plugin, f):
     hooks.setdefault(plugin, [])
     if f not in hooks[plugin]: hooks[plugin].append(f)
 
-def start(tx, name, args, **kw):
-    "A new job (see journal.start); it is run once the transaction is kept"
+def start(tx, name, args, comments=False, **kw):
+    "A new job (see journal.start); it is run once the transaction is kept. `comments`: the model says something at its start, quarters and end."
     id = journal.start(tx, name, args, **kw)
+    if comments: journal.keep(tx, id, 'comments')
     note(tx, id, 'started')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return id
+
+def fork(tx, id, before=None):
+    "A new job that goes on from what this one has done, or had done before it did `before` (a unit: `step:NAME`, `item:KEY`); its number"
+    new = journal.fork(tx, id, before)
+    note(tx, new, 'started')
+    tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, new))
+    return new
 
 def cancel(tx, id):
     "Ask a job to stop: at once when it waits, else as soon as it looks"
     j = journal.job(tx, id)
     if j['state'] in over: raise Refused(f"job {id} is over: {j['state']}", status=409)
     tx.run('update job set cancel=1 where id=?', id)
-    if j['state'] == 'waiting': finish(tx, id, 'cancelled')
+    if j['state'] == 'waiting' or j['far'] and not afar: finish(tx, id, 'cancelled')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(_stop, id))
 
 def retry(tx, id):
     "Run a job that failed or was stopped again; what was committed is not done again"
     j = journal.job(tx, id)
     if j['state'] not in ('failed', 'cancelled'): raise Refused(f"job {id} is {j['state']}", 'wait until it is over', 409)
-    tx.run("update job set state='waiting', cancel=0, attempt=0, next_at=null, ended=null, error=null where id=?", id)
+    tx.run("update job set state='waiting', cancel=0, attempt=0, next_at=null, ended=null, error=null, far='' where id=?", id)
     journal.event(tx, id, 'state', 'waiting')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
 
@@ -63,10 +71,16 @@ def note(tx, id, what):
     "The model hears of it at its next turn"
     j = tx.one('select title from job where id=?', id)
     tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
+    if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
+
+async def comment(text, over):
+    "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
+    there = await store.read(history.current)
+    if there in chat.runners and not over: return
+    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
+    if not there: await chat.adopt(begun)
 
 # what the function is given
-
-class Stopped(BaseException): "The job was asked to stop"
 
 class Done:
     "Already done; may be awaited all the same"
@@ -77,17 +91,15 @@ class Done:
 
 class Handle:
     "A running job, as its function sees it. In a coroutine, `step`, `each` and `wait` are awaited; in a thread or process they are plain calls; everything else may be either."
-    def __init__(self, j, write, mode):
-        self.id, self.attempt, self.title, self.mode, self._write, self._cancel = j['id'], j['attempt'], j['title'], mode, write, threading.Event()
+    def __init__(self, j, book, mode):
+        self.id, self.attempt, self.title, self.mode, self._book, self._cancel = j['id'], j['attempt'], j['title'], mode, book, threading.Event()
         self._last, self._quarter, self._asleep, self._n = 0.0, 0, None, itertools.count()
     @property
     def cancelled(self): return self._cancel.is_set()
     def check(self):
         "Leave here if the job was asked to stop"
         if self.cancelled: raise Stopped
-    def _put(self, f, *args):
-        if self.mode != 'async': return Done(self._write(f, *args))
-        return asyncio.ensure_future(self._write(f, *args))
+    def _later(self, value): return asyncio.ensure_future(value) if self.mode == 'async' else Done(value)
     def progress(self, done, total=None, text=''):
         "Say how far it is; at most ten lines a second are kept, the last one always"
         self.check()
@@ -96,29 +108,29 @@ class Handle:
         self._last = now
         if total and quarter > self._quarter and quarter < 4:
             self._quarter = quarter
-            self._put(note, self.id, f'is {25*quarter} % done')
-        return self._put(journal.progress, self.id, done, total, str(text)[:500])
-    def log(self, text): return self._put(journal.event, self.id, 'log', str(text)[:10_000])
+            self._later(self._book.note(f'is {25*quarter} % done'))
+        return self._later(self._book.progress(done, total, str(text)[:500]))
+    def log(self, text): return self._later(self._book.event('log', str(text)[:10_000]))
     def partial(self, value):
         "Keep a part of the result; `partials()` gives them all, also those of an earlier life"
-        return self._put(_partial, self.id, f'partial:{time.time_ns()}:{next(self._n)}', value)
-    def partials(self): return self._write(journal.units, self.id, 'partial:')
+        return self._later(self._book.partial(f'partial:{time.time_ns()}:{next(self._n)}', value))
+    def partials(self): return self._book.units('partial:')
     def step(self, name, f, *args):
         "The value of f(*args), done once under this name, however often the job is begun"
         return self._step_later(name, f, args) if self.mode == 'async' else self._step(name, f, args)
     def _step(self, name, f, args):
         self.check()
-        done, value = self._write(journal.unit, self.id, f'step:{name}')
+        done, value = self._book.unit(f'step:{name}')
         if done: return value
-        self._write(journal.keep, self.id, f'step:{name}', value := f(*args))
+        self._book.keep(f'step:{name}', value := f(*args))
         return value
     async def _step_later(self, name, f, args):
         self.check()
-        done, value = await self._write(journal.unit, self.id, f'step:{name}')
+        done, value = await self._book.unit(f'step:{name}')
         if done: return value
         value = f(*args)
         if inspect.isawaitable(value): value = await value
-        await self._write(journal.keep, self.id, f'step:{name}', value)
+        await self._book.keep(f'step:{name}', value)
         return value
     def each(self, items, key=str):
         "The items that are not done yet, one after the other; each is committed when the next one is asked for"
@@ -135,27 +147,23 @@ class Handle:
         until = await self._step_later(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
         await asyncio.sleep(max(0, until - time.time()))
 
-def _partial(tx, id, name, value):
-    journal.keep(tx, id, name, value)
-    journal.event(tx, id, 'partial', data=value)
-
 class _Each:
     def __init__(self, h, items, key): self.h, self.items, self.key = h, items, key
     def __iter__(self):
         for item in self.items:
             self.h.check()
             name = f'item:{self.key(item)}'
-            if self.h._write(journal.unit, self.h.id, name)[0]: continue
+            if self.h._book.unit(name)[0]: continue
             yield item
-            self.h._write(journal.keep, self.h.id, name)
+            self.h._book.keep(name)
     async def __aiter__(self):
         items = self.items if hasattr(self.items, '__aiter__') else _calm(self.items)
         async for item in items:
             self.h.check()
             name = f'item:{self.key(item)}'
-            if (await self.h._write(journal.unit, self.h.id, name))[0]: continue
+            if (await self.h._book.unit(name))[0]: continue
             yield item
-            await self.h._write(journal.keep, self.h.id, name)
+            await self.h._book.keep(name)
 async def _calm(items):
     for i in items: yield i
 
@@ -197,23 +205,28 @@ async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
     def look(tx, last=last):
         t = time.time()
-        ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and runs='process' and lease<? order by id", t, t)
+        ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and far='' and runs='process' and lease<? order by id", t, t)
+        unheard = tx.q("select id, far, state from job where cancel and far!=''") if afar and afar.ready else []
         ending = tx.q("select * from job where state='ending'")
         soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule where active)", t)
-        return ready, ending, soon, tx.value("select count(*) from job where state='running' and runs='process'"), tx.q('select id, job, kind from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
-    ready, ending, soon, far, fresh, due = await store.read(look)
+        return ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"), tx.q('select id, job, kind, text from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
+    ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
+    for e in fresh:
+        if e['kind'] == 'comment': hold(comment(e['text'], '% done' not in e['text']), 'a comment could not be asked for')
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
-    for j in ready:
-        if j['id'] in handles: continue
-        if j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
+    for j in unheard: await tell_to_stop(j)
+    for j in ready if not afar or afar.ready else []:
+        if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): continue
+        if afar: await hand(j['id'])
+        elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
         elif len(handles) < most:
             handles[j['id']] = None
             hold(run(j['id']), 'a job broke')
-    for s in due: await fire(s)
+    for s in due if fire else (): await fire(s)
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
-    pause = .15 if far or ending or any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
+    pause = .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
     return last, pause
 
 async def run(id):
@@ -226,31 +239,122 @@ async def run(id):
         j = await store.write(journal.begin, id, os.getpid(), code_of(f))
         if not j: return
         write = store.write if mode == 'async' else lambda g, *a: asyncio.run_coroutine_threadsafe(store.write(g, *a), store.loop).result()
-        h = handles[id] = Handle(j, write, mode)
-        h.task = asyncio.current_task()
-        state, result, error, text = 'failed', None, None, ''
-        try:
-            async with asyncio.timeout(j['timeout']):
-                result = await (f(h, **j['args']) if mode == 'async' else asyncio.to_thread(_quiet, f, h, j['args']))
-            if isinstance(result, Stopped): raise result
-            state = 'done'
-        except (asyncio.CancelledError, Stopped):
-            if closing: return await asyncio.shield(store.write(lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
-            state, result, text = 'cancelled', None, 'stopped; tried again, it goes on from here'
-        except TimeoutError: text = error = f"it took longer than {j['timeout']:g} s"; h._cancel.set()
-        except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
-        except Exception as e:
-            log.opt(exception=True).debug(f"{j['title']} broke")
-            text, error = f'{type(e).__name__}: {e}', traceback.format_exc()
-        try: json.dumps(result)
-        except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
-        await asyncio.shield(store.write(finish, id, state, result, error, text if state != 'done' else ''))
+        end = await attempt(j, f, mode, journal.Book(write, id, note))
+        if not end: return await asyncio.shield(store.write(lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
+        await asyncio.shield(store.write(finish, id, *end))
     finally:
         handles.pop(id, None)
         poke(id)
+
+async def attempt(j, f, mode, book):
+    "Run a function: (state, result, error, text), or None when it was cut off because the app ends"
+    h = handles[j['id']] = Handle(j, book, mode)
+    h.task = asyncio.current_task()
+    state, result, error, text = 'failed', None, None, ''
+    try:
+        async with asyncio.timeout(j['timeout']):
+            result = await (f(h, **j['args']) if mode == 'async' else asyncio.to_thread(_quiet, f, h, j['args']))
+        if isinstance(result, Stopped): raise result
+        state = 'done'
+    except (asyncio.CancelledError, Stopped):
+        if closing: return None
+        state, result, text = 'cancelled', None, 'stopped; tried again, it goes on from here'
+    except TimeoutError: text = error = f"it took longer than {j['timeout']:g} s"; h._cancel.set()
+    except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
+    except Exception as e:
+        log.opt(exception=True).debug(f"{j['title']} broke")
+        text, error = f'{type(e).__name__}: {e}', traceback.format_exc()
+    try: json.dumps(result)
+    except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
+    return state, result, error, text if state != 'done' else ''
 def _quiet(f, h, args):
     try: return f(h, **args)
     except Stopped as e: return e
+
+# where jobs are in PostgreSQL
+
+async def hand(id):
+    "Give a job away; its name there is new at each attempt and follows from what is kept, so that a crash in between gives it away once"
+    def mark(tx):
+        j = tx.one("select * from job where id=? and state='waiting'", id)
+        if not j: return None, []
+        turn = tx.value("select max(id) from job_event where job=? and kind='state'", id)
+        far = f'{afar.home}.{id}.{turn}'
+        if far != j['far']: tx.run('update job set far=?, heard=0 where id=?', far, id)
+        return {**j, 'far': far, 'settings': tx.value('select data from setting where plugin=?', j['plugin']) or '{}'}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
+    j, units = await store.write(mark)
+    if not j or j['far'] in handed: return
+    try: await asyncio.to_thread(afar.hand, j, units)
+    except Exception as e: return log.warning(f"{j['title']} could not be given to {fleet.where(afar.url)}, it waits: {type(e).__name__}: {e}")
+    handed.add(j['far'])
+
+async def tell_to_stop(j):
+    "What was stopped here is stopped there, at the latest when PostgreSQL answers again"
+    if j['far'] in stopped: return
+    try: await asyncio.to_thread(afar.cancel, j['id'], j['far'])
+    except Exception as e: return log.warning(f'{fleet.where(afar.url)} could not be told to stop job {j["id"]}: {type(e).__name__}: {e}')
+    stopped.add(j['far'])
+    if j['state'] in over: await store.write(lambda tx: tx.run("update job set far='' where id=? and far=? and state in ('done','failed','cancelled')", j['id'], j['far']))
+
+async def here(key):
+    "A job that PostgreSQL gave to this app, as a coroutine or in a thread: it may use all that the app has"
+    book = afar.book(key)
+    id = int(key.rpartition('.')[2])
+    far_ = lambda f, *a: asyncio.to_thread(book.line, f, *a)
+    try:
+        j = await far_(fleet.look, key)
+        try: f = function(j['name'])
+        except Refused as e: return await far_(fleet.end, key, 'failed', None, e.text, f'{e.text}; {e.hint}')
+        j = await far_(fleet.claim, key, book.owner, code_of(f), True)         # whoever had it was this app, before it began again
+        if not j: return
+        mode = 'async' if inspect.iscoroutinefunction(f) else 'thread'
+        end = await attempt(j, f, mode, fleet.Later(book) if mode == 'async' else book)
+        if end: await asyncio.shield(asyncio.to_thread(book.end, *end))
+    except Stopped: log.info(f'job {id} is somebody else’s now')
+    finally:
+        handles.pop(id, None)
+        book.line.close()
+
+async def hear(events):
+    "Take over what PostgreSQL tells of our jobs, each job in one transaction; the numbers of what is kept"
+    kept, jobs_ = [], {}
+    for e in events: jobs_.setdefault(e['number'], []).append(e)
+    for id, some in jobs_.items():
+        try: await store.write(_hear, id, some, durable=any(e['kind'] != 'progress' for e in some))
+        except Exception: log.exception(f'what is told of job {id} could not be kept; once more in a second')
+        else: kept += [e['id'] for e in some]
+    return kept
+def _hear(tx, id, events):
+    if not (j := tx.one('select far, heard from job where id=?', id)): return
+    for e in events:
+        kind, data, text = e['kind'], e['data'], e['text']
+        ours = e['far'] == j['far']
+        if ours and e['id'] <= j['heard']: continue
+        if kind in ('unit', 'partial'): (journal.keep if kind == 'unit' else journal.partial)(tx, id, text, data)       # done is done, in whichever attempt
+        if not ours or tx.value('select state from job where id=?', id) not in ('waiting', 'running'): continue
+        if kind == 'begin': journal.begun(tx, id, data[0], None, data[1])
+        elif kind == 'progress': journal.progress(tx, id, *data, text)
+        elif kind == 'note': note(tx, id, text)
+        elif kind in ('log', 'stale'): journal.event(tx, id, kind, text)
+        elif kind == 'end': finish(tx, id, *data)
+        tx.run('update job set heard=? where id=? and far=?', e['id'], id, e['far'])
+
+async def again(there):
+    "PostgreSQL answers: what waits is given to it, and what it should have and has not (it was emptied, or is another one) too"
+    def lost(tx):
+        for j in tx.q("select id, far, title from job where far!='' and state='running'"):
+            if j['far'] in there: continue
+            tx.run("update job set state='waiting', far='' where id=?", j['id'])
+            journal.event(tx, j['id'], 'state', 'waiting')
+            journal.event(tx, j['id'], 'log', 'PostgreSQL did not know it any more: it goes on from what is kept here')
+    await store.write(lost)
+    handed.clear()
+    stopped.clear()
+    wake_up.set()
+
+def trouble():
+    "What keeps jobs from being done, for the page; None when nothing does"
+    return P(afar.wrong, id='jobs-at', cls='trouble', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
 
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
@@ -265,21 +369,25 @@ def _stop(id):
     if h := handles.get(id):
         h._cancel.set()
         if h.mode == 'async': h.task.cancel()
+    elif afar: wake_up.set()
     else: hold(_kill(id), 'a process could not be stopped')
 async def _kill(id):
     "Asked first, then told, then made"
     for wait, sign in ((2, signal.SIGTERM), (3, getattr(signal, 'SIGKILL', signal.SIGTERM))):
         await asyncio.sleep(wait)
         j = await store.read(journal.job, id)
-        if j['state'] != 'running' or not j['pid'] or j['runs'] != 'process': return
-        try: os.killpg(j['pid'], sign) if os.name == 'posix' else os.kill(j['pid'], sign)
+        if j['state'] != 'running' or j['runs'] != 'process': return
+        pid = j['pid'] or (children[id].pid if id in children else None)      # one that is still starting has not said who it is
+        if not pid: continue
+        try: os.killpg(pid, sign) if os.name == 'posix' else os.kill(pid, sign)
         except OSError: break
     await store.write(finish, id, 'cancelled', None, None, 'stopped by force')
 
 def work(argv):
-    "`python -m pianola work ID`: one attempt in a process of its own, writing the journal itself"
+    "`python -m pianola work`: serve the queue in PostgreSQL. With ID: one attempt in a process of its own, writing the journal itself"
     import argparse
     from pathlib import Path
+<<<<<<< HEAD
     import apsw
     from . import settings
     from .plugins import Plugin, plugin_name
@@ -288,10 +396,77 @@ def work(argv):
     p.add_argument('id', type=int)
     p.add_argument('--data', type=Path)
     p.add_argument('--plugins', type=Path)
+=======
+    from . import config
+    p = argparse.ArgumentParser(prog='python -m pianola work', description='Take jobs from the queue of the PostgreSQL that PIANOLA_JOBS names; as many processes, on as many machines, as you like.')
+    p.add_argument('id', nargs='?', help=argparse.SUPPRESS)
+    p.add_argument('--as', dest='owner', default='', help=argparse.SUPPRESS)
+    p.add_argument('--data', type=Path, help='a folder for the files that jobs work with (./data)')
+    p.add_argument('--plugins', type=Path, help='the folder of plugins (./plugins); the same files as the servers have')
+>>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
     a = p.parse_args(argv)
-    conn, turn = apsw.Connection(str(a.data/'pianola.db')), threading.Lock()
+    c = config.read([*(['--data', str(a.data)] if a.data else []), *(['--plugins', str(a.plugins)] if a.plugins else [])])
+    store.folder = c.data
+    if a.id: return own_process(a.id, a.owner, c)
+    if not c.jobs: p.error('PIANOLA_JOBS must name the PostgreSQL that holds the queue: postgresql://user:password@host/database')
+    if lack := fleet.lacking(): p.error(lack)
+    c.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return fleet.serve(c.jobs, f'work-{os.urandom(6).hex()}', c.data, c.plugins)
+
+def own_process(id, owner, c):
+    "One attempt of a job, and the end of this process"
+    from .plugins import Plugin, plugin_name
+    if id.isdecimal():
+        book, begin, write = _own_book(int(id), c)
+        write(settings.learn)                # what the user set; secrets are read from their file, which only the user may read
+    else:
+        line = fleet.Line(c.jobs, patient=True)
+        j = line(fleet.look, id)
+        book = fleet.Book(line, id, owner, ship=j['folder'] != fleet.this_folder())
+        begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
+        settings.known[j['plugin']] = json.loads(j['settings'])
+    j = begin[0]()
+    path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
+    code, why = '', None
+    try:
+        if not path: raise Refused(f"there is no plugin {j['plugin']} in {c.plugins.absolute()} now")
+        plugins[j['plugin']] = found = Plugin(path).read()
+        if found.error: raise Refused(found.error)
+        f = function(j['name'])
+        code = code_of(f)
+    except Refused as e: why = e
+    if not (j := begin[1](code)):
+        if id.isdecimal() and begin[0]()['cancel']: book.end('cancelled')        # stopped while it started
+        return 0
+    mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
+    h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
+    def over(*end):
+        with contextlib.suppress(fleet.Lost): book.end(*end)
+        os._exit(0)      # threads that the function left do not hold the process
+    def beat():
+        while not h._cancel.wait(1):
+            if book.alive(): h._cancel.set()
+        if id.isdecimal(): return               # the server ends us by force
+        time.sleep(8)                           # so does who began us there, if it still is
+        over('cancelled', None, None, 'stopped by force')
+    try:
+        if why: raise why
+        if not id.isdecimal(): book.line(fleet.fetch, id, [j['args'], book.units('')])
+        threading.Thread(target=beat, daemon=True).start()
+        if j['timeout']: threading.Timer(j['timeout'], over, ('failed', None, f"it took longer than {j['timeout']:g} s")).start()
+        if mode == 'async': result = asyncio.run(f(h, **j['args']))
+        else: result = f(h, **j['args'])
+        json.dumps(result)
+        over('done', result)
+    except Stopped: over('cancelled')
+    except BaseException as e: over('failed', None, e.text if isinstance(e, Refused) else traceback.format_exc())
+
+def _own_book(id, c):
+    "The journal in SQLite, from another process than the server's"
+    import apsw
+    from .store import _connect
+    conn, turn = apsw.Connection(str(c.data/'pianola.db')), threading.Lock()
     _connect(conn)
-    store.folder = a.data
     def write(f, *args):
         with turn:
             for _ in range(50):
@@ -304,6 +479,7 @@ def work(argv):
                 raise
             conn.execute('commit')
             return value
+<<<<<<< HEAD
     j = write(journal.job, a.id)
     path = next((f for f in sorted(a.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
     ending = lambda tx, state, result=None, error=None: tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, a.id)
@@ -330,37 +506,62 @@ def work(argv):
     except Stopped: write(ending, 'cancelled')
     except BaseException as e: write(ending, 'failed', None, e.text if isinstance(e, Refused) else traceback.format_exc())
     os._exit(0)          # threads that the function left do not hold the process
+=======
+    def begin(code):
+        def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
+            tx.run("update job set lease=0 where id=? and state='running'", id)
+            return journal.begin(tx, id, os.getpid(), code)
+        return write(take)
+    return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
+>>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
 
 # who watches
 
 async def tell(id, kinds=('state',)):
     "Show where a job is: every bar and button that belongs to it, its log, its card when its state changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"
-    try: j, lines, seq = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id), tx.value('select max(id) from log')))
+    try: j, lines = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else []))
     except Refused: return
     items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
-    tabs.send({'job': journal.now(j), 'put': items, 'gone': []})
+    tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
+    if 'partial' in kinds and j['run']:
+        for f in parts: f(j)
+    told[id] = told.pop(id, 0) + 1
+    if len(told) > 1000: del told[next(iter(told))]
+    for k in [k for k in news if k[0] == id]: del news[k]
     async with changed: changed.notify_all()
 def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
 
 async def watch(id, after=0):
     "Server-sent events of a job: first where it is now, then each change (at most ten a second), last an event `done`; `id:` is the number of the event, so that a client that comes back goes on behind the last one it saw"
-    await store.read(journal.job, id)
     first = True
     while True:
-        def look(tx, after=after): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after), tx.value('select max(id) from job_event where job=?', id)
-        j, events, last = await store.read(look)
-        for e in events if not first or after else []:
-            if e['kind'] in ('log', 'partial', 'stale'): yield f"id: {e['id']}\nevent: {e['kind']}\ndata: {json.dumps({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None}, ensure_ascii=False)}\n\n"
-        if first or events:
-            yield f"id: {last}\ndata: {json.dumps(journal.now(j), ensure_ascii=False)}\n\n"
-        first, after = False, last or after
-        if j['state'] in over:
-            yield f"id: {last}\nevent: done\ndata: {json.dumps(journal.now(j), ensure_ascii=False)}\n\n"
+        seen, key = told.get(id), (id, after, first)
+        if key not in news: news[key] = asyncio.ensure_future(_news(*key))
+        try: text, after, ended = await asyncio.shield(news[key])       # one that leaves takes it from nobody
+        except Refused:
+            news.pop(key, None)
+            raise
+        if text: yield text
+        if ended:
+            news.pop(key, None)
             return
+        first = False
         try:
-            async with changed: await asyncio.wait_for(changed.wait(), 15)
+            async with changed: await asyncio.wait_for(changed.wait_for(lambda seen=seen: told.get(id) != seen), 15)
         except TimeoutError: yield ': still here\n\n'
         await asyncio.sleep(.1)
+
+told, news = {}, {}     # {job: how often it was told of}, {(job, after, first): what its streams hear next}: read and written down once for all of them
+async def _news(id, after, first):
+    "(the events of a job behind `after` as a stream has them, the number of the last one, is it over?)"
+    def look(tx): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after), tx.value('select max(id) from job_event where job=?', id)
+    j, events, last = await store.read(look)
+    now, out = json.dumps(journal.now(j), ensure_ascii=False), []
+    for e in events if not first or after else []:
+        if e['kind'] in ('log', 'partial', 'stale'): out.append(f"id: {e['id']}\nevent: {e['kind']}\ndata: {json.dumps({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None}, ensure_ascii=False)}\n\n")
+    if first or events: out.append(f'id: {last}\ndata: {now}\n\n')
+    if j['state'] in over: out.append(f'id: {last}\nevent: done\ndata: {now}\n\n')
+    return ''.join(out), last or after, j['state'] in over
 
 def span(seconds):
     "Seconds as a person says them"
@@ -377,7 +578,7 @@ def card(j, lines=()):
     "One job: bar, count, log, and what can be done with it"
     n = journal.now(j)
     words = {'waiting': 'waits', 'running': 'runs', 'ending': 'ends', 'done': 'done', 'failed': 'failed', 'cancelled': 'stopped'}
-    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go')] if j['state'] in ('failed', 'cancelled') else []
+    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
     return Article(Div(Strong(j['title']), Small(words.get(j['state'], j['state']), cls='state'), cls='head'),
                    Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), data_job=j['id']) if j['state'] == 'running' else
                    Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' else None, Div(*ways, cls='ways') if ways else None,
@@ -396,12 +597,9 @@ def button(tx, label, name, args=None):
     return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name, aria_busy='true' if busy else None, disabled=busy)
 
 def listing(tx, limit=100):
-    "What runs, waits and failed, newest first, and what is scheduled"
+    "What runs, waits and failed, newest first"
     found = [journal.decode(j) for j in tx.q("select * from job order by (state in ('waiting','running')) desc, id desc limit ?", limit)]
-    plans = tx.q('select * from schedule where active order by next_at')
-    when = lambda t: time.strftime('%a %d %b %H:%M', time.localtime(t))
-    return Div(Ol(*[Li(Strong(s['title']), ' ', Small(f"{s['every']}, next {when(s['next_at'])}"), ' ', press('Remove', 'schedule.remove', {'id': s['id']})) for s in plans], cls='plans') if plans else None,
-            Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
+    return trouble(), Div(Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
 
 async def job_list(limit=100):
     "Everything that runs, waits and failed, for a page"
@@ -418,6 +616,11 @@ def cancel_(tx, id: int):
     "Stop a job; tried again, it goes on from what was committed."
     cancel(tx, id)
     return tx.value('select title from job where id=?', id)
+@action(name='jobs.fork', plugin='app', title='Do a job again as another one', model=False, say=lambda a, r, c: f"Began “{r['title']}” once more")
+def fork_(tx, id: int, before: str = ''):
+    "Begin a copy of a job: it goes on from what that one has done, or, with `before` (`step:NAME` or `item:KEY`), from what it had done before it did that."
+    new = fork(tx, id, before or None)
+    return {'job': new, 'title': tx.value('select title from job where id=?', new)}
 @action(name='jobs.retry', plugin='app', title='Try a job again', say=lambda a, r, c: f'Began “{r}” again')
 def retry_(tx, id: int):
     "Run a job that failed or was stopped again, from where it was."
@@ -431,49 +634,27 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
-# what begins by itself
-
-def next_time(every, after):
-    "When `daily HH:MM`, `every N minutes` or `every N hours` comes next, in seconds since 1970; Refused for anything else"
-    words = every.lower().split()
-    try:
-        if words[:1] == ['daily']:
-            hour, minute = map(int, words[1].split(':'))
-            t = datetime.fromtimestamp(after).replace(hour=hour, minute=minute, second=0, microsecond=0)
-            return (t if t.timestamp() > after else t + timedelta(days=1)).timestamp()
-        if words[:1] == ['every'] and words[2].rstrip('s') in ('minute', 'hour') and int(words[1]) > 0: return after + int(words[1])*(60 if words[2].startswith('minute') else 3600)
-    except (ValueError, IndexError): raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`') from None
-    raise Refused(f'{every!r} is no time', 'say `daily 07:30`, `every 30 minutes` or `every 2 hours`')
-
-@action(name='schedule.add', plugin='app', title='Do something regularly', model=False, say=lambda a, r, c: f"Scheduled {r['title']}: {r['every']}")
-def schedule_add(tx, action: str, every: str, args: dict = {}):      # noqa: B006  never changed
-    "Press a key `daily HH:MM` or `every N minutes`; what was missed while Pianola was off is done once at the next start."
-    a = actions.find(action)
-    a.check(args)
-    id = tx.new_id('schedule')
-    return tx.insert('schedule', {'id': id, 'title': a.title or a.name, 'action': action, 'args': json.dumps(args), 'every': every, 'next_at': next_time(every, time.time()), 'active': 1})
-@action(name='schedule.remove', plugin='app', title='Do it no longer', model=False, say=lambda a, r, c: f"Removed the schedule of {r['title']}")
-def schedule_remove(tx, id: int):
-    "Take a schedule out."
-    return tx.delete('schedule', id)
-
-async def fire(s):
-    "It is time: press the key, once, and set the next time before anything else can go wrong"
-    await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], time.time()), s['id']))
-    try: await act(s['action'], json.loads(s['args']), by='app', key=f"schedule:{s['id']}:{s['next_at']:.0f}")
-    except Refused as e:
-        why = e.text
-        await store.write(lambda tx: tx.log('note', 'schedule', text=f"{s['title']} could not be begun: {why}"))
-    except Exception: log.exception(f"{s['title']} broke")
+parts = []              # f(job) is called after a step's job kept a part of its result
+fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end
 
 async def wake():
     "After a start: what ran in the old process goes on; processes that are still alive are followed"
-    global wake_up, changed, closing, task
-    wake_up, changed, closing = asyncio.Event(), asyncio.Condition(), False
+    global wake_up, changed, closing, task, afar
+    wake_up, changed, closing, afar = asyncio.Event(), asyncio.Condition(), False, None
     journal.heard = lambda: store.loop.call_soon_threadsafe(wake_up.set)
-    await store.write(lambda tx: tx.run("update job set state='waiting', pid=null where state='running' and runs!='process'"))
+    def find(tx):
+        tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
+        if not config.jobs: tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' where far!='' and state in ('waiting','running')")
+        elif not got(tx, 'app', 'home'): put(tx, 'app', 'home', os.urandom(6).hex())
+        return got(tx, 'app', 'home')
+    home = await store.write(find)
+    if config.jobs:
+        handed.clear()
+        stopped.clear()
+        afar = fleet.Fleet(config.jobs, home, config, here, hear, again, lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', trouble(), only=True)], 'gone': []})))
+        afar.open()
     task = asyncio.create_task(tend())
 
 async def close():
@@ -483,12 +664,14 @@ async def close():
     light = [j.task for j in jobs.values() if not j.task.done()]
     for t in light: t.cancel()
     if task: task.cancel()
+    if afar: afar.ending.set()
     running = [h for h in handles.values() if h]
     for h in running:
         h._cancel.set()
         if h.mode == 'async': h.task.cancel()
     tasks = [h.task for h in running] + light
     if tasks: await asyncio.wait(tasks, timeout=2)
+    if afar: await asyncio.to_thread(afar.close)
 
 # what needs no journal
 

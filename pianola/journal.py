@@ -1,11 +1,12 @@
 """What long work has done so far, in the app's own SQLite: jobs, their units (each committed once, replayed by name) and the events that pages follow.
 
-Every function takes a transaction, so that whoever runs the work (a coroutine, a thread, a process of its own) writes the same journal."""
+Every function takes a transaction, so that whoever runs the work (a coroutine, a thread, a process of its own) writes the same journal. `Book` is what running work needs of it; `fleet.Book` is the same in PostgreSQL."""
 import json, random, time
 from .store import Refused
 
 over = ('done', 'failed', 'cancelled')
 heard = None            # set by the server: called after each event that this process keeps
+stale = 'the code was changed since parts of this were done; they are kept'
 lease = 6               # seconds without a sign of life after which a process counts as dead
 
 def start(tx, name, args, *, title, plugin, runs='thread', retries=0, timeout=None, key=None, run=None, step=None, by='user', message=None, code=''):
@@ -43,16 +44,30 @@ def unit(tx, id, name):
 def keep(tx, id, name, value=None):
     "Commit a unit; done once, whatever happens later"
     tx.run('insert or ignore into unit(job,name,value,at) values (?,?,?,?)', id, name, json.dumps(value), time.time())
+def partial(tx, id, name, value):
+    keep(tx, id, name, value)
+    event(tx, id, 'partial', data=value)
+def fork(tx, id, before=None):
+    "A new job that does the same, with what this one has done, or with what it had done before the unit of that name; its number"
+    j = job(tx, id)
+    end = tx.value('select rowid from unit where job=? and name=?', id, before) if before else None
+    if before and not end: raise Refused(f'job {id} has not done {before}', 'name one of: ' + (', '.join(r['name'] for r in tx.q('select name from unit where job=? order by rowid limit 20', id)) or 'nothing yet'))
+    new = start(tx, j['name'], j['args'], title=j['title'], plugin=j['plugin'], runs=j['runs'], retries=j['retries'], timeout=j['timeout'], by=j['by'], code=j['code'])
+    tx.run('insert into unit(job,name,value,at) select ?, name, value, at from unit where job=? and (? is null or rowid<?) order by rowid', new, id, end, end)
+    return new
 def units(tx, id, prefix): return [json.loads(r['value']) for r in tx.q("select value from unit where job=? and substr(name,1,?)=? order by rowid", id, len(prefix), prefix)]
 
 def begin(tx, id, pid=None, code=''):
     "Take a waiting job; None when somebody else has it. Changed code is said, never an error: what was done is replayed by name."
     j = tx.one("select * from job where id=? and (state='waiting' or state='running' and lease<?)", id, time.time())
     if not j or j['cancel']: return None
-    tx.run("update job set state='running', began=coalesce(began,?), since=?, since_done=done, attempt=attempt+1, pid=?, lease=?, code=? where id=?", time.time(), time.time(), pid, time.time()+lease, code, id)
-    if code and j['code'] and code != j['code'] and tx.value('select 1 from unit where job=?', id): event(tx, id, 'stale', 'the code was changed since parts of this were done; they are kept')
-    event(tx, id, 'state', 'running')
+    begun(tx, id, j['attempt']+1, pid, code)
+    if code and j['code'] and code != j['code'] and tx.value('select 1 from unit where job=?', id): event(tx, id, 'stale', stale)
     return job(tx, id)
+def begun(tx, id, attempt, pid=None, code=''):
+    t = time.time()
+    tx.run("update job set state='running', began=coalesce(began,?), since=?, since_done=done, attempt=?, pid=?, lease=?, code=?, text='' where id=?", t, t, attempt, pid, t+lease, code, id)
+    event(tx, id, 'state', 'running')
 def alive(tx, id):
     "A sign of life of a process; True when it is asked to stop"
     tx.run('update job set lease=? where id=?', time.time()+lease, id)
@@ -64,7 +79,7 @@ def end(tx, id, state, result=None, error=None, text=''):
     if j['state'] in over: return j
     if state == 'failed' and j['attempt'] <= j['retries'] and not j['cancel']:
         wait = min(300, 2**j['attempt']) * random.uniform(.75, 1.25)
-        tx.run("update job set state='waiting', next_at=?, error=?, text=?, pid=null where id=?", time.time()+wait, error, f'tries again in {wait:.0f} s: {text}', id)
+        tx.run("update job set state='waiting', next_at=?, error=?, text=?, pid=null, far='' where id=?", time.time()+wait, error, f'tries again in {wait:.0f} s: {text}', id)
         event(tx, id, 'state', 'waiting')
     else:
         tx.run('update job set state=?, result=?, error=?, text=?, ended=?, pid=null where id=?', state, json.dumps(result) if result is not None else None, error, text or j['text'], time.time(), id)
@@ -80,3 +95,22 @@ def now(j):
     left = (total-done)/rate if rate and total and j['state'] == 'running' else None
     return {'id': j['id'], 'title': j['title'], 'state': j['state'], 'text': j['text'], 'done': done, 'total': total, 'rate': rate and round(rate, 3), 'left': left and round(left, 1), 'attempt': j['attempt'],
             'plugin': j['plugin'], 'name': j['name'], 'began': j['began'], 'ended': j['ended'], 'error': j['error'] and j['error'].splitlines()[-1], 'run': j['run'], 'step': j['step']}
+
+class Stopped(BaseException): "The job was asked to stop"
+
+class Book:
+    "What a running job keeps: the words that have two implementations, this one and `fleet.Book`. `write` runs a function of the journal in a transaction; where it gives awaitables, so does every word."
+    def __init__(self, write, id, note): self.write, self.id, self._note = write, id, note
+    def unit(self, name): return self.write(unit, self.id, name)
+    def keep(self, name, value=None): return self.write(keep, self.id, name, value)
+    def partial(self, name, value): return self.write(partial, self.id, name, value)
+    def units(self, prefix): return self.write(units, self.id, prefix)
+    def event(self, kind, text): return self.write(event, self.id, kind, text)
+    def progress(self, done, total, text): return self.write(progress, self.id, done, total, text)
+    def note(self, what): return self.write(self._note, self.id, what)
+    def alive(self): return self.write(alive, self.id)
+    def end(self, state, result=None, error=None, text=''): return self.write(ending, self.id, state, result, error)
+
+def ending(tx, id, state, result=None, error=None):
+    "A process says how it ended; the server, which may be off just now, does the rest"
+    tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, id)

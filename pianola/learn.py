@@ -26,7 +26,7 @@ def pattern(text, row, values, lang):
 def taught(tx, message, name, args, verdict):
     "Keep what the user thought of an operation; a wording confirmed for a second row becomes a rule"
     said = history.asked(tx, tx.one('select * from message where id=?', message)) if message else None
-    if not said or name.count('.') != 1: return
+    if not said or said['model'] or name.count('.') != 1: return        # what a plugin said teaches nothing
     table, _, verb = name.partition('.')
     before = tx.value("select id from label where message=? and action=? and args=? order by id desc", said['id'], name, json.dumps(args))
     if before and verdict == 'undone': return tx.run('update label set verdict=? where id=?', verdict, before)

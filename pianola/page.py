@@ -3,7 +3,7 @@ import hashlib, sys, time
 from pathlib import Path
 from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
 from . import bubble, chat, contain, fetch, history, tabs
-from .plugins import Kind, plugins
+from .plugins import Kind, plugins, to_chat
 from .store import store
 
 class Page(Kind):
@@ -56,7 +56,7 @@ async def left(name):
     if not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
     else:
         view = await p.view()
-        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None), *(view if isinstance(view, (list, tuple)) else [view]))
+        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), *(view if isinstance(view, (list, tuple)) else [view]))
     return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
 
 def conversation_list(tx, words='', now=None):

@@ -63,7 +63,7 @@ class Plugin:
     def prove(self, known=False):
         "Are its needs met, and does it survive being imported elsewhere? Blocks; raises what is wrong. `known`: this very file has run before."
         if lacking := needs.missing(self.source()): raise Missing(lacking)
-        if not known and (said := trial.try_out(self.path, self.name)['error']): raise Failed(said)
+        if not known and (said := trial.try_out(self.path, self.name))['error']: raise Failed(said['error'], said.get('trace', ''))
     def read(self):
         "Import it, keys gathered and not yet entered. Whatever its code does, what comes out is a plugin that can run or one with an `error`."
         trial.house()
@@ -83,7 +83,7 @@ class Plugin:
         return self
     def fail(self, e):
         "Remember why it did not load"
-        self.error, self.trace, self.missing = str(e) if isinstance(e, (Failed, Missing)) else contain.words(e, self.file.name), contain.trace(e), getattr(e, 'packages', [])
+        self.error, self.trace, self.missing = str(e) if isinstance(e, (Failed, Missing)) else contain.words(e, self.file.name), e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', [])
         self.kinds, self.keys = [], {}
         log.error(f'plugin {self.name}: {self.error}')
     def prompt(self):
@@ -102,16 +102,24 @@ class Plugin:
             except asyncio.CancelledError: raise
             except BaseException as e:
                 contain.went_wrong(self.name, what, e)
-                out.append(failed(f'{self.title} broke', contain.words(e), contain.trace(e), P('The rest goes on. Mend it and save: this page follows.')))
+                out.append(failed(f'{self.title} broke', contain.words(e), contain.trace(e), P('The rest goes on. Mend it and save: this page follows.'), self.mend()))
         return out or [P('This plugin has keys and no page.')]
+    def mend(self): return to_chat('Help me with this error', 'plugins.mend', {'plugin': self.name})
     def card(self):
         if self.missing: return failed(f'{self.title} needs something', f"{self.error}.", '', Form(Button(f"Install {', '.join(self.missing)}"), P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
                                                                                                  hx_post='/api/actions/plugins.install', hx_vals=json.dumps({'plugin': self.name}), hx_swap='none', hx_confirm=f"Install {', '.join(self.missing)} into the environment Pianola runs in?"), P(id=f'install-{self.name}'))
-        if self.runs: return failed(f'The newest {self.title} did not load', self.error, self.trace, P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'))
-        return failed(f'{self.title} did not load', self.error, self.trace, P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'))
+        if self.runs: return failed(f'The newest {self.title} did not load', self.error, self.trace, P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'), self.mend())
+        return failed(f'{self.title} did not load', self.error, self.trace, P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'), self.mend())
 
 class Failed(Exception):
-    "What the trial told"
+    "What the trial told: in one line, and its traceback"
+    def __init__(self, text, trace=''):
+        self.trace = trace
+        super().__init__(text)
+
+def to_chat(words, action, args, cls='quiet'):
+    "A button that has the model answer something in the chat of the tab it is pressed in"
+    return Button(words, type='button', cls=f'{cls} to-chat', hx_post=f'/api/actions/{action}', hx_vals=json.dumps(args), hx_swap='none')
 
 def failed(title, text, trace, *more):
     "A card for what is wrong: in one line, and all of it for who mends it"

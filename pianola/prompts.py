@@ -21,8 +21,8 @@ def keys(plugin=''):
         if not a.model or a.plugin in ('app', 'chat', 'model') or verb in ('move', 'sort', 'choose', 'update_many', 'delete_many'): continue
         if a.local != bool(plugin) or plugin and a.plugin != plugin: continue
         p = a.parameters
-        kind = lambda s: s.get('type') or next((o['type'] for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
-        args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}").get(kind(s), "…")}' for k, s in p['properties'].items() if not k.endswith('_id'))
+        kind = lambda s: s.get('type') or ' or '.join(map(str, s.get('enum', ()))) or next((kind(o) for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
+        args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(kind(s), kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
         out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
     return '\n'.join(out)
 
@@ -30,7 +30,7 @@ def layers(plugin=''):
     "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."
     out = [('system', layer('system')), ('actions', layer('actions').replace('{actions}', keys()))]
     if plugin.isidentifier() and (more := keys(plugin)): out += [(f'keys:{plugin}', f'While {plugin} is open there are these keys too:\n\n{more}')]
-    if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
+    if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary', 'explain', 'mend'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
     return [(n, t) for n, t in [*out, (f'experts/{expert}', layer(f'experts/{expert}') if expert else '')] if t]
 def system(plugin=''):
     "The system message: who you are, the keys, the open plugin's own words, the expert of the hour"
@@ -38,9 +38,11 @@ def system(plugin=''):
 
 def examples():
     "Turns of prompts/examples.md, `User: …` and `You: …` in turn, as messages"
+    return turns(layer('examples')) if 'examples' not in off else []
+def turns(text):
+    "Lines `User: …` and `You: …` in turn, as messages"
     out = []
-    if 'examples' in off: return out
-    for line in layer('examples').splitlines():
+    for line in text.splitlines():
         who, colon, rest = line.partition(': ')
         if colon and who in ('User', 'You'): out.append({'role': 'user' if who == 'User' else 'assistant', 'content': rest})
         elif out: out[-1]['content'] += f'\n{line}'

@@ -6,9 +6,9 @@
 A language is a file in `languages/`; nothing here knows one."""
 import re, tomllib
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from pathlib import Path
+from rapidfuzz.fuzz import ratio
 
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
 most_rows = 50          # that one sentence may change
@@ -41,7 +41,7 @@ class Index:
         self.lang, self.own, self.words, self.close = lang, [lang.tokens(str(r.get(table.main) or '')) for r in table.rows], {'own': {}}, {}
         for n, words in enumerate(self.own):
             for w in words: self.words['own'].setdefault(w, set()).add(n)
-        self.table = table
+        self.table, self.place = table, {r['id']: n for n, r in enumerate(table.rows)}
     def of(self, which):
         if which not in self.words:
             t = self.table
@@ -51,12 +51,22 @@ class Index:
                 for c in others:
                     if r.get(c) not in (None, '', 0): [more.setdefault(w, set()).add(n) for w in self.lang.tokens(str(r[c]))]
         return self.words[which]
+    def known(self):
+        "What stands in the short text columns beside the main one: {value: [(column, as it is written)]}"
+        if 'known_' not in self.__dict__:
+            self.__dict__['known_'] = out = {}
+            for r in self.table.rows:
+                for c, k in self.table.columns.items():
+                    if c != self.table.main and k in ('text', 'choice') and 1 < len(v := str(r.get(c) or '')) <= 40 and (c, v) not in out.setdefault(v.lower(), []): out[v.lower()].append((c, v))
+            for c, vs in self.table.choices.items():
+                for v in vs: (c, v) in out.setdefault(str(v).lower(), []) or out[str(v).lower()].append((c, v))
+        return self.known_
     def rows(self, word, which, near=False):
         "The places of the rows that hold a word, or one that is nearly it"
         words = self.of(which)
         if not near: return words.get(word, set())
         if word not in self.close:
-            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and SequenceMatcher(None, word, h).ratio() >= .8
+            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]
 
@@ -76,7 +86,7 @@ class Op:
 
 @dataclass
 class Reading:
-    "What was understood. `end`: press (sure), ask (which of `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"
+    "What was understood. `end`: press (sure), chip (likely: offer it), ask (which of `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"
     end: str
     ops: list = field(default_factory=list)
     name: str = ''
@@ -89,6 +99,7 @@ class Language:
         d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
+        self.gist = d.get('gist')
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         import snowballstemmer                                   # here: it brings forty languages
@@ -183,14 +194,16 @@ class Reader:
         self.world, self.lang = world, lang
         self.text, self.quotes = mask(text.replace('’', "'"))
         self.patterns, self.nouns = _compiled(lang.code, world.shape)
-        self.failed, self.pin, self.found = [], None, {}
+        self.failed, self.pin, self.found, self.doubt = [], None, {}, False
 
     def read(self):
         t = self.text.strip()
         if not t or len(t) > longest or '\n' in t: return Reading('unsure', name='long')
         t = self.trim(t)
         if not t: return Reading('nothing', name='talk')
-        if got := self.clauses(t): return got
+        if got := self.clauses(t):
+            if self.doubt and got.end == 'press' and any(o.verb in ('create', 'update') for o in got.ops): got.end, got.name = 'chip', 'unlike'
+            return got
         if name := gate(t, self.lang) or gate(self.text, self.lang): return Reading('nothing', name=name)
         if self.failed:
             many = next((f for f in self.failed if f.end == 'ask'), None)
@@ -255,6 +268,7 @@ class Reader:
                 got = getattr(self, kind)(g, t)
                 if got is None: continue
                 if got.end == 'press':
+                    self.doubt = self.doubt or self.doubtful(kind, g, t, got)
                     self.kind = kind
                     return got
                 for self.pin in got.candidates:             # which of them? each as the operation it would be
@@ -263,6 +277,16 @@ class Reader:
                 self.pin = None
                 self.failed.append(got if got.ops or got.end != 'ask' else Reading('unsure', name='row'))
         return None
+
+    def doubtful(self, kind, g, t, got):
+        "Is a new row's name, or a row's new name, perhaps more than a name? Then it is offered. What a colon or quotation marks set apart is not."
+        if kind not in ('create', 'note', 'rename') or 'Q' in g['value']: return False
+        table = self.world.tables[got.ops[0].table]
+        v, todo = str(got.ops[0].values.get(table.main) or g['value']), self.todo
+        if re.search(r'[.;!?]\s+\S', self.text.strip()) and kind != 'note': return True
+        if kind == 'note' or kind == 'create' and table is todo: return len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I))
+        if re.match(r'[A-Za-z][a-z]* [A-Z]', g['value']) and g['value'][0].islower() or re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", v): return True            # “member Tariq Aziz”: is the first word part of it?
+        return len(v.split()) > (8 if ',' in v else 5) or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I))
 
     # finding rows
 
@@ -440,6 +464,7 @@ class Reader:
         if not table: return None
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
+        if 'Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ()) and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1]): return None       # “put the books from newest to oldest”
         if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
         loose = re.sub(r'^(?:called|named)\s+', '', rest.strip())
         open_ = [c for c, k in table.columns.items() if c != table.main and c not in values and k not in ('bool', 'long', 'json')]
@@ -452,9 +477,12 @@ class Reader:
         if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I): return Reading('unsure', name='missing')
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
+        if 'Q' not in g['value'] and name.lower().split()[0] in self.lang.words.get('adding', ()): return Reading('unsure', name='missing')       # “one more thing: add …”
+        if 'Q' not in g['value'] and not re.search(r'[^\W\d_]', name): return Reading('unsure', name='missing')       # “add sprint 43” is more than a number
         if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
+        if 'Q' in rest and re.sub(r'Q\d+Q', ' ', rest).strip(' ¦,;:.'): return Reading('unsure', name='missing')          # more than the quotation
         if any(c not in values for c in table.required): return Reading('unsure', name='missing')
         return Reading('press', [Op(table.name, 'create', values=values)])
     def note(self, g, t):
@@ -466,7 +494,19 @@ class Reader:
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))
         if sorry: return sorry
+        if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0])): return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
         return Reading('press', [Op(tb.name, 'delete', r['id']) for tb, r in rows]) if len(rows) <= most_rows else None
+    def also(self, text, row):
+        "Other rows that hold all the words of a phrase which names no table, or names one only roughly: what is gone had better be meant"
+        want = self.lang.tokens(re.sub(r'Q\d+Q', '', text))
+        if not want or 'Q' in text and text.strip().startswith('Q') or re.search(r'\d', text): return []
+        tables = list(self.world.tables.values())
+        nouns = [w for w in want if any(w in self.lang.tokens(n) for n in self.nouns)]
+        exact = ' '.join(w for w in want if w not in nouns) == ' '.join(self.lang.tokens(str(row[1].get(row[0].main) or '')))
+        if nouns and exact: return []
+        want = [w for w in want if w not in nouns] or want
+        near = lambda ix, w: ix.rows(w, 'own') | (ix.of('all').get(w, set()) if not nouns else set())
+        return [(tb, tb.rows[n]) for tb in tables if not nouns or tb is row[0] for n in sorted(set.intersection(*(near(tb.index(self.lang), w) for w in want))) if (tb.name, tb.rows[n]['id']) != (row[0].name, row[1]['id'])]
 
     def done(self, g, t):
         verb = g.get('past', '').lower()
@@ -508,10 +548,15 @@ class Reader:
         pick = lambda tb: next((c for c, k in tb.columns.items() if k == 'bool' and c.endswith('ed') and c not in ('finished', 'completed', 'tried') and self.lang.stem(c) in (stem, self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
         return self.update(rows, lambda tb, r: {c: not off} if (c := pick(tb)) else None)
 
+    @cached_property
+    def plain(self): return re.compile(self.lang.words.get('plainly', '(?!)'), re.I)
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
         name = self.clean(g['value'])
+        if 'Q' not in g['value'] and re.search(self.lang.words.get('beside', '(?!)'), name, re.I): return Reading('unsure', name='value')
+        plainly = 'Q' in g['value'] or self.plain.match(t)
+        if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
         return self.update(rows, lambda tb, r: {tb.main: name})

@@ -74,37 +74,77 @@ def match(table, sheet):
     if not out and len(sheet.columns) == 1: out[sheet.columns[0]] = table.main
     return out
 
-def check(tx, table, sheet, columns, limit=None):
+def check(tx, table, sheet, columns):
     "(lines as the table keeps them, what is wrong with the others). `columns` {column of the file: column}."
+    return settle(tx, table, lines(table, sheet, columns), columns)
+
+def lines(table, sheet, columns):
+    "The first half of `check`, which needs no database and most of the time: [(number of the line, row, [(column, what is wrong)])]"
     known = [*table.columns, *([table.link] if table.link else [])]
     if bad := [k for k in columns.values() if k and k not in known]: raise Refused(f"{table.name} has no {', '.join(bad)}", f"it has {', '.join(known)}")
     if twice := [k for n, k in enumerate(columns.values()) if k and k in list(columns.values())[:n]]: raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')
     if bad := [c for c in columns if c not in sheet.columns]: raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
     into = {k: c for c, k in columns.items() if k}
-    good, wrong, seen = [], [], {}
-    for number, line in sheet.lines[:limit]:
+    out, seen, fields = [], {}, [(k, f, into.get(k), f.keep(f.start)) for k, f in table.columns.items()]
+    for number, line in sheet.lines:
         row, why = {}, []
-        for k, f in table.columns.items():
-            v = line.get(into[k]) if k in into else None
-            try:
-                if v is None or v == '':
-                    if f.required: raise ValueError('is needed' if k not in into else 'must not be empty')
-                    row[k] = f.keep(f.start)
-                    continue
-                known_ = (k, v) if isinstance(v, (str, int)) and f.kind in ('ref', 'choice', 'date') else None
-                if known_ in seen: row[k] = seen[known_]; continue
-                row[k] = f.keep(table.found(tx, f, f.parse(v)))
-                if known_: seen[known_] = row[k]
-            except ValueError as e: why.append(f'{k} {e}')
+        for k, f, c, start in fields:
+            v = row[k] = line.get(c) if c is not None else None
+            if v is None or v == '':
+                row[k] = start
+                if f.required: why.append((k, f"{k} {'is needed' if c is None else 'must not be empty'}"))
+                continue
+            same = (k, v) if isinstance(v, str) and len(v) < 100 and f.kind not in ('text', 'long', 'json', 'file') else None      # most columns say the same few things again and again
+            if same in seen: row[k] = seen[same]; continue
+            try: row[k] = f.parse(v) if f.kind in ('ref', 'rows') else f.keep(f.parse(v))
+            except ValueError as e: why.append((k, f'{k} {e}')); continue
+            if same and len(seen) < 100_000: seen[same] = row[k]
         if table.link:
             v = line.get(into[table.link]) if table.link in into else table.current
             try: row[table.link] = int(v) if v not in (None, '') else None
-            except (ValueError, TypeError): why.append(f'{table.link} must be the number of a row of {table.owner}')
-            else:
-                if row[table.link] and not tx.row(table.owner, row[table.link]): why.append(f'{table.owner} has no row {row[table.link]}')
-        if why: wrong.append(f"line {number}: {'; '.join(why)}")
+            except (ValueError, TypeError): why.append((table.link, f'{table.link} must be the number of a row of {table.owner}'))
+        out.append((number, row, why))
+    return out
+
+def settle(tx, table, lines, columns):
+    "The other half: what the lines say of other tables is looked up. (rows as the table keeps them, sentences about the lines that do not fit)"
+    refs, given = [f for f in table.columns.values() if f.kind in ('ref', 'rows')], {k for k in columns.values() if k}
+    good, wrong, seen, order = [], [], {}, [*table.columns, table.link]
+    for number, row, why in lines:
+        bad = {k for k, _ in why}
+        for f in refs:
+            v = row[f.name]
+            if f.name in bad or f.name not in given or v is None or isinstance(v, str) and f.kind == 'rows': continue      # what the column begins with is kept already
+            same = f.name, tuple(v) if isinstance(v, list) else v
+            try:
+                if same not in seen: seen[same] = f.keep(table.found(tx, f, v))
+                row[f.name] = seen[same]
+            except ValueError as e: why.append((f.name, f'{f.name} {e}'))
+        if table.link and row.get(table.link):
+            same = table.link, row[table.link]
+            if same not in seen: seen[same] = bool(tx.row(table.owner, row[table.link]))
+            if not seen[same]: why.append((table.link, f'{table.owner} has no row {row[table.link]}'))
+        if why: wrong.append(f"line {number}: {'; '.join(w for _, w in sorted(why, key=lambda x: order.index(x[0])))}")
         else: good.append(row)
     return good, wrong
+
+def meet(tx, table, good, columns, same):
+    "What lines become that meet the rows there are, by the column `same`: (new rows, {number of a row: what changes in it}, how many rows stay as they are). Refused when one value stands in several rows."
+    given = [k for k in columns.values() if k]
+    if same not in given: raise Refused(f'the file says no {same[:60]}', f"it says {', '.join(given) or 'nothing'}")
+    key, there, new, changed, met = lambda v: fold(v).strip(), {}, {}, {}, set()
+    for r in tx.q(f'select * from "{table.name}" order by pos, id'): there.setdefault(key(r[same]), []).append(r)
+    for n, row in enumerate(good):
+        k = key(row[same])
+        rows = there.get(k, []) if k else []
+        if len(rows) > 1: raise Refused(f'{len(rows)} rows have the {same} {str(row[same])[:60]!r}', 'choose a column in which each row is one of a kind')
+        if not rows: new[k or n] = row                # the same value twice in the file: the later line counts
+        else:
+            r = rows[0]
+            met.add(r['id'])
+            changed.pop(r['id'], None)
+            if more := {c: row[c] for c in given if row[c] != r[c]}: changed[r['id']] = more
+    return [*new.values()], changed, len(met) - len(changed)
 
 # out
 

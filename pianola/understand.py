@@ -4,7 +4,7 @@
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
 import json
 from collections import OrderedDict
-from . import rules
+from . import gist, rules
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
 from .plugins import plugins
@@ -31,11 +31,12 @@ def world(tx):
             if after is not None: recent.setdefault((name, id))
     return World([table(k, tx) for k in plugins.tables()], recent)
 
-def tongue(text):
-    "The language a text is written in, by its small words; English where nothing tells"
+def tongue(text, sure=False):
+    "The language a text is written in, by its small words; English where nothing tells (with `sure`: None)"
     words = set(text.lower().replace('’', "'").split())
     count = lambda code: len(words & {w for ws in (language(code).words['a'], language(code).words['polite'], language(code).words.get('tell', [])) for w in ws})
-    return max(rules.languages(), key=lambda c: (count(c), c == 'en'))
+    best = max(rules.languages(), key=lambda c: (count(c), c == 'en'))
+    return None if sure and sum(count(c) == count(best) for c in rules.languages()) > 1 else best
 
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
@@ -45,8 +46,14 @@ def read(tx, text):
     first = tongue(text)
     got = rules.read(text, w, first)
     if got.end == 'unsure':
-        for code in rules.languages():
-            if code != first and (other := rules.read(text, w, code)).end == 'press': return other
+        for code in () if tongue(text, True) else rules.languages():          # too short to tell whose words they are
+            if code != first and (other := rules.read(text, w, code)).end == 'press':
+                if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
+                return other
+    if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
+        for code in [first] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != first):
+            likely = gist.read(text, w, code)
+            if likely.end in ('press', 'chip', 'ask'): return likely
     return got
 
 def word(text, which):
@@ -84,4 +91,7 @@ def asks(tx, op):
 
 def warm():
     "Compile the patterns before somebody waits for them"
-    for code in rules.languages(): rules._compiled(code, World([Table(k.name, {c: _kind(c, t) for c, t in k.columns.items()} if not getattr(k, 'kinds', None) else k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()]).shape)
+    w = World([Table(k.name, {c: _kind(c, t) for c, t in k.columns.items()} if not getattr(k, 'kinds', None) else k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()])
+    for code in rules.languages():
+        rules.read('warm up', w, code)
+        gist.read('please warm this up', w, code)

@@ -22,9 +22,9 @@ async def say(text):
     return id
 
 async def talk(text):
-    "Say something to the model as the user would, in the conversation that is open: its reply streams into the chat for all to see, and nobody waits for it. The message's number comes back."
+    "Say something to the model where the user would, in the conversation that is open: its reply streams into the chat for all to see, and nobody waits for it. It is shown as yours and is no order of the user's: what the reply would change waits for their word. The message's number comes back."
     there = await _store.store.read(history.current)
-    conversation, id = await chat.say(str(text), there, plugin=_plugin())
+    conversation, id = await chat.say(str(text), there, plugin=_plugin(), by=_plugin())
     if not there: await chat.adopt(conversation)
     return id
 

@@ -1,7 +1,7 @@
 "Jobs: what runs, waits and failed, with its log; and what begins by itself."
-from pianola import Page, job_list
+from pianola import Page, job_list, plans
 
 page = Page()
 
 @page
-async def index(): return await job_list()
+async def index(): return await plans(), await job_list()

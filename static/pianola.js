@@ -57,7 +57,7 @@ function worked(j) {       // bars and buttons of a job, wherever they stand
   for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
     const bar = $('progress', e), text = $('.text', e); e.hidden = !running;
     if (bar && j.total) { bar.max = j.total; bar.value = j.done }
-    if (text) text.textContent = [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
+    if (text) text.textContent = j.said ?? [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
   }
   for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) { b.disabled = running; running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy') }
 }
@@ -328,11 +328,13 @@ $('#menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' 
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
+document.addEventListener('htmx:configRequest', e => { if (e.detail.elt.matches?.('.to-chat')) { e.detail.parameters.conversation = conversation() || -1; stuck = true } });       // answered in the conversation this tab shows
 document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); });
 document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;
+  if (t.matches('.to-chat') && small.matches) openSheet();
   if (t.matches('form[data-reset]')) { const i = $('input.main', t) || $('input', t), more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : ''; t.reset(); if (more) i.value = more; i.focus() }
 });
 document.addEventListener('htmx:afterSwap', e => {

@@ -1,5 +1,5 @@
 "The real parts: a server as its own process on a data folder of its own, the real model, the system's Chromium."
-import contextlib, json, os, queue, shutil, signal, subprocess, sys, threading, time, urllib.error, urllib.request
+import contextlib, json, os, queue, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
 from pathlib import Path
 import pytest
 
@@ -31,11 +31,28 @@ def browser_type_launch_args(browser_type_launch_args):
     return {**browser_type_launch_args, 'executable_path': browser_path, 'args': ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
             '--disable-sync', '--host-resolver-rules=MAP rebind.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']}
 
+@pytest.fixture
+def context(context):
+    "Each further page is a window of its own: a tab that lies behind another is drawn once a second, and every click waits for a drawing"
+    first, browser = context.new_page, context.browser.new_browser_cdp_session()
+    def new_page():
+        if not context.pages: return first()
+        mine = context.new_cdp_session(context.pages[0]).send('Target.getTargetInfo')['targetInfo']['browserContextId']
+        with context.expect_page() as opened: browser.send('Target.createTarget', {'url': 'about:blank', 'browserContextId': mine, 'newWindow': True})
+        return opened.value
+    context.new_page = new_page
+    return context
+
 @pytest.fixture(scope='session')
 def models_dir():
     "Where the model files are; without the default one the tests that need it fail and say so"
     from pianola.config import read
     return read([]).models_dir
+
+def connect(*args, **kw):
+    "A socket that takes in whatever comes: one that stops reading after sixteen frames, as the library's own, needs ten seconds to close"
+    from websockets.sync import client
+    return client.connect(*args, **{'max_queue': None, 'max_size': 2**26, **kw})
 
 class Server:
     "One `python server.py` with a data folder of its own"
@@ -149,3 +166,46 @@ def upstream():
         return u
     yield start
     for u in all_: u.close()
+
+# PostgreSQL, from the system's packages: a cluster of its own in a temporary folder
+
+def postgres_bin():
+    "The folder of initdb and postgres, or None"
+    if found := shutil.which('initdb'): return Path(found).resolve().parent
+    return next((p.parent for p in sorted(Path('/usr/lib/postgresql').glob('*/bin/initdb'), key=lambda p: p.parts[-3].zfill(4), reverse=True)), None)
+
+class Postgres:
+    "A server of its own on a free port of this machine; `stop` and `start` as often as a test likes; `url()` makes a new database and says where it is"
+    def __init__(self):
+        self.bin, self.folder, self.n = postgres_bin(), Path(tempfile.mkdtemp(prefix='pianola-pg-')), 0
+        self.who = ['runuser', '-u', 'postgres', '--'] if os.name == 'posix' and os.getuid() == 0 else []       # it refuses to run as root
+        if self.who: shutil.chown(self.folder, 'postgres')
+        self.run('initdb', '-D', str(self.folder/'db'), '-U', 'pianola', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8')
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            self.port = s.getsockname()[1]
+        self.start()
+        subprocess.run([sys.executable, '-c', 'import sys; from dbos import DBOS; DBOS.migrate(system_database_url=sys.argv[1])', self.new('empty')], check=True, capture_output=True, timeout=60)       # DBOS' tables, once for all
+    def run(self, name, *args):
+        r = subprocess.run([*self.who, str(self.bin/name), *args], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        assert not r.returncode, f'{name}: {r.stdout}'
+    def start(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-l', str(self.folder/'log'), 'start', '-o', f"-p {self.port} -h 127.0.0.1 -k '' -c max_connections=200")
+    def stop(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-m', 'immediate', 'stop')         # as if it were killed
+    def new(self, name, *args):
+        self.run('createdb', '-h', '127.0.0.1', '-p', str(self.port), '-U', 'pianola', *args, name)
+        return f'postgresql://pianola@127.0.0.1:{self.port}/{name}'
+    def url(self):
+        self.n += 1
+        return self.new(f't{self.n}', '-T', 'empty')
+
+@pytest.fixture(scope='session')
+def postgres():
+    "A running PostgreSQL; skipped where there is none, which in CI is a failure"
+    from importlib.util import find_spec
+    why = '' if postgres_bin() else 'no PostgreSQL was found on this machine: install it (Debian: apt-get install postgresql) to run the tests of jobs on it'
+    why = why or ('' if find_spec('dbos') and find_spec('psycopg') else 'dbos and psycopg are not installed: python3 start.py test brings them')
+    if why: (pytest.fail if os.environ.get('CI') else pytest.skip)(why)
+    p = Postgres()
+    yield p
+    p.stop()
+    shutil.rmtree(p.folder)

@@ -30,7 +30,7 @@ class Doc:
         self.headers = {'Content-Type': 'text/html; charset=utf-8', 'ETag': '"1"', 'Cache-Control': 'max-age=60', 'X-Content-Type-Options': 'nosniff', 'Strict-Transport-Security': 'max-age=31536000', 'Content-Security-Policy': "default-src 'self'; frame-ancestors 'self'"}
     def drawn(self, shop, base):
         e, full = html.escape, lambda p: p if p.startswith('http') else base + p
-        head = [f'<meta charset=utf-8>' if self.charset else '', *([f'<title>{e(self.title)}</title>'] if self.title is not None else []), *([f'<meta name=description content="{e(self.description)}">'] if self.description is not None else []),
+        head = ['<meta charset=utf-8>' if self.charset else '', *([f'<title>{e(self.title)}</title>'] if self.title is not None else []), *([f'<meta name=description content="{e(self.description)}">'] if self.description is not None else []),
                 f'<meta name=viewport content="{self.viewport}">' if self.viewport else '', *(f'<link rel=canonical href="{full(c)}">' for c in ([self.canonical] if isinstance(self.canonical, str) else self.canonical or [])),
                 *(f'<link rel=alternate hreflang="{l}" href="{full(p)}">' for l, p in self.alternates), f'<link rel=next href="{self.next}">' if self.next else '', f'<link rel=prev href="{self.prev}">' if self.prev else '',
                 f'<meta property=og:title content="{e(self.name)}"><meta property=og:image content="{base}/img/saw.png">' if self.og else '', '<script type="application/ld+json">' + json.dumps({'@context': 'https://schema.org', '@type': 'Article', 'name': self.name}) + '</script>' if self.ld else '',

@@ -1,8 +1,8 @@
 "The power cut: the server is killed at random moments, and whatever it had said yes to is there when it comes back, whole and once."
 import contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
 import pytest
+from conftest import connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 gone = (ConnectionError, http.client.HTTPException, ConnectionClosed, TimeoutError, OSError)
 
@@ -106,7 +106,7 @@ class Writer(threading.Thread):
 
 def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path, dice):
     data, yes, asked, allowed = tmp_path/'data', {}, set(), set()
-    for life in range(20):
+    for life in range(12):
         s = serve(data=data, env={'PIANOLA_ENGINE': 'ollama'})
         cookie = re.match('[^;]+', (s.get('/', Accept='text/html'), s.heads['set-cookie'])[1])[0]
         writers = [Writer(s, life*10 + n, cookie if n % 2 else '') for n in range(4)]
@@ -129,7 +129,7 @@ def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path
             assert all(waits[i] != 'waiting' or i not in allowed for i in asked)
             undone = [e['undoes'] for e in roll.values() if e['what'] == 'undo']
             assert len(undone) == len(set(undone)), 'nothing is taken back twice'
-    assert len(yes) > 300 and len({a for a, *_ in yes.values()}) >= 8, 'the loop did write'
+    assert len(yes) > 150 and len({a for a, *_ in yes.values()}) >= 8, 'the loop did write'
     s = serve(data=data, env={'PIANOLA_ENGINE': 'ollama'})
     seen, at = {}, 0
     while part := s.get(f'/api/roll?after={at}&limit=1000')[1]:
@@ -163,7 +163,7 @@ def test_wherever_the_power_fails_in_a_write_there_is_all_of_an_action_or_nothin
 def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, upstream, tmp_path, dice):
     u, data = upstream(['A ', 'short ', 'answer.'], rate=300), tmp_path/'data'
     sent, acks, numbers, trouble, lock = {}, {}, itertools.count(), [], threading.Lock()           # cid → text, cid → message id
-    for _ in range(16):
+    for _ in range(10):
         s = serve(data=data, env=u.env)
         stop = threading.Event()
         def speak(s=s, stop=stop, seed=dice.random()):
@@ -196,7 +196,7 @@ def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, u
             kept = {r['id']: r['text'] for r in db.execute("select id, text from message where role='user'")}
             for cid, id in list(acks.items()): assert kept.get(id) == sent[cid].strip() or kept.get(id) == sent[cid], f'{cid} was acknowledged as {id} and is gone'
             assert len(set(kept.values())) == len(kept), 'a message was doubled'
-    assert len(acks) > 60
+    assert len(acks) > 40
     s = serve(data=data, env=u.env)
     with connect(s.ws) as ws:
         for cid in sent: ws.send(json.dumps({'msg': sent[cid], 'cid': cid}))
@@ -233,7 +233,7 @@ def listen(ws, id, shown, until):
 
 def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(serve, upstream, tmp_path, dice):
     u, data, ends, replies = upstream(tell, rate=200), tmp_path/'data', {'done': 0, 'error': 0}, {}
-    for k in range(1, 22):
+    for k in range(1, 16):
         s = serve(data=data, env=u.env)
         talk = {m['id']: m for m in s.get('/api/conversation')[1] or []}
         for n, (asked, shown) in replies.items():                          # of all lives before
@@ -254,7 +254,7 @@ def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(se
                     s.until(lambda now=now: now()['status'] == 'done')
                     assert now()['text'] == text
                     s.until(lambda s=s, n=n: [r['name'] for r in s.rows('tasks')].count(f'Told story {n}') == 1)
-        if k == 21: break
+        if k == 15: break
         with contextlib.suppress(*gone), connect(s.ws) as ws:
             ws.send(json.dumps({'msg': f'tell me story {k}', 'cid': f'story-{k}'}))
             while 'ack' not in (f := json.loads(ws.recv(10))): assert 'error' not in f, f
@@ -264,29 +264,30 @@ def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(se
             listen(ws, f['id'], shown, lambda f: False)
         killer.join(10)
         with disk(data, tmp_path/'copy') as db: whole(db)
-    assert ends['error'] >= 5, 'most replies were cut'
-    assert sum(map(bool, (shown for _, shown in replies.values()))) >= 8, 'and a tab had seen something of them'
+    assert ends['error'] >= 4, 'most replies were cut'
+    assert sum(map(bool, (shown for _, shown in replies.values()))) >= 6, 'and a tab had seen something of them'
 
 def test_a_reply_killed_between_its_last_word_and_its_key_presses_it_at_the_next_start(serve, upstream, tmp_path, dice):
-    "The narrowest place: the reply is over, the row not yet there. Killed as soon as the end is near, again and again"
-    u, data = upstream(lambda body: ['{"action": "tasks.create", "args": {"name": "Key %s"}}' % re.findall(r'press key (\d+)', body['messages'][-1]['content'])[-1]]), tmp_path/'data'
-    late = 0
-    for k in range(1, 9):
-        s = serve(data=data, env=u.env)
-        with contextlib.suppress(*gone), connect(s.ws) as ws:
-            ws.send(json.dumps({'msg': f'press key {k}', 'cid': f'key-{k}'}))
-            while 'ack' not in (f := json.loads(ws.recv(10))): pass
-            while f.get('m', 0) == 0: f = json.loads(ws.recv(10))
-            time.sleep(dice.uniform(0, .012))
-        s.kill()
-        with disk(data, tmp_path/'copy') as db:
-            whole(db)
-            late += db.execute("select count(*) from message where played=0 and status='done'").fetchone()[0]
+    "The narrowest place: the reply is over, the row not yet there. Killed as soon as the model has said its last word, again and again"
+    over, data = threading.Event(), tmp_path/'data'
+    def press(body):
+        yield '{"action": "tasks.create", "args": {"name": "Key %s"}}' % re.findall(r'press key (\d+)', body['messages'][-1]['content'])[-1]
+        over.set()
+    u = upstream(press)
+    for k in range(1, 14):
         s = serve(data=data, env=u.env)
         names = [r['name'] for r in s.rows('tasks')]
-        for m in s.get('/api/conversation')[1]:
+        for m in s.get('/api/conversation')[1] or []:                      # of all lives before
             if m['role'] == 'assistant' and (n := re.search(r'Key (\d+)', m['text'])): assert names.count(n[0]) == (m['status'] == 'done'), (m, names)
+        if k == 13: break
+        over.clear()
+        with contextlib.suppress(*gone), connect(s.ws) as ws:
+            ws.send(json.dumps({'msg': f'press key {k}', 'cid': f'key-{k}'}))
+            assert over.wait(20)
+            time.sleep(dice.uniform(0, .03))
         s.kill()
+        with disk(data, tmp_path/'copy') as db: whole(db)
+    assert names, 'some came through'
 
 # the end that is asked for
 

@@ -60,6 +60,11 @@ def test_a_plugin_asks_the_model_speaks_shows_and_remembers(server, page):
     page.locator('#msg-list > [data-role=assistant][data-status=done]').wait_for()
     assert any('the model said kind word' in line for line in server.lines)
 
+def test_every_word_of_pianola_stands_in_the_reference():
+    import pianola
+    words = {w for row in re.findall(r'^\| (`.+?) \|', plugins_page.split('## Every word')[1], re.M) for w in re.findall(r'`(\w+)', row)}
+    assert not (lacking := set(pianola._where) - words), f'docs/plugins.md says nothing of {lacking}'
+
 def test_every_route_of_the_contract_answers(server):
     server.act('recipes.create', name='x')
     for method, path in re.findall(r'`(GET|POST) (/[^`]*)`', contract):

@@ -1,6 +1,7 @@
-"Long work: kept in the journal, watched from anywhere, and going on where it was, whatever ends in between."
-import contextlib, json, os, random, sqlite3, time, urllib.request
+"Long work: kept in the journal or in PostgreSQL, watched from anywhere, and going on where it was, whatever ends in between. What must hold for both is tried on both."
+import contextlib, json, os, random, sqlite3, subprocess, sys, time, urllib.request
 import pytest
+from conftest import root
 
 plugin = '''"Work: long things, for tests."
 import time, asyncio, os, pathlib
@@ -33,6 +34,7 @@ def slow(job, n: int = 20, pause: float = .02):
 @action(title='Count in a process', runs='process')
 def heavy(job, n: int = 20, pause: float = .02):
     "Count."
+    pathlib.Path(os.environ['PIANOLA_TEST_OUT'] + f'.pid.{n}').write_text(str(os.getpid()))
     first = job.step('first', lambda: done('first') or 7)
     for i in job.each(range(n)):
         done(f'heavy {i}')
@@ -40,10 +42,10 @@ def heavy(job, n: int = 20, pause: float = .02):
         job.progress(i+1, n)
     return {'pid': os.getpid(), 'first': first}
 
-@action(retries=2)
+@action(retries=1)
 def fragile(job):
-    "Fails twice."
-    if job.attempt < 3: raise ValueError(f'attempt {job.attempt}')
+    "Fails once."
+    if job.attempt < 2: raise ValueError(f'attempt {job.attempt}')
     return 'at last'
 
 @action(timeout=.3)
@@ -63,15 +65,21 @@ def odd(job):
     return object()
 '''
 
+both = pytest.mark.parametrize('app', ['journal', 'postgres'], indirect=True)
+inside = pytest.mark.parametrize('app', ['postgres'], indirect=True)
+
 @pytest.fixture
-def app(serve, tmp_path):
-    "app() starts a server on the same data and plugins each time; `out` is what the functions did, in order"
+def app(serve, tmp_path, request):
+    "app() starts a server on the same data and plugins each time; `did()` is what the functions did, in order. With `both` also one whose jobs are in PostgreSQL, at `.jobs`."
+    url = request.getfixturevalue('postgres').url() if getattr(request, 'param', 'journal') == 'postgres' else ''
     (tmp_path/'p').mkdir()
     (tmp_path/'p/work.py').write_text(plugin)
     out = tmp_path/'out'
     out.write_text('')
-    def start():
-        s = serve(tmp_path/'data', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_TEST_OUT': str(out)})
+    def start(ready=True, data='data', **env):
+        s = serve(tmp_path/data, plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_TEST_OUT': str(out), 'PIANOLA_JOBS': url, **env})
+        s.jobs = url
+        if url and ready: s.until(lambda: s.get('/api/health')[1]['jobs']['ready'])
         s.did = lambda: out.read_text().splitlines()
         s.job = lambda id: next(j for j in s.get('/api/jobs')[1] if j['id'] == id)
         s.begin = lambda name, **kw: s.act(f'work.{name}', **kw)['result']['job']
@@ -79,12 +87,32 @@ def app(serve, tmp_path):
         return s
     return start
 
-@pytest.mark.parametrize('name', ['count', 'slow', 'heavy'])
-def test_work_runs_to_its_end_however_it_runs(app, name):
+@pytest.fixture
+def works(tmp_path):
+    "works(server) starts `python -m pianola work` for a server's queue, with the same plugins and a folder of its own"
+    all_ = []
+    def start(s, data='elsewhere', **env):
+        p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', '--data', str(tmp_path/data), '--plugins', str(tmp_path/'p')], cwd=root, env={**os.environ, 'PIANOLA_JOBS': s.jobs, 'PIANOLA_TEST_OUT': str(tmp_path/'out'), **env},
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        all_.append(p)
+        return p
+    yield start
+    for p in all_:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+
+@both
+def test_work_runs_to_its_end_however_it_runs_and_a_copy_goes_on_from_what_was_done_before_a_unit(app):
     s = app()
-    j = s.over(s.begin(name, n=8))
-    assert (j['state'], j['done'], j['total']) == ('done', 8, 8)
-    assert [x for x in s.did() if x.startswith(name)] == [f'{name} {i}' for i in range(8)]
+    ids = {name: s.begin(name, n=6) for name in ('count', 'slow', 'heavy')}
+    for name, id in ids.items():
+        j = s.over(id)
+        assert (j['state'], j['done'], j['total']) == ('done', 6, 6)
+        assert [x for x in s.did() if x.startswith(name)] == [f'{name} {i}' for i in range(6)]
+    assert s.post('/api/actions/jobs.fork', {'id': ids['slow'], 'before': 'item:77'})[0] == 400
+    for more in ({'before': 'item:4'}, {}): assert s.over(s.act('jobs.fork', id=ids['slow'], **more)['result']['job'])['state'] == 'done'
+    assert [x for x in s.did() if x.startswith('slow')] == [f'slow {i}' for i in (0, 1, 2, 3, 4, 5, 4, 5)] and s.did().count('first') == 2, 'the copy did the rest, the whole copy nothing'
 
 def test_it_is_heard_by_the_model_and_seen_by_every_tab(app, page):
     s = app()
@@ -107,26 +135,27 @@ def test_it_is_heard_by_the_model_and_seen_by_every_tab(app, page):
     with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: notes = [t for t, in db.execute("select text from log where kind='note'")]
     assert any('started' in t for t in notes) and any('50 % done' in t for t in notes) and any('is done' in t for t in notes), (notes, heard)
 
-def test_failures_are_tried_again_later_each_time_and_then_told(app):
+@both
+def test_failures_are_tried_again_later_each_time_and_then_told_and_who_does_not_listen_is_stopped_by_force(app):
     s = app()
-    assert s.over(s.begin('fragile'))['state'] == 'done'
+    deaf, fragile = s.begin('deaf') if os.name == 'posix' else None, s.begin('fragile')
     j = s.over(s.begin('sleepy'))
     assert j['state'] == 'failed' and 'longer than 0.3 s' in j['text']
     j = s.over(s.begin('odd'))
     assert j['state'] == 'failed' and 'JSON' in j['text']
+    j = s.over(fragile)
+    assert j['state'] == 'done' and j['attempt'] == 2
+    if not deaf: return
+    s.until(lambda: s.job(deaf)['attempt'] == 1)                # it has begun
+    early = s.begin('deaf')
+    s.until(lambda: s.job(early)['state'] == 'running')         # it is still starting
+    for i in (deaf, early): assert s.post(f'/api/jobs/{i}/cancel')[0] == 202
+    for i in (deaf, early): assert s.over(i)['state'] == 'cancelled'
 
-@pytest.mark.skipif(os.name != 'posix', reason='signals')
-def test_a_process_that_does_not_listen_is_stopped_by_force(app):
-    s = app()
-    id = s.begin('deaf')
-    s.until(lambda: s.job(id)['state'] == 'running')
-    time.sleep(1)
-    assert s.post(f'/api/jobs/{id}/cancel')[0] == 202
-    assert s.over(id)['state'] == 'cancelled'
-
+@both
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
-    id = s.begin('heavy', n=120)
+    id = s.begin('heavy', n=80)
     s.until(lambda: s.job(id)['done'] and s.job(id)['done'] > 10)
     def read(s, last=0):
         req = urllib.request.Request(f'{s.url}/api/jobs/{id}/events', headers={'Last-Event-ID': str(last)})
@@ -143,26 +172,36 @@ def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
     rest = list(read(s, int(second['id'])))
     assert rest[-1]['event'] == 'done' and json.loads(rest[-1]['data'])['state'] == 'done'
-    assert [x for x in s.did() if x.startswith('heavy')] == [f'heavy {i}' for i in range(120)], 'nothing twice: the process outlived the server'
+    assert [x for x in s.did() if x.startswith('heavy')] == [f'heavy {i}' for i in range(80)], 'nothing twice: the process outlived the server'
 
-def test_killed_at_any_moment_it_goes_on_where_it_was(app):
+@both
+def test_killed_at_any_moment_it_goes_on_where_it_was(app, works):
     "What was committed is not done again; at most the unit in flight is"
     dice, total, kills, again = random.Random(7), 40, 0, 0
     s = app()
+    most = 5 if s.jobs else 12
+    worker = works(s) if s.jobs else None
+    def kept():
+        with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+            assert db.execute('pragma integrity_check').fetchone() == ('ok',)
+            there = {(j, n) for j, n in db.execute('select job, name from unit')}
+        if s.jobs:
+            import psycopg
+            with psycopg.connect(s.jobs) as db: there |= {*db.execute('select j.number, u.name from pianola.unit u join pianola.job j using (key)')}
+        return there
     ids = {name: s.begin(name, n=total, pause=.01) for name in ('count', 'slow', 'heavy')}
     while not all(s.job(i)['state'] == 'done' for i in ids.values()):
         time.sleep(dice.uniform(.02, .25))
-        with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
-            pids = [p for p, in db.execute("select pid from job where state='running' and runs='process' and pid is not null")]
-            kept = {n for n, in db.execute('select name from unit')}
-        if kills < 50:
-            if os.name == 'posix' and pids and dice.random() < .4:
-                with contextlib.suppress(OSError): os.kill(pids[0], 9)
+        if kills < most:
+            before = kept()
+            if os.name == 'posix' and dice.random() < .4:
+                with contextlib.suppress(OSError, ValueError): os.kill(int((s.data.parent/f'out.pid.{total}').read_text()), 9)
+            if worker and dice.random() < .4:
+                worker.kill()
+                worker = works(s)
             s.kill()
             kills += 1
-            with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
-                assert db.execute('pragma integrity_check').fetchone() == ('ok',)
-                assert kept <= {n for n, in db.execute('select name from unit')}, 'what was committed stays'
+            assert before <= kept(), 'what was committed stays'
             s = app()
     did = s.did()
     for name in ('count', 'slow', 'heavy'):
@@ -171,6 +210,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(app):
         again += len(mine) - total
     assert again <= kills * 2 + 20, (again, kills)
 
+@both
 def test_changed_code_is_said_and_goes_on(app):
     s = app()
     id = s.begin('slow', n=40)
@@ -182,6 +222,121 @@ def test_changed_code_is_said_and_goes_on(app):
     assert s.over(id)['state'] == 'done'
     with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: assert db.execute("select text from job_event where kind='stale'").fetchone()
     assert s.did().count('first') == 1
+
+# What only PostgreSQL can
+
+def test_two_servers_share_workers_elsewhere_and_a_dead_worker_costs_nothing_that_was_kept(postgres, app, works, tmp_path):
+    (tmp_path/'p/mirror.py').write_text("""'Mirror: turns a file round.'
+from pianola import Flow, File
+flow = Flow()
+class Settings:
+    some: int = 1
+@flow.step(runs='process')
+def turn(job, file: File): return {'all': file.read_bytes()[::-1], 'some': Settings.some}
+""")
+    url = postgres.url()
+    one, two = [app(ready=False, data=d, PIANOLA_JOBS=url, PIANOLA_WORKERS='elsewhere') for d in ('one', 'two')]
+    for s in (one, two):
+        s.jobs = url
+        s.until(lambda s=s: s.get('/api/health')[1]['jobs']['ready'])
+    a, b = one.begin('heavy', n=100), two.begin('heavy', n=3)
+    time.sleep(.7)
+    assert one.job(a)['state'] == two.job(b)['state'] == 'waiting', 'nobody is there to do it'
+    first, second = works(one, 'w1'), works(one, 'w2')
+    file = one.ask('POST', '/api/files?name=x.bin', data := os.urandom(30_000))[1]['file']
+    assert one.post('/api/settings/mirror', {'some': 7})[0] == 200
+    run = one.act('mirror.start')['result']['run']
+    one.act('mirror.run', run=run, step='turn', values={'file': file})
+    assert two.over(b)['state'] == 'done' and len(two.get('/api/jobs')[1]) == 1
+    one.until(lambda: one.job(a)['done'] and one.job(a)['done'] > 5)
+    if os.name == 'posix': os.kill(int((tmp_path/'out.pid.100').read_text()), 9)
+    for w in (first, second): w.kill()
+    before = one.job(a)['done']
+    works(one, 'w3')
+    assert one.over(a, 60)['state'] == 'done' and one.job(a)['attempt'] >= 2
+    done = [x for x in one.did() if x.startswith('heavy')]
+    assert {f'heavy {i}' for i in range(100)} == set(done) and len(done) <= 100 + 3 + 2, (before, done)
+    answer = one.until(lambda: (x := one.act('mirror.show', run=run)['result']['steps'][0])['state'] == 'done' and x)
+    assert '7' in json.dumps(answer['result'])
+    kept = [p.read_bytes() for p in (tmp_path/'one/files').rglob('*') if p.is_file()]
+    assert data in kept and data[::-1] in kept, ('the file went there and its answer came back', answer)
+    import psycopg
+    with psycopg.connect(url) as db: one.until(lambda: db.execute('select count(*) from pianola.job').fetchone() == db.execute('select count(*) from pianola.event').fetchone() == (0,))
+
+@inside
+def test_while_postgresql_is_away_nothing_is_lost_and_the_page_says_it(app, postgres):
+    s = app()
+    (s.data.parent/'p/board.py').write_text('"Board: what runs."\nfrom pianola import Page, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n')
+    ids = {name: s.begin(name, n=80, pause=.02) for name in ('count', 'slow', 'heavy')}
+    s.until(lambda: all((s.job(i)['done'] or 0) > 5 for i in ids.values()))
+    postgres.stop()
+    try:
+        said = s.until(lambda: not (x := s.get('/api/health')[1])['jobs']['ready'] and x)
+        assert said['status'] == 'ok' and 'does not answer' in said['jobs']['error'] and '127.0.0.1' in said['jobs']['error'], said
+        ids['later'] = s.begin('count', n=3)
+        assert 'does not answer' in s.until(lambda: (x := s.get('/board')) and x[0] == 200 and x[1])
+        s.kill()                                # and then Pianola too
+        s = app(ready=False)
+        assert not s.get('/api/health')[1]['jobs']['ready'] and s.job(ids['later'])['state'] == 'waiting'
+    finally: postgres.start()
+    for id in ids.values(): assert s.over(id, 40)['state'] == 'done'
+    did = s.did()
+    for name in ('slow', 'heavy'): assert {f'{name} {i}' for i in range(80)} == {x for x in did if x.startswith(name)} and len([x for x in did if x.startswith(name)]) <= 83
+
+@inside
+def test_what_was_given_away_can_be_taken_back_without_postgresql(app):
+    s = app(PIANOLA_WORKERS='elsewhere')
+    id = s.begin('heavy', n=4)
+    time.sleep(.5)
+    s.stop()
+    s = app(ready=False, PIANOLA_JOBS='')
+    assert 'PostgreSQL has it' in s.job(id)['text'] and s.job(id)['state'] == 'waiting'
+    s.post(f'/api/jobs/{id}/cancel')
+    assert s.over(id)['state'] == 'cancelled'
+    s.act('jobs.retry', id=id)
+    assert s.over(id)['state'] == 'done'
+
+def test_without_the_extra_it_starts_and_says_what_to_install(app, tmp_path):
+    (tmp_path/'hide').mkdir()
+    (tmp_path/'hide/sitecustomize.py').write_text("""import sys
+from importlib.machinery import PathFinder
+found = PathFinder.find_spec
+PathFinder.find_spec = classmethod(lambda c, name, *a, **kw: None if name.partition('.')[0] in ('dbos', 'psycopg') else found(name, *a, **kw))
+""")
+    s = app(ready=False, PIANOLA_JOBS='postgresql://me:hush@127.0.0.1:9/x', PYTHONPATH=str(tmp_path/'hide'))
+    said = s.get('/api/health')[1]
+    assert said['status'] == 'ok' and not said['jobs']['ready'] and 'dbos' in said['jobs']['error'] and 'start.py' in said['jobs']['error'] and 'hush' not in json.dumps(said) + ''.join(s.lines)
+    assert s.job(s.begin('count'))['state'] == 'waiting'
+    r = subprocess.run([sys.executable, '-m', 'pianola', 'work'], cwd=root, env={**os.environ, 'PIANOLA_JOBS': ''}, capture_output=True, text=True)
+    assert r.returncode == 2 and 'PIANOLA_JOBS must name' in r.stderr
+    for wrong in ('mysql://me:hush@h/x', 'postgresql://me:hu#sh@h/x', 'postgresql://me:hush@h'):
+        r = subprocess.run([sys.executable, str(root/'server.py')], env={**os.environ, 'PIANOLA_JOBS': wrong}, capture_output=True, text=True)
+        assert r.returncode == 2 and 'PIANOLA_JOBS must be' in r.stderr and 'hu' not in r.stderr.replace('#', ''), r.stderr
+
+def test_of_two_who_think_a_job_is_theirs_one_writes(postgres):
+    from pianola import fleet
+    line = fleet.Line(postgres.url())
+    try:
+        line(fleet.prepare)
+        line(lambda c: c.execute("insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,attempt,code,folder) values ('h.1','h',1,'h.1.1','t','p','p.f','{}','process',0,'','')"))
+        first, second = fleet.Book(line, 'h.1', 'first'), fleet.Book(line, 'h.1', 'second')
+        assert line(fleet.claim, 'h.1', 'first', 'a')['attempt'] == 1 and line(fleet.claim, 'h.1', 'second', 'a') is None, 'the first lives'
+        first.keep('item:1', {'x': 'ä\0'})
+        first.keep('item:1', 'something else')
+        line(lambda c: c.execute("update pianola.job set lease=now()-interval '1 s'"))            # no sign of life
+        assert line(fleet.claim, 'h.1', 'second', 'b')['attempt'] == 2
+        assert second.unit('item:1') == (True, {'x': 'ä\0'}) and first.alive() and not second.alive()
+        for word in (lambda: first.keep('item:2'), lambda: first.end('done'), lambda: first.unit('item:1')):
+            with pytest.raises(fleet.Lost): word()
+        second.end('done', 5)
+        assert [e['kind'] for e in line(lambda c: c.execute('select kind from pianola.event order by id').fetchall())] == ['begin', 'unit', 'stale', 'begin', 'end'], 'each once, in order'
+    finally: line.close()
+
+def test_both_books_have_the_same_words():
+    import inspect
+    from pianola import fleet, journal
+    words = lambda c: {n: [p.name for p in inspect.signature(f).parameters.values()] for n, f in vars(c).items() if callable(f) and not n.startswith('_')}
+    assert words(journal.Book) == words(fleet.Book)
 
 def test_a_schedule_begins_what_it_says(app):
     s = app()

@@ -26,7 +26,7 @@ def test_killed_ten_times_at_any_moment_the_crawl_equals_the_undisturbed_one(tmp
         assert len(whole) > 350
         at, kills, rng = tmp_path/'killed.sqlite', 0, random.Random(11)
         before = -1
-        for attempt in range(60):
+        for _ in range(60):
             p = subprocess.Popen([sys.executable, str(root/'tests/link_site.py'), str(at), s.url + '/', '{}'], cwd=root)
             end = time.monotonic() + 20
             while p.poll() is None and time.monotonic() < end:       # it must have begun to write, or ten kills would all hit the beginning

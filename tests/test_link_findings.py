@@ -1,5 +1,5 @@
 "What is wrong with a site is found, and nothing else: each kind planted by itself in a site that is clean, served, crawled and examined."
-import collections, json, string
+import collections, re, string
 import pytest
 from link_defects import Shop, beside, spoil
 from link_site import crawl, room
@@ -27,6 +27,34 @@ def test_a_clean_site_has_no_finding(tmp_path):
 
 def test_every_kind_of_finding_has_a_defect_that_is_planted():
     assert set(spoil) == set(findings.catalogue()) and len(spoil) >= 80
+
+def test_the_catalogue_says_of_each_kind_what_it_is_why_it_matters_and_what_to_do():
+    for kind, e in findings.catalogue().items():
+        assert set(e) == {'name', 'group', 'severity', 'says', 'why', 'fix', 'sql'} and e['severity'] in findings.grave, kind
+        assert all(e[c].endswith('.') and '{' not in e[c] and len(e[c]) > 8 for c in ('why', 'fix')), kind
+        assert {f for _, f, _, _ in string.Formatter().parse(e['says']) if f} - {'url', 'other'} <= set(findings.limits()) | set(re.findall(r'\w+', e['sql'])), kind
+    names = [e['name'] for e in findings.catalogue().values()]
+    assert len(set(names)) == len(names)
+
+def test_a_sentence_counts_one_page_as_one():
+    assert findings.sentence('gone', 'http://x/a', None, {'pages': 1}).endswith('still linked from 1 page.') and findings.sentence('gone', 'http://x/a', None, {'pages': 1201}).endswith('from 1,201 pages.')
+
+def test_a_limit_of_ones_own_counts_and_one_that_there_is_not_is_named(tmp_path):
+    with Shop().served() as s:
+        db = crawl(tmp_path/'1.sqlite', s.url + '/')
+        room('graph').finish(db)
+        assert findings.find(db, {'title_long': 30})['title_long'] > 10 and findings.find(db) == {}
+        with pytest.raises(ValueError, match='no limit title_lnog; there are .*title_long'): findings.find(db, {'title_lnog': 3})
+        with pytest.raises(ValueError, match='no kind of finding tittle'): findings.rows(db, 'tittle')
+
+def test_a_question_that_fails_costs_its_kind_and_is_told(tmp_path):
+    with Shop().served() as s:
+        db = crawl(tmp_path/'1.sqlite', s.url + '/')
+        db.execute("update page set outline='no json', headers='{broken' where url like '%/saw/'")
+        db.execute("update page set title=null where url like '%/saw/'")
+        room('graph').finish(db)
+        assert 'title_missing' in findings.find(db)
+        assert db.execute("select count(*) from event where text like '%could not be looked for%malformed JSON%'").fetchone()[0] > 0
 
 @pytest.mark.parametrize('kind', spoil)
 def test_a_planted_defect_is_found_on_its_page_and_nothing_else_is(kind, tmp_path):

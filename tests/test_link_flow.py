@@ -1,8 +1,7 @@
 "The link graph as a flow: without a page, in the page, and through a crash of the server."
 import csv, json, os, signal, sqlite3, subprocess, sys, time
-import pytest
 from conftest import root
-from link_site import Site, page, room, told
+from link_site import Site, room
 from test_link_crawl import web
 
 def alone(out, *args):

@@ -1,10 +1,10 @@
 "What a model says of a site is held against what was found: what is false, unfounded or praise is never shown as fact."
 import asyncio, random
 import pytest
-from link_defects import Shop, spoil
+from link_defects import Shop
 from link_site import crawl, room
 
-say, findings = room('say'), room('findings')
+say, findings = room('telling'), room('findings')
 
 @pytest.fixture(scope='module')
 def sick(tmp_path_factory):
@@ -99,3 +99,34 @@ def test_a_model_is_asked_again_when_nothing_it_said_is_true_and_the_lies_are_na
     async def liar(text, system=''): yield 'A perfect site with no errors.'
     got = asyncio.run(say.explain(sick, liar))
     assert got['said'] == [] and len(got['refused']) == 2 and '38 of 59' in got['plain']
+
+def test_in_the_chat_the_model_is_heard_only_where_it_is_right_and_two_crawls_are_compared(serve, upstream):
+    "Through the front door: crawl, explain, crawl again, compare"
+    def model(request):
+        text = request['messages'][-1]['content']
+        return ['The site is well-optimized. ', '1 page has no title [F1]. ', '900 pages are slow [F1].'] if text.startswith('Facts:') else ['Fine.']
+    s, shop = serve(env=upstream(model).env), Shop()
+    shop.docs['/tools/saw/'].title = None
+    said = lambda: [m['text'] for m in s.get('/api/conversation')[1]]
+    def crawled():
+        run = s.act('link_graph.begin', url=site.url + '/')['result']['run']
+        def over():
+            steps = {x['step']: x for x in s.act('link_graph.show', run=run)['result']['steps']}
+            assert steps['examine']['state'] != 'failed', steps['examine']
+            return steps['examine']['state'] == 'done' and steps['examine']['result']
+        return s.until(over, 60)
+    with shop.served() as site:
+        assert s.post('/api/actions/link_graph.explain', {})[0] == 409
+        kinds = crawled()['kinds']
+        assert [k['kind'] for k in kinds] == ['title_missing'] and (no := s.post('/api/actions/link_graph.changes', {}))[0] == 409, no
+        told = s.act('link_graph.explain')['result']
+        assert 'No title (error): 1 finding on 1 of 21 pages' in told
+        words = s.until(lambda: next((t for t in said() if 'no title' in t), None))
+        assert words == '1 page has no title.\n(2 more sentences were left out: the findings do not say so.)'
+        assert not any('well-optimized' in t or '900' in t for t in said())
+        shop.docs['/tools/saw/'].title, shop.docs['/guides/oil/'].description = 'The saw has its title again', None
+        site.pages = shop.pages(site.url)
+        crawled()
+        got = s.act('link_graph.changes')['result']
+        assert {f['kind']: (f['came'], f['went']) for f in got['findings']} == {'title_missing': (0, 1), 'description_missing': (1, 0)} and got['pages']['changed'] == 2
+        assert any('No description: 0 before, 1 now' in t for t in said())

@@ -103,7 +103,7 @@ def test_stop_keeps_what_was_said_and_go_on_continues_it(app, page):
 def test_a_reply_that_got_too_long_is_played_when_it_has_gone_on(app, page):
     end = {'model': 'double:latest', 'message': {'role': 'assistant', 'content': ''}, 'done': True, 'done_reason': 'length', 'eval_count': 2048}
     s, u = app(lambda body: [' way there"}}'] if body['messages'][-1]['role'] == 'assistant' else ['{"action": "tasks.create", "args": {"name": "Half', end])
-    say(page, 'go')
+    say(page, 'for the tasks I would say half way there')          # no rule knows that, and they are the user's words
     reply = over(page)
     expect(reply.locator('.trouble')).to_contain_text('as long as one reply gets')
     assert s.rows('tasks') == [] and reply.locator('[data-roll]').count() == 0
@@ -405,7 +405,7 @@ def test_older_messages_come_when_asked_for(serve, page, tmp_path):
     assert texts == sorted(texts, key=lambda t: int(t.split()[1]))
 
 def test_stop_right_behind_a_message_leaves_nothing_hanging(serve, upstream):
-    from websockets.sync.client import connect
+    from conftest import connect
     s = serve(env=upstream([f'word{i} ' for i in range(500)], rate=100).env)
     with connect(s.ws) as ws:
         for n in range(8):
@@ -498,8 +498,8 @@ def test_three_quick_presses_of_again_are_one(serve, upstream):
     import threading
     u = upstream(['slow '] * 40, rate=40)
     s = serve(env=u.env)
-    import websockets.sync.client as ws
-    with ws.connect(s.ws) as tab:
+    from conftest import connect
+    with connect(s.ws) as tab:
         tab.send(json.dumps({'msg': 'hello'}))
         done = lambda: [m for m in s.get('/api/conversation')[1] if m['status'] == 'done' and m['role'] == 'assistant']
         first = s.until(done)[0]['id']
@@ -513,7 +513,7 @@ def test_three_quick_presses_of_again_are_one(serve, upstream):
 
 def test_another_try_does_not_do_the_same_thing_twice(app, page):
     s, _ = app(['{"action": "tasks.create", "args": {"name": "Buy milk"}}'])
-    say(page, 'add milk')
+    say(page, 'for the tasks I would say buy milk')        # no rule knows that, so the model does it
     expect(over(page).locator('.outcome')).to_contain_text('Added')
     replies(page).first.get_by_role('button', name='Again').click()
     expect(replies(page).locator('.outcome')).to_contain_text('Done by the earlier try')

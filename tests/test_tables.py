@@ -380,6 +380,34 @@ def test_many_at_once_is_all_or_nothing_and_an_agent_asks(server):
     server.act('things.update', id=1, name='changed')
     assert server.post(f"/api/approvals/{said['approval']}", {'approve': True})[0] == 409, 'the card went out of date'
 
+def test_a_ticked_box_is_one_row_read_and_sent_however_many_there_are(tmp_path):
+    "Under any look that does not ask for what changed; else the list is looked at"
+    import asyncio
+    from pianola import grid
+    from pianola.crud import Crud
+    from pianola.store import Store
+    class Thing:
+        name: str
+        done: bool = False
+        n: int = 0
+    async def go():
+        st, t = Store(), Crud(Thing, name='ticked')
+        await st.open(tmp_path/'d')
+        await st.write(t.open)
+        await st.write(lambda tx: tx.insert_many('ticked', [{'name': f't{i}', 'done': i % 2, 'n': i % 7, 'pos': i+1} for i in range(10_000)]))
+        def drawn(tx, look, *columns):
+            said = []
+            tx.conn.exec_trace = lambda cur, sql, args: said.append(sql) or True
+            try: return grid.now(tx, t, [5001], look, set(), set(columns)), said
+            finally: tx.conn.exec_trace = None
+        for look in (grid.plain, grid.Look(sort='name'), grid.Look(sort='n', down=True), grid.Look(words='t5'), grid.Look(words='n>3 t', which=(('n', '2'),))):
+            d, said = await st.read(drawn, look, 'done')
+            assert [(i['id'], i['only']) for i in d['items']] == [('ticked-5001', True)] and d['gone'] == [] and len(said) == 1, said
+        for look, column in ((grid.Look(sort='done'), 'done'), (grid.Look(which=(('done', 'is-done'),)), 'done'), (grid.Look(words='done:yes'), 'done'), (grid.Look(words='t5'), 'name'), (grid.plain, 'pos'), (grid.plain, 'id')):
+            assert len((await st.read(drawn, look, column))[1]) > 1, (look, column)
+        await st.close()
+    asyncio.run(go())
+
 # in and out
 
 def test_what_goes_out_comes_in_again_the_same(server):

@@ -2,7 +2,11 @@
 import asyncio, json, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
+<<<<<<< HEAD
 from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say as speak
+=======
+from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say
+>>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
 from . import look as first, panel, schema, urls, view
 
 class Settings:
@@ -205,7 +209,7 @@ async def sentence(facts):
     except (Refused, TimeoutError) as e: log.debug('no comment on the crawl: {}', e)
     said = said.strip().splitlines()[0].strip(' "') if said.strip() else ''
     known = set(numbers(' '.join(facts)))
-    await speak(said if said and 10 < len(said) < 400 and set(numbers(said)) <= known else plain)
+    await say(said if said and 10 < len(said) < 400 and set(numbers(said)) <= known else plain)
 
 def numbers(text): return [n.replace(',', '').rstrip('.') for n in re.findall(r'\d[\d,.]*', text)]
 
@@ -256,24 +260,46 @@ async def finding(kind: str):
     known = (await asyncio.to_thread(catalogue))[kind]
     return {'name': known['name'], 'why': known['why'], 'fix': known['fix'], **shown}
 
-@action(title='Explain what was found', say=lambda a, r, c: 'Explained what was found')
-async def explain(question: str = ''):
-    "Let the model say what stands behind the findings, or answer a question about them; what does not check out against them is left out."
+async def examined():
+    "The file of the crawl that was looked at last, once it is over"
     number = await current()
-    s = await read(number) if number else None
-    if not s or not s['kinds']: raise Refused('nothing was examined yet', 'crawl a site first', 409)
-    from . import say as words
-    def facts():
-        with closing(schema.open(file(number))) as db: return (known := words.facts(db)), words.plain(known)
-    known, plain = await asyncio.to_thread(facts)
-    try: raw = ''.join([p async for p in ask(words.prompt(known, question[:500]), system=words.system)])
-    except Refused as e: raw, plain = '', f'{plain}\n\n(No model answered: {e.text})'
-    def checked():
-        with closing(schema.open(file(number))) as db: return words.check(raw, known, db) if raw else []
-    told = await asyncio.to_thread(checked)
-    good = ' '.join(t['text'] for t in told if t['state'] == 'checked')
-    await speak((good + '\n\n' if good else '') + plain)
-    return {'said': good, 'left_out': [t['text'] for t in told if t['state'] == 'refused'], 'facts': plain}
+    if not number or not file(number).exists() or (s := await read(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
+    return file(number)
+
+@action(title='Explain the findings', risk='read', say=lambda a, r, c: 'Asked what was found, and why it matters')
+async def explain(question: str = ''):
+    "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
+    path = await examined()
+    def known():
+        from . import telling
+        with closing(schema.open(path)) as db: return telling.plain(telling.facts(db, 6))
+    told = await asyncio.to_thread(known)
+    seen['explaining'] = asyncio.create_task(explained(path, question, told))
+    return told
+
+async def explained(path, question, told):
+    "Says in the chat what the model makes of the findings: the sentences that check out, or code's own when there are none"
+    from . import telling
+    with closing(schema.open(path)) as db:
+        try:
+            async with asyncio.timeout(300): got = await telling.explain(db, lambda text, system: ask(text, system=system, most=400), question, 6)
+        except (Refused, TimeoutError) as e:
+            log.debug('no word on the findings: {}', e)
+            got = {'said': [], 'refused': []}
+    lines = [telling.bare(s['text']) for s in got['said']]
+    if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
+    await say('\n'.join(lines) if lines else told)
+
+@action(title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
+async def changes():
+    "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
+    path = await examined()
+    def both():
+        from . import compare
+        return (old := compare.before(path)) and compare.compare(old, path)
+    if not (got := await asyncio.to_thread(both)): raise Refused('there is no earlier crawl of this site', 'crawl it again some time; then the two can be compared', 409)
+    await say(got['text'])
+    return got
 
 @action(title='Crawl a site', say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
 async def begin(url: str, pages: int = 500):
@@ -283,7 +309,7 @@ async def begin(url: str, pages: int = 500):
     run = (await act('link_graph.start', {'name': urls.host(url)[0]}, by='app')).result['run']
     async def step(name, values):
         await act('link_graph.run', {'run': run, 'step': name, 'values': values}, by='app')
-        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)
+        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in the database
         if s['state'] == 'failed': raise Refused(s['error'].strip().rpartition('\n')[2], 'try another address')
         return s
     await step('site', {'url': url})

@@ -25,7 +25,7 @@ class Host:
     "One host: how fast it may be asked, and until when it wants to be left alone"
     def __init__(self, gap): self.gap, self.next, self.robots = gap, 0.0, None
     async def turn(self):
-        while (wait := self.next - time.monotonic()) > 0: await asyncio.sleep(wait)
+        while (wait := self.next - time.monotonic()) > 0: await asyncio.sleep(wait)      # noqa: ASYNC110  a turn is a time, and others may move it
         self.next = time.monotonic() + self.gap
     def rest(self, seconds): self.next = max(self.next, time.monotonic() + seconds)
 
@@ -288,11 +288,11 @@ class Crawl:
                     if out['type'] is None and body[:200].lstrip()[:1] == b'<': out['type'] = 'text/html'
                 elif not (method == 'HEAD' or (out['bytes'] or 1 << 30) < 1 << 16): r.close()
                 out['ms'] = spent()
-        except Private as e: out['error'], out['body'] = 'private', None
+        except Private: out['error'], out['body'] = 'private', None
         except TimeoutError: out['error'] = 'timeout'
         except aiohttp.ClientConnectorDNSError as e: out['error'] = 'private' if isinstance(e.__cause__, Private) else 'dns'
         except (aiohttp.ClientSSLError, ssl.SSLError): out['error'] = 'tls'
-        except aiohttp.ClientConnectorError as e: out['error'] = 'refused'
+        except aiohttp.ClientConnectorError: out['error'] = 'refused'
         except aiohttp.InvalidURL: out['error'] = 'address'
         except (aiohttp.ClientError, ConnectionError, ValueError, EOFError) as e:
             out['error'] = 'broken'
@@ -361,7 +361,7 @@ class Crawl:
             if kept and kept['kind'] != 'index': continue
             await self.host(url).turn()
             got = await self.get_once(url, most=sitemaps.most_bytes, whole='any')
-            for hop in range(5):
+            for _ in range(5):
                 if got['status'] not in moved or not got['headers'].get('location'): break
                 try: to = urls.join(URL(url), got['headers']['location'])
                 except ValueError: break
@@ -465,7 +465,6 @@ class Crawl:
             links.append((c.id, there, 'redirect', '', '', '', 1, 'head', n, None, 0))
             n += 1
         if page:
-            follow_none = self.asked['obey'] and 'nofollow' in ((row.get('robots') or '') + (row.get('x_robots') or ''))
             for found, late in ((page.links, 0), (rendered['fresh'] if rendered and 'fresh' in rendered else (), 1)):
                 for what, url, anchor, alt, rel, follow, position, raw in found:
                     there = self.ids.get(url)

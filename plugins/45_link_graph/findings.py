@@ -3,7 +3,7 @@
     find(db)                  after graph.finish(db): fills `finding`
     summary(db)               the kinds that were found, the worst first
     rows(db, kind)            the pages of one kind, each with its sentence"""
-import datetime, ipaddress, json, re, sqlite3, tomllib
+import datetime, ipaddress, json, re, sqlite3, time, tomllib
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def find(db, own=None, tell=None):
             if tell: tell(n, len(kinds), entry['name'])
             try: got = db.execute(entry['sql'], numbers)
             except sqlite3.Error as e:
-                db.execute("insert into event(at,kind,text) values (unixepoch('subsec'),'warning',?)", (f'“{entry["name"]}” could not be looked for: {e}',))
+                db.execute("insert into event(at,kind,text) values (?,'warning',?)", (time.time(), f'“{entry["name"]}” could not be looked for: {e}',))
                 continue
             names = [c[0] for c in got.description]
             page, other = names.index('page'), names.index('other') if 'other' in names else None
@@ -40,7 +40,7 @@ def find(db, own=None, tell=None):
             try: many = db.executemany('insert into finding(kind,page,other,severity,detail) values (?,?,?,?,?)', ((kind, r[page], r[other] if other is not None else None, entry['severity'], json.dumps({c: r[i] for i, c in rest}, ensure_ascii=False) if rest else None) for r in got)).rowcount
             except sqlite3.Error as e:
                 db.execute('delete from finding where kind=?', (kind,))
-                db.execute("insert into event(at,kind,text) values (unixepoch('subsec'),'warning',?)", (f'“{entry["name"]}” could not be looked for: {e}',))
+                db.execute("insert into event(at,kind,text) values (?,'warning',?)", (time.time(), f'“{entry["name"]}” could not be looked for: {e}',))
                 continue
             if many > 0: found[kind] = many
         if begun: db.execute('commit')
@@ -133,7 +133,9 @@ def number(v):
 def sentence(kind, url='', other='', detail=None):
     "One finding as a sentence with its numbers; `detail` is the object or its JSON"
     said = json.loads(detail) if isinstance(detail, str) else detail or {}
-    return catalogue()[kind]['says'].format_map({k: number(v) for k, v in said.items()} | {'url': url or '', 'other': other or ''})
+    text = catalogue()[kind]['says'].format_map({k: number(v) for k, v in said.items()} | {'url': url or '', 'other': other or ''})
+    return _one.sub(lambda m: m[0][:-2] if m[0].endswith('addresses') else m[0][:-1], text)
+_one = re.compile(r'(?<![\w.,/])1 (?:other )?(?:pages|links|addresses|images|titles|descriptions|headings|characters|words|redirects|scripts|forms|versions|sitemaps|times|tries|clicks|elements|parameters|seconds|canonical addresses|style sheets|bytes|variants)\b')
 
 def rows(db, kind=None, page=None, limit=100, after=0):
     "Findings as dicts id, kind, name, severity, url, other, text, detail; of one kind, of one page (an id), or all, by id"

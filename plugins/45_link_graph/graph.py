@@ -135,7 +135,7 @@ def settle(g):
     "Where the weight of a link to each page goes in the end: through redirects and canonicals; -1 where that is a circle or leaves the site"
     import numpy as np
     step = np.where(g.redirect >= 0, g.redirect, g.canonical)
-    at, here = np.arange(len(step)), np.arange(len(step))
+    at = np.arange(len(step))
     for _ in range(10):
         on = step[at]
         if not (on >= 0).any(): break

@@ -46,7 +46,7 @@ class Browser:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         root = ['--no-sandbox'] if hasattr(os, 'geteuid') and os.geteuid() == 0 else []      # as root Chromium refuses to start with its sandbox
-        self.p = subprocess.Popen([program, *flags, *root, f'--user-agent={self.agent}', f'--user-data-dir={self.folder}', 'about:blank'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.p = subprocess.Popen([program, *flags, *root, f'--user-agent={self.agent}', f'--user-data-dir={self.folder}', 'about:blank'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)      # noqa: ASYNC220  begins at once, waited for in a thread
         until = time.monotonic() + 30
         while not (at := self._port()):
             if self.p.poll() is not None: raise RuntimeError(f'{program} ended at once (code {self.p.returncode})')
@@ -186,7 +186,7 @@ class Tab:
             return {'html': None, 'error': went['errorText'], 'console': self.console[:20]}
         with contextlib.suppress(TimeoutError): await asyncio.wait_for(self.loaded.wait(), self.browser.timeout*.6)
         late = time.monotonic() + self.browser.timeout*.2
-        while time.monotonic() < late and (self.flying and time.monotonic() - self.moved < 5 or time.monotonic() - self.moved < quiet): await asyncio.sleep(.05)
+        while time.monotonic() < late and (self.flying and time.monotonic() - self.moved < 5 or time.monotonic() - self.moved < quiet): await asyncio.sleep(.05)      # noqa: ASYNC110  it waits for nothing to happen
         said = await self.ask('Runtime.evaluate', {'expression': f"(document.documentElement ? '<!doctype html>' + document.documentElement.outerHTML : '').slice(0, {most_html})", 'returnByValue': True, 'timeout': 5000})
         await self.ask('Page.navigate', {'url': 'about:blank'})
         self.well = True

@@ -3,7 +3,7 @@
     state(path, filter) → a dict, read from the crawl's file;    draw(number, state) → tags"""
 import json, sqlite3
 from pathlib import Path
-from pianola import A, Button, Div, Form, Input, Label, Option, P, Section, Select, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, H2
+from pianola import A, Button, Div, Form, Input, Option, P, Section, Select, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, H2
 
 shown = 25
 answers = {'2': 'answer', '3': 'lead elsewhere', '4': 'are not there or closed', '5': 'break', '0': 'do not answer'}
@@ -46,6 +46,7 @@ def draw(number, s, catalogue=None):
     running = s['state'] == 'running'
     words = {'new': 'begins', 'running': 'runs', 'paused': 'paused', 'stopped': 'stopped', 'done': 'done'}[s['state']]
     ways = [press('Pause', 'pause', cls='quiet'), press('Enough: stop here', 'enough', cls='quiet')] if running else [press('Go on', 'go_on'), press('Enough: stop here', 'enough', cls='quiet')] if s['state'] == 'paused' else []
+    if s['state'] in ('done', 'stopped') and s['kinds']: ways += [press('Explain it', 'explain', cls='quiet'), press('Compare with before', 'changes', cls='quiet')]
     if s['placed']: ways.append(A('Open the picture', href=f'/link_graph/picture/{number}', cls='button'))
     cell = lambda n, what, only='': Button(Strong(f'{n:,}'), Small(what), type='button', cls=f'lg-n {"bad" if only in ("4", "5", "0") and n else ""}', hx_post='/api/actions/link_graph.filter', hx_vals=json.dumps({'only': only}), hx_swap='none', aria_pressed=str(s['filter']['only'] == only).lower()) if only else Span(Strong(f'{n:,}'), Small(what), cls='lg-n')
     seconds = max(.1, (s['ended'] or s['last'] or 0) - (s['began'] or 0)) if s['began'] and s['pages'] else 0
@@ -53,7 +54,7 @@ def draw(number, s, catalogue=None):
                   cell(s['by_state']['blocked'], 'blocked by robots.txt', 'blocked') if s['by_state'].get('blocked') else None, cell(s['by_state']['skipped'], 'left out', 'skipped') if s['by_state'].get('skipped') else None,
                   cell(s['links'], 'links'), cell(s['others'], 'addresses elsewhere') if s['others'] else None, cell(round(s['pages']/seconds, 1) if seconds else 0, 'pages a second') if running and seconds else None, cls='lg-numbers')
     name = lambda kind: (catalogue or {}).get(kind, {}).get('name') or kind.replace('_', ' ')
-    found = Section(Div(H2('Findings'), press('Explain', 'explain', cls='quiet'), cls='lg-head'), Div(*[Button(Span(cls=f'lg-mark {sev}', title=sev, role='img', aria_label=sev), Span(name(kind)), Small(f'{n:,}'), type='button', cls='lg-finding', hx_post='/api/actions/link_graph.finding', hx_vals=json.dumps({'kind': kind}), hx_swap='none', aria_pressed=str(s['filter']['finding'] == kind).lower()) for kind, sev, n in s['kinds']], cls='lg-findings')) if s['kinds'] else None
+    found = Section(H2('Findings'), Div(*[Button(Span(cls=f'lg-mark {sev}', title=sev, role='img', aria_label=sev), Span(name(kind)), Small(f'{n:,}'), type='button', cls='lg-finding', hx_post='/api/actions/link_graph.finding', hx_vals=json.dumps({'kind': kind}), hx_swap='none', aria_pressed=str(s['filter']['finding'] == kind).lower()) for kind, sev, n in s['kinds']], cls='lg-findings')) if s['kinds'] else None
     return Section(Div(Strong(s['start']), Small(words, cls='state'), Div(*ways, cls='ways'), cls='lg-head'), numbers, found, listing(s, catalogue), id='link_graph-panel', cls='card lg', data_crawl=number, data_state=s['state'])
 
 def listing(s, catalogue=None):

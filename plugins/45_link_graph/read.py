@@ -37,7 +37,6 @@ def decode(body, header=''):
 
 _unseen = re.compile(r'<!--.*?-->|<script\b.*?</script', re.S | re.I)
 _a = re.compile(r'<a[\s/>]', re.I)
-_space = re.compile(r'[\s\u200b\ufeff]+')
 _word = re.compile(r'\w+')
 _wide = re.compile('[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]')
 _refresh = re.compile(r'''^\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:[;,]?\s*(?:url\s*=\s*)?["']?([^"']*))?''', re.I)
@@ -46,11 +45,12 @@ _roles = {'navigation': 'nav', 'banner': 'header', 'main': 'main', 'complementar
 _named = re.compile(r'(?:^|[\s_-])(?:(nav|navbar|navigation|menu|breadcrumbs?)|(header|masthead)|(footer)|(sidebar|aside))(?:$|[\s_-])', re.I)
 _kinds = {'img': ('image', 'src'), 'script': ('script', 'src'), 'iframe': ('iframe', 'src'), 'frame': ('iframe', 'src'), 'embed': ('media', 'src'), 'object': ('media', 'data'), 'video': ('media', 'src'), 'audio': ('media', 'src'), 'source': ('media', 'src'), 'form': ('form', 'action')}
 _headings = {f'h{n}': n for n in range(1, 7)}
+_telling = {'a', 'area', 'img', 'link', 'meta', 'title', 'script', *_kinds, *_headings}
 most_links = 50_000
 
 def sound(s): return s.encode('utf-8', 'replace').decode().replace('\0', '') if s else s
 def flat(s, room=0):
-    s = _space.sub(' ', s).strip()
+    s = ' '.join(s.replace('\u200b', ' ').replace('\ufeff', ' ').split())
     return s[:room] if room else s
 
 class Page:
@@ -67,7 +67,7 @@ def read(text, url, headers=None, size=0):
     secure, joined = url.startswith('https:'), {}
     titles, descriptions, robots, outline, og, schemas, schema_errors = [], [], [], [], {}, [], []
     n = dict(images=0, images_no_alt=0, images_no_size=0, scripts=0, styles=0, inline_js=0, iframes=0, forms=0, forms_insecure=0, mixed=0)
-    canonicals, said, head_broken, dom, deepest, place = [], [], 0, 0, 0, {}
+    canonicals, head_broken, dom, deepest, place = [], 0, 0, 0, {}
 
     def go(raw, position, anchor=''):
         "The address of a href; None where there is none, with a row in `broken` where it is no address at all"
@@ -101,12 +101,15 @@ def read(text, url, headers=None, size=0):
         depth, zone, inside, drawn = place.get(up.mem_id, (0, 'main', False, False)) if up is not None else (0, 'main', False, False)
         a = e.attributes
         if tag in _zones: zone = _zones[tag] if not (tag == 'header' and zone == 'main' and inside) else zone
-        elif (role := a.get('role')) and role in _roles: zone = _roles[role]
-        elif tag in ('div', 'ul', 'section', 'table', 'td') and zone == 'main' and not inside and (named := (a.get('id') or '') + ' ' + (a.get('class') or '')) != ' ' and (m := _named.search(named)): zone = ('nav', 'header', 'footer', 'aside')[m.lastindex-1]
-        if tag in ('article', 'main') or a.get('role') == 'main': inside = True
+        elif a and 'role' in a and a['role'] in _roles: zone = _roles[a['role']]
+        elif a and tag in ('div', 'ul', 'section', 'table', 'td') and zone == 'main' and not inside and (named := (a.get('id') or '') + ' ' + (a.get('class') or '')) != ' ' and (m := _named.search(named)): zone = ('nav', 'header', 'footer', 'aside')[m.lastindex-1]
+        if zone == 'main' and (tag in ('article', 'main') or 'role' in a and a['role'] == 'main'): inside = True
         drawn = drawn or tag in ('svg', 'math')
         place[e.mem_id] = depth+1, zone, inside, drawn
         if depth+1 > deepest: deepest = depth+1
+        if a and ('itemtype' in a or 'typeof' in a):
+            schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a.get('typeof') or '').split()]
+        if tag not in _telling: continue
         head = zone == 'head'
         if tag == 'a' or tag == 'area':
             if a == last and surplus != 0:
@@ -175,8 +178,6 @@ def read(text, url, headers=None, size=0):
             there = link(kind, raw, zone) if raw else None
             if kind == 'form' and there and there.startswith('http:') and (secure or 'password' in (e.html or '')): n['forms_insecure'] += 1
             elif secure and there and there.startswith('http:') and kind != 'form': n['mixed'] += 1
-        if 'itemtype' in a: schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a['itemtype'] or '').split()]
-        if 'typeof' in a: schemas += [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a['typeof'] or '').split()]
     for target, params in _header_links(headers.get('link', '')):
         rels = params.get('rel', '').lower().split()
         if 'canonical' in rels: row['canonical_header'] = link('canonical', target, 'head')
@@ -215,7 +216,8 @@ def simhash(words):
     if len(words) < 10: return None
     import numpy as np
     if len(_hashes) > 300_000: _hashes.clear()
-    h = np.array([_hashes.get(w) or _hashes.setdefault(w, int.from_bytes(hashlib.blake2b(w.encode(), digest_size=8).digest(), 'little')) for w in words], dtype=np.uint64)
+    for w in {w for w in words if w not in _hashes}: _hashes[w] = int.from_bytes(hashlib.blake2b(w.encode(), digest_size=8).digest(), 'little')
+    h = np.fromiter(map(_hashes.__getitem__, words), np.uint64, len(words))
     pairs = h[:-1] * np.uint64(0x9E3779B97F4A7C15) ^ (h[1:] >> np.uint64(7))
     pairs ^= pairs >> np.uint64(31)
     pairs *= np.uint64(0xBF58476D1CE4E5B9)

@@ -4,7 +4,7 @@
     plain(facts)              them in code's own words, true by themselves
     await explain(db, ask)    a model's words about them: said (checked, each with its facts), talk (claims nothing), refused (with the reason)
     check(text, facts, db)    the same for words that are there already"""
-import re
+import asyncio, re
 from . import findings
 
 class Fact:
@@ -36,7 +36,7 @@ def plain(facts):
     return '\n'.join([facts[0].text, *(f'{n}. {f.text}\n   {f.more}' for n, f in enumerate(facts[1:], 1))])
 
 system = '''You explain to the owner of a web site what a crawl has found. You are given facts, each with a number such as [F1].
-Say nothing that is not in them. Write short sentences, and end each with the number of its fact, like this: 12 pages have no title [F3].
+Say nothing that is not in them. Write short sentences of your own, and end each with the number of its fact in brackets.
 Copy numbers exactly as they stand. Do not praise the site. Do not write about anything that has no fact.'''
 
 def prompt(facts, question='', refused=()):
@@ -47,10 +47,10 @@ def prompt(facts, question='', refused=()):
 
 async def explain(db, ask, question='', top=8, tries=2):
     "dict(plain, said [{text, facts}], talk [text], refused [{text, why}], raw): `ask(text, system=…)` yields the model's answer piece by piece. It is asked once more when nothing it said checks out."
-    known, refused, raw, talk = facts(db, top), [], [], []
+    known, refused, raw, talk = await asyncio.to_thread(facts, db, top), [], [], []
     for _ in range(tries):
         raw.append(''.join([piece async for piece in ask(prompt(known, question, refused), system=system)]))
-        got = check(raw[-1], known, db)
+        got = await asyncio.to_thread(check, raw[-1], known, db)
         said, talk = [dict(text=g['text'], facts=g['facts']) for g in got if g['state'] == 'checked'], [g['text'] for g in got if g['state'] == 'talk']
         refused += [dict(text=g['text'], why=g['why']) for g in got if g['state'] == 'refused']
         if said: break
@@ -104,6 +104,10 @@ _topics = {t: re.compile(r'\b(?:%s)' % p, re.I) for t, p in dict(
     thin='thin\\b|little text|few words', language='languages?\\b|lang\\b', charset='charset|character set|encoding', viewport='viewport|phones?\\b|mobile', script='javascript|scripts?\\b', style='style ?sheets?|css\\b', schema='structured data|schema|json-ld', social='open graph|og:|shared?\\b', secure='https?\\b|encrypt|insecure|mixed content|secur', header='header',
     nofollow='nofollow', anchor='anchor|link text|click here|links without words', weight='pagerank|weight|score', island='island|apart from', bottleneck='bottleneck|hangs on', parameter='parameters?\\b|query', underscore='underscore', uppercase='capital letters|upper ?case', session='session', external='external|other sites?|another site', amp='amp\\b',
     paging='pagination|next page|previous page', search='clicks from search|impressions|shown \\d', cache='cach(?:e|ing)', compress='compress|gzip', size='bytes|large pages?|too large|file size', element='elements?\\b|dom\\b|nested', form='forms?\\b', empty='empty', trap='without end|traps?\\b|calendar', filler='lorem').items()}
+def bare(text):
+    "A sentence without the numbers of its facts"
+    return re.sub(r'\s*[\[(]\s*F\d+(?:\s*,\s*F\d+)*\s*[\])]', '', text).strip()
+
 def topics(text):
     "What a text is about: names of `_topics`"
     text = _cite.sub(' ', _address.sub(' ', text))
@@ -148,7 +152,7 @@ def _judge(text, facts, db):
         for v, percent, decimals, as_said in counted:
             if percent and not any(abs(v-p) <= .5*10**-decimals + 1e-6 for p in percents): return f'no percentage {as_said} in ' + ', '.join(f.id for f in group)
             if not percent and v not in counts and v not in spare and not any(abs(v-c) < .005 for c in counts): return f'no number {as_said} in ' + ', '.join(f.id for f in group)
-        for p, low, high, name in shares:
+        for _, low, high, name in shares:
             if not any(f.share is not None and low <= f.share <= high for f in group): return f'“{name}” is not so: it is ' + ', '.join(f'{100*f.share:.0f} %' for f in group if f.share is not None)
         firm = set().union(*(f.about for f in group)) if any(v not in spare or percent for v, percent, _, _ in counted) or shares else set().union(*(f.near for f in group))
         if stray := about - firm: return f"{', '.join(sorted(stray))}: not what {', '.join(f.id for f in group)} is about"

@@ -1,0 +1,764 @@
+"""What a sentence is about when no pattern fits it: the words that name rows, columns, values and a change, wherever they stand, put together. Offered, never simply done.
+
+    words → mentions (row, table, column, flag, value, cue; a slip of the pen too) → one change that explains them → a chip · which? · not sure
+
+A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
+import re
+from dataclasses import dataclass
+from rapidfuzz.distance import OSA
+from . import rules
+from .rules import Op, Reading, gate, most_rows, unmask
+
+@dataclass
+class Word:
+    "A word of the sentence where it stands; `kind`: word, number, date, url, email, quote, arrow or mark"
+    text: str
+    low: str
+    stem: str
+    kind: str
+    a: int
+    b: int
+
+@dataclass
+class Mention:
+    "Something named by the words from `a` up to `b`: `what` is cue, table, column, flag or value; `slip` when it was spelled otherwise"
+    what: str
+    a: int
+    b: int
+    table: str = ''
+    key: str = ''
+    value: object = None
+    slip: bool = False
+
+_word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
+                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
+
+def short(word, full, noun=False):
+    "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
+    if word == full or len(full) < 4 or word[0] != full[0]: return False
+    if len(word) > 3 and word[-1] == 's' and full.startswith(word[:-1]) and len(full) > len(word): return True
+    if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
+    if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
+    return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and OSA.distance(word, full, score_cutoff=1) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
+
+class Gist:
+    "One sentence against one world"
+    def __init__(self, text, world, lang):
+        self.reader = rules.Reader(text, world, lang)
+        self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
+        self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
+        self._seen = {}
+
+    def read(self):
+        t = self.text.strip()
+        if not t or len(t) > rules.longest or '\n' in t: return Reading('unsure', name='long')
+        said = self.text
+        parts = re.split(r'(?:[,;.!?]|\bas|\bbecause|\bsince|\bso|\bbut|\bweil|\bda|\balso)\s+', said)
+        if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
+            kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
+            if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
+        self.name = gate(said, self.lang)
+        if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
+        if any(re.search(p, said, re.I) for p in self.g['aside']): return Reading('unsure')
+        asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
+        several = self.name != 'negation' and not asks and self.parts()
+        got = several or self.one(0, len(self.words), asks)
+        if not got: return Reading('unsure')
+        if self.name == 'condition' and not (got.ops and got.ops[0].verb == 'sort'): return Reading('nothing', name='condition')
+        if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
+        return got
+
+    def parts(self):
+        "Several changes in one sentence: each part must be one of its own"
+        cuts = [n for n, w in enumerate(self.words) if w.low in self.g['and'] or w.text in (',', ';', '.', '!')]
+        if not cuts: return None
+        spans, at = [], 0
+        for c in [*cuts, len(self.words)]:
+            if c > at: spans.append((at, c))
+            at = c+1
+        if not 2 <= len(spans) <= 8: return None
+        ops, merged = [], []
+        strong = lambda a, b: self.cues(a, b).keys() - {'with', 'list', 'place', 'sort', 'swap'} or any(m.what == 'flag' and m.a == a for tb in self.world.tables.values() for m in self.mentions(tb, a, b))
+        for a, b in spans:                      # a part without a cue belongs to the one before
+            if merged and (not strong(a, b) or 'create' in self.cues(*merged[-1]) and any(w.text == ':' for w in self.words[merged[-1][0]:merged[-1][1]])): merged[-1] = (merged[-1][0], b)
+            else: merged.append((a, b))
+        if merged and not strong(*merged[0]) and len(merged) > 1: merged[:2] = [(merged[0][0], merged[1][1])]
+        for n in range(len(merged)-1, 0, -1):   # “…, put it in my list” speaks of what stands before
+            a, b = merged[n]
+            if any(w.low in self.g['pronoun'] for w in self.words[a:min(b, a+5)]) and not self.rows(a, b)[0] and not any(w.kind == 'quote' for w in self.words[a:b]): merged[n-1:n+1] = [(merged[n-1][0], b)]
+        alone = [self.one(a, b, False) for a, b in spans] if len(spans) < 5 else []
+        if len(alone) > 1 and all(g and g.end == 'chip' and len(g.ops) == 1 and g.ops[0].verb == 'update' for g in alone): merged = spans
+        merged = [m for m in merged if strong(*m)] if merged is not spans else merged
+        if len(merged) < 2: return None
+        for a, b in merged:
+            got = self.one(a, b, False)
+            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return None
+            ops += got.ops
+        if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
+        rows = [(o.table, o.id) for o in ops if o.id is not None]
+        return Reading('chip', ops, name='unlike') if len(set(rows)) == len(rows) <= most_rows else None
+
+    # what is named
+
+    def cues(self, a, b):
+        "`_cues`, found once"
+        if ('cues', a, b) not in self._seen: self._seen['cues', a, b] = self._cues(a, b)
+        return self._seen['cues', a, b]
+    def _cues(self, a, b):
+        "The kinds of change that have a word here: {kind: Mention}, the strongest"
+        out = {}
+        for kind, phrases in self.g['cues'].items():
+            for n in range(a, b):
+                for length in (4, 3, 2, 1):
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+        for kind, ps in self.g['around'].items():
+            said = ' '.join(w.low for w in self.words[a:b])
+            if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
+        if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
+        for most in self.g['most']:
+            if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
+        if not out:
+            for n in range(a, b):
+                w = self.words[n]
+                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
+                for kind, phrases in self.g['cues'].items():
+                    if kind not in ('with', 'done') and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and OSA.distance(w.low, p, score_cutoff=1) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+        return out
+
+    def flagwords(self, table):
+        "{words: (column, value)} of a table's yes-or-no columns"
+        out, lang = {}, self.lang
+        for c, k in table.columns.items():
+            if k != 'bool': continue
+            plain = c.replace('_', ' ')
+            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g]]
+            for g in kin:
+                for w in lang.unflags.get(g, ()): out[w] = (c, False)
+            for w in [plain, *(w for g in kin for w in lang.flags[g])]: out[w] = (c, True)
+        return out
+
+    def mentions(self, table, a, b):
+        "`_mentions`, found once"
+        if (key := (table.name, a, b)) not in self._seen: self._seen[key] = self._mentions(table, a, b)
+        return self._seen[key]
+    def _mentions(self, table, a, b):
+        "What of a table is named between two words: columns, flags, values that some row has"
+        out, ws, common = [], self.words, self.g['common']
+        known = table.index(self.lang).known()
+        flags = self.flagwords(table)
+        columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
+        stems = {self.lang.stem(w): (w, f) for w, f in flags.items() if ' ' not in w}
+        cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
+        n = a
+        while n < b:
+            for length in (5, 4, 3, 2, 1):
+                if n+length > b: continue
+                said = ' '.join(w.low.removesuffix("'s") for w in ws[n:n+length])
+                if said in columns: out.append(Mention('column', n, n+length, table.name, columns[said]))
+                if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
+                if said in known and not (length == 1 and ws[n].stem in self.lang.small):
+                    out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
+                if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in flags.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
+                if any(m.a == n for m in out): n += length-1; break
+            else:
+                w = ws[n]
+                if w.kind == 'word' and len(w.low) > 2 and w.stem not in self.lang.small:
+                    if w.stem in stems: out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
+                    elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
+                    elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
+                    elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
+                        if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
+                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(w.low, x) for x in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
+            n += 1
+        return out
+
+    def tables(self, a, b):
+        "`_tables`, found once"
+        if (a, b) not in self._seen: self._seen[a, b] = self._tables(a, b)
+        return self._seen[a, b]
+    def _tables(self, a, b):
+        "The tables that are named, by a noun"
+        out = []
+        for n in range(a, b):
+            for length in (3, 2, 1):
+                said = ' '.join(w.low.removesuffix("'s") for w in self.words[n:n+length])
+                if n+length <= b and said in self.reader.nouns: out.append(Mention('table', n, n+length, self.reader.nouns[said])); break
+            else:
+                w = self.words[n]
+                if w.kind == 'word' and (len(w.low) >= 4 or len(w.low) > 1 and not re.search('[aeiouäöü]', w.low)) and w.low not in self.g['common'] and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word, True)), None)): out.append(Mention('table', n, n+1, t, slip=True))
+        return out
+
+    def rows(self, a, b, skip=(), table=None):
+        "[(Table, row)] that the words fit best (none, one or several), and how well"
+        lang, scores, found = self.lang, {}, {}
+        tables = [table] if table else list(self.world.tables.values())
+        named = [self.world.tables[m.table] for m in self.tables(a, b)]
+        taken = {n for m in (*skip, *self.tables(a, b)) for n in range(m.a, m.b)}
+        for tb in tables:
+            ix = tb.index(lang)
+            for n in range(a, b):
+                w = self.words[n]
+                if w.kind == 'date' and n not in taken:
+                    hits = [r['id'] for r in tb.rows if w.text in [str(r.get(c)) for c, k in tb.columns.items() if k == 'date']]
+                    for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2/len(hits)**.5
+                if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote'): continue
+                if w.kind == 'number':
+                    v = w.low.strip('#.')
+                    if n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b)) and (x := lang.number(w.low.rstrip('k%'))) is not None:
+                        hits = [r['id'] for r in tb.rows if r.get(u[0]) == x*u[1]]
+                        for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2.4/len(hits)**.5
+                    elif v.isdigit():
+                        for r in tb.rows:
+                            if r['id'] == int(v): scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 3
+                for part in lang.tokens(w.text):
+                    weight = .4 if n in taken else 2
+                    if part in lang.small: continue
+                    hits = ix.rows(part, 'own')
+                    if not hits and (w.low in self.g['common'] or w.low in self.g['chatter']): continue
+                    if not hits and n not in taken:
+                        weight, hits = 1.2, ix.rows(part, 'own', True)
+                        if not hits: weight, hits = 1, ix.of('all').get(part, set())
+                    for h in hits:
+                        key = tb.name, tb.rows[h]['id']
+                        scores[key] = scores.get(key, 0) + weight/len(hits)**.5
+                        found.setdefault(key, set()).update({part} if n not in taken else ())
+        for m in [q for q in range(a, b) if self.words[q].kind == 'quote' and q not in taken]:
+            said = unmask(self.words[m].text, self.quotes).strip().casefold()
+            for tb in tables:
+                for r in tb.rows:
+                    if str(r.get(tb.main) or '').casefold() == said: scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 5
+        for key in list(scores):
+            tb = self.world.tables[key[0]]
+            own = set(tb.index(lang).own[tb.index(lang).place[key[1]]])
+            if own: scores[key] += 1.2*len(own & found.get(key, set()))/len(own)
+            if named and tb in named: scores[key] *= 1.5
+            elif named: scores[key] *= .6
+        best = max(scores.values(), default=0)
+        if best < 1: return [], 0
+        keep = [k for k, s in scores.items() if s >= best*.93]
+        return [(tb, tb.rows[tb.index(lang).place[i]]) for n, i in keep for tb in [self.world.tables[n]]], best
+
+    def target(self, a, b, skip=(), table=None):
+        "The one row that is meant as [(Table, row)]; several candidates; or what was touched last"
+        rows, best = self.rows(a, b, skip, table)
+        if rows: return rows
+        said = [w.low for w in self.words[a:b]]
+        named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
+        if named and (o := next((self.lang.words['ordinals'][w] for w in said if w in self.lang.words['ordinals']), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
+        for most in self.g['most']:
+            if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):
+                for tb in named or [t for t in self.world.tables.values() if len(self.world.tables) == 1]:
+                    ms = [m.key for m in self.mentions(tb, a, b) if m.what == 'column']
+                    kin = [c for c in ms if tb.columns[c] in ('number', 'date')] or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                    have = [r for r in tb.rows if kin and r.get(kin[0]) is not None]
+                    if len(kin) and have:
+                        best = (max if most['order'] == 'desc' else min)(r[kin[0]] for r in have)
+                        return [(tb, r) for r in have if r[kin[0]] == best]
+        if set(said) & {*self.lang.words['it'], *self.g['pronoun']}:
+            for n, i in self.world.recent[:1]:
+                if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)): return [(self.world.tables[n], r)]
+        return []
+
+    # one change
+
+    def one(self, a, b, asks):
+        "The one kind of change that explains the words from a up to b, as a Reading; None when there is none"
+        cues = self.cues(a, b)
+        if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues:
+            if got := self.sort(a, b, cues): return got
+        if asks: return self.list(a, b, cues) if 'list' in cues else None
+        if 'delete' in cues:
+            got = self.flag(a, b, cues, off=True)
+            if got: return got
+            if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
+            return self.delete(a, b, cues)
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
+        if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
+            if got := self.rename(a, b, cues): return got
+        if 'create' in cues or new:
+            outright = [tb.name for tb, r in self.rows(a, b)[0] if set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]}]
+            return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
+        if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
+            if got := self.list(a, b, cues): return got
+        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+
+    def old(self, a, b):
+        "Is there a row already that the words name outright, to be put among the flagged?"
+        rows, best = self.rows(a, b)
+        return len(rows) == 1 and best > 3 and any(m.what == 'flag' and re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a])) for m in self.mentions(rows[0][0], a, b)) and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) & {w.stem for w in self.words[a:b]}
+
+    def has(self, table, m):
+        "Do the words of a mention also name a row?"
+        return any(table.index(self.lang).rows(w.stem, 'own') for w in self.words[m.a:m.b])
+
+    def offer(self, rows, op):
+        "A chip for one row, a question for several; None for none"
+        ops = [o for tb, r in rows for o in [op(tb, r)] if o]
+        now = {(tb.name, r['id']): r for tb, r in rows}
+        ops = [o for o in ops if o.verb != 'update' or any(now[o.table, o.id].get(k) != v for k, v in o.values.items())]
+        if not ops: return Reading('nothing', name='so_already') if rows else None
+        if len(ops) == 1: return Reading('chip', ops, name='unlike')
+        return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
+
+    def every(self, a, b): return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
+
+    def delete(self, a, b, cues):
+        if self.every(a, b):
+            rows = self.bulk(a, b)
+            return Reading('chip', [Op(tb.name, 'delete', r['id']) for tb, r in rows], name='too_many') if rows else None
+        return self.offer(self.target(a, b, [m for m in cues.values() if m.key == 'delete']), lambda tb, r: Op(tb.name, 'delete', r['id']))
+
+    def bulk(self, a, b, but=()):
+        "All the rows of the one table that is named that have what is named"
+        named = {m.table for m in self.tables(a, b)}
+        options = [(tb, self.filter(tb, a, b, but)) for tb in self.world.tables.values() if not named or tb.name in named]
+        options = options if named else [o for o in options if o[1]]
+        if len(options) != 1: return []
+        tb, where = options[0]
+        if any(w.kind in ('number', 'date') and n not in {x for m in but for x in range(m.a, m.b)} for n, w in enumerate(self.words[a:b], a)): return []      # “all from before 2020” is more than this knows
+        rows = [(tb, r) for r in tb.rows if all(r.get(k) == v for k, v in where.items())]
+        return rows if 0 < len(rows) <= most_rows else []
+
+    def polarity(self, m, a):
+        "False where a flag is said not to be so"
+        before = ' '.join(w.low for w in self.words[max(a, m.a-7):m.a])
+        return not re.search(self.g['no'], before)
+
+    def flag(self, a, b, cues, off=False):
+        "A yes or no about a row"
+        rows, ms = [], []
+        for tb in self.world.tables.values():
+            for m in self.mentions(tb, a, b):
+                if m.what == 'flag': ms.append((tb, m))
+        best, done = [], 'done' in cues or 'undone' in cues
+        if self.every(a, b) and ms and not off:
+            tb, m = ms[-1]
+            value = (m.value if self.polarity(m, a) else not m.value) and 'undone' not in cues
+            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a): return None
+            todo = [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in self.bulk(a, b, [m]) if t is tb and r.get(m.key) != value]
+            return Reading('chip', todo, name='too_many' if len(todo) > 1 else 'unlike') if todo else None
+        for tb, m in ms:
+            both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
+            rows = both or self.target(a, b, [m, *cues.values()], tb)
+            if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))
+        if off:
+            if not any(re.search(self.g['outof'], ' '.join(w.low for w in self.words[max(a, m.a-3):m.a])) for _, m, *_ in best): return None
+        if best:
+            tb, m, rows, both, _ = max(best, key=lambda x: x[4])
+            value = m.value if self.polarity(m, a) else not m.value
+            if off or 'undone' in cues: value = False
+            if 'create' in cues and not re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a])): return None
+            if self.name == 'negation' and value: return None
+            if both: return Reading('chip', [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in rows if r.get(m.key) != value], name='unlike')
+            return self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], {m.key: value}) if t is tb else None)
+        if done and 'create' not in cues:
+            rows = self.pair(a, b) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
+            value = 'undone' not in cues and not re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b]))
+            able = lambda tb: self.reader.done_column(tb) or (c[0] if len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
+            if self.name == 'negation' and value: return None
+            if rows and all(able(tb) for tb, _ in rows): return Reading('chip', [Op(tb.name, 'update', r['id'], {able(tb): value}) for tb, r in rows if r.get(able(tb)) != value], name='unlike')
+            return self.offer(self.target(a, b, cues.values()), lambda tb, r: Op(tb.name, 'update', r['id'], {c: value}) if (c := able(tb)) else None)
+        return None
+
+    def pair(self, a, b, table=None, skip=()):
+        "Two or more rows of which each stands in a part of its own"
+        cuts = [n for n in range(a, b) if self.words[n].low in self.g['and'] or self.words[n].text in (',', ';')]
+        out, at = [], a
+        for c in [*cuts, b]:
+            if c > at:
+                rows, best = self.rows(at, c, skip, table)
+                if len(rows) > 1: return []
+                if rows and best > 1.5 and rows[0] not in out: out += rows
+            at = c+1
+        return out if len(out) > 1 else []
+
+    # values
+
+    def values(self, a, b):
+        "What could be a value: [(kind, value, place)]"
+        out = []
+        for n in range(a, b):
+            w = self.words[n]
+            if n > a+1 and w.kind in ('number', 'date') and re.search(self.g['not_this'], ' '.join(x.low for x in self.words[max(a, n-3):n])): continue
+            if w.kind == 'number' and not w.text.startswith('#'):
+                v = w.low.rstrip('k')
+                if (x := self.lang.number(v)) is not None: out.append(('number', x*1000 if w.low.endswith('k') else x, n))
+            elif w.kind in ('date', 'url', 'email'): out.append((w.kind, w.text.rstrip('.'), n))
+            elif w.kind == 'quote': out.append(('quote', self.reader.clean(w.text), n))
+            elif w.low in self.lang.words['numbers'] and w.low not in ('one', 'eine', 'ein', 'a'): out.append(('number', self.lang.words['numbers'][w.low], n))
+        if (w := next((n for n in range(a, b) if self.words[n].low in self.g['days']), None)) is not None:
+            for i, j in sorted(((i, j) for i in range(max(a, w-2), w+1) for j in range(w+1, min(b, w+4)+1)), key=lambda s: s[0]-s[1]):
+                if not any(x.kind in ('mark', 'arrow', 'date', 'url') for x in self.words[i:j]) and (d := self.lang.day(self.text[self.words[i].a:self.words[j-1].b])):
+                    out = [o for o in out if not i <= o[2] < j] + [('date', d, i)]
+                    break
+        return out
+
+    def unit(self, table, n, b):
+        "(column, factor) that the words beside a number say"
+        for k in (n+1, n-1):
+            if 0 <= k < b and self.words[k].kind == 'word':
+                for c, us in self.g['units'].items():
+                    if c in table.columns and self.words[k].low in us: return c, us[self.words[k].low]
+        w = self.words[n].low
+        if w[0] in '€$£': return next(((c, 1) for c in self.g['units'] if c in table.columns and w[0] in self.g['units'][c]), None)
+        return None
+
+    def beside(self, table, n, a, b):
+        "(column, 1) when the number stands beside a column's name"
+        return next(((m.key, 1) for m in self.mentions(table, max(a, n-2), min(b, n+3)) if m.what == 'column' and table.columns[m.key] == 'number' and (m.b == n or m.a == n+1 and not (m.b < b and self.words[m.b].kind in ('number', 'arrow')))), None)
+
+    def set(self, a, b, cues):
+        "A value for a column of a row"
+        vals = self.values(a, b)
+        named = self.tables(a, b)
+        tried = []
+        for tb in self.world.tables.values():
+            ms = self.mentions(tb, a, b)
+            cols = [m for m in ms if m.what == 'column' and m.key != tb.main and tb.columns[m.key] not in ('bool', 'json', 'ref')]
+            cols = [m for m in cols if not self.has(tb, m)] or cols
+            if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, (got[0], got[1]*(2 if cols else 1))))
+        if not tried: return self.row_of(a, b, cues)
+        if len(tried) > 1 and named: tried = [x for x in tried if x[0].name in {m.table for m in named}] or tried
+        tried.sort(key=lambda x: -x[1][1])
+        return tried[0][1][0] if len(tried) == 1 or tried[0][1][1] > tried[1][1][1]*1.1 else None
+
+    def row_of(self, a, b, cues):
+        "Several columns of one row in one breath, each in a part of its own"
+        for tb in self.world.tables.values():
+            cols = [m for m in self.mentions(tb, a, b) if m.what == 'column' and m.key != tb.main and tb.columns[m.key] not in ('bool', 'json', 'ref')]
+            if len({m.key for m in cols}) < 2: continue
+            cuts = [a, *[n+1 for n in range(a, b) if self.words[n].low in self.g['and'] or self.words[n].text in (',', ';')], b]
+            rows, values, used = None, {}, [*cues.values()]
+            for x, y in zip(cuts, cuts[1:]):
+                here, vals = [m for m in cols if x <= m.a < y], self.values(x, y)
+                if not here: continue
+                if len(here) > 1: return None
+                col, kind = here[0], tb.columns[here[0].key]
+                fits = [(v, n) for k, v, n in vals if k == kind and not (k == 'number' and any(r['id'] == v for r in tb.rows) and n < col.a and len(vals) > 1)]
+                if len(fits) == 1: values[col.key] = fits[0][0]; used.append(Mention('value', fits[0][1], fits[0][1]+1))
+                elif kind in ('text', 'long', 'choice') and (t := self.tail(x, y, col)): values[col.key] = t[0]; used.append(Mention('value', t[1], t[2]))
+                else: return None
+            rows = self.rows(a, b, [*cols, *used], tb)[0]
+            if len(rows) == 1 and len(values) > 1: return self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], values))
+        return None
+
+    def _set(self, tb, a, b, cues, vals, cols, known):
+        lang, skip = self.lang, [*cols, *cues.values()]
+        def out(col, v, used):
+            if self.every(a, b):
+                if any(m.what == 'flag' for m in self.mentions(tb, a, b)): return None
+                todo = [Op(t.name, 'update', r['id'], {col: v}) for t, r in self.bulk(a, b, used) if t is tb and r.get(col) != v]
+                return (Reading('chip', todo, name='too_many'), 1) if todo and v is not None else None
+            rows, best = self.rows(a, b, [*skip, *used], tb)
+            rows = rows or self.target(a, b, [*skip, *used], tb)
+            if not rows or v is None: return None
+            own = [n for n in range(a, b) if n not in {x for m in used for x in range(m.a, m.b)}]
+            got = self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], {col: v}))
+            return (got, best or 1) if got and own else None
+        at = lambda n: Mention('value', n, n+1)
+        if cols:
+            col = cols[0] if len({m.key for m in cols}) == 1 else None
+            if not col: return None
+            kind = tb.columns[col.key]
+            fits = [(v, n) for k, v, n in vals if k == kind or k == 'quote' and kind in ('text', 'long', 'choice') or kind == 'date' and k == 'date' or kind == 'text' and k in ('url', 'email')]
+            if kind == 'number' and len(fits) > 1:
+                fits = [f for f in fits if not any(r['id'] == f[0] for r in tb.rows) or f[1] > col.a] if not self.words[fits[0][1]].text.startswith('#') else fits[1:]
+                near = sorted(fits, key=lambda f: (f[1] < col.a, abs(f[1]-col.a)))
+                fits = near[:1] if near else []
+            if len(fits) == 1:
+                v, n = fits[0]
+                if kind == 'number' and (u := self.unit(tb, n, b)) and u[0] == col.key: v = v*u[1]
+                if kind == 'number' and (step := self.step(a, b, n)):
+                    rows = self.rows(a, b, [*skip, at(n)], tb)[0]
+                    if len(rows) != 1 or not isinstance(rows[0][1].get(col.key), (int, float)): return None
+                    v = rows[0][1][col.key] + step*v
+                return out(col.key, v, [at(n)])
+            if kind in ('text', 'long', 'choice', 'email', 'url'):
+                said = [m for m in known if m.key == col.key and not any(x.a <= m.a < x.b for x in cols)]
+                tail = self.tail(a, b, col)
+                if kind != 'choice' and tail: return out(col.key, tail[0], [Mention('value', tail[1], tail[2])])
+                if len(said) == 1: return out(col.key, said[0].value, said)
+            return None
+        if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(tb.columns[m.key] == 'choice' for m in known) or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b]) or any(k == 'date' and n > a and self.words[n-1].low in (*self.g['to'], 'until') for k, _, n in vals) or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)): return None
+        fits = []
+        for k, v, n in vals:
+            if k == 'number':
+                u = self.unit(tb, n, b)
+                cs = [u[0]] if u else [c for c, kk in tb.columns.items() if kk == 'number' and self.words[n].text.count('#') == 0]
+                if len(cs) > 1 and not u and 'change' in cues and len(rows := self.rows(a, b, [*skip, at(n)], tb)[0]) == 1:      # what it is now tells which
+                    far = sorted((max(v/x, x/v), c) for c in cs if isinstance(x := rows[0][1].get(c), (int, float)) and x > 0 and v > 0)
+                    cs = [far[0][1]] if far and far[0][0] < 2 and (len(far) == 1 or far[1][0] > 2.5) else cs
+                if len(cs) == 1 and not (not u and any(r['id'] == v for r in tb.rows)): fits.append((cs[0], v*(u[1] if u else 1), [at(n)]))
+            elif k == 'date' and self.words[n].kind != 'date' and any(m.what == 'flag' for m in self.mentions(tb, a, b)): continue      # “it went out today, mark it sent”
+            elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
+        if len(fits) == 1: return out(*fits[0])
+        if fits: return None
+        moved = 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b])
+        if moved or any(tb.columns[m.key] == 'choice' for m in known):
+            rows, _ = self.rows(a, b, skip + known, tb)
+            said = [m for m in known if tb.columns[m.key] in (('text', 'choice') if moved else ('choice',)) and rows and not all(r.get(m.key) == m.value for _, r in rows)]
+            if len({(m.key, m.value) for m in said}) == 1: return out(said[0].key, said[0].value, [m for m in known])
+            where = [c for c in tb.columns if c in self.g['places'] and tb.columns[c] == 'text' and c != tb.main]
+            if not said and len(where) == 1 and 'place' in cues and (t := self.tail(a, b, None)): return out(where[0], t[0], [Mention('value', t[1], t[2])])
+        return None
+
+    def step(self, a, b, n):
+        "+1 or -1 when a number is by how much, else 0"
+        said = [w.low for w in self.words[a:b]]
+        if n == 0 or self.words[n-1].low not in self.g['by']: return 0
+        return 1 if set(said) & set(self.g['more']) else -1 if set(said) & set(self.g['less']) else 0
+
+    def tail(self, a, b, col):
+        "(text, from, to) that stands behind the last word that leads to a value"
+        if col and (lead := next((n for n in range(col.a-1, max(a, col.a-6)-1, -1) if self.words[n].low in self.g['onto']), None)) is not None:      # “to the science section”
+            ws = [n for n in range(lead+1, col.a) if self.words[n].low not in self.lang.words['a']]
+            if ws and all(self.words[n].kind in ('word', 'quote', 'code') for n in ws): return self.reader.clean(self.text[self.words[ws[0]].a:self.words[(col.b if col.key in self.g['kept'] else ws[-1]+1)-1].b]), ws[0], ws[-1]+1
+        lead = [n for n in range(col.b if col else a, b) if self.words[n].kind == 'arrow' or self.words[n].low in self.g['to']]
+        if not lead and col: lead = [n for n in range(col.b, b) if self.words[n].low in ('in', 'on') and self.words[n].low in self.g['onto']][-1:]
+        if not lead:
+            if not col or col.b >= b or self.words[col.b].kind == 'mark': return None
+            n = col.b
+            if self.words[n].low in self.lang.words['a'] and n+1 < b and self.words[n].low in ('of', 'for', 'von', 'für'): return None
+        else: n = lead[-1]+1
+        while n < b and self.words[n].low in self.g['fill']: n += 1
+        e = next((k for k in range(n, b) if self.words[k].text in (',', ';', '!', '?', '(') or self.words[k].text == '.' and k+1 < b), b)
+        while e > n and (self.words[e-1].low in self.g['fill'] or self.words[e-1].kind == 'mark' or self.words[e-1].low in self.lang.words['tail']): e -= 1
+        if e <= n: return None
+        said = self.shorn(self.reader.clean(self.text[self.words[n].a:self.words[e-1].b]))
+        return (said, n, e) if said and len(said) <= 120 else None
+
+    def shorn(self, text):
+        "A value without the politeness behind it"
+        while (m := re.search(self.g['after'], text, re.I) or re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
+        return text
+
+    def rename(self, a, b, cues):
+        "Another name for a row"
+        said = ' '.join(w.low for w in self.words[a:b])
+        sub = self.text[self.words[a].a:self.words[b-1].b]
+        for p in self.g['swap']:                # “not this, it is that”
+            if m := re.search(p, sub, re.I):
+                old, new = (re.sub(self.g['article'], '', self.reader.clean(m[k]), flags=re.I) for k in ('old', 'new'))
+                hits = [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and re.search(rf'(?<!\w){re.escape(old)}(?!\w)', str(r.get(c) or ''), re.I)]
+                mains = [h for h in hits if h[2] == h[0].main] or hits
+                if new and mains and len(old) > 2:
+                    return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
+        quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
+        value = None
+        if len(quotes) == 2:                    # this for that, by what stands in the rows
+            x, y = (self.reader.clean(self.words[n].text) for n in quotes)
+            holds = lambda v: [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and str(r.get(c) or '').casefold() == v.casefold()]
+            old, new = (holds(x), y) if holds(x) else (holds(y), x)
+            if not old: return None
+            return self.offer([(tb, r) for tb, r, _ in old], lambda tb, r: Op(tb.name, 'update', r['id'], {next(c for t, q, c in old if q is r): new}))
+        if quotes:
+            n = quotes[-1]
+            value, used = self.reader.clean(self.words[n].text), Mention('value', n, n+1)
+        else:
+            for p in self.g['named']:
+                ms = list(re.finditer(p, sub, re.I))
+                if not ms: continue
+                m = ms[-1]
+                start = m.start('v') + self.words[a].a
+                ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= m.end('v') + self.words[a].a]
+                while ws and (self.words[ws[-1]].low in self.g['fill'] or self.words[ws[-1]].low in self.lang.words['tail'] or self.words[ws[-1]].kind == 'mark'): ws.pop()
+                while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
+                if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
+                if ws: value, used = self.shorn(self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b])), Mention('value', ws[0], ws[-1]+1); break
+        if not value: return None
+        skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
+        rows, _ = self.rows(a, used.a, skip)
+        if not rows: rows, _ = self.rows(used.b, b, skip)
+        rows = rows or self.rows(a, b, [m for m in skip if m is not used])[0]
+        if not rows and quotes: rows = [(tb, r) for tb in self.world.tables.values() for r in self.reader.match(self.lang.tokens(str(value))[:1] or ('',), [tb]) for r in [r[1]]]
+        rows = [(tb, r) for tb, r in rows if tb.columns[tb.main] == 'text']
+        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {tb.main: value})) if said else None
+
+    # new rows
+
+    def create(self, a, b, cues):
+        "A new row from what is said loosely"
+        named = self.tables(a, b)
+        table = self.world.tables[named[0].table] if named else None
+        if not table:                           # the one whose columns, values and units are spoken of
+            told = lambda tb: len({m.key for m in self.mentions(tb, a, b) if not m.slip or m.what == 'column'}) + len({u[0] for n in range(a, b) if self.words[n].kind == 'number' and (u := self.unit(tb, n, b))})
+            score = sorted(((told(tb), n) for n, tb in self.world.tables.items()), reverse=True)
+            if len(score) == 1 or score[0][0] > score[1][0]: table = self.world.tables[score[0][1]]
+            else: table = self.reader.todo
+        if len({m.table for m in named}) > 1:
+            cue = next(iter(m for k, m in cues.items() if k in ('create', 'put')), None)
+            near = min(named, key=lambda m: (m.a < cue.a, m.a)) if cue else named[0]
+            table = self.world.tables[near.table]
+            named = [near]
+        if not table or table.columns[table.main] != 'text': return None
+        sub, preset = self.text[self.words[a].a:self.words[b-1].b], {}
+        if not named:                           # “add a podcast: …” where podcast is a choice
+            for m in self.mentions(table, a, b):
+                if m.what == 'value' and table.columns[m.key] == 'choice' and not m.slip and m.a > a and (self.words[m.a-1].low in self.g['one'] or any(c.b == m.a for c in cues.values())): named, preset = [Mention('table', m.a, m.b, table.name)], {m.key: m.value}; break
+        for m in self.mentions(table, a, b):
+            if m.what == 'column' and m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.key.replace('_', ' '), sub, count=1)
+        for m in named:
+            if m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.table, sub, count=1)
+        quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
+        name, rest = '', sub
+        if quotes and len(quotes) == 1 or quotes and self.words[quotes[0]-1].low not in self.lang.small:
+            w = self.words[quotes[0]]
+            name, rest = self.reader.clean(w.text), f'{self.text[self.words[a].a:w.a]}, {self.text[w.b:self.words[b-1].b]}'
+        else:
+            for p in [*self.g['called'], *(p.replace('TABLE', '(?:' + '|'.join(re.escape(x) for x in ([m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b] for m in named] or self.g['lists'])) + ')') for p in self.g['new'])]:
+                if (m := re.search(p, sub, re.I)) and (v := m['v'].strip(' .,:;!?').lower()) and v not in self.lang.words['list'] and not all(w in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['list'], *self.g['fill']) for w in v.split()):
+                    rest = m['v'] + (f", {m['w']}" if m.groupdict().get('w') else '') + (', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
+                    name = None
+                    break
+            else: return None
+        values, rest = self.columns(table, rest, name)
+        name = name or values.pop('', '')
+        name = re.sub(self.g['article'], '', name, flags=re.I).strip()
+        if not quotes: name = re.sub(rf"^(?:{'|'.join(map(re.escape, [table.main.replace('_', ' '), *self.lang.columns.get(table.main, ())]))})\s*[:=]?\s+(?=\S)", '', name, flags=re.I)
+        if name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']):
+            runs = [m[0] for m in re.finditer(r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*", sub) if not self.rows_named(m[0])]
+            if len(runs) == 1: name = runs[0]
+        if not name or len(name) > 200 or len(name.split()) > 14 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']): return None
+        nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
+        if not quotes and not set(self.lang.tokens(name)) - nouns: return None
+        if any(str(r.get(table.main) or '').casefold() == name.casefold() for r in table.rows) and not quotes: return None
+        values = {table.main: name, **preset, **values}
+        if any(c not in values for c in table.required): return None
+        return Reading('chip', [Op(table.name, 'create', values=values)], name='unlike')
+
+    def rows_named(self, text): return any(tb.index(self.lang).rows(w, 'own') for tb in self.world.tables.values() for w in self.lang.tokens(text))
+
+    def columns(self, table, text, name=''):
+        "{column: value} of a new row, '' for its name when that is not known yet, from a loose list"
+        values, lang, first = {}, self.lang, not name
+        known = table.index(lang).known()
+        flags = self.flagwords(table)
+        open_ = lambda c: c in table.columns and c not in values and c != table.main
+        segments = [s.strip() for s in re.split(r'\s*(?:(?<!\d)[,]|[,](?!\d)|[;()!?]|(?<!\b[A-Z])(?<!\b[MD]r)(?<!\bMrs)\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
+        for n, s in enumerate(segments):
+            whole = s
+            s = re.sub(self.g['lead'], '', s, flags=re.I).strip()
+            for m in list(re.finditer(r'https?://\S+|www\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{4}-\d\d-\d\d', s)):
+                kind = 'email' if '@' in m[0] else 'date' if re.fullmatch(r'\d{4}-\d\d-\d\d', m[0]) else 'url'
+                cs = [c for c, k in table.columns.items() if (k == kind or kind == 'url' and c in ('url', 'website', 'link')) and open_(c)]
+                if cs: values[next((c for c in cs if self.says(table, c, s)), cs[0])] = m[0]; s = s.replace(m[0], ' ¦ ')
+            for x, y in self.g['pairs']:
+                if open_(x) and open_(y) and (m := re.search(r'(?<![\w.])(\d+)\s?[x×]\s?(\d+)(?!\w)', s)): values[x], values[y], s = int(m[1]), int(m[2]), s[:m.start()] + ' ¦ ' + s[m.end():]
+            for c, k in table.columns.items():
+                if k != 'number' or not open_(c): continue
+                nouns = [c.replace('_', ' '), *lang.columns.get(c, ())]
+                us = self.g['units'].get(c, {})
+                alt = '|'.join(sorted(map(re.escape, {*nouns, *us, *({c[:3], c[:4]} if len(c) > 5 else ())}), key=len, reverse=True))
+                num = r'(?P<v>-?\d[\d.,]*(?<=\d)k?|' + '|'.join(lang.words['numbers']) + r')'
+                m = re.search(rf'(?<![\w.-])(?<!\d )(?:{alt})(?:\s+(?:of|is|von|was|:|=|to))*\s*[:=]?\s*[€$£]?{num}(?![\w.-])', s, re.I) or re.search(rf'(?<![\w.-]){num}\s?-?(?:[a-z]{{1,2}}\s)?(?P<u>{alt})(?!\w)', s, re.I) or (re.search(rf'(?:[€$£]|\b(?:eur|usd|gbp|chf)\b)\s?{num}|{num}\s?[€$£]'.replace('(?P<v>', '(?P<w>', 1), s, re.I) if {'€', '$'} & us.keys() else None)
+                if not m and (c in self.g['money'] and not any(x != c and x in self.g['money'] and open_(x) for x in table.columns)): m = re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?![\w.-]|\s?[%\w])", s, re.I) or re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?=\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})\b)", s, re.I)
+                if m:
+                    said = m.groupdict().get('v') or m.groupdict().get('w')
+                    v = lang.number(said.rstrip('k'))
+                    if v is None: continue
+                    v = v*(1000 if said.endswith('k') else 1)*us.get((m.groupdict().get('u') or '').lower(), 1)
+                    values[c] = int(v) if v == int(v) and '.' not in said else v
+                    s = s[:m.start()] + ' ¦ ' + s[m.end():]
+            low = s.lower().strip(' ¦')
+            for f in sorted(flags, key=len, reverse=True):
+                if open_(flags[f][0]) and (low == f or (n > 0 or not first) and re.search(rf'(?<!\w){re.escape(f)}(?!\w)', low) or re.search(rf'\b(?:as an?|is|already)\s+(?:\w+\s+)?{re.escape(f)}\b', low)):
+                    c, v = flags[f]
+                    values[c] = v if not re.search(self.g['no'] , low.partition(f)[0]) else not v
+                    s = re.sub(rf'\s*(?:\b(?:as an?|already|is|marked)\s+)*{re.escape(f)}\b.*', ' ¦ ', s, flags=re.I) if n == 0 and first else ''
+                    break
+            for c, k in table.columns.items():
+                if not set(lang.tokens(s.replace('¦', ' '))) - {lang.stem(w) for col in table.columns for x in (col.replace('_', ' '), *lang.columns.get(col, ())) for w in x.split()}: s = ''; break
+                if k not in ('text', 'choice') or not open_(c): continue
+                noun = '|'.join(sorted(map(re.escape, [c.replace('_', ' '), *lang.columns.get(c, ())]), key=len, reverse=True))
+                if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I): values[c] = self.reader.clean(m['v'].strip(' ¦')); s = s[:m.start()]
+                elif (n or not first) and c not in self.g['kept'] and (m := re.search(rf'(?:^|\s)(?P<v>\w[\w-]*)\s+(?:{noun})(?=\s*(?:¦|$))', s, re.I)) and lang.stem(m['v'].lower()) not in lang.small: values[c] = m[0].strip() if c in self.g['kept'] else m['v']; s = s[:m.start()] + ' ¦ ' + s[m.end():]
+            for words, cs in self.g['by_place'].items():
+                for m in list(re.finditer(rf'(?:^|\s)(?:{words})\s+(?P<v>[^¦]+?)(?=\s(?:{"|".join(self.g["by_place"])})\s|\s*¦|$)', s, re.I))[::-1]:
+                    said = re.sub(self.g['article'], '', m['v'].strip(), flags=re.I)
+                    c = next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None) or next((c for c, k in table.columns.items() if k == 'text' and open_(c) and ' ' in said and said.lower().split()[-1] in (c, *lang.columns.get(c, ()))), None) or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo) and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None)
+                    if said and c and len(said.split()) <= 5 and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns, *self.g['pronoun'], *self.lang.words['list']}: values[c] = said; s = s[:m.start()] + ' ¦ ' + s[m.end():]
+            if (m := re.fullmatch(r'[^\W\d]+\.?:? (-?\d+(?:[.,]\d+)?)', s)) and not first and len(cs := [c for c, k in table.columns.items() if k == 'number' and open_(c)]) == 1: values[cs[0]] = lang.number(m[1]); continue
+            s = re.sub(rf"\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})(?=\s*(?:¦|$))", '', re.sub(r'(?:\s*¦\s*)+', ' ¦ ', s), flags=re.I).strip(' ¦:')
+            s = s.split(' ¦ ')[0].strip()
+            if not s: continue
+            if first: values[''], first = self.strip(s), False; continue
+            for v in sorted((v for v in known if len(v) > 2 and re.search(rf'(?<!\w){re.escape(v)}(?!\w)', s.lower())), key=len, reverse=True):
+                if v != s.lower() and (c := next((c for c, _ in known[v] if open_(c)), None)): values[c] = next(w for x, w in known[v] if x == c); s = re.sub(rf'\s*(?<!\w){re.escape(v)}(?!\w)\s*', ' ', s, flags=re.I).strip()
+            if not first: s = re.sub(rf"^(?:{'|'.join(self.g['by_place'])})\s+", '', s, flags=re.I)
+            bare = s.lower()
+            if not bare or bare in {u for us in self.g['units'].values() for u in us}: continue
+            if bare in known and (c := next((c for c, _ in known[bare] if open_(c)), None)): values[c] = s; continue
+            if re.fullmatch(r'(?:1[5-9]|20)\d\d', s) and open_('year'): values['year'] = int(s); continue
+            if (v := lang.number(s)) is not None:
+                cs = [c for c, k in table.columns.items() if k == 'number' and open_(c)]
+                if len(cs) == 1: values[cs[0]] = v
+                continue
+            if len(s) < 40 and any(d in bare.split() for d in self.g['days']) and (cs := [c for c, k in table.columns.items() if k == 'date' and open_(c)]) and (d := lang.day(s)): values[cs[0]] = d; continue
+            if n and len(s.split()) <= 3 and whole == segments[n] and not set(bare.split()) & {*self.g['chatter'], *lang.words['polite'], *lang.words['tail']} and (cs := [c for c, k in table.columns.items() if k == 'text' and open_(c)]) and not name: values[cs[0]] = s
+        return values, ''
+
+    def strip(self, s):
+        "A name without the politeness and places around it"
+        for p in self.g['off']: s = re.sub(p, '', s, flags=re.I).strip(' :')
+        return self.described(self.shorn(self.reader.clean(s)))
+
+    def described(self, name):
+        "“the member Tariq Aziz” is called Tariq Aziz: what stands small before the name only describes it"
+        m = re.fullmatch(r'(?:[a-zäöüß-]+\s+){1,2}((?:[A-ZÄÖÜ][\w.\'&-]*)(?:\s+[\w.\'&-]+)*)', name)
+        return m[1] if m and self.lang.code == 'en' and not (self.reader.todo and len(self.world.tables) == 1) and len(m[1]) > 2 else name
+
+    def says(self, table, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (c.replace('_', ' '), *self.lang.columns.get(c, ())))
+
+    # looking
+
+    def filter(self, table, a, b, but=()):
+        "What rows are wanted, by flags and by values that some row has"
+        where = {}
+        for m in self.mentions(table, a, b):
+            if any(x.a <= m.a < x.b for x in but): continue
+            if m.what == 'flag' and m.key not in where:
+                before = ' '.join(w.low for w in self.words[max(a, m.a-5):m.a])
+                where[m.key] = m.value if self.polarity(m, a) and not re.search(self.g['need'], before) else not m.value
+            elif m.what == 'value' and m.key not in where and not m.slip: where[m.key] = m.value
+        return where
+
+    def list(self, a, b, cues):
+        named = self.tables(a, b)
+        table = self.world.tables[named[0].table] if named else None
+        if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
+        if not table:
+            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' for m in self.mentions(tb, a, b))]
+            table = hit[0] if len(hit) == 1 else None
+        if not table: return None
+        where = self.filter(table, a, b)
+        cue = cues.get('list')
+        if not where and (not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)): return None
+        return Reading('press', [Op(table.name, 'list', values=where)])
+
+    def sort(self, a, b, cues):
+        named = self.tables(a, b)
+        options = [self.world.tables[m.table] for m in named] or list(self.world.tables.values())
+        said = ' '.join(w.low for w in self.words[a:b])
+        found = []
+        for tb in dict.fromkeys(t.name for t in options):
+            tb = self.world.tables[tb]
+            ms = [m for m in self.mentions(tb, a, b) if m.what in ('column', 'flag')]
+            col = ms[-1].key if ms else None
+            way = 'desc' if any(re.search(p, said) for p in self.g['desc']) else 'asc' if any(re.search(p, said) for p in self.g['asc']) else ''
+            for most in self.g['most']:
+                if not re.search(rf"\b(?:{most['words']})\b", said): continue
+                kin = [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
+                if pick: col, way = pick, most['order']; break
+            if not col and re.search(self.g['abc'], said): col = tb.main
+            if col: found.append((tb, col, way or 'asc'))
+        if len(found) != 1: return None
+        tb, col, way = found[0]
+        return Reading('press', [Op(tb.name, 'sort', values={'by': col, 'order': way})])
+
+def read(text, world, code='en'):
+    "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"
+    lang = rules.language(code)
+    return Gist(text, world, lang).read() if lang.gist else Reading('unsure')

@@ -1,0 +1,151 @@
+"What a person does with the plugins that ship: Prompts, Roll, Settings, Jobs, How it works."
+import shutil, time
+import pytest
+from conftest import root
+
+asks = '''"Weather: of one city."
+from pianola import P, Page, Secret
+class Settings:
+    city: str = 'Berlin'
+    days: int = 3
+    key: Secret = ''
+page = Page()
+@page
+def index(): return P(f'{Settings.days} days in {Settings.city}, {"with" if Settings.key else "without"} a key')
+'''
+@pytest.fixture
+def made(serve, upstream, tmp_path):
+    shutil.copytree(root/'prompts', tmp_path/'prompts')
+    (tmp_path/'prompts'/'experts').mkdir(exist_ok=True)
+    (tmp_path/'prompts'/'experts'/'pirate.md').write_text('You talk like a pirate.')
+    shutil.copytree(root/'plugins', tmp_path/'plugins')
+    (tmp_path/'plugins'/'95_weather.py').write_text(asks)
+    up = upstream(['Aye.'])
+    s = serve(plugins=tmp_path/'plugins', prompts=tmp_path/'prompts', env=up.env)
+    s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+    s.up, s.prompts = up, tmp_path/'prompts'
+    return s
+def told(s, page, n):
+    "What the model is told when the user says something now"
+    page.fill('#msg', f'hello {n}')
+    page.press('#msg', 'Enter')
+    page.locator('#msg-list > [data-role=assistant][data-status=done]').nth(n-1).wait_for()
+    return s.up.asked[-1]['messages'][0]['content']
+
+def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
+    s = made
+    page.goto(s.url + '/prompts')
+    page.locator('#prompt-edit select[name=of]').select_option('explain')
+    page.locator('#prompt-edit textarea[aria-label="The prompt explain"]').wait_for()
+    page.locator('#prompt-edit select[name=of]').select_option('system')
+    page.locator('#prompt-edit textarea[aria-label="The prompt system"]').wait_for()
+    before = (s.prompts/'system.md').read_text('utf-8')
+    area = page.locator('#prompt-edit textarea')
+    area.fill(before + '\nAlways say please.')
+    page.get_by_role('button', name='What would change').click()
+    page.locator('#prompt-diff .more', has_text='+Always say please.').wait_for()
+    assert (s.prompts/'system.md').read_text('utf-8') == before, 'looking changes nothing'
+    page.get_by_role('button', name='Keep').click()
+    s.until(lambda: (s.prompts/'system.md').read_text('utf-8').endswith('Always say please.'))
+    page.locator('#prompt-edit', has_text='As it was until').wait_for()
+    assert 'Always say please.' in told(s, page, 1)
+    page.locator('.layers select[name=expert]').select_option('pirate')
+    page.locator('.layers li', has_text='experts/pirate').wait_for()
+    assert 'You talk like a pirate.' in told(s, page, 2)
+    page.locator('.layers li', has_text='experts/pirate').locator('input[type=checkbox]').uncheck()
+    s.until(lambda: 'pirate' in (r := s.get('/api/roll?limit=1000')[1])[-1]['args'].get('layer', '') and r)
+    assert 'pirate' not in told(s, page, 3)
+    page.locator('.layers select[name=expert]').select_option('')
+    page.locator('.layers li', has_text='experts/pirate').wait_for(state='detached')
+    entry = next(r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'prompts.write')
+    s.post(f"/api/roll/{entry['id']}/undo")
+    s.until(lambda: (s.prompts/'system.md').read_text('utf-8') == before)
+
+def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_changes(made, page):
+    s = made
+    page.goto(s.url + '/prompts')
+    page.locator('#prompt-edit textarea').fill('half a thought')
+    s.act('prompts.use', expert='pirate')
+    page.locator('.layers li', has_text='experts/pirate').wait_for()
+    assert page.locator('#prompt-edit textarea').input_value() == 'half a thought'
+
+def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
+    s = made
+    for n in ('water the plants', 'iron the shirts'): s.act('tasks.create', name=n)
+    s.act('profiles.create', name='Hooli')
+    page.goto(s.url + '/roll')
+    lines = page.locator('#roll > li, #roll-some > li')
+    page.locator('#roll > li', has_text='Hooli').wait_for()
+    assert lines.count() == 3
+    page.locator('.tools input[name=words]').fill('shirts')
+    page.locator('#roll-some > li', has_text='shirts').wait_for()
+    assert lines.count() == 1
+    page.locator('.tools input[name=words]').fill('')
+    page.locator('.tools select[name=plugin]').select_option('profiles')
+    page.locator('#roll-some > li', has_text='Hooli').wait_for()
+    s.until(lambda: lines.count() == 1)
+    page.locator('.tools select[name=by]').select_option('model')
+    page.locator('#roll-some', has_text='Nothing here').wait_for()
+    page.locator('.tools select[name=by]').select_option('')
+    page.locator('.tools select[name=plugin]').select_option('')
+    page.locator('#roll > li', has_text='plants').locator('.undo').click()
+    page.locator('#roll > li', has_text='Taken back').wait_for()
+    s.until(lambda: [r['name'] for r in s.rows('tasks')] == ['iron the shirts'])
+    page.locator('#roll > li', has_text='Taken back').locator('.undo').click()
+    s.until(lambda: len(s.rows('tasks')) == 2)
+    s.act('tasks.create', name='and one more')
+    page.locator('#roll > li', has_text='and one more').wait_for()
+
+def test_settings_are_set_a_secret_is_never_shown_again_and_wrong_values_are_said(made, page):
+    s = made
+    page.goto(s.url + '/settings')
+    form = page.locator('#settings-weather')
+    form.locator('[name=city]').fill('Bergen')
+    form.locator('[name=key]').fill('a-secret-of-mine')
+    form.get_by_role('button', name='Keep').click()
+    page.locator('#settings-weather [name=key][placeholder^="kept"]').wait_for()
+    assert page.locator('#settings-weather [name=key]').input_value() == '' and 'a-secret-of-mine' not in page.content()
+    assert '3 days in Bergen, with a key' in s.get('/weather', HX_Request='true')[1]
+    status, why = s.ask('POST', '/api/settings/weather', {'days': 'many'})
+    assert status == 400 and 'days' in why['error'] and '3 days in Bergen' in s.get('/weather', HX_Request='true')[1]
+    entry = [r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'settings.change'][0]
+    s.post(f"/api/roll/{entry['id']}/undo")
+    s.until(lambda: 'days in Berlin' in s.get('/weather', HX_Request='true')[1])
+    s.until(lambda: page.locator('#settings-weather [name=city]').input_value() == 'Berlin')
+
+def test_jobs_are_watched_stopped_and_tried_again(made, page):
+    s = made
+    page.goto(s.url + '/jobs')
+    s.act('stream_simulator.run', values={'kind': 'slow', 'pieces': 40, 'comments': False})
+    s.act('stream_simulator.run')
+    card = page.locator('.job.card', has_text='Let it run')
+    card.locator('.text', has_text='of 40').wait_for()
+    card.locator('.text', has_text='left').wait_for()
+    card.get_by_role('button', name='Stop').click()
+    page.locator('.job.card[data-state=cancelled]').wait_for()
+    assert page.get_by_role('button', name='Help me with this error').count() == 0, 'to be stopped is no error'
+    at = s.get('/api/jobs')[1][0]['done']
+    page.get_by_role('button', name='Try again').click()
+    page.locator('.job.card[data-state=running]').wait_for()
+    s.until(lambda: s.get('/api/jobs')[1][0]['done'] > at)
+    s.act('stream_simulator.start')
+    s.act('stream_simulator.run', values={'kind': 'failing', 'pieces': 4, 'comments': False})
+    s.act('stream_simulator.run')
+    failed = page.locator('.job.card[data-state=failed]')
+    failed.wait_for()
+    failed.locator('summary').click()
+    failed.locator('pre', has_text='RuntimeError').wait_for()
+    failed.get_by_role('button', name='Help me with this error').click()
+    page.locator('#msg-list > [data-role=user]', has_text='Help me with this error: the job').wait_for()
+    s.until(lambda: s.up.asked and '->' in s.up.asked[-1]['messages'][-1]['content'])
+
+def test_how_it_works_shows_what_happens_now_the_rooms_and_every_source(made, page):
+    s = made
+    page.goto(s.url + '/how_it_works')
+    assert page.locator('.rooms tr').count() > 40
+    s.act('tasks.create', name='seen as it happens')
+    page.locator('#events > li', has_text='seen as it happens').wait_for()
+    page.locator('#source-weather > summary').click()
+    page.locator('#source-weather pre', has_text='class Settings').wait_for()
+    time.sleep(.2)
+    assert page.locator('#source-weather').evaluate('e => e.open')

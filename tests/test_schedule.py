@@ -1,0 +1,121 @@
+"What begins by itself: at its time, with saved answers, once; what was missed is done once or left out, and said."
+import contextlib, datetime, sqlite3, time
+import pytest
+from pianola import schedule
+from pianola.store import Refused
+
+plugin = '''"Trip: what a drive costs."
+from pianola import Flow
+flow = Flow()
+@flow.step
+def drive(distance: int, fuel: str = 'petrol'):
+    "How far?"
+@flow.step
+def cost(distance, people: int = 1):
+    "Among how many?"
+    return {'each': distance / people}
+@flow.step
+async def tell(job, each):
+    "Tell them"
+    await job.progress(1, 1, 'told')
+    return f'{each:.1f} each'
+'''
+@pytest.fixture
+def made(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'trip.py').write_text(plugin)
+    from conftest import root
+    for n in ('70_jobs.py', '.proven'): (tmp_path/'p'/n).write_bytes((root/'plugins'/n).read_bytes())
+    def start(): return serve(data=tmp_path/'d', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    return start
+
+def answered(s):
+    s.act('trip.run', values={'distance': 90})
+    s.act('trip.run', values={'people': 3})
+    s.until(lambda: s.act('trip.show')['result']['steps'][1]['state'] == 'done')
+    s.act('trip.run')
+    s.until(lambda: s.act('trip.show')['result']['steps'][2]['state'] == 'done')
+    return s.act('trip.show')['result']['run']
+def runs(s): return s.act('trip.runs')['result']
+def worked_through(s, n):
+    s.until(lambda: len(runs(s)) == n and all(x['state'] == 'done' for x in s.act('trip.show', run=max(r['run'] for r in runs(s)))['result']['steps']))
+    return s.act('trip.show', run=max(r['run'] for r in runs(s)))['result']
+def at(s, id, when):
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db, db: db.execute('update schedule set next_at=? where id=?', (when, id))
+def said(s, id):
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: return db.execute('select said from schedule where id=?', (id,)).fetchone()[0]
+
+@pytest.mark.parametrize('every, now, then', [
+    ('daily 09:00', '2026-11-21 08:59', '2026-11-21 09:00'), ('daily 09:00', '2026-11-21 09:00', '2026-11-22 09:00'), ('weekdays 7:05', '2026-11-20 08:00', '2026-11-23 07:05'),
+    ('Monday 00:00', '2026-11-23 00:00', '2026-11-30 00:00'), ('every 2 hours', '2026-11-21 23:30', '2026-11-22 01:30'), ('every 15 minutes', '2026-11-21 10:00', '2026-11-21 10:15')])
+def test_the_next_time_is_that_of_the_clock_on_the_wall(every, now, then):
+    stamp = lambda t: datetime.datetime.strptime(t, '%Y-%m-%d %H:%M').timestamp()
+    assert schedule.next_time(every, stamp(now)) == stamp(then)
+
+@pytest.mark.parametrize('every', ['', 'sometimes', 'daily', 'daily 25:00', 'daily 09:00 sharp', 'every -2 hours', 'every 2 moons', 'weekdays nine'])
+def test_what_is_no_time_is_refused_with_what_would_be_one(every):
+    with pytest.raises(Refused) as e: schedule.next_time(every, time.time())
+    assert 'daily 07:30' in e.value.hint
+
+def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(made):
+    s = made()
+    run = answered(s)
+    once = s.act('schedule.add', action='trip.again', every='daily 09:00', args={'run': run})['result']
+    skip = s.act('schedule.add', action='trip.again', every='weekdays 09:00', args={'run': run}, missed='skip')['result']
+    assert once['title'] == 'Trip, with the answers of “Run 1”'
+    status, why = s.post('/api/actions/schedule.add', {'action': 'trip.delete', 'every': 'daily 09:00'})
+    assert status == 400 and 'deletes' in why['error']
+    s.stop()
+    for x in (once, skip): at(s, x['id'], time.time() - 7200)
+    s = made()
+    again = worked_through(s, 2)
+    assert [x.get('inputs') for x in again['steps'][:2]] == [{'distance': 90, 'fuel': 'petrol'}, {'people': 3}] and again['steps'][2]['result'] == '30.0 each' and again['name'].startswith('Run 1, ')
+    assert s.until(lambda: said(s, once['id'])).startswith('begun ') and 'when Pianola was off' in said(s, once['id'])
+    assert s.until(lambda: said(s, skip['id'])).startswith('left out ')
+    assert any('By schedule, “Trip, with the answers of “Run 1””: begun' in m['text'] for m in s.get('/api/conversation?hidden=1')[1]), 'the model hears of it'
+    s.kill()
+    s = made()
+    time.sleep(1)
+    assert len(runs(s)) == 2, 'once, whatever ends in between'
+
+def test_an_answer_that_no_longer_fits_waits_for_the_user_and_a_run_that_is_gone_is_said(made):
+    s = made()
+    run = answered(s)
+    p = s.data.parent/'p'/'trip.py'
+    p.write_text(plugin.replace('people: int = 1', 'day: str, people: int = 1'))
+    s.until(lambda: any('plugin trip: loaded' in line for line in s.lines))
+    s.act('trip.again', run=run)
+    s.until(lambda: len(runs(s)) == 2)
+    steps = s.act('trip.show')['result']['steps']
+    assert steps[0]['state'] == 'done' and steps[1]['state'] == 'open'
+    id = s.act('schedule.add', action='trip.again', every='every 1 hours', args={'run': run})['result']['id']
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db, db: db.execute('update run set deleted=1 where id=?', (run,))
+    s.stop()
+    at(s, id, time.time() - 5)
+    s = made()
+    assert 'could not begin' in s.until(lambda: said(s, id)) and f'there is no run {run}' in said(s, id)
+
+def test_the_form_on_the_page(made, page):
+    s = made()
+    run = answered(s)
+    page.goto(f'{s.url}/trip')
+    page.locator('#trip-more > summary').click()
+    page.locator('#trip-more .plan').click()
+    page.locator('#plan-new').wait_for()
+    assert page.locator('#plan-new [name=what]').input_value() == f'trip.again {run}' and not page.locator('#plan-new [name=n]').is_visible()
+    page.locator('#plan-new [name=at]').fill('09:00')
+    page.get_by_role('button', name='Schedule', exact=True).click()
+    line = page.locator('#plans > li', has_text='Trip, with the answers of “Run 1”')
+    line.get_by_text('every day at 09:00 · next').wait_for()
+    page.locator('#plan-new [name=how]').select_option('hours')
+    assert page.locator('#plan-new [name=n]').is_visible() and not page.locator('#plan-new [name=at]').is_visible()
+    page.locator('#plan-new [name=n]').fill('6')
+    page.get_by_role('button', name='Schedule', exact=True).click()
+    page.locator('#plans > li', has_text='every 6 hours').wait_for()
+    line.filter(has_text='every day').get_by_role('button', name='Now').click()
+    worked_through(s, 2)
+    line.filter(has_text='every day').get_by_role('button', name='Pause').click()
+    line.get_by_text('paused').wait_for()
+    line.filter(has_text='paused').get_by_role('button', name='Remove').click()
+    page.locator('#plans > li').nth(1).wait_for(state='detached')
+    assert page.locator('#plans > li').count() == 1
