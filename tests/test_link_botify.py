@@ -121,14 +121,26 @@ async def test_no_answer_and_no_job_in_the_list_is_told_and_never_sent_again_by_
         await fetch(d, db, tmp_path/'f')
         right(db)
         assert len(d.posts()) == 2
-    
-async def test_asked_anew_by_the_user_it_is_sent_again(db, tmp_path):
+
+async def test_after_an_hour_a_list_that_has_it_not_is_believed(db, tmp_path):
     async with Double(**{'taken, then 502': 1, 'unlisted': 99}) as d:
         with pytest.raises(botify.Unsure): await fetch(d, db, tmp_path/'f')
-        d.jobs[0]['job_status'] = 'FAILED'
-        await fetch(d, db, tmp_path/'f', anew=True)
+        key = f'org/shop {day} pages'
+        botify.note(db, key, {**botify.note(db, key), 'at': botify.note(db, key)['at'] - 4000})
+        await fetch(d, db, tmp_path/'f')
         right(db)
         assert len(d.posts()) == 3
+
+async def test_another_run_of_the_same_analysis_uses_the_exports_that_were_made(db, tmp_path):
+    ledger, second = schema.open(tmp_path/'ledger.db', fresh=True), schema.open(tmp_path/'second.db', fresh=True)
+    async with Double() as d:
+        await fetch(d, db, tmp_path/'f', ledger=ledger)
+        await fetch(d, second, tmp_path/'g', ledger=ledger)
+        right(second)
+        assert len(d.posts()) == 2
+        d.jobs.clear()                                                              # Botify forgot them
+        await fetch(d, schema.open(tmp_path/'third.db', fresh=True), tmp_path/'h', ledger=ledger)
+        assert len(d.posts()) == 4
 
 @pytest.mark.parametrize('after', range(1, 16))
 async def test_cut_off_at_any_request_it_goes_on_with_the_same_jobs(tmp_path, after):
@@ -154,10 +166,12 @@ async def test_what_cannot_be_had_is_said_in_words(db, tmp_path, trouble, words)
         with pytest.raises(botify.Botify, match=words): await fetch(d, db, tmp_path/'f')
         assert db.execute('select count(*) from page').fetchone()[0] == 0
 
-async def test_an_export_that_failed_may_be_begun_again(db, tmp_path):
+async def test_an_export_that_failed_is_begun_again_by_the_user_and_not_by_itself(db, tmp_path):
     async with Double(failed=1) as d:
-        with pytest.raises(botify.Botify): await fetch(d, db, tmp_path/'f')
-        await fetch(d, db, tmp_path/'f')
+        for _ in range(2):
+            with pytest.raises(botify.Botify, match='failed'): await fetch(d, db, tmp_path/'f', by=7)
+        assert len(d.posts()) == 1
+        await fetch(d, db, tmp_path/'f', by=8)
         right(db)
 
 async def test_the_token_is_nowhere_but_in_the_header(db, tmp_path):
@@ -183,3 +197,36 @@ def test_a_project_is_read_from_its_address(text, there):
     if there: assert botify.project(text) == there
     else:
         with pytest.raises(ValueError, match='paste its address'): botify.project(text)
+
+@contextlib.contextmanager
+def beside(double):
+    "The double in a thread of its own; yields it"
+    import threading
+    loop = asyncio.new_event_loop()
+    t = threading.Thread(target=loop.run_forever, daemon=True)
+    t.start()
+    try: yield asyncio.run_coroutine_threadsafe(double.__aenter__(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(double.__aexit__(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        t.join(5)
+
+def test_in_the_flow_a_project_becomes_a_picture_and_the_token_stays_where_it_is(serve, tmp_path):
+    with beside(Double()) as d:
+        s = serve(tmp_path/'data', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
+        steps = lambda: {x['step']: x for x in s.act('link_graph.show')['result']['steps']}
+        values = {'url': 'https://app.botify.com/org/shop', 'how': 'take a project of Botify'}
+        s.act('link_graph.run', values=values)
+        s.until(lambda: 'settings' in (steps()['site'].get('error') or ''))
+        assert s.post('/api/settings/link_graph', {'botify_token': token, 'botify_api': d.url})[0] == 200
+        s.act('link_graph.run', values=values)
+        s.until(lambda: steps()['how_far']['state'] == 'open')
+        s.act('link_graph.run', step='how_far')
+        s.until(lambda: steps()['crawl']['state'] == 'open')
+        s.act('link_graph.run', step='crawl')
+        s.until(lambda: steps()['export']['state'] == 'open', 60)
+        job = steps()['crawl']['job']
+        s.kill()
+    found, edges = kept(schema.open(tmp_path/f'data/plugins/link_graph/{job}.sqlite'))
+    assert [f[:4] for f in found] == [(u, n, s, t or None) for u, n, s, t, *_ in site] and edges == links
+    assert [f.name for f in (tmp_path/'data').rglob('*') if f.is_file() and token.encode() in f.read_bytes()] == ['secrets.json']

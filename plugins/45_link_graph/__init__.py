@@ -2,15 +2,17 @@
 import asyncio, json, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
-from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say
+from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say
 from . import look as first, panel, schema, urls, view
 
 class Settings:
     comments: bool = True           # the model says a sentence when something happens in a crawl
+    botify_token: Secret = ''       # of the account page of Botify
+    botify_api: Url = 'https://api.botify.com/v1'
 
 flow = Flow()
 page = Page()
-hows = {'follow its links': 'links', 'read its sitemap': 'sitemap', 'only these addresses': 'list', 'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools'}
+hows = {'follow its links': 'links', 'read its sitemap': 'sitemap', 'only these addresses': 'list', 'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools', 'take a project of Botify': 'botify'}
 
 def file(number): return own_folder()/f'{int(number)}.sqlite'
 
@@ -19,11 +21,16 @@ def file(number): return own_folder()/f'{int(number)}.sqlite'
 @flow.step(button='Look at it')
 def site(url: Url = '', how: Literal[tuple(hows)] = 'follow its links', addresses: Long = '', table: File = '', second: File = ''):
     """Which site shall be crawled?
-    The address it starts from, or that of a sitemap; or a list of addresses, one a line or in a table. It is looked at first, with a handful of requests. What another crawler has seen comes in as tables (of Screaming Frog: Internal, and All Inlinks as the second)."""
+    The address it starts from, or that of a sitemap; or a list of addresses, one a line or in a table. It is looked at first, with a handful of requests. What another crawler has seen comes in as tables (of Screaming Frog: Internal, and All Inlinks as the second). Of Botify the address is that of the project; its newest analysis is taken, with the token in the settings."""
     starts, wrong, kind = [], [], hows[how]
     if kind in ('screaming_frog', 'advertools'):
         if not table: raise Refused('no table is given', f'give the file that {how.rpartition(" of ")[2]} wrote')
         return {'look': f'{table.name} is read when it is its turn.', 'starts': [], 'kind': kind, 'seen': {}, 'not_addresses': []}
+    if kind == 'botify':
+        from . import botify
+        try: there = asyncio.run(botify.look(Settings.botify_token or '', url, Settings.botify_api))
+        except ValueError as e: raise Refused(str(e)) from None
+        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}, 'not_addresses': []}
     for line in ([url] if url and kind != 'list' else []) + [l for l in addresses.splitlines() if l.strip()]:
         try: starts.append(urls.address(line))
         except ValueError as e: wrong.append(str(e))
@@ -41,18 +48,23 @@ def how_far(starts, seen, pages: Range(1, 5_000_000) = 10_000, depth: Optional[i
     """How far shall it go?
     Include and exclude: parts of addresses, one a line, with * for anything. Speed: requests a second to one host; 0 is 5 a second, and on this machine as fast as it answers. Robots: do as robots.txt says. JavaScript: read each page a second time in a browser. Images: ask for images, styles and scripts too. External: ask other sites whether the pages exist that are linked to. Visitors: a table of Search Console or of analytics, joined by address."""
     if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
-    if not starts: return {'estimate': 'It comes from a table: nothing is asked for.', 'asked': {}}
+    if not starts: return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last." if seen else 'It comes from a table: nothing is asked for.', 'asked': {'pages': pages} if seen else {}}
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
     many, seconds, said = first.estimate(seen, pages, speed, local)
     return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, **({'agent': agent.strip()} if agent.strip() else {}))}
 
 @flow.step(runs='process', button='Crawl', retries=3)
-def crawl(job, starts, kind, asked, table, second):
+def crawl(job, starts, kind, asked, table, second, seen):
     """Crawl it
     In a process of its own, which goes on when this page or Pianola is closed, and goes on where it was when it is killed."""
     if kind in ('screaming_frog', 'advertools'):
         from . import imports
         with closing(schema.open(file(job.id), fresh=True)) as db: return {'crawled': job.id, 'counts': getattr(imports, kind)(db, *[f.path for f in (table, second) if f])}
+    if kind == 'botify':
+        from . import botify
+        with closing(schema.open(file(job.id), fresh=True)) as db, closing(schema.open(own_folder()/'botify.sqlite', fresh=True)) as ledger:
+            try: return {'crawled': job.id, 'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'], own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api, tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
+            except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
     c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled)
     state = asyncio.run(c.run())

@@ -135,18 +135,27 @@ async def adopt(api, user, name, query, since):
         when = made(j)
         if payload.get('username', user) == user and payload.get('project', name) == name and payload.get('query') == query and (when is None or when >= since - 120) and j.get('job_status') != 'FAILED': return j['job_id']
 
-async def export(api, db, what, user, name, query, path, size=most_rows, tell=lambda text: None, slow=15, anew=False):
-    """One export, from asking to the file at `path`. Goes on with the job that was begun. Botify when it fails; Unsure when it may have been taken and is in no list: it is asked for again only when the user says so (`anew`)."""
+async def export(api, db, what, user, name, query, path, size=most_rows, tell=lambda text: None, slow=15, by=None):
+    """One export, from asking to the file at `path`; `db` is where it is written down. Goes on with the job that was begun, also when another run began it: exports are counted. One that failed is begun again only `by` another job than before.
+    Botify when it fails; Unsure when it may have been taken and is in no list: it is asked for again only an hour later, when a list that still has it not can be believed."""
     kept = note(db, what)
-    if kept.get('query') != query or kept.get('state') == 'failed': kept = {}
+    if kept.get('query') != query: kept = {}
+    if kept.get('state') == 'failed':
+        if by is not None and kept.get('by') == by: raise Botify(kept['why'], 1060)
+        kept = {}
     if kept.get('state') == 'done' and Path(path).exists(): return path
+    if kept.get('state') == 'done':                                                 # its file is fetched again, as long as Botify has the job
+        try: await api.ask(f'/jobs/{quote(str(kept["job"]))}')
+        except Botify as e:
+            if e.code not in (404, 1000): raise
+            kept = {}
     if kept.get('state') == 'asked':                                                # it was sent, and we do not know what became of it
         tell('looking for the export that was asked for')
         if job := await adopt(api, user, name, query, kept['at']): kept = note(db, what, {**kept, 'job': job, 'state': 'running'})
-        elif not anew: raise Unsure('an export was sent to Botify before, and is in its list of jobs not yet; look there, or ask for it anew', 'unsure')
+        elif time.time() - kept['at'] < 3600: raise Unsure('an export was sent to Botify, and whether it took it is not known: its list of jobs does not show it. Try again later; after an hour it is asked for anew', 'unsure')
         else: kept = {}
     if not kept:
-        kept = note(db, what, {'query': query, 'state': 'asked', 'at': time.time()})
+        kept = note(db, what, {'query': query, 'state': 'asked', 'at': time.time(), 'by': by})
         config = {'delimiter': ',', 'print_delimiter': False, 'print_header': True, 'header_format': 'slug'}
         body = {'job_type': 'export', 'payload': {'username': user, 'project': name, 'export_size': min(size, most_rows), 'formatter': 'csv', 'formatter_config': config, 'connector': 'direct_download', 'query': query}}
         try: job = (await api.ask('/jobs', body, once=True))['job_id']
@@ -168,9 +177,9 @@ async def export(api, db, what, user, name, query, path, size=most_rows, tell=la
         state = str(said.get('job_status')).upper()
         if state in ('DONE', 'COMPLETE'): break
         if state in ('FAILED', 'ERROR', 'CANCELLED'):
-            note(db, what, {**kept, 'state': 'failed'})
-            raise Botify(f'{codes[1060]}: {api.clean(json.dumps(said.get("results")))}', 1060)
-        tell(f'Botify prepares the {what} ({state.lower()})')
+            note(db, what, {**kept, 'state': 'failed', 'by': by, 'why': (why := f'{codes[1060]}: {api.clean(json.dumps(said.get("results")))}')})
+            raise Botify(why, 1060)
+        tell(f'Botify prepares {what} ({state.lower()})')
         await api.sleep(pause)
         pause = min(slow, pause * 1.5)
     url = (said.get('results') or {}).get('download_url')
@@ -251,8 +260,8 @@ async def look(token, where, at=base):
     user, name = project(where)
     async with Api(token, at) as api: return {'user': user, 'project': name, 'analyses': await finished(api, user, name)}
 
-async def fetch(db, token, where, folder, analysis='', most=most_rows, at=base, tell=lambda done, total, text: None, anew=False, **more):
-    "Everything, from a project's address to the file of a crawl: fields are checked, rows counted, pages and links exported once, fetched and put in. Goes on where it was. The report of `put`, with `depth` and `links_counted`."
+async def fetch(db, token, where, folder, analysis='', most=most_rows, at=base, tell=lambda done, total, text: None, ledger=None, by=None, most_pages=most_rows, **more):
+    "Everything, from a project's address to the file of a crawl: fields are checked, rows counted, pages and links exported once, fetched and put in. Goes on where it was. `ledger` is the file in which exports are written down, where that is not the crawl's; `by` the job that asks. The report of `put`, with `depth` and `links_counted`."
     user, name = project(where)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -269,8 +278,9 @@ async def fetch(db, token, where, folder, analysis='', most=most_rows, at=base, 
         kept = note(db, 'depth')
         depth, many = (kept['depth'], kept['links']) if kept else await reach(api, user, name, collection, most)
         note(db, 'depth', {'depth': depth, 'links': many})
-        await export(api, db, 'pages', user, name, query_pages(collection, fields), folder/'pages.csv.gz', most, lambda text: tell(2, 5, text), anew=anew)
-        await export(api, db, 'links', user, name, query_links(collection, depth), folder/'links.csv.gz', most, lambda text: tell(3, 5, text), anew=anew)
+        book = db if ledger is None else ledger
+        await export(api, book, f'{user}/{name} {analysis} pages', user, name, query_pages(collection, fields), folder/'pages.csv.gz', most_pages, lambda text: tell(2, 5, text), by=by)
+        await export(api, book, f'{user}/{name} {analysis} links', user, name, query_links(collection, depth), folder/'links.csv.gz', most, lambda text: tell(3, 5, text), by=by)
     tell(4, 5, 'putting it together')
     report = await asyncio.to_thread(put, db, analysis, folder/'pages.csv.gz', folder/'links.csv.gz', fields)
     for f in ('pages.csv.gz', 'links.csv.gz'): (folder/f).unlink()
