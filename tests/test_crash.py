@@ -2,9 +2,9 @@
 import contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
 import pytest
 from conftest import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 
-gone = (ConnectionError, http.client.HTTPException, ConnectionClosed, TimeoutError, OSError)
+gone = (ConnectionError, http.client.HTTPException, WebSocketException, TimeoutError, OSError)
 
 @pytest.fixture
 def serve(serve):
@@ -111,7 +111,8 @@ class Writer(threading.Thread):
 
 def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path, dice):
     data, yes, asked, allowed = tmp_path/'data', {}, set(), set()
-    for life in range(12):
+    for life in range(60):
+        if life >= 12 and len(yes) > 150 and len({a for a, *_ in yes.values()}) >= 8: break        # a busy machine gets less done in a life
         s = serve(data=data, env={'PIANOLA_ENGINE': 'ollama'})
         cookie = re.match('[^;]+', (s.get('/', Accept='text/html'), s.heads['set-cookie'])[1])[0]
         writers = [Writer(s, life*10 + n, cookie if n % 2 else '') for n in range(4)]
@@ -168,7 +169,8 @@ def test_wherever_the_power_fails_in_a_write_there_is_all_of_an_action_or_nothin
 def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, upstream, tmp_path, dice):
     u, data = upstream(['A ', 'short ', 'answer.'], rate=300), tmp_path/'data'
     sent, acks, numbers, trouble, lock = {}, {}, itertools.count(), [], threading.Lock()           # cid → text, cid → message id
-    for _ in range(10):
+    for life in range(60):
+        if life >= 10 and len(acks) > 40: break
         s = serve(data=data, env=u.env)
         stop = threading.Event()
         def speak(s=s, stop=stop, seed=dice.random()):
@@ -250,7 +252,7 @@ def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(se
             text = ''.join(story(n))
             assert text.startswith(reply['text']), (n, reply['text'][-80:])
             assert not shown or f'w{max(shown)}' in reply['text'].split(), f'story {n}: a tab had seen w{max(shown)}, what is left ends with {reply["text"][-40:]!r}'
-            assert reply['status'] == ('done' if reply['text'] == text else 'error') and len(rows) == (reply['status'] == 'done'), (n, reply['status'], rows)
+            assert reply['status'] in (('done', 'error') if reply['text'] == text else ('error',)) and len(rows) == (reply['status'] == 'done'), (n, reply['status'], rows)       # both: its last word was kept, and that it was the last was not yet known
             if n == k-1:
                 ends[reply['status']] += 1
                 if reply['status'] == 'error' and k % 3 == 0:              # go on with it: no letter lost, none doubled, its key pressed once
