@@ -26,7 +26,7 @@ def main(args):
         if not installed(job): return 0
     elif not ready(job): setup(job, args)
     if only: print('Everything is here; python3 start.py runs it.')
-    else: return hand_over([python, '-m', 'pytest', *args] if job == 'test' else [python, 'server.py', *args])
+    else: return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, os.cpu_count() or 1))])] if job == 'test' else [python, 'server.py', *args])       # all of them: side by side, since they mostly wait
 
 def ready(job):
     "True when all is as the last set-up for this job left it; asks nobody but a local Ollama, and that only where it stands in for our own model"
