@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
-from pianola import api, chat, console, fetch, forms, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
+from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
@@ -25,6 +25,7 @@ from pianola.store import Refused, kv, store
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
     prompts.folder = config.prompts
+    contain.key_seconds = contain.view_seconds = contain.step_seconds = config.patience
 
     async def look():
         "Which engines are here, asked when the server answers"

@@ -8,6 +8,7 @@ from .plugins import Plugin
 
 async def warm(argv):
     "Read the system message and the examples as the first turn will send them, and keep the engine's state of it on disk. 0 when there is nothing to do."
+    from . import api                # noqa: F401  every key of the app itself: the model reads of them too, in the order in which the server knows them
     logger.remove()                  # the line of progress says what there is to say
     c = config.read(argv)
     prompts.folder, engines, line = c.prompts, Engines(c), fetch.Line()

@@ -57,7 +57,7 @@ def card(flow, tx, v, s, folds):
     inputs = json.loads(a['inputs']) if a else {}
     short = ' · '.join(x for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False)), results.line(result, 60)) if x)[:100] if a and a['status'] == 'done' else ''
     head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None, Small(words[state], cls='state') if words[state] else None)
-    body = [P(s.words.strip(), cls='soft')] if s.words.strip() else []
+    body = [P(s.words.strip().replace('`', ''), cls='soft')] if s.words.strip() else []
     id = {'run': r['id'], 'step': s.name}
     if state == 'waiting': body.append(P('Its turn comes when the steps above are done.', cls='soft'))
     elif state == 'open' or state == 'failed':

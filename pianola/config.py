@@ -39,6 +39,7 @@ class Config:
     models_dir: Path = field(default_factory=lambda: user_cache_path('pianola', appauthor=False)/'models')
     ollama: str = field(default_factory=lambda: ollama_url(''))
     password: str = field(default='', repr=False)      # never in a log
+    patience: float = 5             # seconds that code of a plugin may hold others up
     rules: bool = True              # do what plain requests ask for before the model speaks, and hold its proposals against the user's words
     debug: bool = False
     jobs: str = field(default='', repr=False)          # the address of a PostgreSQL, which may hold a password; '' is our own journal
@@ -74,8 +75,11 @@ def read(argv=None, env=os.environ):
     jobs, workers = e('PIANOLA_JOBS', ''), e('PIANOLA_WORKERS', 'here').lower()
     if jobs and not _database(jobs): p.error('PIANOLA_JOBS must be nothing or the address of a PostgreSQL database, postgresql://user:password@host:5432/database; in a password write : / ? # @ as %3A %2F %3F %23 %40')
     if workers not in ('here', 'elsewhere'): p.error(f'PIANOLA_WORKERS is {workers!r}; it must be here or elsewhere')
+    try: patience = float(e('PIANOLA_PATIENCE', '5'))
+    except ValueError: patience = 0
+    if not .1 <= patience <= 3600: p.error(f"PIANOLA_PATIENCE is {env['PIANOLA_PATIENCE']!r}; it must be the seconds a plugin may hold others up, from 0.1 to 3600")
     c = Config(host=a.host, port=int(a.port), data=a.data, plugins=a.plugins, prompts=a.prompts, browser=not a.no_browser, reload=a.reload,
-               engine=engine, model=e('PIANOLA_MODEL', ''), ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs, workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() not in ('0', 'off', 'no', 'false'))
+               engine=engine, model=e('PIANOLA_MODEL', ''), patience=patience, ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs, workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() not in ('0', 'off', 'no', 'false'))
     if env.get('PIANOLA_MODELS_DIR'): c.models_dir = Path(env['PIANOLA_MODELS_DIR'])
     if not is_loopback(c.host) and not c.password:
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')

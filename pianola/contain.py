@@ -40,10 +40,12 @@ def blame(e):
 def words(e, file=''):
     "An error in one line, with the line of the plugin's file that it came from"
     if isinstance(e, Refused): return e.text
+    if isinstance(e, Left): return str(e)
     text = e.msg if isinstance(e, SyntaxError) else 'it needed more memory than there is' if isinstance(e, MemoryError) and not str(e) else str(e)
     if isinstance(e, ImportError) and (m := re.match(r"cannot import name '(\w+)' from 'pianola'", text)):
         ours = [*sys.modules['pianola']._where]
         text = f"pianola has no {m[1]}; it has {', '.join(difflib.get_close_matches(m[1], ours, 3) or ours)}, and FastHTML's tags"
+    if isinstance(e, apsw.InterruptError): text = str(TimeUp())      # a long question to SQLite: see Store
     if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
     at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
     return f"{type(e).__name__}{': ' if text else ''}{text}" + (f' (line {at[1]} of {at[0]})' if at else '')
@@ -68,13 +70,14 @@ def went_well(plugin, what):
 _lock, _running, _watch = threading.Lock(), {}, None
 
 class _Limit:
-    def __init__(self, seconds, any_code): self.began, self.seconds, self.fired, self.any = time.monotonic(), seconds, 0, any_code
+    def __init__(self, seconds, any_code, stuck): self.began, self.seconds, self.any, self.stuck, self.fired, self.tries, self.left = time.monotonic(), seconds, any_code, stuck, 0, 0, False
 
 @contextmanager
-def limit(seconds, any_code=False):
-    "What runs in here, in this thread, at most this long: then plugin code is interrupted where it stands (our own goes on, unless `any_code`)"
+def limit(seconds, any_code=False, stuck=None):
+    """What runs in here, in this thread, at most this long: then plugin code is interrupted where it stands (our own goes on, unless `any_code`).
+    Code that waits in C (a sleep, a connection) hears of that when it comes back: `stuck(where, tries)` is called each second until then, or until it says that nobody waits any longer; where is (plugin, file, line)."""
     global _watch
-    id, mine = threading.get_ident(), _Limit(seconds, any_code)
+    id, mine = threading.get_ident(), _Limit(seconds, any_code, stuck)
     with _lock:
         before, _running[id] = _running.get(id), mine
         if not _watch or not _watch.is_alive():
@@ -90,13 +93,17 @@ def limit(seconds, any_code=False):
 def _watching():
     while True:
         time.sleep(.1)
-        now = time.monotonic()
+        now, stuck = time.monotonic(), []
         with _lock:
             for id, r in _running.items():
-                if now < r.began + r.seconds or now < r.fired + 1: continue
-                if r.any or busy_in(id):
-                    r.fired = now                        # again each second: some code catches everything
+                if r.left or now < r.began + r.seconds or now < r.fired + 1: continue
+                if (at := busy_in(id)) or r.any:
+                    r.fired, r.tries = now, r.tries + 1                        # again each second: some code catches everything
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(id), ctypes.py_object(TimeUp))
+                    if at and r.stuck: stuck.append((r, at))
+        for r, at in stuck:
+            try: r.left = r.stuck(at, r.tries)
+            except Exception: log.exception('what is stuck could not be left behind')
 
 def busy_in(id):
     "(plugin, file, line) where a thread is just now, or None when it is in no plugin"
@@ -107,7 +114,7 @@ def holding_up():
     now, out = time.monotonic(), {}
     with _lock:
         for id, r in _running.items():
-            if now > r.began + r.seconds and (at := busy_in(id)): out[at[0]] = f'has been busy for {now-r.began:.0f} s in line {at[2]} of {at[1]}'
+            if not r.left and now > r.began + r.seconds and (at := busy_in(id)): out[at[0]] = f'has been busy for {now-r.began:.0f} s in line {at[2]} of {at[1]}'
     return out
 
 @types.coroutine
@@ -144,6 +151,10 @@ async def beside(plugin, f, *args, seconds=None, **kw):
     finished, _ = await asyncio.wait([done], timeout=seconds+1)
     if not finished: raise TimeoutError(f'it was still busy after {seconds} s; what takes a while belongs in a job')
     return done.result()
+
+class Left(Exception):
+    "A call that did not come back and was left behind: nobody waits for it, and nothing it does later counts"
+    def __init__(self, at): super().__init__(f'it waited too long in line {at[2]} of {at[1]} and was left behind; what takes a while belongs in a job')
 
 class Ended(Exception):
     "`sys.exit`, or out of time: what must not travel on as it is, or it would end the app"
@@ -184,7 +195,7 @@ def said(a, e):
     if isinstance(e, apsw.AuthError) and (why := getattr(_fenced, 'why', None)):
         _fenced.why = None
         return Refused(*why, 403)
-    if not blame(e) or isinstance(e, apsw.FullError): return e
+    if not (blame(e) or isinstance(e, Left)) or isinstance(e, apsw.FullError): return e
     went_wrong(a.plugin, a.name, e)
     return Broke(f'{a.name} broke: {words(e)}', 'nothing was changed; the plugin needs mending', trace=trace(e))
 
@@ -214,7 +225,8 @@ def fence(conn, plugin):
         return apsw.SQLITE_DENY
     _fenced.why, conn.authorizer = None, may
     try: yield
-    finally: conn.authorizer = None
+    finally:
+        if conn.authorizer is may: conn.authorizer = None       # not that of who came after, when this was left behind
 
 held = set()
 def hold(coroutine, said):

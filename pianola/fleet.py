@@ -32,7 +32,7 @@ patience = 8                # seconds after which a job that was taken and has n
 schema = """
 create schema if not exists pianola;
 create table if not exists pianola.job(key text primary key, home text not null, number bigint not null, far text not null, title text not null, plugin text not null, name text not null, args text not null, runs text not null,
-  timeout float8, attempt int not null, code text not null, folder text not null, owner text, lease timestamptz, cancel boolean not null default false, over boolean not null default false);
+  timeout float8, attempt int not null, code text not null, folder text not null, settings text not null default '{}', owner text, lease timestamptz, cancel boolean not null default false, over boolean not null default false);
 create table if not exists pianola.unit(key text not null references pianola.job on delete cascade, name text not null, value text not null, n bigserial, primary key(key, name));
 create table if not exists pianola.event(id bigserial primary key, home text not null, key text not null, far text not null, number bigint not null, at float8 not null, kind text not null, text text not null, data text);
 create index if not exists event_home on pianola.event(home, id);
@@ -286,9 +286,9 @@ class Fleet:
         "Give a job away, with what was done of it before; again and again is the same as once"
         key, far = self.key(j['id']), j['far']
         def put(c):
-            new = c.execute("""insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,timeout,attempt,code,folder) values (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) on conflict(key) do update
-                set far=excluded.far, args=excluded.args, attempt=excluded.attempt, code=excluded.code, cancel=false, over=false, owner=null, lease=null where pianola.job.far<>excluded.far returning 1""",
-                (key, self.home, j['id'], far, j['title'], j['plugin'], j['name'], j['args'], j['runs'], j['timeout'], j['attempt'], j['code'], this_folder())).fetchone()
+            new = c.execute("""insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,timeout,attempt,code,folder,settings) values (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) on conflict(key) do update
+                set far=excluded.far, args=excluded.args, attempt=excluded.attempt, code=excluded.code, settings=excluded.settings, cancel=false, over=false, owner=null, lease=null where pianola.job.far<>excluded.far returning 1""",
+                (key, self.home, j['id'], far, j['title'], j['plugin'], j['name'], j['args'], j['runs'], j['timeout'], j['attempt'], j['code'], this_folder(), j['settings'])).fetchone()
             if not new: return
             for name, value in units: c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing', (key, name, value))
             if j['runs'] == 'process': send(c, key, [json.loads(j['args']), *(json.loads(v) for _, v in units)])

@@ -108,7 +108,7 @@ class Flow(Kind):
         r = tx.rows['run', id] = tx.row('run', id)
         return {'run': id, 'name': r['name'], **({'step': step} if step else {})}
     def _ran(self, a, r, c):
-        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}' for k, v in r.get('values', {}).items())
+        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}' for k, v in r.get('values', {}).items() if v not in ('', None, []))
         s = self.steps.get(r['step'])
         return f"{self.title}: {s.question if s else r['step']}" + (f' ({said})' if said else '')
 

@@ -449,7 +449,7 @@ class Gist:
         return None
 
     def _set(self, tb, a, b, cues, vals, cols, known):
-        lang, skip = self.lang, [*cols, *cues.values()]
+        skip = [*cols, *cues.values()]
         def out(col, v, used):
             if self.every(a, b):
                 if any(m.what == 'flag' for m in self.mentions(tb, a, b)): return None

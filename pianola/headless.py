@@ -106,4 +106,5 @@ def write(out, name, node):
     elif node['k'] == 'table': (out/f'{name}.csv').write_bytes(results.csv(node))
     elif node['k'] in ('data', 'many'): (out/f'{name}.json').write_text(json.dumps(results.back(node), ensure_ascii=False, indent=1), 'utf-8')
     elif node['k'] in ('markdown', 'html'): (out/f"{name}.{'md' if node['k'] == 'markdown' else 'html'}").write_text(str(results.back(node)), 'utf-8')
+    elif node['k'] == 'file' and name.partition('.')[2] and not (out/File(node['f']).name).exists(): shutil.copyfile(File(node['f']).path, out/File(node['f']).name)      # one of several files of a step: as it is called
     else: shutil.copyfile(File(node.get('page') or node['f']).path, out/f"{name}{Path(File(node.get('page') or node['f']).name).suffix}")

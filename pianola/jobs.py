@@ -281,7 +281,7 @@ async def hand(id):
         turn = tx.value("select max(id) from job_event where job=? and kind='state'", id)
         far = f'{afar.home}.{id}.{turn}'
         if far != j['far']: tx.run('update job set far=?, heard=0 where id=?', far, id)
-        return {**j, 'far': far}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
+        return {**j, 'far': far, 'settings': tx.value('select data from setting where plugin=?', j['plugin']) or '{}'}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
     j, units = await store.write(mark)
     if not j or j['far'] in handed: return
     try: await asyncio.to_thread(afar.hand, j, units)
@@ -413,6 +413,7 @@ def own_process(id, owner, c):
         j = line(fleet.look, id)
         book = fleet.Book(line, id, owner, ship=j['folder'] != fleet.this_folder())
         begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
+        settings.known[j['plugin']] = json.loads(j['settings'])
     j = begin[0]()
     path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
     code, why = '', None
@@ -468,42 +469,59 @@ def _own_book(id, c):
             conn.execute('commit')
             return value
     def begin(code):
-        write(lambda tx: tx.run("update job set lease=0 where id=? and state='running'", id))
-        return write(journal.begin, id, os.getpid(), code)
+        def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
+            tx.run("update job set lease=0 where id=? and state='running'", id)
+            return journal.begin(tx, id, os.getpid(), code)
+        return write(take)
     return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
 
 # who watches
 
 async def tell(id, kinds=('state',)):
     "Show where a job is: every bar and button that belongs to it, its log, its card when its state changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"
-    try: j, lines, seq = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id), tx.value('select max(id) from log')))
+    try: j, lines = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else []))
     except Refused: return
     items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
     tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
     if 'partial' in kinds and j['run']:
         for f in parts: f(j)
+    told[id] = told.pop(id, 0) + 1
+    if len(told) > 1000: del told[next(iter(told))]
+    for k in [k for k in news if k[0] == id]: del news[k]
     async with changed: changed.notify_all()
 def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
 
 async def watch(id, after=0):
     "Server-sent events of a job: first where it is now, then each change (at most ten a second), last an event `done`; `id:` is the number of the event, so that a client that comes back goes on behind the last one it saw"
-    await store.read(journal.job, id)
     first = True
     while True:
-        def look(tx, after=after): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after), tx.value('select max(id) from job_event where job=?', id)
-        j, events, last = await store.read(look)
-        for e in events if not first or after else []:
-            if e['kind'] in ('log', 'partial', 'stale'): yield f"id: {e['id']}\nevent: {e['kind']}\ndata: {json.dumps({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None}, ensure_ascii=False)}\n\n"
-        if first or events:
-            yield f"id: {last}\ndata: {json.dumps(journal.now(j), ensure_ascii=False)}\n\n"
-        first, after = False, last or after
-        if j['state'] in over:
-            yield f"id: {last}\nevent: done\ndata: {json.dumps(journal.now(j), ensure_ascii=False)}\n\n"
+        seen, key = told.get(id), (id, after, first)
+        if key not in news: news[key] = asyncio.ensure_future(_news(*key))
+        try: text, after, ended = await asyncio.shield(news[key])       # one that leaves takes it from nobody
+        except Refused:
+            news.pop(key, None)
+            raise
+        if text: yield text
+        if ended:
+            news.pop(key, None)
             return
+        first = False
         try:
-            async with changed: await asyncio.wait_for(changed.wait(), 15)
+            async with changed: await asyncio.wait_for(changed.wait_for(lambda seen=seen: told.get(id) != seen), 15)
         except TimeoutError: yield ': still here\n\n'
         await asyncio.sleep(.1)
+
+told, news = {}, {}     # {job: how often it was told of}, {(job, after, first): what its streams hear next}: read and written down once for all of them
+async def _news(id, after, first):
+    "(the events of a job behind `after` as a stream has them, the number of the last one, is it over?)"
+    def look(tx): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after), tx.value('select max(id) from job_event where job=?', id)
+    j, events, last = await store.read(look)
+    now, out = json.dumps(journal.now(j), ensure_ascii=False), []
+    for e in events if not first or after else []:
+        if e['kind'] in ('log', 'partial', 'stale'): out.append(f"id: {e['id']}\nevent: {e['kind']}\ndata: {json.dumps({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None}, ensure_ascii=False)}\n\n")
+    if first or events: out.append(f'id: {last}\ndata: {now}\n\n')
+    if j['state'] in over: out.append(f'id: {last}\nevent: done\ndata: {now}\n\n')
+    return ''.join(out), last or after, j['state'] in over
 
 def span(seconds):
     "Seconds as a person says them"

@@ -166,7 +166,14 @@ def line(node, room=200):
     if k in ('image', 'plotly'): return f"a figure{': ' + node['alt'] if node.get('alt') else ''}"
     if k == 'file': return f"the file {File(node['f']).name}"
     v = node.get('v', node.get('head'))
-    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {x}' for n, x in v.items()) if isinstance(v, dict) else json.dumps(v, ensure_ascii=False))
+    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {few(x)}' for n, x in v.items()) if isinstance(v, dict) else json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else few(v))
+def few(x):
+    "Plain data in a few words"
+    if isinstance(x, bool) or x is None: return {True: 'yes', False: 'no', None: 'nothing'}[x]
+    if isinstance(x, int): return f'{x:,}'
+    if isinstance(x, list): return ', '.join(map(few, x)) if len(x) < 6 and not any(isinstance(i, (list, dict)) for i in x) else f'{len(x):,} entries'
+    if isinstance(x, dict): return ', '.join(f'{n} {few(i)}' for n, i in x.items()) if len(x) < 12 and not any(isinstance(i, (list, dict)) for i in x.values()) else f'{len(x):,} entries'
+    return str(x)
 
 def show(node, url=''):
     "A node for the eye; `url` is where the parts of this result can be had in other forms"

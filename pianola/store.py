@@ -4,15 +4,16 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, sqlite3, sys, time, unicodedata
-from concurrent.futures import ThreadPoolExecutor
+import asyncio, json, math, os, queue, sqlite3, sys, threading, time, unicodedata
+from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 import apsw, apsw.ext, msgspec
 if light := 'pandas' not in sys.modules: sys.modules['pandas'] = None      # fastlite's ground loads it where it is installed: half a second and 50 MB for a feature we do not use
 from fastlite import database
 if light: del sys.modules['pandas']
 from loguru import logger as log
-from .contain import Ended, Refused, TimeUp, key_seconds, limit
+from . import contain
+from .contain import Ended, Left, Refused, TimeUp, limit
 
 class Event(msgspec.Struct):
     "One line of the log. `rows` is what the tables hold now, {(table, id): row or None}; it is told to listeners and not stored."
@@ -89,6 +90,7 @@ alter table message add column brings text;
 alter table run add column follows integer;
 alter table schedule add column missed text not null default 'once';
 alter table schedule add column said text not null default '';
+""", """
 alter table job add column far text not null default '';
 alter table job add column heard integer not null default 0;
 create index job_far on job(far) where far!='';
@@ -109,7 +111,7 @@ def _connect(conn):
 class Tx:
     "What a function of `store.write` is given: SQL, the log, and changes to rows that remember how to be taken back"
     def __init__(self, conn):
-        self.conn, self.events, self.changes, self.rows, self.after = conn, [], [], {}, []
+        self.conn, self.events, self.changes, self.rows, self.after, self.late = conn, [], [], {}, [], False
 
     def q(self, sql, *args):
         "All rows of a query as dicts"
@@ -195,9 +197,48 @@ class Tx:
             elif before is None: self.delete(table, id)
             else: self.update(table, id, before)
 
+class Lane:
+    "One thread in which calls run one after another. A call that never comes back can be left behind; those that wait go on in a new thread."
+    def __init__(self, name):
+        self.name, self.calls, self.now = name, queue.SimpleQueue(), None
+        self.begin()
+    def begin(self):
+        self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self.thread.start()
+    def __call__(self, f, *args):
+        "Run f(*args) in the thread; awaited, its result"
+        self.calls.put((done := Future(), f, args))
+        return asyncio.wrap_future(done)
+    def _run(self):
+        me = threading.current_thread()
+        while self.thread is me and (call := self.calls.get()):
+            done, f, args = call
+            if not done.set_running_or_notify_cancel(): continue
+            self.now = done
+            try: value, error = f(*args), None
+            except BaseException as e: value, error = None, e
+            if self.thread is not me: return
+            self.now = None
+            try: done.set_exception(error) if error else done.set_result(value)
+            except InvalidStateError: return
+            del call, done, f, args, value, error
+    def leave(self, error):
+        "What runs now gets this error, and the next call begins"
+        if not (done := self.now): return
+        self.begin()
+        try: done.set_exception(error)
+        except InvalidStateError: pass        # it came back just now
+    def end(self):
+        self.calls.put(None)
+        self.thread.join()
+
+class Dead:
+    "The connection of a call that was left behind: it ends at its next word to the database"
+    def __getattr__(self, name): raise TimeUp
+
 class Store:
     "The one database. Everything that touches SQLite runs in its thread, one call after another."
-    def __init__(self): self.listeners, self.pool, self.db = [], None, None
+    def __init__(self): self.listeners, self.pool, self.db, self.folder = [], None, None, None
 
     def on(self, f):
         "Decorator: call f(event) on the event loop after every kept line, in order. It must not block."
@@ -208,8 +249,8 @@ class Store:
         "Open (or make) the database in `folder`; a second server on the same folder is refused"
         self.folder, self.loop = Path(folder), asyncio.get_running_loop()
         _known.clear()
-        self.pool = ThreadPoolExecutor(1, 'store')
-        await self.loop.run_in_executor(self.pool, self._open)
+        self.pool = Lane('store')
+        await self.pool(self._open)
 
     def _open(self):
         try: self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -225,7 +266,8 @@ class Store:
         apsw.connection_hooks[:] = [_connect]         # fastlite's own hook comes too late for the busy timeout and runs a slow `optimize`
         try:
             self.db = database(path)
-            self.conn, self.full = self.db.conn, False
+            self.conn, self.full, self.tx = self.db.conn, False, None
+            self.conn.set_progress_handler(lambda: self.tx is not None and self.tx.late, 100_000)
             if os.name == 'posix': path.chmod(0o600)
             self._migrate(path)
         except (apsw.NotADBError, apsw.CorruptError) as e:
@@ -249,7 +291,7 @@ class Store:
         return to
     async def backup(self, to):
         "A whole, consistent copy of the database at `to`, while everything runs"
-        return await self.loop.run_in_executor(self.pool, self._backup, Path(to))
+        return await self.pool(self._backup, Path(to))
 
     def _write(self, f, args, durable):
         if durable != self.full:                      # a power cut may take the last second of a growing reply, never an acknowledged action
@@ -259,9 +301,9 @@ class Store:
         self.conn.execute('begin immediate')
         try:
             result = self._ours(f, tx, *args)
-            self.conn.execute('commit')
+            tx.conn.execute('commit')
         except BaseException as e:
-            if self.conn.in_transaction: self.conn.execute('rollback')
+            if tx.conn is self.conn and self.conn.in_transaction: self.conn.execute('rollback')
             if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e): raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None      # a trigger's word
             raise
         for f in tx.after: f()
@@ -269,11 +311,28 @@ class Store:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
-    def _ours(self, f, *args):
-        "Run f here, in the one thread there is: plugin code that holds it too long is interrupted, and nothing in it ends the app"
+    def _ours(self, f, tx, *args):
+        "Run f here, in the one thread there is: plugin code that holds it too long is interrupted or, where it does not hear, left behind; and nothing in it ends the app"
         try:
-            with limit(key_seconds): return f(*args)
+            self.tx = tx
+            with limit(contain.key_seconds, stuck=lambda *said: self._stuck(tx, *said)): return f(tx, *args)
         except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
+        finally:
+            if self.tx is tx: self.tx = None
+    def _stuck(self, tx, at, tries):
+        "From the watching thread: a question to SQLite is broken off; what waits elsewhere gets no more than three seconds over its time, then its transaction is taken back and the store goes on without it"
+        tx.late = True
+        if tries < 3 or tx.conn is not self.conn: return False
+        tx.conn = Dead()
+        try:
+            if self.conn.in_transaction: self.conn.execute('rollback')
+            self.conn.authorizer = None
+        except apsw.Error:
+            tx.conn = self.conn        # it is in SQLite just now: tried again in a second
+            raise
+        log.error('a key of the plugin {} did not come back from line {} of {} and was left behind', at[0], at[2], at[1])
+        self.pool.leave(Left(at))
+        return True
     def _tell(self, events):
         for e in events:
             for f in self.listeners:
@@ -282,10 +341,10 @@ class Store:
 
     async def write(self, f, *args, durable=True):
         "Run f(tx, *args) as one transaction and give back its result; listeners have heard by then"
-        return await self.loop.run_in_executor(self.pool, self._write, f, args, durable)
+        return await self.pool(self._write, f, args, durable)
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
-        return await self.loop.run_in_executor(self.pool, lambda: self._ours(f, Tx(self.conn), *args))
+        return await self.pool(lambda: self._ours(f, Tx(self.conn), *args))
     async def q(self, sql, *args): return await self.read(lambda tx: tx.q(sql, *args))
     async def last(self):
         "The number of the newest line of the log"
@@ -296,8 +355,8 @@ class Store:
         def shut():
             if self.db: self.conn.close()
             self.lock.close()
-        await self.loop.run_in_executor(self.pool, shut)
-        self.pool.shutdown()
+        await self.pool(shut)
+        self.pool.end()
         self.pool = self.db = None
 
 store = Store()

@@ -45,6 +45,13 @@ class _Own:
     def set(self, key, value): return _store.KV(f'plugin:{_plugin()}').set(key, value)
 kv = _Own()
 
+def own_folder():
+    "A folder of the plugin's own beside the database, for files that are too large for rows; made when first asked for. In a job's own process it is the same."
+    name = _plugin().partition('.')[0]
+    folder = _store.store.folder/'plugins'/name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
 # what our own plugins are made of, and anybody else's may be
 
 when = bubble.clock

@@ -1,8 +1,8 @@
 "The power cut: the server is killed at random moments, and whatever it had said yes to is there when it comes back, whole and once."
 import contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
 import pytest
+from conftest import connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 gone = (ConnectionError, http.client.HTTPException, ConnectionClosed, TimeoutError, OSError)
 

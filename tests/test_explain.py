@@ -52,8 +52,9 @@ def test_the_words_explain_this_plugin_do_what_the_button_does(made):
     s.get('/notes', HX_Request='true')
     s.act('plugins.explain', plugin='notes')
     answered(s)
-    import json, websockets.sync.client as ws
-    with ws.connect(s.ws, origin=s.url) as tab:
+    import json
+    from conftest import connect
+    with connect(s.ws, origin=s.url) as tab:
         for n, words in enumerate(('Explain share please', 'Could you explain the plugin “Notes” to me?', 'explain what a note is'), 2):
             tab.send(json.dumps({'msg': words}))
             answered(s, n)

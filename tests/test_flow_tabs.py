@@ -3,8 +3,7 @@ import json, re, sqlite3, threading, time
 
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from websockets.sync.client import connect
-from conftest import Server
+from conftest import connect, Server
 from test_flow import numbers
 
 steps = ['a', 'b', 'c', 'd']

@@ -151,6 +151,7 @@ def test_two_files_of_one_name_are_told_apart(folder):
 
 runtime = '''"Wild: everything that goes wrong."
 import sys, time
+from pathlib import Path
 from pianola import Crud, Page, P, Refused, act, action
 class Wild: name: str
 wild = Crud(Wild)
@@ -198,9 +199,37 @@ def own(tx):
     return tx.insert('wild', {'name': 'own'})['id']
 @action
 def refuse(tx): raise Refused('not today', 'tomorrow')
+@action
+def asleep(tx, seconds: float):
+    tx.insert('wild', {'name': 'before'})
+    try: time.sleep(seconds)
+    finally:
+        (Path(__file__).parent.parent/'woken').touch()
+        tx.insert('wild', {'name': 'behind'})
+@action
+def counts(tx): return tx.value('with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n')
 '''
+quick = {'PIANOLA_ENGINE': 'embedded', 'PIANOLA_PATIENCE': '1'}        # the same with less waiting
+def test_a_key_that_waits_in_c_is_left_behind_and_the_others_go_on(folder):
+    "A sleep cannot be interrupted from Python: its transaction is taken back, and what it does when it wakes does not count"
+    f = folder(quick, notes=good, wild=runtime)
+    ended, line = [], lambda text: next(n for n, l in enumerate(runtime.splitlines(), 1) if text in l)
+    waits = [threading.Thread(target=lambda n=n: ended.append(f.s.post('/api/actions/wild.asleep', {'seconds': n}))) for n in (6, 600)]
+    for w in waits: w.start()
+    f.s.until(lambda: 'busy for' in f.health()['wild'] or 'broke' in f.health()['wild'])
+    assert f.s.act('notes.create', name='goes on')['result']['id'] == 1, 'behind the two'
+    for w in waits: w.join(20)
+    for status, said in ended: assert status == 422 and f'line {line("time.sleep(seconds)")} of wild.py and was left behind' in said['error'], said
+    assert 'wild.asleep broke' in f.health()['wild'] and f.s.rows('wild') == []
+    status, said = f.s.post('/api/actions/wild.counts')
+    assert status == 422 and 'took too long' in said['error'] and f'line {line("with recursive")} of wild.py' in said['error'], said
+    f.s.until((f.path.parent/'woken').exists)
+    assert f.s.rows('wild') == [] and len(f.s.rows('notes')) == 1, 'the sleeper woke up, and wrote nothing'
+    assert f.s.act('wild.own')['result'] and [r['name'] for r in f.s.rows('wild')] == ['own']
+    with sqlite3.connect(f.s.data/'pianola.db') as db: assert db.execute('pragma integrity_check').fetchone() == ('ok',)
+
 def test_a_key_that_breaks_is_refused_with_the_line_and_nothing_of_it_is_kept(folder):
-    f = folder(notes=good, wild=runtime)
+    f = folder(quick, notes=good, wild=runtime)
     f.s.act('notes.create', name='yours')
     line = lambda text: next(n for n, l in enumerate(runtime.splitlines(), 1) if text in l)
     status, said = f.s.post('/api/actions/wild.divide', {'by': 0})
@@ -221,7 +250,7 @@ def test_a_key_that_breaks_is_refused_with_the_line_and_nothing_of_it_is_kept(fo
     assert f.s.act('notes.create', name='goes on')
 
 def test_a_route_that_breaks_or_blocks_is_a_card_and_the_others_answer(folder):
-    f = folder(notes=good, wild=runtime)
+    f = folder(quick, notes=good, wild=runtime)
     for name, says in {'breaks': 'ZeroDivisionError', 'awaits': 'IndexError', 'exits': 'SystemExit'}.items():
         status, said = f.s.get(f'/wild/{name}')
         assert status == 500 and says in said['error'] and 'of wild.py' in said['error'], said
@@ -239,7 +268,7 @@ def test_a_route_that_breaks_or_blocks_is_a_card_and_the_others_answer(folder):
     assert f.s.get('/wild/fine')[0] == 200 and 'GET /wild/spins broke' in f.health()['wild'] and '(and 4 more)' in f.health()['wild']
 
 def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
-    f = folder(notes=good)
+    f = folder(quick, notes=good)
     for body, says in {'1/0': 'ZeroDivisionError', 'import sys; sys.exit()': 'SystemExit', 'open("/nowhere/x")': 'FileNotFoundError', 'while True: pass': 'took too long'}.items():
         for how in ('def', 'async def'):
             f.save('v', f'"V: x"\nfrom pianola import Page\npage = Page()\n@page\n{how} index():\n    {body}\n')
@@ -250,7 +279,7 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     f.until('v', 'ok')
 
 def test_a_row_that_cannot_be_drawn_does_not_hold_the_table_of_another(folder):
-    f = folder(notes=good, books='"Books: x"\nfrom pianola import Crud\nclass Book:\n    name: str\n    def __ft__(self):\n        while True: pass\nbooks = Crud(Book)\n')
+    f = folder(quick, notes=good, books='"Books: x"\nfrom pianola import Crud\nclass Book:\n    name: str\n    def __ft__(self):\n        while True: pass\nbooks = Crud(Book)\n')
     f.s.act('books.create', name='x')
     assert 'took too long' in f.s.get('/books', HX_Request='true')[1]
     assert f.s.act('notes.create', name='x')['result']['id'] == 1

@@ -1,5 +1,5 @@
 "The main job as a newcomer does it: the real model, the real browser, two tabs."
-import os, re, subprocess, sys
+import json, os, re, shutil, subprocess, sys
 import pytest
 from playwright.sync_api import expect
 from conftest import root
@@ -16,8 +16,19 @@ def say(page, text):
     page.fill('#msg', text)
     page.press('#msg', 'Enter')
 
-def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, page, models_dir):
-    server = serve(env={'PIANOLA_ENGINE': 'embedded'})
+@pytest.fixture(scope='module')
+def warmed(tmp_path_factory, models_dir):
+    "A data folder for which the instructions were read once, as the set-up does it; (the folder, what was said)"
+    data, env = tmp_path_factory.mktemp('warm')/'data', {**os.environ, 'PIANOLA_ENGINE': 'embedded'}
+    run = lambda: subprocess.run([sys.executable, '-m', 'pianola', 'warm', '--data', str(data)], cwd=root, env=env, capture_output=True, text=True, check=True).stdout
+    return data, [run(), run()]
+@pytest.fixture
+def warm(warmed, tmp_path):
+    "A copy of it"
+    return shutil.copytree(warmed[0], tmp_path/'warm')
+
+def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, page, warm):
+    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url)
     say(page, 'add a task: call the dentist')
     expect(page.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I), timeout=3000)       # long before the reply is over
@@ -28,8 +39,8 @@ def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, 
     expect(page.locator('#tasks-list li')).to_have_count(1)
     assert [e['by'] for e in server.get('/api/roll')[1]] == ['user']*3
 
-def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back(serve, context, models_dir):
-    server = serve(env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_RULES': '0'})       # the model alone
+def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back(serve, context, warm):
+    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_RULES': '0'})       # the model alone
     a, b = context.new_page(), context.new_page()
     said = []
     a.on('console', lambda m: said.append(m.text) if m.type == 'error' else None)
@@ -68,8 +79,8 @@ def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back
     expect(card).to_have_count(0)
     assert not said, said
 
-def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, models_dir):
-    server = serve(env={'PIANOLA_ENGINE': 'embedded'})
+def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, warm):
+    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url + '/tasks')
     page.fill('form#tasks-new input[name=name]', 'Water the cactus')
     page.press('form#tasks-new input[name=name]', 'Enter')
@@ -83,15 +94,16 @@ def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, m
     assert any('Water the cactus' in m['text'] for m in heard)
     assert not any('cactus' in m['text'] for m in server.get('/api/conversation')[1] if m['role'] == 'user')
 
-def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, page, models_dir, tmp_path):
-    warm = [sys.executable, '-m', 'pianola', 'warm', '--data', str(tmp_path/'warm')]
-    env = {**os.environ, 'PIANOLA_ENGINE': 'embedded'}
-    assert 'read its instructions' in subprocess.run(warm, cwd=root, env=env, capture_output=True, text=True, check=True).stdout
-    assert subprocess.run(warm, cwd=root, env=env, capture_output=True, text=True, check=True).stdout == '', 'once is enough'
-    server = serve(data=tmp_path/'warm', env={'PIANOLA_ENGINE': 'embedded'})
+def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, page, warmed, warm):
+    assert 'read its instructions' in warmed[1][0]
+    assert warmed[1][1] == '', 'once is enough'
+    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
+    read = []
+    page.on('websocket', lambda ws: ws.on('framereceived', lambda f: read.append(json.loads(f)) if '"what":"reading"' in f else None))
     page.goto(server.url)
     say(page, 'hello')
     finished(page, 1)
+    assert all(f['done'] > .9 * f['total'] - 60 for f in read if f['total']), f'the instructions were read again: {read[:3]}'
     stats = [m for m in server.get('/api/conversations/1.json')[1]['messages'] if m['role'] == 'assistant'][-1]['stats']
     assert stats['cached'] > .9 * (stats['prompt_tokens'] - 60) > 0, stats
 

@@ -405,7 +405,7 @@ def test_older_messages_come_when_asked_for(serve, page, tmp_path):
     assert texts == sorted(texts, key=lambda t: int(t.split()[1]))
 
 def test_stop_right_behind_a_message_leaves_nothing_hanging(serve, upstream):
-    from websockets.sync.client import connect
+    from conftest import connect
     s = serve(env=upstream([f'word{i} ' for i in range(500)], rate=100).env)
     with connect(s.ws) as ws:
         for n in range(8):
@@ -498,8 +498,8 @@ def test_three_quick_presses_of_again_are_one(serve, upstream):
     import threading
     u = upstream(['slow '] * 40, rate=40)
     s = serve(env=u.env)
-    import websockets.sync.client as ws
-    with ws.connect(s.ws) as tab:
+    from conftest import connect
+    with connect(s.ws) as tab:
         tab.send(json.dumps({'msg': 'hello'}))
         done = lambda: [m for m in s.get('/api/conversation')[1] if m['status'] == 'done' and m['role'] == 'assistant']
         first = s.until(done)[0]['id']

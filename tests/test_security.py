@@ -3,8 +3,7 @@ import base64, contextlib, functools, html.parser as html_parser, http.client, h
 import pytest
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
-from conftest import Server, Upstream, root
+from conftest import connect, Server, Upstream, root
 
 hostile = ['<script>pwned=1</script>', '<img src=x onerror=pwned=1>', '"><svg onload=pwned=1>', "' onfocus=pwned=1 autofocus x='", '</textarea></title></style><script>pwned=1</script>',
            '<div id="main" hx-swap-oob="true">swapped</div>', '<p hx-get="/api/roll" hx-trigger="load" data-hx-on:load="pwned=1">x</p>', '<a href="javascript:pwned=1">x</a>', '{{7*7}}${pwned=1}',

@@ -128,7 +128,7 @@ def app(serve, upstream, tmp_path):
     return start
 
 def say(s, text):
-    from websockets.sync.client import connect
+    from conftest import connect
     n = len([m for m in s.get('/api/conversation')[1] if m['role'] == 'assistant'])
     with connect(s.ws, max_size=2**26, max_queue=None) as tab:
         tab.send(json.dumps({'msg': text}))

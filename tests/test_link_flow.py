@@ -1,0 +1,85 @@
+"The link graph as a flow: without a page, in the page, and through a crash of the server."
+import csv, json, os, signal, sqlite3, subprocess, sys, time
+from conftest import root
+from link_site import Site, room
+from test_link_crawl import web
+
+def alone(out, *args):
+    env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'OLLAMA_HOST': '127.0.0.1:9'}
+    return subprocess.run([sys.executable, '-m', 'pianola', 'run', 'link_graph', *args, '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=120)
+
+def test_without_a_page_a_site_becomes_tables_a_picture_and_a_file(tmp_path):
+    with Site(web(30)) as s:
+        p = alone(tmp_path/'o', f'url={s.url}/', 'pages=40')
+        assert p.returncode == 0, p.stderr + p.stdout
+        out = tmp_path/'o'
+        pages, edges, findings = (list(csv.DictReader((out/f'{n}.csv').open(encoding='utf-8-sig'))) for n in ('pages', 'edges', 'findings'))
+        db = sqlite3.connect(out/'crawl.sqlite')
+        assert db.execute("select count(*) from page where state='done' and internal and source!='resource'").fetchone()[0] == 40 == json.loads((out/'crawl.json').read_text())['counts']['pages']
+        assert pages[0]['url'] == s.url + '/' and len(edges) >= db.execute("select count(*) from link where kind='a'").fetchone()[0] > 100 and {'source', 'target', 'anchor'} <= set(edges[0]) and findings
+        assert (out/'xray.png').read_bytes().startswith(b'\x89PNG')
+    p = alone(tmp_path/'o2', 'url=http://localhost:9/', 'pages=5')
+    assert p.returncode == 0 and json.loads((tmp_path/'o2/crawl.json').read_text())['counts']['do not answer'] == 0 and json.loads((tmp_path/'o2/crawl.json').read_text())['counts']['blocked by robots.txt'] == 1
+    assert 'no address' in alone(tmp_path/'o4', 'pages=5').stderr
+
+def steps(s): return {x['step']: x for x in s.act('link_graph.show')['result']['steps']}
+
+def test_the_server_and_the_crawler_are_killed_and_the_crawl_is_whole(serve, tmp_path):
+    with Site(web(150), delay=.03) as site:
+        start = lambda: serve(tmp_path/'data', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
+        s = start()
+        s.act('link_graph.run', values={'url': site.url + '/'})
+        s.until(lambda: steps(s)['how_far']['state'] == 'open')
+        s.act('link_graph.run', step='how_far')
+        s.until(lambda: steps(s)['crawl']['state'] == 'open')
+        s.act('link_graph.run', step='crawl')
+        job = steps(s)['crawl']['job']
+        s.until(lambda: len(site.asked) > 60, 30)
+        s.kill()                                            # the server: its crawler goes on by itself
+        n, until = len(site.asked), time.monotonic() + 10
+        while len(site.asked) < n + 30 and time.monotonic() < until: time.sleep(.05)
+        assert len(site.asked) >= n + 30
+        s = start()
+        pid = sqlite3.connect(tmp_path/'data/pianola.db').execute('select pid from job where id=?', (job,)).fetchone()[0]
+        if steps(s)['crawl']['state'] == 'running' and pid: os.kill(pid, signal.SIGKILL if os.name == 'posix' else signal.SIGTERM)
+        s.until(lambda: steps(s)['export']['state'] == 'open', 90)
+        after = steps(s)
+        assert after['draw']['state'] == 'done' and after['crawl']['job'] == job
+        db = room('schema').open(next(tmp_path.glob(f'data/plugins/link_graph/{job}.sqlite')))
+        here = [r[0] for r in db.execute("select url||status from page where state='done' order by url")]
+        from link_site import crawl
+        whole = crawl(tmp_path/'whole.sqlite', site.url + '/')
+        assert here == [r[0] for r in whole.execute("select url||status from page where state='done' order by url")]
+        assert db.execute('select count(*) from link').fetchone()[0] == whole.execute('select count(*) from link').fetchone()[0]
+        # the keys
+        found = s.act('link_graph.filter', only='4')['result']
+        assert found['pages'] == db.execute('select count(*) from page where status between 400 and 499').fetchone()[0] > 0
+        kind = db.execute('select kind from finding limit 1').fetchone()[0]
+        opened = s.act('link_graph.finding', kind=kind)['result']
+        assert opened['why'] and opened['fix'] and opened['pages'] > 0
+        status, said = s.post('/api/actions/link_graph.finding', {'kind': 'nonsense'})
+        assert status == 400 and 'there is no finding nonsense' in said['error'] and s.post('/api/actions/link_graph.pause')[0] == 409
+        for path in ('', '/table'): assert s.get(f'/link_graph/picture/{job}{path}')[0] == 200
+        assert s.get('/link_graph/picture/99999')[0] == 404 and s.get('/link_graph/picture/..%2Fx')[0] == 404
+        html = s.get('/link_graph', HX_Request='true')[1]
+        assert 'id="link_graph-panel"' in html and site.url in html
+
+def test_a_crawl_is_begun_paused_and_ended_by_keys(serve, tmp_path):
+    with Site(web(150), delay=.04) as site:
+        s = serve(tmp_path/'data', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
+        said = s.act('link_graph.begin', url=site.url, pages=5000)['result']
+        assert said['url'] == site.url + '/' and 'pages' in said['estimate']
+        s.until(lambda: len(site.asked) > 30, 30)
+        s.act('link_graph.pause')
+        def still():
+            n = len(site.asked)
+            time.sleep(.6)
+            return len(site.asked) == n
+        s.until(still, 15)
+        s.act('link_graph.go_on')
+        n = len(site.asked)
+        s.until(lambda: len(site.asked) > n, 15)
+        s.act('link_graph.enough')
+        s.until(lambda: steps(s)['draw']['state'] == 'done', 90)
+        counts = steps(s)['crawl']['result']['counts']
+        assert counts['ended'] == 'stopped' and 0 < counts['pages'] < 300
