@@ -48,6 +48,14 @@ class Evidence:
         want = self.lang.tokens(str(value))
         return bool(want) and all(w in self.words or w in self.quoted for w in want) or str(value).casefold() in self.text.casefold()
 
+    def more(self, table, values):
+        "Did the user say words that an operation leaves unexplained? Then it is not all they meant, or not that."
+        lang = self.lang
+        own = [*table.nouns(lang), *(w for c in table.columns for w in (c.replace('_', ' '), *lang.columns.get(c, ()), *lang.flags.get(c, ()), *lang.unflags.get(c, ()))), *(w for v in lang.verbs.values() for w in v), *lang.past, *lang.words['numbers']]
+        own += [w for k in ('polite', 'wish', 'tail', 'list', 'it', 'them', 'every', 'not', 'wishes', 'gone') for w in lang.words.get(k, ())] + ([w for k in ('common', 'chatter', 'pronoun', 'fill') for w in lang.gist[k]] if lang.gist else [])
+        known = {t for w in own for t in lang.tokens(w)} | {t for v in values for t in lang.tokens(str(v))}
+        return {w for w in self.words - known if not w.isdigit()} or not self.quoted <= known
+
 def ground(ev, table, row, recent=()):
     "(the rows the user's words fit best, how well): by words of the row and its number"
     scores = {}
@@ -83,6 +91,7 @@ def judge(ev, op, world):
             elif v not in (None, '') and ev.covers(v): values[k] = v
         op = Op(op.table, 'create', values=values)
         if not why and any(str(r.get(table.main) or '').casefold() == str(values.get(table.main) or '').casefold() for r in table.rows): why = 'there_already'
+        if not why and ev.more(table, values.values()): why = 'unlike'
         return Verdict('chip' if why else 'run', why, op)
     rows, best = ground(ev, table, op.id, world.recent)
     row = next((r for r in table.rows if r['id'] == op.id), None)
@@ -103,4 +112,5 @@ def judge(ev, op, world):
             elif kind == 'date' and str(v) not in ev.text and not any(lang.day(w) == str(v) for w in ev.low.split()): why = why or 'not_your_words'
         now = rows[0]
         if all(now.get(k) == v for k, v in op.values.items()): return Verdict('nothing', 'so_already')
+        if not why and ev.more(table, [*op.values.values(), *now.values()]): why = 'unlike'
     return Verdict('chip' if why else 'run', why, op)
