@@ -387,23 +387,12 @@ def work(argv):
     "`python -m pianola work`: serve the queue in PostgreSQL. With ID: one attempt in a process of its own, writing the journal itself"
     import argparse
     from pathlib import Path
-<<<<<<< HEAD
-    import apsw
-    from . import settings
-    from .plugins import Plugin, plugin_name
-    from .store import _connect
-    p = argparse.ArgumentParser()
-    p.add_argument('id', type=int)
-    p.add_argument('--data', type=Path)
-    p.add_argument('--plugins', type=Path)
-=======
     from . import config
     p = argparse.ArgumentParser(prog='python -m pianola work', description='Take jobs from the queue of the PostgreSQL that PIANOLA_JOBS names; as many processes, on as many machines, as you like.')
     p.add_argument('id', nargs='?', help=argparse.SUPPRESS)
     p.add_argument('--as', dest='owner', default='', help=argparse.SUPPRESS)
     p.add_argument('--data', type=Path, help='a folder for the files that jobs work with (./data)')
     p.add_argument('--plugins', type=Path, help='the folder of plugins (./plugins); the same files as the servers have')
->>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
     a = p.parse_args(argv)
     c = config.read([*(['--data', str(a.data)] if a.data else []), *(['--plugins', str(a.plugins)] if a.plugins else [])])
     store.folder = c.data
@@ -479,41 +468,12 @@ def _own_book(id, c):
                 raise
             conn.execute('commit')
             return value
-<<<<<<< HEAD
-    j = write(journal.job, a.id)
-    path = next((f for f in sorted(a.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
-    ending = lambda tx, state, result=None, error=None: tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, a.id)
-    try:
-        if not path: raise Refused(f"there is no plugin {j['plugin']} now")
-        write(settings.learn)
-        plugins[j['plugin']] = found = Plugin(path).read()
-        if found.error: raise Refused(found.error)
-        f = function(j['name'])
-        write(lambda tx: tx.run("update job set lease=0 where id=? and state='running'", a.id))
-        if not (j := write(journal.begin, a.id, os.getpid(), code_of(f))): return 0
-        h = Handle(j, write, 'async' if inspect.iscoroutinefunction(f) else 'process')
-        if h.mode == 'async':
-            async def later(g, *args): return write(g, *args)
-            h._write = later
-        def beat():
-            while not h._cancel.wait(1):
-                if write(journal.alive, a.id): h._cancel.set()
-        threading.Thread(target=beat, daemon=True).start()
-        if j['timeout']: threading.Timer(j['timeout'], lambda: (write(ending, 'failed', None, f"it took longer than {j['timeout']:g} s"), os._exit(1))).start()
-        if h.mode == 'async': result = asyncio.run(f(h, **j['args']))
-        else: result = f(h, **j['args'])
-        write(ending, 'done', result)
-    except Stopped: write(ending, 'cancelled')
-    except BaseException as e: write(ending, 'failed', None, e.text if isinstance(e, Refused) else traceback.format_exc())
-    os._exit(0)          # threads that the function left do not hold the process
-=======
     def begin(code):
         def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
             tx.run("update job set lease=0 where id=? and state='running'", id)
             return journal.begin(tx, id, os.getpid(), code)
         return write(take)
     return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
->>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
 
 # who watches
 

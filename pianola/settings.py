@@ -46,17 +46,12 @@ def learn(tx):
 def _file(): return store.folder/'secrets.json'
 def secrets():
     "{plugin: {name: secret}}"
-<<<<<<< HEAD
-    try: return json.loads(_file().read_text('utf-8')) if store.folder else {}
-    except FileNotFoundError: return {}
-=======
     try: at = _file().stat() if hasattr(store, 'folder') else None
     except FileNotFoundError: at = None
     if not at: return {}
     if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all=json.loads(_file().read_text('utf-8')))
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
->>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
 def hide(plugin, said):
     "Keep secrets, all at once or not at all; '' forgets one"
     all_ = dict(secrets())

@@ -2,11 +2,7 @@
 import asyncio, json, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
-<<<<<<< HEAD
-from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say as speak
-=======
-from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Url, act, action, ask, item, kv, log, own_folder, put, say
->>>>>>> fc56be54e01419c2a842583b57daa8bc90cc7b2d
+from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say
 from . import look as first, panel, schema, urls, view
 
 class Settings:
@@ -100,6 +96,7 @@ def draw(job, crawled):
         layout.layout(db)
         job.progress(1, 2, 'drawing')
         xray.xray(db, out := own_folder()/f'{crawled}.png')
+        view.draw(db)
         return out.read_bytes()
 
 @flow.step(runs='process', button='Export')
