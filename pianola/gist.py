@@ -5,7 +5,6 @@
 A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
 import re
 from dataclasses import dataclass
-from rapidfuzz.distance import OSA
 from . import rules
 from .rules import Op, Reading, gate, most_rows, unmask
 
@@ -39,7 +38,12 @@ def short(word, full, noun=False):
     if len(word) > 3 and word[-1] == 's' and full.startswith(word[:-1]) and len(full) > len(word): return True
     if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
     if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
-    return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and OSA.distance(word, full, score_cutoff=1) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
+    return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and off_by(word, full) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
+
+def off_by(word, full):
+    "How many letters one is off the other, a swap counting once; 2 for more than one"
+    from rapidfuzz.distance import OSA               # when a word is first misspelled: a start need not wait for it
+    return OSA.distance(word, full, score_cutoff=1)
 
 class Gist:
     "One sentence against one world"
@@ -122,7 +126,7 @@ class Gist:
                 w = self.words[n]
                 if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
                 for kind, phrases in self.g['cues'].items():
-                    if kind not in ('with', 'done') and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and OSA.distance(w.low, p, score_cutoff=1) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+                    if kind not in ('with', 'done') and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
         return out
 
     def flagwords(self, table):
@@ -445,7 +449,7 @@ class Gist:
         return None
 
     def _set(self, tb, a, b, cues, vals, cols, known):
-        lang, skip = self.lang, [*cols, *cues.values()]
+        skip = [*cols, *cues.values()]
         def out(col, v, used):
             if self.every(a, b):
                 if any(m.what == 'flag' for m in self.mentions(tb, a, b)): return None

@@ -8,7 +8,6 @@ import re, tomllib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from rapidfuzz.fuzz import ratio
 
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
 most_rows = 50          # that one sentence may change
@@ -66,6 +65,7 @@ class Index:
         words = self.of(which)
         if not near: return words.get(word, set())
         if word not in self.close:
+            from rapidfuzz.fuzz import ratio         # when a word is first misspelled: a start need not wait for it
             like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]

@@ -7,6 +7,11 @@ from websockets.exceptions import ConnectionClosed
 gone = (ConnectionError, http.client.HTTPException, ConnectionClosed, TimeoutError, OSError)
 
 @pytest.fixture
+def serve(serve):
+    "What a scripted model writes is pressed as it stands: here it is about what a crash does to that, not about what the user meant"
+    return lambda *a, env=None, **kw: serve(*a, env={'PIANOLA_RULES': '0', **(env or {})}, **kw)
+
+@pytest.fixture
 def dice():
     "Chance that can be repeated: the seed is printed with a failure, PIANOLA_TEST_SEED sets it"
     seed = int(os.environ.get('PIANOLA_TEST_SEED') or random.randrange(10**6))

@@ -279,7 +279,7 @@ def test_pause_and_stop_come_through_the_file(tmp_path):
 
 def test_what_javascript_makes_of_a_page_is_kept_beside_what_was_sent(tmp_path):
     if not room('javascript').find(): (pytest.fail if os.environ.get('CI') else pytest.skip)('no Chromium, Chrome or Edge on this machine')
-    script = "<script>document.title='After'; document.querySelector('main').innerHTML='<h1>Made</h1><a href=/made>made</a>'; setTimeout(() => { const a = document.createElement('a'); a.href='/late'; a.textContent='late'; document.body.append(a); fetch('http://127.0.0.1:%d/secret').catch(() => 0) }, 100); alert('x'); console.error('oh')</script>"
+    script = "<script>document.title='After'; document.querySelector('main').innerHTML='<h1>Made</h1><a href=/made>made</a>'; setTimeout(() => { const a = document.createElement('a'); a.href='/late'; a.textContent='late'; document.body.append(a); fetch('http://127.0.0.1:%d/secret').catch(() => 0) }, 20); alert('x'); console.error('oh')</script>"
     with Site({}) as other, Site({'/made': page('plain', '<title>Made</title>'), '/late': page('<script>while(true){}</script>'), '/i.png': (200, {'Content-Type': 'image/png'}, b'x')}) as s:
         s.pages['/'] = page('<a href=/plain>plain</a><main>loading</main><img src=/i.png>' + script % other.port, '<title>Before</title>')
         s.pages['/plain'] = page('words', '<title>Plain</title>')

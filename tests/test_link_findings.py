@@ -1,5 +1,5 @@
 "What is wrong with a site is found, and nothing else: each kind planted by itself in a site that is clean, served, crawled and examined."
-import collections, re, string
+import collections, os, re, string
 import pytest
 from link_defects import Shop, beside, spoil
 from link_site import crawl, room
@@ -67,3 +67,15 @@ def test_a_planted_defect_is_found_on_its_page_and_nothing_else_is(kind, tmp_pat
     assert set(out) <= {kind} | beside[kind], {k: out[k] for k in set(out) - {kind} - beside[kind]}
     for r in findings.rows(db, kind):
         assert '{' not in r['text'] and r['text'].endswith(('.', '”')) and (r['url'] or '') in r['text'] or '{url}' not in findings.catalogue()[kind]['says']
+
+def test_what_a_real_browser_makes_of_a_page_is_held_against_what_was_sent(tmp_path):
+    "The kinds about JavaScript on the whole way, with the system's Chromium"
+    if not room('javascript').find(): (pytest.fail if os.environ.get('CI') else pytest.skip)('no Chromium, Chrome or Edge on this machine')
+    shop, saw = Shop(), '/tools/saw/'
+    shop.docs[saw].headers = {k: v for k, v in shop.docs[saw].headers.items() if k != 'Content-Security-Policy'} | {'Content-Security-Policy': "default-src 'self' 'unsafe-inline'; frame-ancestors 'self'"}
+    shop.docs[saw].body = "<script>document.title = 'Another title that the script wrote'; document.querySelector('link[rel=canonical]').href = '/about/'; document.querySelector('p').textContent += ' many more words'.repeat(200); const a = document.createElement('a'); a.href = '/guides/oil/'; a.textContent = 'The oil'; document.querySelector('main').append(a); const m = document.createElement('meta'); m.name = 'robots'; m.content = 'noindex'; document.head.append(m); console.error('this went wrong')</script>"
+    shop.asked = {'javascript': True, 'resources': False, 'sitemaps': False}
+    out, db = examined(shop, tmp_path/'js.sqlite')
+    got = {k for k, where in out.items() if saw in where}
+    assert {'js_title', 'js_canonical', 'js_robots', 'js_text', 'js_error', 'links_by_script'} <= got, (dict(out), [tuple(r) for r in db.execute('select * from rendered')])
+    assert not any('/about/' in out[k] for k in out if k.startswith('js_'))
