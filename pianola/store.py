@@ -238,7 +238,7 @@ class Dead:
 
 class Store:
     "The one database. Everything that touches SQLite runs in its thread, one call after another."
-    def __init__(self): self.listeners, self.pool, self.db, self.folder = [], None, None, None
+    def __init__(self): self.listeners, self.pool, self.db = [], None, None
 
     def on(self, f):
         "Decorator: call f(event) on the event loop after every kept line, in order. It must not block."

@@ -96,6 +96,7 @@ def draw(job, crawled):
         layout.layout(db)
         job.progress(1, 2, 'drawing')
         xray.xray(db, out := own_folder()/f'{crawled}.png')
+        view.draw(db)
         return out.read_bytes()
 
 @flow.step(runs='process', button='Export')
