@@ -35,8 +35,13 @@ class Missing(Exception):
 
 def ships(file):
     "Is this one of our own plugins, untouched? Those were tried by our tests, and a first start need not try them again. `.proven` is made by `python tests/test_shape.py`."
-    try: return hashlib.sha256(file.read_bytes().replace(b'\r\n', b'\n')).hexdigest() in (Path(__file__).parent.parent/'plugins/.proven').read_text('utf-8').split()
+    try: return code(file) in (Path(__file__).parent.parent/'plugins/.proven').read_text('utf-8').split()
     except OSError: return False
+def code(path):
+    "A fingerprint of what would run: a plugin's file, or all the Python in its folder (given as the folder or its `__init__.py`)"
+    path = path.parent if path.name == '__init__.py' else path
+    files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
+    return hashlib.sha256(b'\0'.join(f.relative_to(path.parent).as_posix().encode() + b'\0' + f.read_bytes().replace(b'\r\n', b'\n') for f in files)).hexdigest()
 
 class Plugin:
     "One file or folder: its name, its words, its kinds, or the reason why it did not load"
