@@ -445,7 +445,7 @@ class Gist:
                 elif kind in ('text', 'long', 'choice') and (t := self.tail(x, y, col)): values[col.key] = t[0]; used.append(Mention('value', t[1], t[2]))
                 else: return None
             rows = self.rows(a, b, [*cols, *used], tb)[0]
-            if len(rows) == 1 and len(values) > 1: return self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], values))
+            if len(rows) == 1 and len(values) > 1: return self.offer(rows, lambda t, r, values=values: Op(t.name, 'update', r['id'], values))
         return None
 
     def _set(self, tb, a, b, cues, vals, cols, known):
@@ -548,7 +548,7 @@ class Gist:
                 hits = [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and re.search(rf'(?<!\w){re.escape(old)}(?!\w)', str(r.get(c) or ''), re.I)]
                 mains = [h for h in hits if h[2] == h[0].main] or hits
                 if new and mains and len(old) > 2:
-                    return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
+                    return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r, mains=mains, old=old, new=new: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
         quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
         value = None
         if len(quotes) == 2:                    # this for that, by what stands in the rows

@@ -13,6 +13,10 @@ def layer(name):
     try: return (folder/f'{name}.md').read_text('utf-8').strip()
     except OSError: return ''
 
+def _kind(s):
+    "What a parameter takes, for the example line: a type, or the choices there are"
+    return s.get('type') or ' or '.join(map(str, s.get('enum', ()))) or next((_kind(o) for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
+
 def keys(plugin=''):
     "The actions the model may press anywhere (or only while `plugin` is open), a line each with an example made from their arguments"
     out = []
@@ -21,8 +25,7 @@ def keys(plugin=''):
         if not a.model or a.plugin in ('app', 'chat', 'model') or verb in ('move', 'sort', 'choose', 'update_many', 'delete_many'): continue
         if a.local != bool(plugin) or plugin and a.plugin != plugin: continue
         p = a.parameters
-        kind = lambda s: s.get('type') or ' or '.join(map(str, s.get('enum', ()))) or next((kind(o) for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
-        args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(kind(s), kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
+        args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(_kind(s), _kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
         out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
     return '\n'.join(out)
 

@@ -31,10 +31,10 @@ def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, 
     server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url)
     say(page, 'add a task: call the dentist')
-    expect(page.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I), timeout=3000)       # long before the reply is over
+    expect(page.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I), timeout=8000)       # long before the reply is over
     expect(finished(page, 1).locator('[data-roll]')).to_contain_text('Added “Call the dentist” to Tasks')
     say(page, 'please delete call the dentist')
-    expect(page.locator('#tasks-list li')).to_have_count(0, timeout=3000)
+    expect(page.locator('#tasks-list li')).to_have_count(0, timeout=8000)
     finished(page, 2).locator('.undo').click()
     expect(page.locator('#tasks-list li')).to_have_count(1)
     assert [e['by'] for e in server.get('/api/roll')[1]] == ['user']*3
