@@ -352,3 +352,4 @@ document.addEventListener('htmx:beforeSwap', e => {       // older messages come
 addEventListener('popstate', () => location.reload());
 
 entered(); connect();
+addEventListener('DOMContentLoaded', () => setTimeout(() => { const forms = early; window.early = null; for (const f of forms) if (f.isConnected) f.requestSubmit() }));      // what was sent before the scripts were here

@@ -178,7 +178,7 @@ class Postgres:
     "A server of its own on a free port of this machine; `stop` and `start` as often as a test likes; `url()` makes a new database and says where it is"
     def __init__(self):
         self.bin, self.folder, self.n = postgres_bin(), Path(tempfile.mkdtemp(prefix='pianola-pg-')), 0
-        self.who = ['runuser', '-u', 'postgres', '--'] if os.name == 'posix' and os.getuid() == 0 else []       # it refuses to run as root
+        self.who = {'user': 'postgres', 'group': 'postgres', 'extra_groups': []} if os.name == 'posix' and os.getuid() == 0 else {}       # it refuses to run as root
         if self.who: shutil.chown(self.folder, 'postgres')
         self.run('initdb', '-D', str(self.folder/'db'), '-U', 'pianola', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8')
         with socket.socket() as s:
@@ -187,7 +187,7 @@ class Postgres:
         self.start()
         subprocess.run([sys.executable, '-c', 'import sys; from dbos import DBOS; DBOS.migrate(system_database_url=sys.argv[1])', self.new('empty')], check=True, capture_output=True, timeout=60)       # DBOS' tables, once for all
     def run(self, name, *args):
-        r = subprocess.run([*self.who, str(self.bin/name), *args], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        r = subprocess.run([str(self.bin/name), *args], **self.who, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
         assert not r.returncode, f'{name}: {r.stdout}'
     def start(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-l', str(self.folder/'log'), 'start', '-o', f"-p {self.port} -h 127.0.0.1 -k '' -c max_connections=200")
     def stop(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-m', 'immediate', 'stop')         # as if it were killed

@@ -220,11 +220,11 @@ async def control(what, states, sorry):
     follow(number)
     return s['start']
 
-@action(title='Pause the crawl', say=lambda a, r, c: f'Paused the crawl of {r}')
+@action(local=True, title='Pause the crawl', say=lambda a, r, c: f'Paused the crawl of {r}')
 async def pause():
     "Pause the crawl that runs; nothing is asked for until it goes on."
     return await control('pause', ('running', 'new'), 'no crawl is running')
-@action(title='Go on with the crawl', say=lambda a, r, c: f'Went on with the crawl of {r}')
+@action(local=True, title='Go on with the crawl', say=lambda a, r, c: f'Went on with the crawl of {r}')
 async def go_on():
     "Go on with the crawl that was paused, or that broke or was stopped."
     number = await current()
@@ -233,12 +233,12 @@ async def go_on():
         await act('link_graph.run', {'step': 'crawl'}, by='app')
         return ((await read(number)) or {}).get('start', 'the site')
     return await control(None, ('paused', 'running'), 'no crawl is paused')
-@action(title='End the crawl here', say=lambda a, r, c: f'Ended the crawl of {r} where it was')
+@action(local=True, title='End the crawl here', say=lambda a, r, c: f'Ended the crawl of {r} where it was')
 async def enough():
     "End the crawl here: what is there counts, and is examined and drawn."
     return await control('stop', ('running', 'paused', 'new'), 'no crawl is running')
 
-@action(title='Filter the pages', say=lambda a, r, c: f"Shows {r['pages']:,} pages")
+@action(local=True, title='Filter the pages', say=lambda a, r, c: f"Shows {r['pages']:,} pages")
 async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '', finding: str = ''):
     "Show pages of the crawl: those with these words in the address or title, `only` of a kind of answer (4 for 4xx), or with a finding. Nothing: all."
     if not (number := await current()): raise Refused('nothing is crawled yet', 'crawl a site first', 409)
@@ -250,7 +250,7 @@ async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'bl
     if not s: raise Refused('nothing is crawled yet', 'crawl a site first', 409)
     return {'pages': s['many'], 'first': [{'url': r['url'], 'status': r['status'], 'title': r['title']} for r in s['rows'][:10]]}
 
-@action(title='Open a finding', say=lambda a, r, c: f"Opened “{r['name']}”: {r['pages']:,} pages")
+@action(local=True, title='Open a finding', say=lambda a, r, c: f"Opened “{r['name']}”: {r['pages']:,} pages")
 async def finding(kind: str):
     "Open a finding: its pages, why it matters and what to do."
     shown = await filter(finding=kind)
@@ -263,7 +263,7 @@ async def examined():
     if not number or not file(number).exists() or (s := await read(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
     return file(number)
 
-@action(title='Explain the findings', risk='read', say=lambda a, r, c: 'Asked what was found, and why it matters')
+@action(local=True, title='Explain the findings', risk='read', say=lambda a, r, c: 'Asked what was found, and why it matters')
 async def explain(question: str = ''):
     "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
     path = await examined()
@@ -287,7 +287,7 @@ async def explained(path, question, told):
     if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
     await say('\n'.join(lines) if lines else told)
 
-@action(title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
+@action(local=True, title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
 async def changes():
     "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
     path = await examined()
@@ -298,7 +298,7 @@ async def changes():
     await say(got['text'])
     return got
 
-@action(title='Crawl a site', say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
+@action(local=True, title='Crawl a site', say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
 async def begin(url: str, pages: int = 500):
     "Crawl a site from its address, at most so many pages: a new run, looked at and begun."
     try: url = urls.address(url)
