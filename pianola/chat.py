@@ -197,7 +197,8 @@ def obey(tx, said, id):
                 note = f'Nothing was done: {guard.names[got.name]}'
                 tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
             else: return False
-    except Refused:                             # it cannot be done like that: the model may make more of it
+    except (Refused, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as e:      # it cannot be done like that: the model may make more of it
+        if not isinstance(e, Refused): log.exception('the rules broke; the model answers')
         tx.run('rollback to rules')
         del tx.events[mark[0]:], tx.changes[mark[1]:]
         tx.rows = mark[2]

@@ -4,7 +4,7 @@
                                      ↘ several rows fit: ask · it must not act: nothing, by name · else: not sure
 
 A language is a file in `languages/`; nothing here knows one."""
-import re, tomllib
+import re, threading, tomllib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -103,14 +103,15 @@ class Language:
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         import snowballstemmer                                   # here: it brings forty languages
-        self._stemmer = snowballstemmer.stemmer(d['stemmer'])
+        self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()      # it holds the word in itself: two threads in it at once get each other's stems
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
         self.tokens = lru_cache(5_000)(self.tokens)
     def stem(self, w):
         w = self.past.get(w, w)
-        return w if w.isdigit() else self._stemmer.stemWord(w)
+        if w.isdigit(): return w
+        with self._stemming: return self._stemmer.stemWord(w)
     def tokens(self, text):
         "The stems of a text's words, small words left out"
         return tuple(s for w in re.findall(r"[^\W_]+(?:'[a-z]+)?", text.casefold().replace('’', "'").replace("'s", '')) if (s := self.stem(w)) not in self.small)

@@ -277,6 +277,12 @@ def test_pause_and_stop_come_through_the_file(tmp_path):
 
 # JavaScript
 
+def test_a_page_that_goes_on_to_another_is_rendered_where_it_ends(tmp_path):
+    if not room('javascript').find(): (pytest.fail if os.environ.get('CI') else pytest.skip)('no Chromium, Chrome or Edge on this machine')
+    with Site({'/': page("<script>setTimeout(() => { location.href = '/there' }, 300)</script>"), '/there': page('<h1>There</h1>')}) as s:
+        db = crawl(tmp_path/'j.sqlite', s.url + '/', javascript=True, timeout=6, resources=False)
+        assert rows(db, 'select h1, error from rendered where page=1') == [('There', None)]
+
 def test_what_javascript_makes_of_a_page_is_kept_beside_what_was_sent(tmp_path):
     if not room('javascript').find(): (pytest.fail if os.environ.get('CI') else pytest.skip)('no Chromium, Chrome or Edge on this machine')
     script = "<script>document.title='After'; document.querySelector('main').innerHTML='<h1>Made</h1><a href=/made>made</a>'; setTimeout(() => { const a = document.createElement('a'); a.href='/late'; a.textContent='late'; document.body.append(a); fetch('http://127.0.0.1:%d/secret').catch(() => 0) }, 20); alert('x'); console.error('oh')</script>"

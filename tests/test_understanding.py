@@ -1,5 +1,6 @@
 "What the user's words become: rules, the guard behind a model, chips and questions; and the attacks of docs/threats.md against them, with a model that obeys the attacker."
-import json, time
+import json, sys, time
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pianola import gist, guard, rules
 from pianola.rules import Op, Table, World
@@ -101,6 +102,15 @@ def test_a_delete_that_could_mean_another_row_asks_which():
     got = rules.read('delete vegan cheese', w)
     assert got.end == 'ask' and [o.id for o in got.ops] == [1, 2]
     assert rules.read('delete the task vegan cheese', w).ops == [Op('tasks', 'delete', 1)]
+
+def test_two_threads_that_read_at_once_get_their_own_stems():
+    said, stem = ['reminding', 'afternoons', 'dentists', 'calling', 'nationally', 'x'*200], rules.Language.stem      # without its memory
+    lang, every = rules.language('en'), sys.getswitchinterval()
+    right = [stem(lang, w) for w in said]
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as pool: assert all(got == right for got in pool.map(lambda _: [stem(lang, w) for w in said], range(600)))
+    finally: sys.setswitchinterval(every)
 
 def test_rules_are_quick_with_a_thousand_rows():
     rows = [{'id': n, 'name': f'Invoice {n} for customer {n*7 % 1000}', 'done': False} for n in range(1, 1001)]

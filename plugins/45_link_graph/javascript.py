@@ -186,7 +186,15 @@ class Tab:
             return {'html': None, 'error': went['errorText'], 'console': self.console[:20]}
         with contextlib.suppress(TimeoutError): await asyncio.wait_for(self.loaded.wait(), self.browser.timeout*.6)
         late = time.monotonic() + self.browser.timeout*.2
-        while time.monotonic() < late and (self.flying and time.monotonic() - self.moved < 5 or time.monotonic() - self.moved < quiet): await asyncio.sleep(.05)      # noqa: ASYNC110  it waits for nothing to happen
+        while (left := late - time.monotonic()) > 0:
+            if self.flying and time.monotonic() - self.moved < 5: await asyncio.sleep(.05)
+            else:                                                # by the page's own clock: on a busy machine its timers are late, and ours would not know
+                moved = self.moved
+                try: await asyncio.wait_for(self.ask('Runtime.evaluate', {'expression': f'new Promise(r => setTimeout(r, {quiet*1000:.0f}))', 'awaitPromise': True}), left)
+                except TimeoutError: break
+                except RuntimeError: await asyncio.sleep(.05)    # the page went on to another one
+                else:
+                    if moved == self.moved: break
         said = await self.ask('Runtime.evaluate', {'expression': f"(document.documentElement ? '<!doctype html>' + document.documentElement.outerHTML : '').slice(0, {most_html})", 'returnByValue': True, 'timeout': 5000})
         await self.ask('Page.navigate', {'url': 'about:blank'})
         self.well = True
