@@ -469,7 +469,7 @@ async def table():
             ws, took = await websockets.connect(s.ws, max_size=2**26), {}
             await ws.send(json.dumps({'hello': {'since': 10**9, 'conversation': None, 'view': 'thing', 'opened': False}}))
             for name, seen in (('sorted', {'sort': 'name', 'down': True}), ('sorted by a number', {'sort': 'minutes'}), ('filtered', {'which': {'done': 'is-done'}}), ('searched', {'words': '77 kind'}), ('searched in vain', {'words': 'xyzzy'})):
-                for turn in range(3):
+                for _ in range(3):
                     began = time.perf_counter()
                     await ws.send(json.dumps({'look': {'table': 'thing', **seen}}))
                     while '"look":"thing"' not in await ws.recv(): pass

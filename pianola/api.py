@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
+from . import actions, board, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -249,8 +249,14 @@ async def take_file(req):
 
 @door('/api/jobs')
 async def job_list(req):
-    kept = await store.q('select * from job order by id desc limit 200')
-    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(journal.decode(j)) for j in kept)])
+    q = req.query_params
+    words, state, limit = q.get('words', '')[:200], q.get('state', ''), min(number(q.get('limit', '0'), 'the limit'), 5000)
+    if 'hx-request' in req.headers: return ft(await store.read(board.listing, words, state, limit or board.page))
+    kept = await store.read(board.found, words, state, limit or 200)
+    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(j) for j in kept)])
+
+@door('/api/jobs/{id}/log')
+async def job_log(req): return ft(await store.read(board.log_of, number(req.path_params['id'], 'the job')))
 
 @door('/api/jobs/{id}/events')
 async def job_events(req):
@@ -258,7 +264,7 @@ async def job_events(req):
     if id in jobs.jobs: stream = jobs.jobs[id].watch()
     else:
         await store.read(journal.job, id)
-        stream = jobs.watch(id, number(last, 'Last-Event-ID'))
+        stream = board.watch(id, number(last, 'Last-Event-ID'))
     return StreamingResponse(stream, media_type='text/event-stream', headers={'cache-control': 'no-store'})
 
 @door('/api/jobs/{id}/cancel', ['POST'])

@@ -5,12 +5,13 @@
 
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
 import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
-from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
-from . import actions, chat, fleet, history, journal, settings, tabs
+from typing import Annotated, Literal
+from msgspec import Meta
+from . import actions, board, chat, fleet, history, journal, settings, tabs
 from .actions import action
-from .bubble import press
+from .board import tell
 from .journal import Stopped, over
-from .plugins import plugins, to_chat, _hold as hold
+from .plugins import plugins, _hold as hold
 from .store import Refused, Tx, got, put, store
 from loguru import logger as log
 
@@ -18,7 +19,7 @@ most = 4                # jobs that run in this process at a time
 config = None           # set by the server: where processes find the data and the plugins
 hooks: dict[str, list] = {}
 handles: dict[int, 'Handle'] = {}
-wake_up = changed = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
+wake_up = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
 handed, stopped = set(), set()                  # what PostgreSQL was told
 closing = False
 
@@ -54,7 +55,7 @@ def retry(tx, id):
     "Run a job that failed or was stopped again; what was committed is not done again"
     j = journal.job(tx, id)
     if j['state'] not in ('failed', 'cancelled'): raise Refused(f"job {id} is {j['state']}", 'wait until it is over', 409)
-    tx.run("update job set state='waiting', cancel=0, attempt=0, next_at=null, ended=null, error=null, far='' where id=?", id)
+    tx.run("update job set state='waiting', cancel=0, attempt=0, cleared=null, next_at=null, ended=null, error=null, far='' where id=?", id)
     journal.event(tx, id, 'state', 'waiting')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
 
@@ -238,7 +239,7 @@ async def run(id):
         mode = 'async' if inspect.iscoroutinefunction(f) else 'thread'
         j = await store.write(journal.begin, id, os.getpid(), code_of(f))
         if not j: return
-        write = store.write if mode == 'async' else lambda g, *a: asyncio.run_coroutine_threadsafe(store.write(g, *a), store.loop).result()
+        write = store.write if mode == 'async' else lambda g, *a, **k: asyncio.run_coroutine_threadsafe(store.write(g, *a, **k), store.loop).result()
         end = await attempt(j, f, mode, journal.Book(write, id, note))
         if not end: return await asyncio.shield(store.write(lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
         await asyncio.shield(store.write(finish, id, *end))
@@ -352,10 +353,6 @@ async def again(there):
     stopped.clear()
     wake_up.set()
 
-def trouble():
-    "What keeps jobs from being done, for the page; None when nothing does"
-    return P(afar.wrong, id='jobs-at', cls='trouble', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
-
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -454,10 +451,11 @@ def _own_book(id, c):
     "The journal in SQLite, from another process than the server's"
     import apsw
     from .store import _connect
-    conn, turn = apsw.Connection(str(c.data/'pianola.db')), threading.Lock()
+    conn, turn, full = apsw.Connection(str(c.data/'pianola.db')), threading.Lock(), [False]
     _connect(conn)
-    def write(f, *args):
+    def write(f, *args, durable=True):
         with turn:
+            if durable != full[0]: conn.pragma('synchronous', 'full' if durable else 'normal'); full[0] = durable
             for _ in range(50):
                 try: conn.execute('begin immediate'); break
                 except apsw.BusyError: time.sleep(.1)
@@ -475,101 +473,7 @@ def _own_book(id, c):
         return write(take)
     return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
 
-# who watches
-
-async def tell(id, kinds=('state',)):
-    "Show where a job is: every bar and button that belongs to it, its log, its card when its state changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"
-    try: j, lines = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else []))
-    except Refused: return
-    items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
-    tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
-    if 'partial' in kinds and j['run']:
-        for f in parts: f(j)
-    told[id] = told.pop(id, 0) + 1
-    if len(told) > 1000: del told[next(iter(told))]
-    for k in [k for k in news if k[0] == id]: del news[k]
-    async with changed: changed.notify_all()
-def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
-
-async def watch(id, after=0):
-    "Server-sent events of a job: first where it is now, then each change (at most ten a second), last an event `done`; `id:` is the number of the event, so that a client that comes back goes on behind the last one it saw"
-    first = True
-    while True:
-        seen, key = told.get(id), (id, after, first)
-        if key not in news: news[key] = asyncio.ensure_future(_news(*key))
-        try: text, after, ended = await asyncio.shield(news[key])       # one that leaves takes it from nobody
-        except Refused:
-            news.pop(key, None)
-            raise
-        if text: yield text
-        if ended:
-            news.pop(key, None)
-            return
-        first = False
-        try:
-            async with changed: await asyncio.wait_for(changed.wait_for(lambda seen=seen: told.get(id) != seen), 15)
-        except TimeoutError: yield ': still here\n\n'
-        await asyncio.sleep(.1)
-
-told, news = {}, {}     # {job: how often it was told of}, {(job, after, first): what its streams hear next}: read and written down once for all of them
-async def _news(id, after, first):
-    "(the events of a job behind `after` as a stream has them, the number of the last one, is it over?)"
-    def look(tx): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after), tx.value('select max(id) from job_event where job=?', id)
-    j, events, last = await store.read(look)
-    now, out = json.dumps(journal.now(j), ensure_ascii=False), []
-    for e in events if not first or after else []:
-        if e['kind'] in ('log', 'partial', 'stale'): out.append(f"id: {e['id']}\nevent: {e['kind']}\ndata: {json.dumps({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None}, ensure_ascii=False)}\n\n")
-    if first or events: out.append(f'id: {last}\ndata: {now}\n\n')
-    if j['state'] in over: out.append(f'id: {last}\nevent: done\ndata: {now}\n\n')
-    return ''.join(out), last or after, j['state'] in over
-
-def span(seconds):
-    "Seconds as a person says them"
-    s = int(seconds)
-    return f'{s} s' if s < 90 else f'{s//60} min' if s < 5400 else f'{s/3600:.1f} h'
-
-def where(n):
-    "Count, rate and time left in a few words"
-    done = f"{n['done']:,} of {n['total']:,}" if n['total'] else f"{n['done']:,}" if n['done'] else ''
-    rate = (f"{n['rate']:.0f}/s" if n['rate'] >= 2 else f"{n['rate']*60:.0f}/min") if n['rate'] and n['state'] == 'running' else ''
-    return ' · '.join(x for x in (done, rate, f"{span(n['left'])} left" if n['left'] else '') if x)
-
-def card(j, lines=()):
-    "One job: bar, count, log, and what can be done with it"
-    n = journal.now(j)
-    words = {'waiting': 'waits', 'running': 'runs', 'ending': 'ends', 'done': 'done', 'failed': 'failed', 'cancelled': 'stopped'}
-    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
-    return Article(Div(Strong(j['title']), Small(words.get(j['state'], j['state']), cls='state'), cls='head'),
-                   Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), data_job=j['id']) if j['state'] == 'running' else
-                   Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' else None, Div(*ways, cls='ways') if ways else None,
-                   id=f"job-{j['id']}", data_pos=-j['id'], data_state=j['state'], cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
-
-def _log(j, lines): return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}")
-
-def bar(tx, id):
-    "A job's progress for any page: kept up to date in every tab"
-    n = journal.now(journal.job(tx, id))
-    return Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None), Small(' · '.join(x for x in (n['text'], where(n)) if x), cls='text'), cls='job', data_job=id)
-
-def button(tx, label, name, args=None):
-    "A button that presses a key which is a job: locked in every tab while such a job runs"
-    busy = bool(tx.value("select 1 from job where name=? and state in ('waiting','running')", name))
-    return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name, aria_busy='true' if busy else None, disabled=busy)
-
-def listing(tx, limit=100):
-    "What runs, waits and failed, newest first"
-    found = [journal.decode(j) for j in tx.q("select * from job order by (state in ('waiting','running')) desc, id desc limit ?", limit)]
-    return trouble(), Div(Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
-
-async def job_list(limit=100):
-    "Everything that runs, waits and failed, for a page"
-    return await store.read(listing, limit)
-async def job_bar(id):
-    "The progress of one job, for a page"
-    return await store.read(bar, id)
-async def job_button(label, name, args=None):
-    "A button that begins a job, locked while one runs"
-    return await store.read(button, label, name, args)
+# the keys
 
 @action(name='jobs.cancel', plugin='app', title='Stop a job', say=lambda a, r, c: f'Asked “{r}” to stop')
 def cancel_(tx, id: int):
@@ -587,6 +491,19 @@ def retry_(tx, id: int):
     retry(tx, id)
     return tx.value('select title from job where id=?', id)
 
+@action(name='jobs.clear', plugin='app', title='Clear the list of jobs', risk='destructive', say=lambda a, r, c: f"Cleared {r:,} {'job' if r == 1 else 'jobs'} that {'was' if r == 1 else 'were'} {board.states[a['state']]}", asks=lambda tx, **a: f"Clear {len(clearable(tx, **a)):,} jobs that are over?")
+def clear(tx, days: Annotated[float, Meta(ge=0)] = 7, state: Literal['done', 'failed', 'cancelled'] = 'done'):
+    "Take jobs that ended this many days ago from the list: those that are done, or that failed, or were stopped. What a step of a run would go on from stays. It can be taken back for a day; then they are forgotten."
+    ids = clearable(tx, days, state)
+    for id in ids: tx.update('job', id, {'cleared': time.time()})
+    return len(ids)
+def clearable(tx, days=7, state='done'):
+    return [r['id'] for r in tx.q("select id from job where state=? and ended<=? and cleared is null and not exists(select 1 from answer a where a.job=job.id and a.status in ('running','failed'))", state, time.time() - days*86400)]
+def forget(tx):
+    "What was cleared more than a day ago is gone for good, with its units and its log"
+    gone = "in (select id from job where cleared<?)", time.time() - 86400
+    for table, column in (('unit', 'job'), ('job_event', 'job'), ('job', 'id')): tx.run(f'delete from {table} where {column} {gone[0]}', gone[1])
+
 # actions that are jobs
 
 def _start_action(tx, name, args, more):
@@ -594,17 +511,17 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
-parts = []              # f(job) is called after a step's job kept a part of its result
 fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end
 
 async def wake():
     "After a start: what ran in the old process goes on; processes that are still alive are followed"
-    global wake_up, changed, closing, task, afar
-    wake_up, changed, closing, afar = asyncio.Event(), asyncio.Condition(), False, None
+    global wake_up, closing, task, afar
+    wake_up, closing, afar, board.far = asyncio.Event(), False, None, None
     journal.heard = lambda: store.loop.call_soon_threadsafe(wake_up.set)
     def find(tx):
+        forget(tx)
         tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
         if not config.jobs: tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' where far!='' and state in ('waiting','running')")
         elif not got(tx, 'app', 'home'): put(tx, 'app', 'home', os.urandom(6).hex())
@@ -613,7 +530,7 @@ async def wake():
     if config.jobs:
         handed.clear()
         stopped.clear()
-        afar = fleet.Fleet(config.jobs, home, config, here, hear, again, lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', trouble(), only=True)], 'gone': []})))
+        afar = board.far = fleet.Fleet(config.jobs, home, config, here, hear, again, lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', board.trouble(), only=True)], 'gone': []})))
         afar.open()
     task = asyncio.create_task(tend())
 

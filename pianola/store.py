@@ -94,6 +94,8 @@ alter table schedule add column said text not null default '';
 alter table job add column far text not null default '';
 alter table job add column heard integer not null default 0;
 create index job_far on job(far) where far!='';
+""", """
+alter table job add column cleared real;
 """]
 
 def fold(v):
