@@ -205,11 +205,16 @@ async def preview(req):
     q = req.query_params
     try: f = forms.field('file', forms.File).parse(q.get('file', ''))
     except ValueError as e: raise Refused(f'the file {e}') from None
-    sheet = await asyncio.to_thread(sheets.read, f)
+    with sheets.calmly(): sheet = await asyncio.to_thread(sheets.read, f)
     columns = {c: q.get(f'to.{n}', '') for n, c in enumerate(sheet.columns)} if 'to.0' in q else sheets.match(t, sheet)
-    try: read = await asyncio.to_thread(sheets.lines, t, sheet, columns)
+    same = q.get('same', '') if q.get('same') in columns.values() else ''
+    def look():
+        with sheets.calmly():
+            good, wrong = sheets.settled(t, sheets.lines(t, sheet, columns), columns)
+            return good, wrong, sheets.met(t, good, columns, same) if same else None
+    try: read = await asyncio.to_thread(look)
     except Refused as e: read = e
-    return ft(await store.read(grid.preview, t, f, sheet, read, columns, q.get('same', '')[:60]))
+    return ft(await asyncio.to_thread(grid.preview, t, f, sheet, read, columns, same))
 
 @door('/api/tables/{name}/{id}/form')
 async def row_form(req):

@@ -28,7 +28,7 @@ def world(tx):
     recent = OrderedDict()
     for data, in tx.conn.execute("select data from log where kind='action' and by!='app' order by id desc limit 12"):
         for name, id, _, after in json.loads(data or '{}').get('changes') or ():
-            if after is not None: recent.setdefault((name, id))
+            if after is not None and id != 'lot': recent.setdefault((name, id))
     return World([table(k, tx) for k in plugins.tables()], recent)
 
 def tongue(text, sure=False):
