@@ -74,12 +74,26 @@ def note(tx, id, what):
     tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
     if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
 
-async def comment(text, over):
-    "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
-    there = await store.read(history.current)
-    if there in chat.runners and not over: return
-    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
-    if not there: await chat.adopt(begun)
+unsaid, commenting = {}, None           # {job: what the model shall say a sentence about}: the newest of a job stands for what came before it
+def comment(id, text):
+    "The model is asked for a sentence, beside the job; while it speaks, what is new waits for the end of that reply"
+    global commenting
+    unsaid.pop(id, None)
+    unsaid[id] = text
+    if not commenting or commenting.done(): hold(_comments(), 'a comment could not be asked for')
+async def _comments():
+    global commenting
+    commenting = asyncio.current_task()
+    while unsaid:
+        there = await store.read(history.current)
+        if r := chat.runners.get(there):
+            await asyncio.wait({r.task})
+            continue
+        runs, new = await store.read(lambda tx: {r['id'] for r in tx.q("select id from job where state='running'")}), dict(unsaid)
+        unsaid.clear()
+        if text := '; '.join(t for id, t in new.items() if id in runs or '% done' not in t):        # a quarter of what is over is no news
+            begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
+            if not there: await chat.adopt(begun)
 
 # what the function is given
 
@@ -215,7 +229,7 @@ async def round_(last):
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
-        if e['kind'] == 'comment': hold(comment(e['text'], '% done' not in e['text']), 'a comment could not be asked for')
+        if e['kind'] == 'comment': comment(e['job'], e['text'])
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
     for j in unheard: await tell_to_stop(j)
     for j in ready if not afar or afar.ready else []:
