@@ -97,6 +97,7 @@ alter table job add column heard integer not null default 0;
 create index job_far on job(far) where far!='';
 """, """
 alter table job add column cleared real;
+""", """
 create table lot(id integer primary key autoincrement, kept integer not null default 0);
 """]
 
