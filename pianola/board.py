@@ -96,7 +96,7 @@ def card(j, lines=None):
     said = Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text')
     of = plugins.get(j['plugin'])
     fetch = dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='toggle once', hx_target=f"#job-lines-{j['id']}", hx_swap='outerHTML') if lines is None else {}
-    return Article(Div(Strong(j['title']), A(of.title, href=f"/{j['plugin']}" + (f"?run={j['run']}" if j['run'] else ''), cls='of') if of and of.title != j['title'] else None,
+    return Article(Div(Strong(A(j['title'], href=f"/{j['plugin']}?run={j['run']}") if of and j['run'] else j['title']), A(of.title, href=f"/{j['plugin']}", cls='of') if of and not j['run'] else None,
                        Small(states.get(j['state'], j['state']), ' ', clock(j['ended'] or j['began'] or j['at']), cls='state'), cls='head'),
                    Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), said, data_job=j['id']) if j['state'] == 'running' else said,
                    Div(Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}", **fetch) if lines or j['error'] or j['state'] == 'running' or lines is None and j['logged'] else None, *ways, cls='below'),

@@ -56,7 +56,7 @@ def trace(e):
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
     if tb: del lines.stack[:skip]
     elif isinstance(e, SyntaxError): del lines.stack[:]           # it names its own line
-    return ''.join(lines.format())
+    return re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M)        # without the lines of ^^^^, which a narrow card only breaks
 
 trouble = {}                # {plugin: {what of it: (when, in one line, traceback)}}: what broke while running and has not worked since
 def went_wrong(plugin, what, e):

@@ -4,10 +4,10 @@
     def walk(job, url): for page in job.each(pages(url)): …                         # the function: see Handle
 
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
-import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
+import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time
 from typing import Annotated, Literal
 from msgspec import Meta
-from . import actions, board, chat, fleet, history, journal, settings, tabs
+from . import actions, board, chat, contain, fleet, history, journal, settings, tabs
 from .actions import action
 from .board import tell
 from .journal import Stopped, over
@@ -278,7 +278,7 @@ async def attempt(j, f, mode, book):
     except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
     except Exception as e:
         log.opt(exception=True).debug(f"{j['title']} broke")
-        text, error = f'{type(e).__name__}: {e}', traceback.format_exc()
+        text, error = f'{type(e).__name__}: {e}', contain.trace(e)
     try: json.dumps(result)
     except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
@@ -459,7 +459,7 @@ def own_process(id, owner, c):
         json.dumps(result)
         over('done', result)
     except Stopped: over('cancelled')
-    except BaseException as e: over('failed', None, e.text if isinstance(e, Refused) else traceback.format_exc())
+    except BaseException as e: over('failed', None, e.text if isinstance(e, Refused) else contain.trace(e))
 
 def _own_book(id, c):
     "The journal in SQLite, from another process than the server's"
