@@ -188,7 +188,7 @@ def function(name):
     "The function a job names: `plugin.function`"
     plugin, _, path = name.partition('.')
     found = plugins.get(plugin)
-    if not found or not found.module: raise Refused(f'there is no plugin {plugin} now', 'put its file back; the job goes on then')
+    if not found or not found.module: raise Refused(f'there is no plugin {plugin} now' if not found else f'{plugin} does not load now', 'put its file back or mend it; the job goes on then')
     f = found.module
     for part in path.split('.'): f = getattr(f, part, None)
     if not callable(f): raise Refused(f'{plugin} has no function {path} now')
@@ -234,6 +234,10 @@ async def round_(last):
     for j in unheard: await tell_to_stop(j)
     for j in ready if not afar or afar.ready else []:
         if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): continue
+        try: function(j['name'])
+        except Refused as e:
+            await store.write(lacks, j['id'], e.text)
+            continue
         if afar: await hand(j['id'])
         elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
         elif len(handles) < most:
@@ -243,6 +247,22 @@ async def round_(last):
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
     pause = .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
     return last, pause
+
+def lacks(tx, id, why):
+    "The plugin of a job is not there, or does not load just now: the job waits until it does"
+    tx.run("update job set next_at=?, text=?, state='waiting' where id=?", time.time()+3600, f'{missing}{why}; it goes on when that is mended', id)
+    journal.event(tx, id, 'state', 'waiting')
+missing = 'cannot go on: '
+@store.on
+def came_back(e):
+    "A plugin was loaded: what waited for it begins"
+    if e.kind != 'note' or not e.what.startswith('plugin.'): return
+    def again(tx):
+        if ids := tx.q("select id from job where plugin=? and state='waiting' and substr(text,1,?)=?", e.what[7:], len(missing), missing): tx.run("update job set next_at=null, text='' where id in (select value from json_each(?))", json.dumps([i['id'] for i in ids]))
+        return bool(ids)
+    async def go():
+        if await store.write(again, durable=False): poke()
+    hold(go(), 'what waited for a plugin could not begin')
 
 async def run(id):
     "One attempt in this process, as a coroutine or in a thread"

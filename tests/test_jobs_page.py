@@ -77,3 +77,20 @@ def test_what_is_long_over_is_cleared_and_comes_back_when_that_is_taken_back_and
     s = serve(s.data, plugins=s.data.parent/'p', env={'PIANOLA_ENGINE': 'embedded'})
     with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
         assert [i for i, in db.execute('select id from job')] == [odd] and not db.execute('select 1 from job_event where job=?', (done,)).fetchone()
+
+def test_a_job_whose_plugin_is_gone_or_broken_waits_and_goes_on_when_it_is_there_again(app, serve):
+    s, file = app, app.data.parent/'p/work.py'
+    slow = plugin.replace("    if bad:", "    for n in job.each(range(30)):\n        __import__('time').sleep(.1)\n        job.progress(n+1, 30)\n    if bad:")
+    file.write_text(slow)
+    time.sleep(1)
+    id = s.began(what='a fence')
+    state = lambda: next(j for j in s.get('/api/jobs')[1] if j['id'] == id)
+    s.until(lambda: (state()['done'] or 0) > 5)
+    s.kill()
+    file.write_text(slow + '\ndef (:\n')
+    s = serve(s.data, plugins=s.data.parent/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    s.until(lambda: state()['text'].startswith('cannot go on: work does not load now'))
+    assert state()['state'] == 'waiting'
+    file.write_text(slow)
+    s.until(lambda: state()['state'] == 'done', 15)
+    assert state()['done'] == 30
