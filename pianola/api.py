@@ -255,7 +255,7 @@ async def take_file(req):
 @door('/api/jobs')
 async def job_list(req):
     q = req.query_params
-    words, state, limit = q.get('words', '')[:200], q.get('state', ''), min(number(q.get('limit', '0'), 'the limit'), 5000)
+    words, state, limit = q.get('words', '')[:200], q.get('state', ''), max(0, min(number(q.get('limit', '0'), 'the limit'), 5000))
     if 'hx-request' in req.headers: return ft(await store.read(board.listing, words, state, limit or board.page))
     kept = await store.read(board.found, words, state, limit or 200)
     return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(j) for j in kept)])
