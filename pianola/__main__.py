@@ -42,7 +42,7 @@ def main(argv):
         return await check(argv)
     jobs = {'warm': warm, 'eval': evaluate, 'run': run, 'new': new, 'check': check}
     if argv[:1] == ['work']:
-        from .jobs import work
+        from .worker import work
         return work(argv[1:])
     if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}, work")
     return asyncio.run(jobs[argv[0]](argv[1:]))

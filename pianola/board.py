@@ -95,14 +95,13 @@ def card(j, lines=None):
     ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
     said = Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text')
     of = plugins.get(j['plugin'])
-    fetch = dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='toggle once', hx_target=f"#job-lines-{j['id']}", hx_swap='outerHTML') if lines is None else {}
     return Article(Div(Strong(A(j['title'], href=f"/{j['plugin']}?run={j['run']}") if of and j['run'] else j['title']), A(of.title, href=f"/{j['plugin']}", cls='of') if of and not j['run'] else None,
                        Small(states.get(j['state'], j['state']), ' ', clock(j['ended'] or j['began'] or j['at']), cls='state'), cls='head'),
                    Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), said, data_job=j['id']) if j['state'] == 'running' else said,
-                   Div(Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}", **fetch) if lines or j['error'] or j['state'] == 'running' or lines is None and j['logged'] else None, *ways, cls='below'),
+                   Div(Details(Summary('Log'), _log(j, lines, **(dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='intersect once', hx_swap='outerHTML') if lines is None else {})), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' or lines is None and j['logged'] else None, *ways, cls='below'),
                    id=f"job-{j['id']}", data_pos=-j['id'] - (0 if j['state'] in over else 10**12), data_state=j['state'], cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
 
-def _log(j, lines): return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines or ()] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}")
+def _log(j, lines, **more): return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines or ()] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}", **more)
 def log_of(tx, id): return _log(journal.job(tx, id), _lines(tx, id))
 
 def bar(tx, id):

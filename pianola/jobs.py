@@ -1,18 +1,19 @@
 """What takes a while: work that belongs to the app and not to the tab that asked for it, kept in the journal, so that any tab may watch it, leave, and come back, and a crash costs at most the unit in flight.
 
     id = jobs.start(tx, 'links.walk', {'url': …}, title='Walk', plugin='links')     # inside a transaction: kept with the click, run after the commit
-    def walk(job, url): for page in job.each(pages(url)): …                         # the function: see Handle
+    def walk(job, url): for page in job.each(pages(url)): …                         # the function: see `handle`
 
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
-import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time
+import asyncio, inspect, itertools, json, os, signal, subprocess, sys, time
 from typing import Annotated, Literal
 from msgspec import Meta
-from . import actions, board, chat, contain, fleet, history, journal, settings, tabs
+from . import actions, board, chat, contain, fleet, history, journal, tabs
 from .actions import action
 from .board import tell
-from .journal import Stopped, over
-from .plugins import plugins, _hold as hold
-from .store import Refused, Tx, got, put, store
+from .handle import Handle, code_of, function
+from .journal import Stopped, note, over
+from .plugins import _hold as hold
+from .store import Refused, got, put, store
 from loguru import logger as log
 
 most = 4                # jobs that run in this process at a time
@@ -68,12 +69,6 @@ def finish(tx, id, state, result=None, error=None, text=''):
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return j
 
-def note(tx, id, what):
-    "The model hears of it at its next turn"
-    j = tx.one('select title from job where id=?', id)
-    tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
-    if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
-
 unsaid, commenting = {}, None           # {job: what the model shall say a sentence about}: the newest of a job stands for what came before it
 def comment(id, text):
     "The model is asked for a sentence, beside the job; while it speaks, what is new waits for the end of that reply"
@@ -95,108 +90,7 @@ async def _comments():
             begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
             if not there: await chat.adopt(begun)
 
-# what the function is given
-
-class Done:
-    "Already done; may be awaited all the same"
-    def __init__(self, value=None): self.value = value
-    def __await__(self):
-        return self.value
-        yield
-
-class Handle:
-    "A running job, as its function sees it. In a coroutine, `step`, `each` and `wait` are awaited; in a thread or process they are plain calls; everything else may be either."
-    def __init__(self, j, book, mode):
-        self.id, self.attempt, self.title, self.mode, self._book, self._cancel = j['id'], j['attempt'], j['title'], mode, book, threading.Event()
-        self._last, self._quarter, self._asleep, self._n = 0.0, 0, None, itertools.count()
-    @property
-    def cancelled(self): return self._cancel.is_set()
-    def check(self):
-        "Leave here if the job was asked to stop"
-        if self.cancelled: raise Stopped
-    def _later(self, value): return asyncio.ensure_future(value) if self.mode == 'async' else Done(value)
-    def progress(self, done, total=None, text=''):
-        "Say how far it is; at most ten lines a second are kept, the last one always"
-        self.check()
-        now, quarter = time.monotonic(), int(4*done/total) if total else 0
-        if now - self._last < .1 and done != total: return Done()
-        self._last = now
-        if total and quarter > self._quarter and quarter < 4:
-            self._quarter = quarter
-            self._later(self._book.note(f'is {25*quarter} % done'))
-        return self._later(self._book.progress(done, total, str(text)[:500]))
-    def log(self, text): return self._later(self._book.event('log', str(text)[:10_000]))
-    def partial(self, value):
-        "Keep a part of the result; `partials()` gives them all, also those of an earlier life"
-        return self._later(self._book.partial(f'partial:{time.time_ns()}:{next(self._n)}', value))
-    def partials(self): return self._book.units('partial:')
-    def step(self, name, f, *args):
-        "The value of f(*args), done once under this name, however often the job is begun"
-        return self._step_later(name, f, args) if self.mode == 'async' else self._step(name, f, args)
-    def _step(self, name, f, args):
-        self.check()
-        done, value = self._book.unit(f'step:{name}')
-        if done: return value
-        self._book.keep(f'step:{name}', value := f(*args))
-        return value
-    async def _step_later(self, name, f, args):
-        self.check()
-        done, value = await self._book.unit(f'step:{name}')
-        if done: return value
-        value = f(*args)
-        if inspect.isawaitable(value): value = await value
-        await self._book.keep(f'step:{name}', value)
-        return value
-    def each(self, items, key=str):
-        "The items that are not done yet, one after the other; each is committed when the next one is asked for"
-        return _Each(self, items, key)
-    def wait(self, seconds):
-        "Sleep; a restart does not begin the wait anew"
-        return self._wait_later(seconds) if self.mode == 'async' else self._wait(seconds)
-    def _wait(self, seconds):
-        until = self._step(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
-        while (left := until - time.time()) > 0:
-            self._cancel.wait(left)
-            self.check()
-    async def _wait_later(self, seconds):
-        until = await self._step_later(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
-        await asyncio.sleep(max(0, until - time.time()))
-
-class _Each:
-    def __init__(self, h, items, key): self.h, self.items, self.key = h, items, key
-    def __iter__(self):
-        for item in self.items:
-            self.h.check()
-            name = f'item:{self.key(item)}'
-            if self.h._book.unit(name)[0]: continue
-            yield item
-            self.h._book.keep(name)
-    async def __aiter__(self):
-        items = self.items if hasattr(self.items, '__aiter__') else _calm(self.items)
-        async for item in items:
-            self.h.check()
-            name = f'item:{self.key(item)}'
-            if (await self.h._book.unit(name))[0]: continue
-            yield item
-            await self.h._book.keep(name)
-async def _calm(items):
-    for i in items: yield i
-
 # running
-
-def function(name):
-    "The function a job names: `plugin.function`"
-    plugin, _, path = name.partition('.')
-    found = plugins.get(plugin)
-    if not found or not found.module: raise Refused(f'there is no plugin {plugin} now' if not found else f'{plugin} does not load now', 'put its file back or mend it; the job goes on then')
-    f = found.module
-    for part in path.split('.'): f = getattr(f, part, None)
-    if not callable(f): raise Refused(f'{plugin} has no function {path} now')
-    return f
-def code_of(f):
-    "A fingerprint of a function's source"
-    try: return hashlib.sha256(inspect.getsource(inspect.unwrap(f)).encode()).hexdigest()[:16]
-    except (OSError, TypeError): return ''
 
 def poke(id=None):
     "Something may have to be begun, or drawn"
@@ -413,99 +307,6 @@ async def _kill(id):
         try: os.killpg(pid, sign) if os.name == 'posix' else os.kill(pid, sign)
         except OSError: break
     await store.write(finish, id, 'cancelled', None, None, 'stopped by force')
-
-def work(argv):
-    "`python -m pianola work`: serve the queue in PostgreSQL. With ID: one attempt in a process of its own, writing the journal itself"
-    import argparse
-    from pathlib import Path
-    from . import config
-    p = argparse.ArgumentParser(prog='python -m pianola work', description='Take jobs from the queue of the PostgreSQL that PIANOLA_JOBS names; as many processes, on as many machines, as you like.')
-    p.add_argument('id', nargs='?', help=argparse.SUPPRESS)
-    p.add_argument('--as', dest='owner', default='', help=argparse.SUPPRESS)
-    p.add_argument('--data', type=Path, help='a folder for the files that jobs work with (./data)')
-    p.add_argument('--plugins', type=Path, help='the folder of plugins (./plugins); the same files as the servers have')
-    a = p.parse_args(argv)
-    c = config.read([*(['--data', str(a.data)] if a.data else []), *(['--plugins', str(a.plugins)] if a.plugins else [])])
-    store.folder = c.data
-    if a.id: return own_process(a.id, a.owner, c)
-    if not c.jobs: p.error('PIANOLA_JOBS must name the PostgreSQL that holds the queue: postgresql://user:password@host/database')
-    if lack := fleet.lacking(): p.error(lack)
-    c.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return fleet.serve(c.jobs, f'work-{os.urandom(6).hex()}', c.data, c.plugins)
-
-def own_process(id, owner, c):
-    "One attempt of a job, and the end of this process"
-    from .plugins import Plugin, plugin_name
-    if id.isdecimal():
-        book, begin, write = _own_book(int(id), c)
-        write(settings.learn)                # what the user set; secrets are read from their file, which only the user may read
-    else:
-        line = fleet.Line(c.jobs, patient=True)
-        j = line(fleet.look, id)
-        book = fleet.Book(line, id, owner, ship=j['folder'] != fleet.this_folder())
-        begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
-        settings.known[j['plugin']] = json.loads(j['settings'])
-    j = begin[0]()
-    path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
-    code, why = '', None
-    try:
-        if not path: raise Refused(f"there is no plugin {j['plugin']} in {c.plugins.absolute()} now")
-        plugins[j['plugin']] = found = Plugin(path).read()
-        if found.error: raise Refused(found.error)
-        f = function(j['name'])
-        code = code_of(f)
-    except Refused as e: why = e
-    if not (j := begin[1](code)):
-        if id.isdecimal() and begin[0]()['cancel']: book.end('cancelled')        # stopped while it started
-        return 0
-    mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
-    h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
-    def over(*end):
-        with contextlib.suppress(fleet.Lost): book.end(*end)
-        os._exit(0)      # threads that the function left do not hold the process
-    def beat():
-        while not h._cancel.wait(1):
-            if book.alive(): h._cancel.set()
-        if id.isdecimal(): return               # the server ends us by force
-        time.sleep(8)                           # so does who began us there, if it still is
-        over('cancelled', None, None, 'stopped by force')
-    try:
-        if why: raise why
-        if not id.isdecimal(): book.line(fleet.fetch, id, [j['args'], book.units('')])
-        threading.Thread(target=beat, daemon=True).start()
-        if j['timeout']: threading.Timer(j['timeout'], over, ('failed', None, f"it took longer than {j['timeout']:g} s")).start()
-        if mode == 'async': result = asyncio.run(f(h, **j['args']))
-        else: result = f(h, **j['args'])
-        json.dumps(result)
-        over('done', result)
-    except Stopped: over('cancelled')
-    except BaseException as e: over('failed', None, e.text if isinstance(e, Refused) else contain.trace(e))
-
-def _own_book(id, c):
-    "The journal in SQLite, from another process than the server's"
-    import apsw
-    from .store import _connect
-    conn, turn, full = apsw.Connection(str(c.data/'pianola.db')), threading.Lock(), [False]
-    _connect(conn)
-    def write(f, *args, durable=True):
-        with turn:
-            if durable != full[0]: conn.pragma('synchronous', 'full' if durable else 'normal'); full[0] = durable
-            for _ in range(50):
-                try: conn.execute('begin immediate'); break
-                except apsw.BusyError: time.sleep(.1)
-            tx = Tx(conn)
-            try: value = f(tx, *args)
-            except BaseException:
-                conn.execute('rollback')
-                raise
-            conn.execute('commit')
-            return value
-    def begin(code):
-        def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
-            tx.run("update job set lease=0 where id=? and state='running'", id)
-            return journal.begin(tx, id, os.getpid(), code)
-        return write(take)
-    return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
 
 # the keys
 

@@ -58,6 +58,12 @@ def fork(tx, id, before=None):
     return new
 def units(tx, id, prefix): return [json.loads(r['value']) for r in tx.q("select value from unit where job=? and substr(name,1,?)=? order by rowid", id, len(prefix), prefix)]
 
+def note(tx, id, what):
+    "The model hears of it at its next turn"
+    j = tx.one('select title from job where id=?', id)
+    tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
+    if unit(tx, id, 'comments')[0]: event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
+
 def begin(tx, id, pid=None, code=''):
     "Take a waiting job; None when somebody else has it. Changed code is said, never an error: what was done is replayed by name."
     j = tx.one("select * from job where id=? and (state='waiting' or state='running' and lease<?)", id, time.time())
