@@ -1,6 +1,7 @@
 "The crawler, at sites on this machine: what it asks for, what it keeps, and that nothing ends it."
 import json, os, random, signal, subprocess, sys, time
 import pytest
+from hypothesis import given, settings, strategies as st
 from link_site import Site, crawl, page, room, root, told
 
 def rows(db, sql, *args): return [tuple(r) for r in db.execute(sql, args)]
@@ -113,7 +114,22 @@ def test_bytes_become_text_by_the_charset_that_is_meant(header, body, label, whe
     ('?b=1&a=2', 'http://h.test/a/page?b=1&a=2'), ('http://other.test?x=1', 'http://other.test/?x=1'), ('/%zz', 'http://h.test/%25zz')])
 def test_hrefs_as_people_write_them(raw, there):
     from yarl import URL
-    assert room('urls').join(URL('http://h.test/a/page'), raw) == there
+    assert room('urls').join(URL('http://h.test/a/page'), raw) == there == room('urls').joiner(URL('http://h.test/a/page'))(raw)
+
+@pytest.mark.parametrize('base, raw, there', [('http://h.test/a%20b/c', 'd', 'http://h.test/a%20b/d'), ('http://h.test/%C3%BC/%2F/c', './../x', 'http://h.test/%C3%BC/x'), ('http://h.test/a%20b/c', '?q', 'http://h.test/a%20b/c?q'), ('http://h.test/a%20b/c', '%7e', 'http://h.test/a%20b/~'), ('http://h.test/%25/c', '//o.test', 'http://o.test/')])
+def test_folders_keep_their_spelling(base, raw, there):
+    from yarl import URL
+    assert room('urls').join(URL(base), raw) == there == room('urls').joiner(URL(base))(raw)
+
+bits = st.sampled_from(['/', '..', '../', './', '.', 'a', 'b.html', '?', 'x=1', '&', '=', '#', 'top', ' ', '%20', '%7e', 'ü', '+', ';', ':', '@', "'", 'http://', 'https:', 'HTTP://', 'ex.com', '127.0.0.1', 'localhost', ':80', ':8080', 'user@', '\\', '\n', 'mailto:', '[::1]', '1', '-', '~', '.x', '"', '<'])
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(['http://h.test/', 'http://h.test/a/b/c?q=/z/', 'https://h.test:8443/x/', 'http://u:p@h.test/a', 'http://h.test', 'http://h.test/a//b;c/', 'http://h.test/%20a/b']), st.lists(bits, max_size=6).map(''.join))
+def test_the_short_way_to_an_address_ends_where_the_long_one_does(base, raw):
+    from yarl import URL
+    def end(f):
+        try: return f()
+        except ValueError as e: return str(e)
+    assert end(lambda: room('urls').joiner(URL(base))(raw)) == end(lambda: room('urls').join(URL(base), raw))
 
 @pytest.mark.parametrize('raw', ['//x:99999/', 'http://[::1', 'http://', 'http://a b/', 'http://%41.test/', 'x'*9000, 'http://ex\u2100mple.test/', 'http://' + 'a'*70 + '.test/\udcff'])
 def test_what_is_no_address_says_so_and_raises_nothing_else(raw):
