@@ -10,7 +10,7 @@ Scrapy and advertools are no part of the project. They are measured where they a
 import argparse, asyncio, contextlib, json, os, subprocess, sys, tempfile, time
 from pathlib import Path
 from run import aiohttp, double, machine, mid, ms, pianola, row, say, tab
-from graphs import make, room, root
+from graphs import make, room
 from picture import measure, timed
 from website import served
 
@@ -144,7 +144,7 @@ async def chat(o):
         def many():
             with contextlib.suppress(Exception), contextlib.closing(room('schema').open(where)) as db: return db.execute("select count(*) from page where state='done'").fetchone()[0]
             return 0
-        while many() < 200: await asyncio.sleep(.1)
+        while many() < 200: await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in a file
         began, before = time.perf_counter(), many()
         busy = await rounds(100)
         pace = (many() - before) / (time.perf_counter() - began)

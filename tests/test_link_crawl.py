@@ -46,6 +46,45 @@ def test_killed_ten_times_at_any_moment_the_crawl_equals_the_undisturbed_one(tmp
         assert told(db) == told_
         assert one(db, 'pragma integrity_check') == 'ok' and json.loads(one(db, "select value from crawl where key='state'")) == 'done'
 
+def test_what_was_killed_around_its_last_word_is_over_and_says_so_once(tmp_path):
+    import asyncio
+    with Site(web(10)) as s:
+        db = crawl(at := tmp_path/'c.sqlite', s.url + '/')
+        whole, n = told(db), len(s.asked)
+        again = lambda: asyncio.run(room('crawler').Crawl(at, {'starts': [s.url + '/']}).run())
+        assert again() == 'done' and told(db) == whole and one(db, "select count(*) from event where kind='done'") == 1      # killed before the job's own end
+        db.execute("update crawl set value='\"running\"' where key='state'")                                                  # killed after its last page
+        db.execute("delete from event where kind='done'")
+        assert again() == 'done' and told(db) == whole and one(db, "select count(*) from event where kind='done'") == 1 and len(s.asked) == n
+        db.execute("update crawl set value='\"stopped\"' where key='state'")
+        db.execute("update crawl set value='\"links\"' where key='phase'")
+        assert again() == 'stopped' and len(s.asked) == n, 'stopped is stopped'
+
+def test_two_crawlers_of_one_file_take_turns(tmp_path):
+    "A server that finds a crawler silent begins another; the first may only have slept"
+    with Site(web(40), delay=.01) as s:
+        whole = told(crawl(tmp_path/'whole.sqlite', s.url + '/'))
+        n, at = len(s.asked), tmp_path/'both.sqlite'
+        begin = lambda: subprocess.Popen([sys.executable, str(root/'tests/link_site.py'), str(at), s.url + '/', '{}'], cwd=root)
+        first, until = begin(), time.monotonic() + 20
+        while len(s.asked) < n + 20 and time.monotonic() < until: time.sleep(.01)
+        if os.name == 'posix': first.send_signal(signal.SIGSTOP)
+        second = begin()
+        time.sleep(1)
+        if os.name == 'posix': first.send_signal(signal.SIGCONT)
+        assert first.wait(30) == 0 and second.wait(30) == 0
+        db = room('schema').open(at)
+        assert told(db) == whole and len(s.asked) == 2*n and one(db, "select count(*) from event where kind='done'") == 1
+
+def test_a_pause_outlives_the_crawler(tmp_path):
+    import asyncio
+    with Site(web(10)) as s:
+        room('schema').open(tmp_path/'c.sqlite', fresh=True)
+        room('schema').control(tmp_path/'c.sqlite', 'pause')
+        looks = iter([False]*5)
+        c = room('crawler').Crawl(tmp_path/'c.sqlite', {'starts': [s.url + '/'], 'sitemaps': False}, stopped=lambda: next(looks, True))
+        assert asyncio.run(c.run()) == 'paused' and not s.asked
+
 # a real site
 
 @pytest.fixture(scope='session')

@@ -1,5 +1,5 @@
 "Link graph: a site is crawled, drawn and examined: every page, every link, what is wrong and why it matters."
-import asyncio, json, re, sqlite3, time
+import asyncio, json, os, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
 from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say
@@ -66,6 +66,7 @@ def crawl(job, starts, kind, asked, table, second, seen):
             try: return {'crawled': job.id, 'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'], own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api, tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
             except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
+    if hasattr(os, 'nice'): os.nice(5)                      # whoever talks meanwhile comes first
     c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled)
     state = asyncio.run(c.run())
     if state == 'paused': job.check()

@@ -46,12 +46,8 @@ class Crawl:
         if not kept: self.put('asked', a)
         self.tell, self.stopped = tell or (lambda *x: None), stopped or (lambda: False)
         self.site = urls.Site(a['starts'], a['subdomains'], a['include'], a['exclude'])
-        for h in self.get('inside') or []: self.site.add(h)
         self.typed = {urls.host(u) for u in a['starts']}
         self.hosts, self.ids, self.year = {}, {}, time.gmtime().tm_year
-        self.fresh, self.newest = [], self.count('select coalesce(max(id),0) from page')       # addresses that are met and not yet written down; the highest number
-        self.whole = self.newest <= most_known                                                 # does `ids` know every address there is?
-        if self.whole: self.ids.update(self.db.execute('select url, id from page').fetchall())
         self.local = all(self.near(u) for u in a['starts'])
 
     # what is known of the crawl itself
@@ -67,21 +63,32 @@ class Crawl:
 
     def begin(self):
         "The starts into the queue; after a break only what is not kept is counted again"
-        if schema.control(self.path): schema.control(self.path, None)
+        self.learn()
         with self.all_or_nothing():
-            self.last = self.queued = self.count('select coalesce(max(queue),0) from page')
             if not self.get('start'):
                 self.put('began', time.time()), self.put('agent', self.asked['agent']), self.put('phase', 'links')
                 for u in self.asked['starts']: self.met(u, 'start' if self.asked['how'] == 'links' else 'list', None, 0, start=True)
                 self.flush()
                 self.put('start', [self.ids[u] for u in dict.fromkeys(self.asked['starts'])])
             self.put('state', 'running'), self.put('ended', None)
+        self.recount()
+
+    def learn(self):
+        "What the file knows of addresses, into memory as far as there is room"
+        for h in self.get('inside') or []: self.site.add(h)
+        self.queued = self.count('select coalesce(max(queue),0) from page')
+        self.fresh, self.newest = [], self.count('select coalesce(max(id),0) from page')       # addresses that are met and not yet written down; the highest number
+        self.whole = self.newest <= most_known                                                 # does `ids` know every address there is?
+        self.ids = dict(self.db.execute('select url, id from page').fetchall()) if self.whole else {}
+
+    def recount(self):
+        "Where the crawl is, from what is written down"
         self.starts = set(self.get('start'))
         self.last = (self.count("select coalesce(min(queue),0) from page where state='new' and queue is not null") or self.queued+1) - 1
         self.soft = {id for id, in self.db.execute("select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
         self.fetched = self.count("select count(*) from page where state='done' and internal and source!='resource'")
         self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
-        self.began, self.done_before, self.milestone = time.monotonic(), self.fetched, self.get('milestone', 0)
+        self.began, self.milestone = time.monotonic(), self.get('milestone', 0)
         self.phase = self.get('phase')
 
     @contextlib.contextmanager
@@ -96,7 +103,23 @@ class Crawl:
 
     async def run(self):
         "To the end, or until somebody says stop. → 'done', 'stopped' (what is there counts) or 'paused' (it can go on)"
+        if not await self.alone(): return 'paused'
+        try: return await self.crawl()
+        finally: self.lock.close()
+    async def alone(self):
+        "Waits until no other crawler has this file: one that was taken for dead, as its machine slept, may still live. False when it shall not wait any longer"
+        self.lock = schema.lock(self.path)
+        while not schema.locked(self.lock):
+            if self.stopped():
+                self.lock.close()
+                return False
+            await asyncio.sleep(.2)          # noqa: ASYNC110  its end is in the file system
+        return True
+    async def crawl(self):
         import aiohttp
+        if (state := self.get('state')) in ('done', 'stopped'):         # killed after its last word, or ended by the other one
+            self.learn(), self.recount()
+            return state
         self.begin()
         a = self.asked
         connector = aiohttp.TCPConnector(limit=a['connections'], resolver=self.careful(), ttl_dns_cache=300)
@@ -130,6 +153,7 @@ class Crawl:
         ready, flying, self.todo, self.slots, self.order = {}, set(), collections.deque(), asyncio.Semaphore(self.asked['connections']), collections.deque()
         self.flown = 0                                  # pages in the air that count against the limit
         at, looked, committed, paused = None, 0.0, time.monotonic(), False
+        if self.phase == 'done': return 'done'          # killed between its last page and its last word
         try:
             while True:
                 now = time.monotonic()
