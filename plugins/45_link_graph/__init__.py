@@ -154,9 +154,9 @@ async def index():
     if s and s['state'] in ('new', 'running', 'paused'): follow(number)
     return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(number, s, await asyncio.to_thread(catalogue)) if s else P('Once it crawls, it is seen here: what answers, what does not, and where.', id='link_graph-panel', cls='soft')
 
-async def show(number):
-    "Draw the panel anew in every tab"
-    if s := await read(number): put(item('link_graph-panel', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
+async def show(number, s=None):
+    "Draw the panel anew in every tab, as it is or as it was just read"
+    if s := s or await read(number): put(item('link_graph-panel', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
     return s
 
 @page.hears
@@ -183,7 +183,7 @@ async def tail(number):
         if s:
             if (now := json.dumps([s[k] for k in ('state', 'status', 'queue', 'kinds', 'placed')])) != told:
                 told = now
-                await show(number)
+                await show(number, s)
             await comment(number, s)
             if s['state'] in ('done', 'stopped'): return
         else: waited += 1
