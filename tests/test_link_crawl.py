@@ -76,6 +76,12 @@ def test_two_crawlers_of_one_file_take_turns(tmp_path):
         db = room('schema').open(at)
         assert told(db) == whole and len(s.asked) == 2*n and one(db, "select count(*) from event where kind='done'") == 1
 
+def test_a_crawl_that_knows_more_addresses_than_it_remembers_keeps_the_same(tmp_path, monkeypatch):
+    with Site(web(60)) as s:
+        whole = told(crawl(tmp_path/'whole.sqlite', s.url + '/'))
+        monkeypatch.setattr(room('crawler'), 'most_known', 50)
+        assert told(crawl(tmp_path/'forgetful.sqlite', s.url + '/')) == whole and len(whole) > 500
+
 def test_a_pause_outlives_the_crawler(tmp_path):
     import asyncio
     with Site(web(10)) as s:
