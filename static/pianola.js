@@ -13,9 +13,9 @@ const conversation = () => +chat().dataset.conversation || null;
 let ws, seq = 0, tries = 0, lastFrame = 0, retry, waiting = unsent(), asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
-  ws.onopen = () => { tries = 0; clearTimeout(lost); id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
+  ws.onopen = () => { tries = 0; clearTimeout(lost); lost = null; id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
   ws.onmessage = e => { lastFrame = Date.now(); hear(JSON.parse(e.data)) };
-  ws.onclose = e => { if (e.target !== ws) return; clearTimeout(lost); lost = setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
+  ws.onclose = e => { if (e.target !== ws) return; lost ??= setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
 const hello = since => tell({ hello: { since, conversation: conversation(), fresh: new URLSearchParams(location.search).get('chat') === 'new', runs: [...document.querySelectorAll('#main [data-run]')].map(r => +r.dataset.run), drawn: +chat().dataset.seq, view: id('main').dataset.view, looks, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
