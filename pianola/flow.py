@@ -12,7 +12,7 @@ import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, tra
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from . import cards, forms, jobs, packing, results, runs, tabs
+from . import cards, forms, jobs, packing, results, runs, settings, tabs
 from .actions import Action, register
 from .contain import hold
 from .plugins import Kind, plugins
@@ -71,14 +71,14 @@ class Flow(Kind):
     # the keys
 
     def _keys(self):
-        run, self.keys, n = [('run', Optional[int], None)], {}, self.name
+        run, self.keys, n = [('run', Optional[int], None)], {}, self.name      # what is put into a step may be an address with a login: `logins`
         self.words = {'run': 'Run a step, the open one if none is named.', 'fill': "Write values into a step's form without running it."}
         def key(verb, fn, spec, **kw):
             self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, local=True, **kw))
         of = lambda r: f"“{r['name']}” of {self.title}"
         key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.', say=lambda a, r, c: f'Started {of(r)}')
-        key('fill', self.fill, [('values', dict), ('step', str, ''), *run], title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
-        key('run', self.press, [('step', str, ''), ('values', dict, {}), *run], title=f'Run {n}', description=self.words['run'], say=self._ran)
+        key('fill', self.fill, [('values', dict), ('step', str, ''), *run], logins=True, title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
+        key('run', self.press, [('step', str, ''), ('values', dict, {}), *run], logins=True, title=f'Run {n}', description=self.words['run'], say=self._ran)
         key('back', self.back, [('step', str), *run], title=f'Go back in {n}', description='Open an answered step again, to answer it another way. What was there stays.', say=lambda a, r, c: f"Went back to {r['step']} in {of(r)}")
         key('fold', self.fold, [('step', str), ('open', bool, False), *run], title=f'Fold a step of {n}', description='Fold a step\'s card, or with open=true unfold it.', say=lambda a, r, c: f"{'Unfolded' if a['open'] else 'Folded'} {r['step']}")
         key('name', self.rename, [('name', str), *run], title=f'Name a run of {n}', description='Give the open run a name.', say=lambda a, r, c: f"Named a run “{r['name']}”")
@@ -446,7 +446,7 @@ def keep_draft(tx, run, step, values):
     runs.free(r)
     s = flow.named(step)
     asks = s.asks(flow.look(tx, r).memory(step))
-    values = {k: sound(v) for k, v in values.items() if k in asks and asks[k].kind != 'secret'}
+    values = {k: sound(v) for k, v in values.items() if k in asks and asks[k].kind != 'secret' and not settings.half(v)}
     runs.keep_draft(tx, run, step, values)
     drafted[run] = tx.value('select max(id) from log') or 0
     return forms.read(asks, values, only=values)[1], values
