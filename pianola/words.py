@@ -15,7 +15,7 @@ async def say(text):
     who = _plugin()
     def add(tx):
         there = history.current(tx)
-        conversation = there or history.begin(tx, f'{who} says')
+        conversation = there or history.begin(tx, f"{who.replace('_', ' ').capitalize()} says")
         return history.add(tx, conversation, 'app', _store.sound(str(text)), model=who), conversation, not there
     id, conversation, new = await _store.store.write(add)
     if new: await chat.adopt(conversation)

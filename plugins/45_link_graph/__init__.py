@@ -298,6 +298,7 @@ async def explain(question: str = '', run: Optional[int] = None):
         from . import telling
         with closing(schema.open(path)) as db: return telling.plain(telling.facts(db, 6))
     told = await asyncio.to_thread(known)
+    if not question: await say(told)
     seen['explaining'] = asyncio.create_task(explained(path, question, told))
     return told
 
@@ -310,9 +311,9 @@ async def explained(path, question, told):
         except (Refused, TimeoutError) as e:
             log.debug('no word on the findings: {}', e)
             got = {'said': [], 'refused': []}
-    lines = [telling.bare(s['text']) for s in got['said']]
+    lines = telling.worth(got['said'], '' if question else told)
     if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
-    await say('\n'.join(lines) if lines else told)
+    if lines or question: await say('\n'.join(lines) if lines else told)
 
 @action(local=True, title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
 async def changes(run: Optional[int] = None):

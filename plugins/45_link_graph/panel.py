@@ -58,8 +58,8 @@ def draw(run, number, s, catalogue=None):
     numbers = Div(cell(s['pages'], 'pages'), cell(s['queue'], 'in the queue') if s['queue'] else None, *[cell(s['status'][k], answers[k], k) for k in '23450' if s['status'].get(k)],
                   cell(s['by_state']['blocked'], 'blocked by robots.txt', 'blocked') if s['by_state'].get('blocked') else None, cell(s['by_state']['skipped'], 'left out', 'skipped') if s['by_state'].get('skipped') else None,
                   cell(s['links'], 'links'), cell(s['others'], 'addresses elsewhere') if s['others'] else None, cell(round(s['pages']/seconds, 1) if seconds else 0, 'pages a second') if running and seconds else None, cls='lg-numbers', role='group', aria_label='What answers')
-    picture = A(Img(src=f'/link_graph/picture/{number}/drawn.png', alt='The X-ray of the site: its pages and links, with what is wrong in red', loading='lazy', width=1600, height=1600), Span('Open the picture', cls='button'), href=f'/link_graph/picture/{number}', cls='lg-picture') if s['placed'] else None
-    return Section(Div(Strong(s['start']), Small(words, cls='state', role='status'), Div(*ways, cls='ways'), cls='lg-head'), numbers, Div(found(run, s, catalogue), picture, cls='lg-both') if s['kinds'] or picture else None, listing(run, s, catalogue), id='link_graph-panel', cls='card lg', data_crawl=number, data_state=s['state'])
+    picture = A(Img(src=f'/link_graph/picture/{number}/drawn.png', alt='', loading='lazy', width=1600, height=1600), Span('Open the picture', cls='button'), href=f'/link_graph/picture/{number}', cls='lg-picture') if s['placed'] else None
+    return Section(Div(Strong(s['start']), Small(words, cls='state', role='status'), Div(*ways, cls='ways'), cls='lg-head'), Div(numbers, picture, cls='lg-top'), found(run, s, catalogue), listing(run, s, catalogue), id='link_graph-panel', cls='card lg', data_crawl=number, data_state=s['state'])
 
 def found(run, s, catalogue=None):
     "The findings by how grave they are; each a button that opens it"
