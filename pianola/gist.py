@@ -42,8 +42,7 @@ def short(word, full, noun=False):
 
 def off_by(word, full):
     "How many letters one is off the other, a swap counting once; 2 for more than one"
-    from rapidfuzz.distance import OSA               # when a word is first misspelled: a start need not wait for it
-    return OSA.distance(word, full, score_cutoff=1)
+    return rules.late('rapidfuzz.distance').OSA.distance(word, full, score_cutoff=1)
 
 class Gist:
     "One sentence against one world"

@@ -4,7 +4,7 @@
                                      ↘ several rows fit: ask · it must not act: nothing, by name · else: not sure
 
 A language is a file in `languages/`; nothing here knows one."""
-import re, threading, tomllib
+import importlib, re, threading, tomllib
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -65,7 +65,7 @@ class Index:
         words = self.of(which)
         if not near: return words.get(word, set())
         if word not in self.close:
-            from rapidfuzz.fuzz import ratio         # when a word is first misspelled: a start need not wait for it
+            ratio = late('rapidfuzz.fuzz').ratio
             like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]
@@ -105,6 +105,7 @@ class Language:
         import snowballstemmer                                   # here: it brings forty languages
         self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()      # it holds the word in itself: two threads in it at once get each other's stems
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
+        self.telling = {w for k in ('a', 'polite', 'tell') for w in self.words.get(k, ())}      # small words, by which one sees whose a sentence is
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
         self.tokens = lru_cache(5_000)(self.tokens)
@@ -132,12 +133,19 @@ class Language:
         "A date in words or digits as YYYY-MM-DD, else None"
         t = re.sub(r'^(?:on|by|due|until|am|bis|den)\s+', '', text.strip().rstrip('.!'), flags=re.I)
         if not t or len(t) > 40 or self.number(t) is not None: return None
-        import dateparser
-        found = dateparser.parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
+        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
         return found.date().isoformat() if found else None
+
+_late, _have = threading.Lock(), {}
+def late(name):
+    "A library when it is first needed, as a start need not wait for it. One thread at a time: two that bring parts of one package at once find it half made."
+    if not (found := _have.get(name)):
+        with _late: found = _have[name] = importlib.import_module(name)
+    return found
 
 @lru_cache(8)
 def language(code): return Language(code)
+@lru_cache(1)
 def languages(): return sorted(p.stem for p in (Path(__file__).parent/'languages').glob('*.toml'))
 
 def mask(text):
