@@ -28,6 +28,7 @@ class Action:
     local: bool = False                               # offered to the model only while its plugin is open: a small model gets lost among many keys
     durable: bool = True
     logins: bool = False                              # addresses in its arguments may be http://user:password@host: that is taken out and kept as a secret before anything is written down
+    phrases: tuple = ()                               # whole sentences that press it while its plugin is open: patterns, with (?P<argument>…); no model is needed to understand them
     fields: dict = field(default_factory=dict)        # {argument: Field of forms}: read the way a person writes, refused in words beside the input
 
     @cached_property

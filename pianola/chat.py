@@ -167,7 +167,7 @@ def _place(tx, conversation, resume, under, plugin):
     else:
         asked = said = history.message(tx, under or c['head'])
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
-        if not under and said['role'] != 'user': return None
+        if not under and (said['role'] != 'user' or by_phrase(tx, said, plugin)): return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     about = history.asked(tx, history.message(tx, id))
     decided = bool(about and about['brings']) or by_rules and (obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}")))
@@ -207,6 +207,22 @@ def obey(tx, said, id):
     finally: tx.run('release rules')
     tx.run('update message set prelude=? where id=?', f"{said['prelude']}\n[{note}. Answer in one short sentence, without JSON.]".strip(), said['id'])
     return True
+
+def by_phrase(tx, said, plugin):
+    "A sentence that the open plugin gave one of its keys presses that key; what comes of it is the answer, and no model is asked. False when it is none."
+    if said['model'] or said['brings'] or not by_rules: return False
+    if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
+    if not (heard := understand.spoken(said['text'], plugin)): return False
+    tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
+    return True
+async def pressed(id, plugin, name, args, key):
+    "The key is pressed beside; its outcome is said, unless the plugin says something itself"
+    try: text = (await act(name, args, by='user', key=key, message=id)).text
+    except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint else f'{e.text}.'
+    def tell(tx):
+        m = history.message(tx, id)
+        if not tx.value("select 1 from message where parent=? and role='app'", id): history.add(tx, m['conversation'], 'app', text[:1].upper() + text[1:], model=plugin)
+    await store.write(tell)
 
 def choices(tx, got, id, key):
     "A question with its candidates, as cards of which one is pressed"

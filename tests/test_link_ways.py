@@ -189,3 +189,35 @@ def test_what_botify_calls_a_page_stays_when_the_graph_is_computed(tmp_path):
     room('graph').finish(db)
     room('graph').finish(db)
     assert [r[0] for r in db.execute('select section from page order by id')] == ['home', 'product', '/blog/']
+
+# in the chat
+
+def test_a_question_about_the_findings_is_answered_by_code_at_once_and_all_else_by_the_model(serve, upstream, page):
+    model, shop = upstream(['Good morning.']), Shop()
+    s = serve(env=model.env)
+    s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+    s.post('/api/settings/link_graph', {'comments': 'false'})
+    shop.docs['/tools/saw/'].title = None
+    with shop.served() as site:
+        s.act('link_graph.begin', url=site.url + '/')
+        s.until(lambda: steps(s)['export']['state'] == 'open', 60)
+        page.goto(s.url + '/link_graph')
+        def say(text):
+            page.fill('#msg', text)
+            page.press('#msg', 'Enter')
+        for asked, answered in (('Please show me the pages without a title', '“No title”: 1 page, shown on the left.'), ('Which pages are purple?', 'There is no finding'), ('compare it with the crawl before', 'There is no earlier crawl')):
+            say(asked)
+            page.locator('#msg-list > [data-role=app]', has_text=answered).wait_for()
+        page.locator('#link_graph-rows .lg-url', has_text='/tools/saw/').wait_for()
+        assert page.locator('#link_graph-rows .lg-url').count() == 1 and not model.asked
+        say('How do you do?')
+        page.locator('#msg-list > [data-role=assistant]', has_text='Good morning.').wait_for()
+        assert len(model.asked) == 1 and page.locator('#msg-list > [data-role=assistant]').count() == 1
+        page.goto(s.url + '/tasks')
+        say('Which pages have no title?')                      # the phrases are those of the plugin that is open
+        page.locator('#msg-list > [data-role=assistant]', has_text='Good morning.').nth(1).wait_for()
+    s.stop()
+
+@pytest.mark.parametrize('words, kind', [('pages without title', 'title_missing'), ('pages have no description', 'description_missing'), ('404s', 'not_found'), ('broken links', 'dead_links'), ('broken images', 'broken_image'), ('images without alt text', 'images_no_alt'), ('duplicate titles', 'title_duplicate'), ('orphan pages', 'orphan'),
+    ('redirect chains', 'redirect_chain'), ('title too long', 'title_long'), ('missing h1', 'h1_missing'), ('server errors', 'server_error'), ('pages ohne titel', 'title_missing'), ('noindex', 'noindex'), ('pages are purple', None), ('', None)])
+def test_a_finding_is_named_in_words(words, kind): assert room('findings').named(words) == kind

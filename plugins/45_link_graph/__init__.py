@@ -246,11 +246,11 @@ async def control(what, states, sorry, run=None):
     follow(number)
     return s['start']
 
-@action(local=True, title='Pause the crawl', say=lambda a, r, c: f'Paused the crawl of {r}')
+@action(local=True, title='Pause the crawl', phrases=(r'pause(?: the crawl(?:ing)?)?', r'(?:halt|hold)(?: the crawl)?', r'(?:den )?crawl (?:pausieren|anhalten)'), say=lambda a, r, c: f'Paused the crawl of {r}')
 async def pause(run: Optional[int] = None):
     "Pause the crawl that runs; nothing is asked for until it goes on."
     return await control('pause', ('running', 'new'), 'no crawl is running', run)
-@action(local=True, title='Go on with the crawl', say=lambda a, r, c: f'Went on with the crawl of {r}')
+@action(local=True, title='Go on with the crawl', phrases=(r'(?:go on|continue|resume)(?: with)?(?: the crawl(?:ing)?)?', r'(?:mach )?weiter(?: crawlen)?'), say=lambda a, r, c: f'Went on with the crawl of {r}')
 async def go_on(run: Optional[int] = None):
     "Go on with the crawl that was paused, or that broke or was stopped."
     r = await steps(run)
@@ -259,12 +259,12 @@ async def go_on(run: Optional[int] = None):
         number = (await current(r['run']))[1]
         return (number and await state(number) or {}).get('start', 'the site')
     return await control(None, ('paused', 'running'), 'no crawl is paused', run)
-@action(local=True, title='End the crawl here', say=lambda a, r, c: f'Ended the crawl of {r} where it was')
+@action(local=True, title='End the crawl here', phrases=(r'(?:stop|end|finish)(?: the crawl(?:ing)?)?(?: here)?', r"(?:that's|that is) enough", r'enough'), say=lambda a, r, c: f'Ended the crawl of {r} where it was')
 async def enough(run: Optional[int] = None):
     "End the crawl here: what is there counts, and is examined and drawn."
     return await control('stop', ('running', 'paused', 'new'), 'no crawl is running', run)
 
-@action(local=True, title='Filter the pages', say=lambda a, r, c: f"Shows {r['pages']:,} pages")
+@action(local=True, title='Filter the pages', phrases=(r'(?:show|list|filter)(?: me)?(?: all)?(?: the| only)?(?: pages)?(?: that| which)?(?: answer| return| with| by)?(?: with| by)? (?P<only>[2345])(?:\d\d|xx)s?(?: pages| errors)?', r'(?:show|list)(?: me)? (?:all|every)(?: the)?(?: pages)?'), say=lambda a, r, c: f"Shows {r['pages']:,} pages")
 async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '', finding: str = '', run: Optional[int] = None):
     "Show pages of the crawl: those with these words in the address or title, `only` of a kind of answer (4 for 4xx), or with a finding. Nothing: all."
     run, number = await current(run)
@@ -277,12 +277,16 @@ async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'bl
     if not s: raise Refused('nothing is crawled yet', 'crawl a site first', 409)
     return {'pages': s['many'], 'first': [{'url': r['url'], 'status': r['status'], 'title': r['title']} for r in s['rows'][:10]]}
 
-@action(local=True, title='Open a finding', say=lambda a, r, c: f"Opened “{r['name']}”: {r['pages']:,} pages")
+@action(local=True, title='Open a finding', phrases=(r'(?:which|what|how many|show(?: me)?|list|open|find)(?: all)?(?: of)?(?: the| those)? (?P<kind>(?:pages?|links?|redirects?|images?|titles?|descriptions?|canonicals?|orphans?|headings?|duplicates?|sitemaps?|dead|broken|slow|missing|404s)\b.*)', r'(?:welche|wie viele|zeig(?:e)?(?: mir)?)(?: die| alle)? (?P<kind>(?:seiten|links|bilder|titel)\b.*)'), say=lambda a, r, c: f"“{r['name']}”: {r['pages']:,} {'page' if r['pages'] == 1 else 'pages'}, shown on the left. {r['why']} What to do: {r['fix']}")
 async def finding(kind: str, run: Optional[int] = None):
-    "Open a finding: its pages, why it matters and what to do."
+    "Open a finding, by its kind or in words (“pages without title”): its pages, why it matters and what to do."
+    def meant():
+        from . import findings
+        return findings.named(kind)
+    kind = await asyncio.to_thread(meant) or kind
     shown = await filter(finding=kind, run=run)
     known = (await asyncio.to_thread(catalogue))[kind]
-    return {'name': known['name'], 'why': known['why'], 'fix': known['fix'], **shown}
+    return {'name': known['name'], 'kind': kind, 'why': known['why'], 'fix': known['fix'], **shown}
 
 async def examined(run=None):
     "The file of a run's crawl once it is over, by default of the run that was looked at last"
@@ -290,7 +294,8 @@ async def examined(run=None):
     if not number or not file(number).exists() or (s := await state(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
     return file(number)
 
-@action(local=True, title='Explain the findings', risk='read', say=lambda a, r, c: 'Asked what was found, and why it matters')
+@action(local=True, title='Explain the findings', risk='read', phrases=(r"what(?:'s| is| was)? (?:wrong|broken|bad)(?: (?:with|on|about|in) .{1,40})?", r'(?:explain|summari[sz]e|tell me about|show(?: me)?)(?: me)?(?: the| all| its| what)? (?:findings|problems|issues|errors|mistakes|was found|results?)(?: .{1,40})?',
+        r'what (?:should|shall|must|do|can) (?:i|we) (?:fix|mend|repair|change|improve|do)(?: first| next| now)?(?: .{1,30})?', r'what (?:did (?:you|it|the crawl(?:er)?) find|was found|are the (?:findings|problems|issues|errors))(?: .{1,40})?', r'(?:was|welche fehler) (?:ist|sind|stimmt|gibt es).{0,40}', r'erkl\u00e4r.{0,6} (?:die )?(?:befunde|fehler|probleme).{0,30}'), say=lambda a, r, c: 'Asked what was found, and why it matters')
 async def explain(question: str = '', run: Optional[int] = None):
     "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
     path = await examined(run)
@@ -315,7 +320,7 @@ async def explained(path, question, told):
     if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
     if lines or question: await say('\n'.join(lines) if lines else told)
 
-@action(local=True, title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
+@action(local=True, title='Compare with the crawl before', risk='read', phrases=(r"compare(?: it| this| the crawls?)?(?: (?:with|to) (?:the )?(?:crawl before|last (?:crawl|run|one|time)|previous (?:crawl|run|one)|before))?", r"what(?:'s| is| has)? (?:new|changed|gone|different)(?: since .{1,40})?"), say=lambda a, r, c: 'Compared with the crawl before')
 async def changes(run: Optional[int] = None):
     "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
     path = await examined(run)
