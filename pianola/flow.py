@@ -20,7 +20,8 @@ from .store import Refused, put, sound, store
 
 class Step:
     "One function of a flow"
-    def __init__(self, flow, f, auto, runs_as, button, more):
+    def __init__(self, flow, f, auto, runs_as, button, more, shows=()):
+        self.shows = tuple(shows)
         self.flow, self.name, self.f, self.auto, self.runs, self.more = flow, f.__name__, f, auto, runs_as, more
         self.fields, self.job = forms.of(f), 'job' in inspect.signature(f).parameters
         if bad := [p.name for p in inspect.signature(f).parameters.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]: raise TypeError(f"the step {self.name} takes *{bad[0]}; a form needs to know its fields by name")
@@ -50,10 +51,10 @@ class Flow(Kind):
         self.steps = {}
         self._keys()
 
-    def step(self, f=None, *, auto=False, runs=None, button='', **more):
-        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
+    def step(self, f=None, *, auto=False, runs=None, button='', shows=(), **more):
+        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; `shows`: of a result with names those that are for people, the rest is folded; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
         def make(f):
-            s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more)
+            s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more, shows)
             for verb in ('run', 'fill'): self.keys[verb].description = f"{self.words[verb]} The steps: {', '.join(self._said(s) for s in self.steps.values())}."
             return _worker(f) if s.job else f
         return make(f) if f else make

@@ -19,7 +19,7 @@ def file(number): return own_folder()/f'{int(number)}.sqlite'
 
 # the steps
 
-@flow.step(button='Look at it')
+@flow.step(button='Look at it', shows=('look', 'not_addresses'))
 def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a sitemap, or that of a project of Botify. A site that asks for a name and password: https://name:password@example.com; they are kept as a secret.'] = '',
          how: Literal[tuple(hows)] = 'follow its links',
          addresses: Annotated[Long, 'Addresses to begin at, one a line.'] = '',
@@ -30,12 +30,12 @@ def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a 
     starts, wrong, kind = [], [], hows[how]
     if kind in ('screaming_frog', 'advertools'):
         if not table: raise Refused('no table is given', f'give the file that {how.rpartition(" of ")[2]} wrote')
-        return {'look': f'{table.name} is read when it is its turn.', 'starts': [], 'kind': kind, 'seen': {}, 'not_addresses': []}
+        return {'look': f'{table.name} is read when it is its turn.', 'starts': [], 'kind': kind, 'seen': {}}
     if kind == 'botify':
         from . import botify
         try: there = asyncio.run(botify.look(Settings.botify_token or '', url, Settings.botify_api))
         except ValueError as e: raise Refused(str(e)) from None
-        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}, 'not_addresses': []}
+        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}}
     for line in ([url] if url and kind != 'list' else []) + [l for l in addresses.splitlines() if l.strip()]:
         try: starts.append(urls.address(line))
         except ValueError as e: wrong.append(str(e))
@@ -45,9 +45,9 @@ def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a 
         starts, wrong = starts + good, wrong + [f'{line}: {why}' for line, why in bad]
     if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if kind != 'list' else 'write some, one a line')
     seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), kind, logins=logins(), proxy=Settings.proxy or ''))
-    return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, 'not_addresses': wrong[:100]}
+    return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, **({'not_addresses': wrong[:100]} if wrong else {})}
 
-@flow.step(button='Next')
+@flow.step(button='Next', shows=('estimate',))
 def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'At most so many.'] = 10_000, depth: Annotated[Optional[int], 'At most so many clicks from the start; empty: any.'] = None, speed: Annotated[float, 'Requests a second to one host. 0: five, and as fast as it answers when the site is on this machine.'] = 0,
             agent: Annotated[str, 'The name it says it has; empty: Pianola’s own.'] = '',
             include: Annotated[Long, 'Only addresses with one of these in them, one a line; * stands for anything.'] = '', exclude: Annotated[Long, 'No addresses with one of these in them.'] = '',
@@ -62,7 +62,7 @@ def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'At most so many
     many, seconds, said = first.estimate(seen, pages, speed, local)
     return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, unverified=unverified, **({'agent': agent.strip()} if agent.strip() else {}))}
 
-@flow.step(runs='process', button='Crawl', retries=3)
+@flow.step(runs='process', button='Crawl', retries=3, shows=('counts',))
 def crawl(job, starts, kind, asked, table, second, seen):
     """Crawl it
     It goes on when you close this page, and after a crash it goes on where it was. What answers is seen below while it runs."""
@@ -82,7 +82,7 @@ def crawl(job, starts, kind, asked, table, second, seen):
     c.close()
     return {'counts': counts, 'crawled': job.id}
 
-@flow.step(auto=True, runs='process', button='Examine')
+@flow.step(auto=True, runs='process', button='Examine', shows=('found', 'since_the_crawl_before', 'visitors'))
 def examine(job, crawled, visitors):
     "What is wrong"
     from . import compare, findings, graph, imports
@@ -336,7 +336,7 @@ async def begin(url: str, pages: int = 500):
     "Crawl a site from its address, at most so many pages: a new run, looked at and begun."
     try: url = urls.address(url)
     except ValueError as e: raise Refused(str(e), 'give an address like https://example.com') from None
-    run = (await act('link_graph.start', {'name': urls.host(url)[0]}, by='app')).result['run']
+    run = (await act('link_graph.start', {'name': f"{urls.host(url)[0]}, {time.strftime('%d %b %H:%M')}"}, by='app')).result['run']
     async def step(name, values):
         await act('link_graph.run', {'run': run, 'step': name, 'values': values}, by='app')
         while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in the database
