@@ -152,8 +152,10 @@ def test_two_tabs_on_two_runs_each_show_their_own_crawl_and_their_buttons_press_
         s.act('link_graph.enough', run=runs[0])
         first.locator('#link_graph-panel .lg-finding').first.wait_for(timeout=60_000)
         second.locator('#link_graph-panel .lg-finding').first.wait_for(timeout=60_000)
-        first.locator('#link_graph-panel .lg-finding').first.click()
+        first.locator('#link_graph-panel .lg-finding').first.focus()
+        first.keyboard.press('Enter')
         first.locator('#link_graph-panel .lg-why').wait_for()
+        first.locator('#link_graph-panel .lg-finding[aria-pressed=true]:focus').wait_for()            # the keyboard stays where it was
         assert second.locator('#link_graph-panel .lg-why').count() == 0
 
 @pytest.fixture
