@@ -1,7 +1,7 @@
 """Makes the pictures of plugins/45_link_graph/README.md: a site of our own making is crawled with the real model, step by step, as a user does it. `python docs/link_graph_pictures.py`, in the environment that `start.py test` makes.
 
 The site is served on this machine and reached by the name workshop.example through a proxy that only this script knows."""
-import io, random, re, sys, tempfile
+import io, random, sys, tempfile
 from pathlib import Path
 root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]

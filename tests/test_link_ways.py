@@ -2,7 +2,7 @@
 import json, sqlite3, zipfile
 from urllib.parse import quote
 import pytest
-from conftest import Server, root
+from conftest import root
 from link_defects import Shop
 from link_site import Proxy, Site, basic, crawl, page, room
 from test_link_crawl import web
@@ -223,3 +223,13 @@ def test_a_question_about_the_findings_is_answered_by_code_at_once_and_all_else_
 @pytest.mark.parametrize('words, kind', [('pages without title', 'title_missing'), ('pages have no description', 'description_missing'), ('404s', 'not_found'), ('broken links', 'dead_links'), ('broken images', 'broken_image'), ('images without alt text', 'images_no_alt'), ('duplicate titles', 'title_duplicate'), ('orphan pages', 'orphan'),
     ('redirect chains', 'redirect_chain'), ('title too long', 'title_long'), ('missing h1', 'h1_missing'), ('server errors', 'server_error'), ('pages ohne titel', 'title_missing'), ('noindex', 'noindex'), ('pages are purple', None), ('', None)])
 def test_a_finding_is_named_in_words(words, kind): assert room('findings').named(words) == kind
+
+def test_the_readme_of_the_plugin_shows_each_step_and_what_it_links_to_is_there():
+    import re
+    from PIL import Image
+    here = root/'plugins/45_link_graph'
+    text = (here/'README.md').read_text('utf-8')
+    pictures = re.findall(r'!\[[^\]]{20,}\]\(([^)]+)\)', text)
+    assert len(pictures) >= 6 and all((here/p).stat().st_size < 150_000 and Image.open(here/p).width > 400 for p in pictures)
+    assert all((here/p).exists() for p in re.findall(r'\]\(([^)#:]+)\)', text))
+    assert {p.name for p in (here/'static/readme').iterdir()} == {p.rpartition('/')[2] for p in pictures}

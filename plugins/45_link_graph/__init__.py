@@ -2,7 +2,7 @@
 import asyncio, json, re, sqlite3, time
 from contextlib import closing
 from typing import Annotated, Literal, Optional
-from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, address, ask, item, kv, log, logins, own_folder, put, say
+from pianola import File, Flow, Link, Long, Page, Range, Refused, Secret, Url, act, action, address, ask, item, kv, log, logins, own_folder, put, say
 from . import look as first, panel, schema, urls, view
 
 class Settings:
