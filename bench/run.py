@@ -478,10 +478,14 @@ async def table():
             row(f'… {", ".join(took)}', ', '.join(ms(mid(v)) for v in took.values()), '', '100 ms')
             await ws.close()
 
+def machine():
+    "In a line: what this was measured on, and when"
+    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
+    return f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+
 def main():
     jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click, tabs=tabs, job=job, table=table)
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
-    print(f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
+    print(f"{machine()}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:
         f = jobs[name]
         asyncio.run(f()) if asyncio.iscoroutinefunction(f) else f()

@@ -4,7 +4,7 @@
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
 import json, re
 from collections import OrderedDict
-from . import gist, rules
+from . import gist, record, rules
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
 from .plugins import plugins
@@ -54,6 +54,7 @@ def read(tx, text):
         for code in [first] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != first):
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first
     return got
 
 _polite = re.compile(r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+|[, ]+(?:please|now|bitte)$", re.I)

@@ -1,5 +1,5 @@
 "Link graph: a site is crawled, drawn and examined: every page, every link, what is wrong and why it matters."
-import asyncio, json, re, sqlite3, time
+import asyncio, json, os, re, sqlite3, time
 from contextlib import closing
 from typing import Annotated, Literal, Optional
 from pianola import File, Flow, Link, Long, Page, Range, Refused, Secret, Url, act, action, address, ask, item, kv, log, logins, own_folder, put, say
@@ -75,6 +75,7 @@ def crawl(job, starts, kind, asked, table, second, seen):
             try: return {'crawled': job.id, 'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'], own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api, tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
             except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
+    if hasattr(os, 'nice'): os.nice(5)                      # whoever talks meanwhile comes first
     c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled, logins=logins(), proxy=Settings.proxy or '')
     state = asyncio.run(c.run())
     if state == 'paused': job.check()
@@ -174,9 +175,9 @@ async def index():
     if number and (not s or s['state'] in ('new', 'running', 'paused')): follow(number)
     return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r)
 
-async def show(number, runs=()):
-    "Draw the panel anew in every tab that looks at a run with this crawl"
-    if s := await state(number):
+async def show(number, runs=(), s=None):
+    "Draw the panel anew in every tab that looks at a run with this crawl, as it is or as it was just read"
+    if s := s or await state(number):
         names = await asyncio.to_thread(catalogue)
         for run in {*runs, *(r for r, n in seen['runs'].items() if n == number)}: put({**item('link_graph-panel', panel.draw(run, number, s, names), only=True), 'run': run, 'flow': 'link_graph'})
     return s
@@ -208,7 +209,7 @@ async def tail(number):
         if s:
             if (now := json.dumps([s[k] for k in ('state', 'status', 'queue', 'kinds', 'placed')])) != told:
                 told = now
-                await show(number)
+                await show(number, s=s)
             await comment(number, s)
             if s['state'] in ('done', 'stopped'): return
         else: waited += 1
