@@ -27,6 +27,8 @@ class Action:
     model: bool = True                                # may the model press it at all
     local: bool = False                               # offered to the model only while its plugin is open: a small model gets lost among many keys
     durable: bool = True
+    logins: bool = False                              # addresses in its arguments may be http://user:password@host: that is taken out and kept as a secret before anything is written down
+    phrases: tuple = ()                               # whole sentences that press it while its plugin is open: patterns, with (?P<argument>…); no model is needed to understand them
     fields: dict = field(default_factory=dict)        # {argument: Field of forms}: read the way a person writes, refused in words beside the input
 
     @cached_property
@@ -41,6 +43,7 @@ class Action:
     def check(self, args):
         "The arguments as they will be used; Refused names what is wrong and what there is"
         known = {f.encode_name: f for f in msgspec.structs.fields(self.args)}
+        args = self.bare(args)
         if not isinstance(args, dict): raise Refused(f'{self.name} takes an object of arguments', self.help())
         if extra := [k for k in args if k not in known]:
             raise Refused(f"{self.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no arguments'}")
@@ -53,6 +56,7 @@ class Action:
         try: good = msgspec.convert(args, self.args, strict=False)
         except msgspec.ValidationError as e: raise Refused(f'{self.name}: {_plain(str(e))}', self.help()) from None
         return {k: v for k in known if (v := getattr(good, k)) is not UNSET}
+    def bare(self, args): return take_logins(self.plugin, args) if self.logins else args
     def help(self):
         "The arguments in one line, for whoever got them wrong"
         p = self.parameters
@@ -114,6 +118,7 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
     return make(f) if f else make
 
 start_job = None        # set by jobs
+take_logins = None      # set by settings
 
 def find(name):
     "The action of that name; Refused names the nearest there are"
@@ -136,6 +141,7 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     `message` is the reply it was written in; with a `why` it waits for the user's word, whatever it is. Raises Refused; the model's refusals are written in the roll so that it learns of them."""
     try:
         a = find(name)
+        args = a.bare(args or {})
         if by == 'model' and not a.model: raise Refused(f'{name} is for the user alone', status=403)
         args = a.check(args or {})
     except Refused as e:

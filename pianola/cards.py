@@ -55,7 +55,7 @@ def card(flow, tx, v, s, folds):
     open_ = folds.get(s.name, state in ('open', 'running', 'failed', 'stale') or bool(last))
     result = json.loads(a['result']) if a and a['result'] else None
     inputs = json.loads(a['inputs']) if a else {}
-    short = ' · '.join(x for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False)), results.line(result, 60)) if x)[:100] if a and a['status'] == 'done' else ''
+    short = ' · '.join(x for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False)), brief(s, result)) if x)[:100] if a and a['status'] == 'done' else ''
     head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None, Small(words[state], cls='state') if words[state] else None)
     body = [P(s.words.strip().replace('`', ''), cls='soft')] if s.words.strip() else []
     id = {'run': r['id'], 'step': s.name}
@@ -67,8 +67,22 @@ def card(flow, tx, v, s, folds):
         body += [said(s, inputs, tx), running(flow, tx, a, id)]
     elif a:
         if state == 'stale': body.append(Div(P(why(v, s, a)), again(flow, s, inputs, id), cls='trouble mild'))
-        body += [said(s, inputs, tx), results.show(result, f"/api/answers/{a['id']}"), foot(flow, tx, r, s, a, id) if state != 'locked' else None]
+        body += [said(s, inputs, tx), outcome(s, result, f"/api/answers/{a['id']}"), foot(flow, tx, r, s, a, id) if state != 'locked' else None]
     return Details(head, Div(*body, cls='inside'), id=f'{flow.name}-{s.name}', data_state=state, data_fold=f"/api/runs/{r['id']}/folds/{s.name}", open=open_, cls='step')
+
+def parts_of(s, result):
+    "A result with names, taken apart: (what is for people, what only later steps need); None where the step did not say what it shows, or it is too large to be taken apart"
+    v = result.get('v') if s.shows and result and result['k'] in ('data', 'many') else None
+    if not isinstance(v, dict) or not (first := {n: v[n] for n in s.shows if n in v}): return None
+    return {**result, 'v': first}, {**result, 'v': {n: x for n, x in v.items() if n not in first}}
+def brief(s, result):
+    "A result in a few words"
+    if not (two := parts_of(s, result)) or result['k'] != 'data': return results.line(result, 60)
+    return ' · '.join(results.few(x) for x in two[0]['v'].values())
+def outcome(s, result, url):
+    "A result for the eye"
+    if not (two := parts_of(s, result)): return results.show(result, url)
+    return Div(results.show(two[0], url), Details(Summary('All that is kept'), results.show(two[1], url), cls='rest') if two[1]['v'] else None)
 
 def said(s, inputs, tx):
     if not inputs: return None
@@ -123,7 +137,7 @@ def compared(flow, tx, one, two):
     def cell(v, s):
         a = v.now.get(s.name, (None,))[0]
         if not a: return Td(Span('—', cls='none'))
-        return Td(said(s, json.loads(a['inputs']), tx), results.show(json.loads(a['result']), f"/api/answers/{a['id']}") if a['result'] else None, failed(a) if a['status'] == 'failed' else None)
+        return Td(said(s, json.loads(a['inputs']), tx), outcome(s, json.loads(a['result']), f"/api/answers/{a['id']}") if a['result'] else None, failed(a) if a['status'] == 'failed' else None)
     def same(s):
         a, b = (v.now.get(s.name, (None,))[0] for v in vs)
         return bool(a) == bool(b) and (not a or (a['inputs'], a['result'], a['status']) == (b['inputs'], b['result'], b['status']))

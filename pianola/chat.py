@@ -170,7 +170,7 @@ def _place(tx, conversation, resume, under, plugin):
     else:
         asked = said = history.message(tx, under or c['head'])
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
-        if not under and said['role'] != 'user': return None
+        if not under and (said['role'] != 'user' or by_phrase(tx, said, plugin)): return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     about = history.asked(tx, history.message(tx, id))
     decided, doubt = bool(about and about['brings']), None
@@ -224,6 +224,22 @@ def offer(tx, m, ops, plugin):
     except Refused: return None                 # it cannot be done like that: a row of that name is there already, or a value is none
     noted(tx, said, f'The user is asked to confirm: {asks}')
     return context.compose(tx, m, plugin)
+
+def by_phrase(tx, said, plugin):
+    "A sentence that the open plugin gave one of its keys presses that key; what comes of it is the answer, and no model is asked. False when it is none."
+    if said['model'] or said['brings'] or not by_rules: return False
+    if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
+    if not (heard := understand.spoken(said['text'], plugin)): return False
+    tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
+    return True
+async def pressed(id, plugin, name, args, key):
+    "The key is pressed beside; its outcome is said, unless the plugin says something itself"
+    try: text = (await act(name, args, by='user', key=key, message=id)).text
+    except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint else f'{e.text}.'
+    def tell(tx):
+        m = history.message(tx, id)
+        if not tx.value("select 1 from message where parent=? and role='app'", id): history.add(tx, m['conversation'], 'app', text[:1].upper() + text[1:], model=plugin)
+    await store.write(tell)
 
 def choices(tx, got, id, key):
     "A question with its candidates, as cards of which one is pressed"

@@ -2,7 +2,7 @@
 import asyncio, json
 from fasthtml.common import H2, JSONResponse, Response
 from starlette.responses import FileResponse
-from . import bubble, cards, flow, forms, packing, results, runs, schedule, tabs
+from . import bubble, cards, flow, forms, packing, results, runs, schedule, settings, tabs
 from .actions import act
 from .api import arguments, door, ft, number, outcome, who
 from .store import Refused, store
@@ -18,7 +18,7 @@ async def press(req):
         if e.fields: await store.write(tried, f, run, step, values)       # what was sent stays in the form, with what is wrong beside it
         raise
 def tried(tx, f, run, step, values):
-    s = f.named(step)
+    s, values = f.named(step), settings.bare(f.plugin_name, values)
     runs.keep_draft(tx, run, step, {k: v for k, v in values.items() if k in s.fields and s.fields[k].kind != 'secret'}, tried=True)
     tx.log('flow', f.name, data={'run': run})
 

@@ -12,7 +12,7 @@ import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, tra
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from . import board, cards, forms, jobs, packing, results, runs, tabs
+from . import board, cards, forms, jobs, packing, results, runs, settings, tabs
 from .actions import Action, register
 from .contain import hold
 from .plugins import Kind, plugins
@@ -20,7 +20,8 @@ from .store import Refused, put, sound, store
 
 class Step:
     "One function of a flow"
-    def __init__(self, flow, f, auto, runs_as, button, more):
+    def __init__(self, flow, f, auto, runs_as, button, more, shows=()):
+        self.shows = tuple(shows)
         self.flow, self.name, self.f, self.auto, self.runs, self.more = flow, f.__name__, f, auto, runs_as, more
         self.fields, self.job = forms.of(f), 'job' in inspect.signature(f).parameters
         if bad := [p.name for p in inspect.signature(f).parameters.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]: raise TypeError(f"the step {self.name} takes *{bad[0]}; a form needs to know its fields by name")
@@ -50,10 +51,10 @@ class Flow(Kind):
         self.steps = {}
         self._keys()
 
-    def step(self, f=None, *, auto=False, runs=None, button='', **more):
-        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
+    def step(self, f=None, *, auto=False, runs=None, button='', shows=(), **more):
+        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; `shows`: of a result with names those that are for people, the rest is folded; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
         def make(f):
-            s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more)
+            s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more, shows)
             for verb in ('run', 'fill'): self.keys[verb].description = f"{self.words[verb]} The steps: {', '.join(self._said(s) for s in self.steps.values())}."
             return _worker(f) if s.job else f
         return make(f) if f else make
@@ -71,14 +72,14 @@ class Flow(Kind):
     # the keys
 
     def _keys(self):
-        run, self.keys, n = [('run', Optional[int], None)], {}, self.name
+        run, self.keys, n = [('run', Optional[int], None)], {}, self.name      # what is put into a step may be an address with a login: `logins`
         self.words = {'run': 'Run a step, the open one if none is named.', 'fill': "Write values into a step's form without running it."}
         def key(verb, fn, spec, **kw):
             self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, local=True, **kw))
         of = lambda r: f"“{r['name']}” of {self.title}"
         key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.', say=lambda a, r, c: f'Started {of(r)}')
-        key('fill', self.fill, [('values', dict), ('step', str, ''), *run], title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
-        key('run', self.press, [('step', str, ''), ('values', dict, {}), *run], title=f'Run {n}', description=self.words['run'], say=self._ran)
+        key('fill', self.fill, [('values', dict), ('step', str, ''), *run], logins=True, title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
+        key('run', self.press, [('step', str, ''), ('values', dict, {}), *run], logins=True, title=f'Run {n}', description=self.words['run'], say=self._ran)
         key('back', self.back, [('step', str), *run], title=f'Go back in {n}', description='Open an answered step again, to answer it another way. What was there stays.', say=lambda a, r, c: f"Went back to {r['step']} in {of(r)}")
         key('fold', self.fold, [('step', str), ('open', bool, False), *run], title=f'Fold a step of {n}', description='Fold a step\'s card, or with open=true unfold it.', say=lambda a, r, c: f"{'Unfolded' if a['open'] else 'Folded'} {r['step']}")
         key('name', self.rename, [('name', str), *run], title=f'Name a run of {n}', description='Give the open run a name.', say=lambda a, r, c: f"Named a run “{r['name']}”")
@@ -446,7 +447,7 @@ def keep_draft(tx, run, step, values):
     runs.free(r)
     s = flow.named(step)
     asks = s.asks(flow.look(tx, r).memory(step))
-    values = {k: sound(v) for k, v in values.items() if k in asks and asks[k].kind != 'secret'}
+    values = {k: sound(v) for k, v in values.items() if k in asks and asks[k].kind != 'secret' and not settings.half(v)}
     runs.keep_draft(tx, run, step, values)
     drafted[run] = tx.value('select max(id) from log') or 0
     return forms.read(asks, values, only=values)[1], values

@@ -251,7 +251,7 @@ class Field:
             except ValueError: raise ValueError(f'must be numbers of rows of {self.table}, not {_short(v)}') from None
         return list(dict.fromkeys(self._ref(x) for x in (v if isinstance(v, (list, tuple)) else [v])))
     def _file(self, v):
-        if not isinstance(v, str) or not re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', v): raise ValueError('must be a file that was given to Pianola; choose one')
+        if not isinstance(v, str) or not is_file(v): raise ValueError('must be a file that was given to Pianola; choose one')
         if not (f := File(v)).path.is_file(): raise ValueError(f'{f.name} is not here any more; choose it again')
         return f
 
@@ -368,6 +368,7 @@ class Field:
         if self.kind == 'file': return A(File(value).name, href=file_url(value), download=True)
         return Span(self.written(value))
 
+def is_file(text): return bool(re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', text))      # as File writes itself
 few = 100               # rows of a table that a picker lists at once; beyond, one types
 def file_url(text): return f'/api/files/{text[:64]}/{quote(text[65:])}'
 def rows_of(tx, table, words='', limit=few, ids=None):

@@ -9,14 +9,15 @@ from loguru import logger as log
 from . import board, chat, config, flow, jobs, journal, models, packing, prompts, results, runs
 from .actions import act
 from .engines import Engines
-from .forms import File
+from . import forms
+from .forms import File, keep_file
 from .plugins import plugins
 from .store import Refused, store
 
 def read(argv):
     p = argparse.ArgumentParser(prog='python -m pianola run', description='Run a flow without a page.')
     p.add_argument('flow', help="a plugin's name, or the path of its file")
-    p.add_argument('answers', nargs='*', metavar='key=value', help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file')
+    p.add_argument('answers', nargs='*', metavar='key=value', help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is asked for, its path')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results and state go')
     p.add_argument('--resume', action='store_true', help='go on with the run that is in DIR, and not do again what is done')
     p.add_argument('--plugins', type=Path, default=None, help='the folder of plugins')
@@ -24,12 +25,20 @@ def read(argv):
     a, rest = p.parse_known_intermixed_args(argv)
     if rest: p.error(f"what is {rest[0]}?")
     if bad := [x for x in a.answers if '=' not in x]: p.error(f'{bad[0]} is no answer; say name=value')
-    a.answers = {k: Path(v[1:]).read_text('utf-8') if v.startswith('@') else v for k, _, v in (x.partition('=') for x in a.answers)}
+    a.answers = {k: v for k, _, v in (x.partition('=') for x in a.answers)}
     return a
 
 def answers(s, memory, given):
-    "What was said for this step: `step.name` before `name`"
-    return {n: given.get(f'{s.name}.{n}', given.get(n)) for n in s.fields if f'{s.name}.{n}' in given or n in given and n in s.asks(memory)}
+    "What was said for this step: `step.name` before `name`; of a file its path, and it is kept like one that was given to the page"
+    said = {n: given.get(f'{s.name}.{n}', given.get(n)) for n in s.fields if f'{s.name}.{n}' in given or n in given and n in s.asks(memory)}
+    for n, x in said.items():
+        if s.fields[n].kind == 'file' and x and (path := Path(x.removeprefix('@')).expanduser()).is_file(): said[n] = str(keep_file(path, path.name))
+        elif s.fields[n].kind == 'file' and x and not forms.is_file(x): raise Refused(f'{n}: there is no file {x[:200]}', 'give the path of one', fields={n: 'is not there'})
+        elif x.startswith('@'): said[n] = read_text(x[1:])
+    return said
+def read_text(path):
+    try: return Path(path).read_text('utf-8')
+    except (OSError, UnicodeDecodeError) as e: raise Refused(f'{path} cannot be read: {e}', 'give the path of a text in UTF-8') from None
 
 async def main(argv):
     a = read(argv)
@@ -71,7 +80,7 @@ async def follow(f, a, say):
         state, memory = await store.read(lambda tx, s=s: ((v := f.look(tx, runs.run(tx, there))).state(s.name), v.memory(s.name)))
         if state == 'done': say(f'{s.name}: done before'); continue
         if state in ('open', 'failed', 'stale'):
-            try: await act(f'{f.name}.run', {'run': there, 'step': s.name, 'values': answers(s, memory, a.answers)}, by='app')
+            try: await act(f'{f.name}.run', {'run': there, 'step': s.name, 'values': await asyncio.to_thread(answers, s, memory, a.answers)}, by='app')
             except Refused as e:
                 print(f"{e.text}. Say {' '.join(f'{s.name}.{n}=…' for n in e.fields)}." if e.fields else f'{e.text}. {e.hint}', file=sys.stderr)
                 code = 2

@@ -1,9 +1,10 @@
 """What a plugin wants to know from its user: a class `Settings` with annotations is a form. What is said is put on the class, `Settings.city`, as if it stood there.
 
 Values are kept in the database, by plugin, and changing them can be taken back. A `Secret` is kept in a file of its own that only its owner may read: never in the database, the log or a prompt."""
-import json, os
+import json, os, re
+from urllib.parse import unquote, urlsplit
 from fasthtml.common import Button, Form, Small
-from . import forms, tabs
+from . import actions, forms, tabs
 from .actions import act, action
 from .contain import Refused, hold
 from .store import store
@@ -65,7 +66,33 @@ def hide(plugin, said):
     os.replace(new, _file())
 def hidden():
     "Every secret there is, for whoever must not say one"
-    return [v for own in secrets().values() for v in own.values() if isinstance(v, str) and len(v) > 5]
+    all_ = [(n, v) for own in secrets().values() for n, v in own.items() if isinstance(v, str)]
+    return [v for v in [*[v for _, v in all_], *[part for n, v in all_ if n.startswith(_login) for part in (v.partition(':')[2], unquote(v.partition(':')[2]))]] if len(v) > 5]
+
+# logins: http://user:password@host, as people write it
+
+_login = 'login of '
+_written = re.compile(r'(?i)\b(https?://)([^\s/?#@]*(?:@[^\s/?#@]*)*)@(?=([^\s/?#@]+))')
+def bare(plugin, said):
+    "What was said without the logins of its addresses, wherever they stand in text, lists and objects; each is kept as a secret of the plugin. An empty one (http://@host/) forgets it."
+    found = {}
+    def out(x):
+        if isinstance(x, str): return _written.sub(lambda m: found.__setitem__(_login + _at(m[1] + m[3]), m[2] if m[2].strip(':') else '') or m[1], x) if '@' in x else x
+        if isinstance(x, dict): return {k: out(v) for k, v in x.items()}
+        return [out(v) for v in x] if isinstance(x, list) else x
+    said = out(said)
+    if {k: v for k, v in found.items() if secrets().get(plugin, {}).get(k, '') != v}: hide(plugin, found)
+    return said
+def half(text):
+    "Could this be an address with a login, or the beginning of one that is being written? Such is kept nowhere."
+    return any('@' in a or ':' in a and not re.fullmatch(r'(?:[\w-]+\.[\w.-]+|localhost|\[[0-9a-f:]+\]|[0-9.]+):\d{0,5}', a, re.I) for a in re.findall(r'(?i)https?://([^\s/?#]*)', text)) if isinstance(text, str) else False
+def _at(url):
+    u = urlsplit(url)
+    return f'{u.scheme.lower()}://{(u.hostname or "").lower()}' + (f':{u.port}' if u.port and u.port != {"http": 80, "https": 443}[u.scheme.lower()] else '')
+def logins(plugin):
+    "{'https://host[:port]': (user, password)}: what was written into addresses that this plugin was given"
+    return {k.removeprefix(_login): tuple(unquote(x) for x in v.partition(':')[::2]) for k, v in secrets().get(plugin, {}).items() if k.startswith(_login)}
+actions.take_logins = bare
 
 # changing
 
@@ -76,7 +103,7 @@ async def keep(plugin, said, by='user'):
     if extra := [k for k in said if k not in own.fields and not k.startswith('forget-')]: raise Refused(f"{plugin} has no setting {', '.join(extra)}", f"it has {', '.join(own.fields)}")
     shut = {k: said[k] for k, f in own.fields.items() if f.kind == 'secret' and said.get(k)}
     open_ = {k: f for k, f in own.fields.items() if f.kind != 'secret' and (k in said or f.kind == 'bool' and by == 'user')}
-    values, wrong = forms.read(open_, said)
+    values, wrong = forms.read(open_, bare(plugin, said))
     if wrong: raise Refused('; '.join(f'{k} {w}' for k, w in wrong.items()), fields=wrong)
     if shut: hide(plugin, shut)
     return await act('settings.change', {'plugin': plugin, 'values': {k: own.fields[k].plain(v) for k, v in values.items()}, 'secrets': list(shut)}, by=by)

@@ -2,7 +2,7 @@
 
     read(tx, text)          the rules' Reading of a sentence in the app as it is now
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
-import json
+import json, re
 from collections import OrderedDict
 from . import gist, record, rules
 from .actions import registry, find
@@ -56,6 +56,14 @@ def read(tx, text):
             if likely.end in ('press', 'chip', 'ask'): return likely
     if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first
     return got
+
+_polite = re.compile(r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+|[, ]+(?:please|now|bitte)$", re.I)
+def spoken(text, plugin):
+    "(name, arguments) of the key of the open plugin that this sentence presses, by the phrases that the plugin gave it; None when there is none"
+    said = ' '.join(text.replace('’', "'").split()).rstrip('.!? ')
+    if len(said) > 200: return None
+    while (less := _polite.sub('', said, count=1) if (m := _polite.search(said)) and (not m.start() or m.end() == len(said)) else said) != said: said = less
+    return next(((a.name, {k: v for k, v in m.groupdict().items() if v}) for a in registry.values() if a.plugin == plugin and a.model for p in a.phrases if (m := re.fullmatch(p, said, re.I))), None)
 
 def word(text, which):
     "Is this nothing but a yes (or a no)?"

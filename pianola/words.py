@@ -3,7 +3,7 @@ import re, sys
 from pathlib import Path
 from contextlib import aclosing
 from loguru import logger as log      # noqa: F401  a word of plugins
-from . import bubble, chat, history, layers, prompts, store as _store
+from . import bubble, chat, history, layers, prompts, settings, store as _store
 from .engines.base import Fault, Said
 
 def _plugin(depth=2):
@@ -15,7 +15,7 @@ async def say(text):
     who = _plugin()
     def add(tx):
         there = history.current(tx)
-        conversation = there or history.begin(tx, f'{who} says')
+        conversation = there or history.begin(tx, f"{who.replace('_', ' ').capitalize()} says")
         return history.add(tx, conversation, 'app', _store.sound(str(text)), model=who), conversation, not there
     id, conversation, new = await _store.store.write(add)
     if new: await chat.adopt(conversation)
@@ -51,6 +51,10 @@ def own_folder():
     folder = _store.store.folder/'plugins'/name
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+def logins():
+    "{'https://host[:port]': (user, password)}: the logins of addresses that were written into this plugin's forms as http://user:password@host; nothing but secrets.json has them. In a job's own process they are the same."
+    return settings.logins(_plugin().partition('.')[0])
 
 # what our own plugins are made of, and anybody else's may be
 

@@ -86,7 +86,7 @@ function put(items, gone) {
     if (!el) continue;
     if (old && it.missing) { seat(old, it.after, id(it.into)); continue }
     if (old) {
-      const within = old.contains(focus) && focus !== old, call = n => n.getAttribute('name') || n.dataset.col || n.className + (n.matches('button') ? n.textContent : ''), name = within ? call(focus) : null, caret = within && focus.matches('.cell') ? focus.selectionStart : null;
+      const within = old.contains(focus) && focus !== old, call = n => n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : ''), name = within ? call(focus) : null, caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) { const same = el.querySelector('#' + CSS.escape(d.id)); if (same) same.open = true }
       const moved = old.dataset.pos !== el.dataset.pos;
       if (it.into === 'menu') { if ($('[aria-current]', old)) $('a', el).setAttribute('aria-current', 'page'); old.dataset.pos = el.dataset.pos; if (old.isEqualNode(el)) { place(old, id('menu')); continue } }      // only its number changed

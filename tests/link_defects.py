@@ -50,6 +50,7 @@ class Doc:
 class Shop:
     "The site: `docs` by path, `files` (path → answer as in link_site), `robots`, `sitemaps`, `asked` of the crawler, `limits` of the findings, `rows` [f(db, base)] after the crawl"
     def __init__(self):
+        self.tls = False
         self.docs, self.files, self.asked, self.limits, self.rows, self.extra = {}, {}, {}, {'slow_first': 60_000, 'slow_whole': 60_000}, [], []      # this machine may be busy
         self.nav = [('/', 'Start', ''), ('/tools/', 'Tools', ''), ('/guides/', 'Guides', ''), ('/about/', 'About us', ''), ('/contact/', 'Contact us', ''), ('/de/', 'Deutsch', '')]
         self.robots = (200, {'Content-Type': 'text/plain'}, b'User-agent: *\nDisallow: /private/\nSitemap: {base}/sitemap.xml\n')
@@ -87,7 +88,7 @@ class Shop:
         return {p: fill(a) for p, a in out.items() if a is not None}
     def served(self):
         "It on this machine: a link_site.Site"
-        s = Site()
+        s = Site(tls='localhost' if self.tls else '')
         s.server.RequestHandlerClass.version_string = lambda self: 'web'
         s.pages = self.pages(s.url)
         return s
@@ -545,6 +546,8 @@ def _(s):
 
 # safety, speed
 
+@plant('certificate')
+def _(s): s.tls, s.asked['unverified'] = True, True; return '/'
 @plant('insecure_page', 'insecure_links')
 def _(s): secure(s); sql(s, "update page set url='http://shop.example/terms/' where url='https://shop.example/terms/'"); return 'http://shop.example/terms/'
 @plant('mixed_content')

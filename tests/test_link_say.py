@@ -84,6 +84,13 @@ def test_numbers_are_read_as_people_write_them():
     assert read('[F3] https://x.example/2024/5 /p/17 h1') == [] and read('the one that matters') == []
     assert read('thirty percent') == [(30, True)]
 
+def test_of_what_checks_out_only_what_says_something_new_is_shown_and_once(sick):
+    facts = say.facts(sick, 12)
+    dead = next(f for f in facts if f.kind == 'not_found')
+    again, empty, good = f"For example: {dead.text.partition('For example: ')[2]}", 'The crawl saw 38 findings on 38 of 59 pages (64 %).', 'Redirect the 38 dead pages first.'
+    got = [dict(text=f'{t} [{dead.id}]', facts=[dead.id]) for t in (again, good, empty, good.upper())] + [dict(text='In all, 59 pages were seen. [F0]', facts=['F0'])]
+    assert say.worth(got, say.plain(facts)) == [good, 'In all, 59 pages were seen.'] and say.worth(got)[0].startswith('For example')
+
 def test_lists_headings_and_late_numbers_of_facts_are_taken_apart():
     assert say.sentences('## What is wrong\n1. **38 pages** are dead. [F1]\n- Two have no title [F2]. See e.g. the saw.\n') == ['What is wrong', '38 pages are dead. [F1]', 'Two have no title [F2].', 'See e.g. the saw.']
 
@@ -121,7 +128,8 @@ def test_in_the_chat_the_model_is_heard_only_where_it_is_right_and_two_crawls_ar
         assert [k['kind'] for k in kinds] == ['title_missing'] and (no := s.post('/api/actions/link_graph.changes', {}))[0] == 409, no
         told = s.act('link_graph.explain')['result']
         assert 'No title (error): 1 finding on 1 of 21 pages' in told
-        words = s.until(lambda: next((t for t in said() if 'no title' in t), None))
+        assert any(t == told for t in said()), 'what code says is there at once'
+        words = s.until(lambda: next((t for t in said() if t != told and 'no title' in t), None))
         assert words == '1 page has no title.\n(2 more sentences were left out: the findings do not say so.)'
         assert not any('well-optimized' in t or '900' in t for t in said())
         shop.docs['/tools/saw/'].title, shop.docs['/guides/oil/'].description = 'The saw has its title again', None

@@ -1,14 +1,15 @@
 "Link graph: a site is crawled, drawn and examined: every page, every link, what is wrong and why it matters."
 import asyncio, json, os, re, sqlite3, time
 from contextlib import closing
-from typing import Literal, Optional
-from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say
+from typing import Annotated, Literal, Optional
+from pianola import File, Flow, Link, Long, Page, Range, Refused, Secret, Url, act, action, address, ask, item, kv, log, logins, own_folder, put, say
 from . import look as first, panel, schema, urls, view
 
 class Settings:
     comments: bool = True           # the model says a sentence when something happens in a crawl
     botify_token: Secret = ''       # of the account page of Botify
     botify_api: Url = 'https://api.botify.com/v1'
+    proxy: Url = ''                 # crawls go through it; http://user:password@host:port is kept without the password
 
 flow = Flow()
 page = Page()
@@ -18,19 +19,23 @@ def file(number): return own_folder()/f'{int(number)}.sqlite'
 
 # the steps
 
-@flow.step(button='Look at it')
-def site(url: Url = '', how: Literal[tuple(hows)] = 'follow its links', addresses: Long = '', table: File = '', second: File = ''):
+@flow.step(button='Look at it', shows=('look', 'not_addresses'))
+def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a sitemap, or that of a project of Botify. A site that asks for a name and password: https://name:password@example.com; they are kept as a secret.'] = '',
+         how: Literal[tuple(hows)] = 'follow its links',
+         addresses: Annotated[Long, 'Addresses to begin at, one a line.'] = '',
+         table: Annotated[File, 'A table with addresses (CSV, TXT), or what another crawler wrote; of Screaming Frog: Internal.'] = '',
+         second: Annotated[File, 'Of Screaming Frog: All Inlinks or All Outlinks. Without it there are no links.'] = ''):
     """Which site shall be crawled?
-    The address it starts from, or that of a sitemap; or a list of addresses, one a line or in a table. It is looked at first, with a handful of requests. What another crawler has seen comes in as tables (of Screaming Frog: Internal, and All Inlinks as the second). Of Botify the address is that of the project; its newest analysis is taken, with the token in the settings."""
+    It is looked at first, with a handful of requests: does it answer, what does robots.txt say, how many pages do its sitemaps name?"""
     starts, wrong, kind = [], [], hows[how]
     if kind in ('screaming_frog', 'advertools'):
         if not table: raise Refused('no table is given', f'give the file that {how.rpartition(" of ")[2]} wrote')
-        return {'look': f'{table.name} is read when it is its turn.', 'starts': [], 'kind': kind, 'seen': {}, 'not_addresses': []}
+        return {'look': f'{table.name} is read when it is its turn.', 'starts': [], 'kind': kind, 'seen': {}}
     if kind == 'botify':
         from . import botify
         try: there = asyncio.run(botify.look(Settings.botify_token or '', url, Settings.botify_api))
         except ValueError as e: raise Refused(str(e)) from None
-        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}, 'not_addresses': []}
+        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}}
     for line in ([url] if url and kind != 'list' else []) + [l for l in addresses.splitlines() if l.strip()]:
         try: starts.append(urls.address(line))
         except ValueError as e: wrong.append(str(e))
@@ -39,24 +44,28 @@ def site(url: Url = '', how: Literal[tuple(hows)] = 'follow its links', addresse
         good, bad = imports.addresses(table.path)
         starts, wrong = starts + good, wrong + [f'{line}: {why}' for line, why in bad]
     if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if kind != 'list' else 'write some, one a line')
-    seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), kind))
-    return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, 'not_addresses': wrong[:100]}
+    seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), kind, logins=logins(), proxy=Settings.proxy or ''))
+    return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, **({'not_addresses': wrong[:100]} if wrong else {})}
 
-@flow.step(button='Next')
-def how_far(starts, seen, pages: Range(1, 5_000_000) = 10_000, depth: Optional[int] = None, subdomains: bool = False, include: Long = '', exclude: Long = '', speed: float = 0, agent: str = '', robots: bool = True,
-            javascript: bool = False, images: bool = True, external: bool = False, visitors: File = ''):
+@flow.step(button='Next', shows=('estimate',))
+def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'At most so many.'] = 10_000, depth: Annotated[Optional[int], 'At most so many clicks from the start; empty: any.'] = None, speed: Annotated[float, 'Requests a second to one host. 0: five, and as fast as it answers when the site is on this machine.'] = 0,
+            agent: Annotated[str, 'The name it says it has; empty: Pianola’s own.'] = '',
+            include: Annotated[Long, 'Only addresses with one of these in them, one a line; * stands for anything.'] = '', exclude: Annotated[Long, 'No addresses with one of these in them.'] = '',
+            robots: Annotated[bool, 'Do as robots.txt says.'] = True, images: Annotated[bool, 'Ask whether images, styles and scripts are there.'] = True, subdomains: Annotated[bool, 'shop.example.com belongs to example.com.'] = False, external: Annotated[bool, 'Ask other sites whether the pages exist that are linked to.'] = False,
+            javascript: Annotated[bool, 'Read each page in a browser too, and compare. Slower.'] = False, unverified: Annotated[bool, 'Crawl on where a certificate cannot be verified; that it cannot is a finding.'] = False,
+            visitors: Annotated[File, 'A table of Search Console or of analytics; it is joined by address.'] = ''):
     """How far shall it go?
-    Include and exclude: parts of addresses, one a line, with * for anything. Speed: requests a second to one host; 0 is 5 a second, and on this machine as fast as it answers. Robots: do as robots.txt says. JavaScript: read each page a second time in a browser. Images: ask for images, styles and scripts too. External: ask other sites whether the pages exist that are linked to. Visitors: a table of Search Console or of analytics, joined by address."""
+    As it stands it is right for most sites; the estimate comes next."""
     if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
     if not starts: return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last." if seen else 'It comes from a table: nothing is asked for.', 'asked': {'pages': pages} if seen else {}}
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
     many, seconds, said = first.estimate(seen, pages, speed, local)
-    return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, **({'agent': agent.strip()} if agent.strip() else {}))}
+    return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, unverified=unverified, **({'agent': agent.strip()} if agent.strip() else {}))}
 
-@flow.step(runs='process', button='Crawl', retries=3)
+@flow.step(runs='process', button='Crawl', retries=3, shows=('counts',))
 def crawl(job, starts, kind, asked, table, second, seen):
     """Crawl it
-    In a process of its own, which goes on when this page or Pianola is closed, and goes on where it was when it is killed."""
+    It goes on when you close this page, and after a crash it goes on where it was. What answers is seen below while it runs."""
     if kind in ('screaming_frog', 'advertools'):
         from . import imports
         with closing(schema.open(file(job.id), fresh=True)) as db: return {'crawled': job.id, 'counts': getattr(imports, kind)(db, *[f.path for f in (table, second) if f])}
@@ -67,14 +76,14 @@ def crawl(job, starts, kind, asked, table, second, seen):
             except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
     if hasattr(os, 'nice'): os.nice(5)                      # whoever talks meanwhile comes first
-    c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled)
+    c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled, logins=logins(), proxy=Settings.proxy or '')
     state = asyncio.run(c.run())
     if state == 'paused': job.check()
     counts = {'pages': c.fetched, 'links': c.count('select count(*) from link'), 'answer with an error': sum(n for s, n in c.statuses.items() if s >= 400), 'do not answer': c.statuses[0], 'blocked by robots.txt': c.count("select count(*) from page where state='blocked'"), 'other sites': c.count('select count(*) from page where not internal'), 'ended': state}
     c.close()
-    return {'crawled': job.id, 'counts': counts}
+    return {'counts': counts, 'crawled': job.id}
 
-@flow.step(auto=True, runs='process', button='Examine')
+@flow.step(auto=True, runs='process', button='Examine', shows=('found', 'since_the_crawl_before', 'visitors'))
 def examine(job, crawled, visitors):
     "What is wrong"
     from . import compare, findings, graph, imports
@@ -84,7 +93,9 @@ def examine(job, crawled, visitors):
         graph.finish(db)
         if visitors: out['visitors'] = imports.search(db, visitors.path)['text']
         findings.find(db, tell=lambda done, total, what: job.progress(done + 1, total + 1, what))
-        out |= {'kinds': findings.summary(db)}
+        kinds = findings.summary(db)
+        many = {sev: sum(k['findings'] for k in kinds if k['severity'] == sev) for sev in findings.grave}
+        out = {'found': ', '.join(f"{n:,} {sev}{'s' if n != 1 else ''}" for sev, n in many.items() if n) + f' of {len(kinds)} kinds' if kinds else 'nothing is wrong', **out, 'kinds': kinds}
     if old := compare.before(file(crawled)): out = {'since_the_crawl_before': compare.compare(old, file(crawled))['text'], **out}
     return out
 
@@ -101,9 +112,10 @@ def draw(job, crawled):
         return out.read_bytes()
 
 @flow.step(runs='process', button='Export')
-def export(job, crawled, tables: Literal['CSV', 'CSV, compressed', 'Parquet', 'none'] = 'CSV', fields: Long = '', workbook: bool = False, gephi: bool = False, database: bool = True, picture: bool = True):
+def export(job, crawled, tables: Annotated[Literal['CSV', 'CSV, compressed', 'Parquet', 'none'], 'Pages, links (“edges”) and findings, one table each.'] = 'CSV', fields: Annotated[str, 'Of the pages only these columns, with commas between; empty: all. For example url, status, title.'] = '',
+           workbook: Annotated[bool, 'The findings for Excel: what, why, how to fix it, and where.'] = False, picture: Annotated[bool, 'The X-ray as PNG.'] = True, database: Annotated[bool, 'All of the crawl as one SQLite file.'] = True, gephi: Annotated[bool, 'The graph as GEXF, for Gephi.'] = False):
     """What shall be taken along?
-    `tables`: pages, edges and findings; `fields`: only these of the pages, with commas between. `workbook`: the findings as XLSX, with why and how to fix. `gephi`: the graph as GEXF. `database`: the crawl as one SQLite file, as datasette and duckdb open it. `picture`: the X-ray."""
+    The files appear here, to be downloaded."""
     import shutil
     from . import exports
     folder = own_folder()/f'export-{crawled}'             # copied to where results are kept, and made anew each time
@@ -127,17 +139,18 @@ def export(job, crawled, tables: Literal['CSV', 'CSV, compressed', 'Parquet', 'n
 
 # what is seen beside the steps
 
-seen = {'drawn': False, 'tail': None, 'heard': {}}
+seen = {'runs': {}, 'tails': {}}        # {run: the number of its crawl} of those that some tab has looked at; {number: the task that watches it}
 
 async def steps(run=None):
     "A run as the key `show` tells it, by default the one looked at last; looking leaves no line in the log"
     return (await act('link_graph.show', {'run': run} if run else {}, by='user')).result
-async def current():
-    "The number of the crawl in the run that was looked at last; None while it has none"
-    run = await steps()
-    return next((s.get('job') for s in run['steps'] if s['step'] == 'crawl'), None) if run else None
+def crawl_of(r): return next((s.get('job') for s in r['steps'] if s['step'] == 'crawl'), None)
+async def current(run=None):
+    "(run, the number of its crawl), by default of the one looked at last; the number is None while it has none"
+    r = await steps(run)
+    return (r['run'], crawl_of(r)) if r else (None, None)
 
-async def read(number):
+async def state(number):
     "What the panel shows of a crawl, None while there is no file of it"
     try: return await asyncio.to_thread(panel.state, file(number), await kv.get(f'filter:{number}', {}))
     except (FileNotFoundError, sqlite3.OperationalError): return None
@@ -146,44 +159,57 @@ def catalogue():
     from . import findings
     return findings.catalogue()
 
+def before(r):
+    "What is known of a run that has not crawled yet: what a look told, and the estimate"
+    said = [(s.get('result') or {}).get(k) for s in r['steps'] for k in ('look', 'estimate') if s['step'] in ('site', 'how_far') and s['state'] == 'done'] if r else []
+    return panel.before([x for x in said if x])
+
 @page
 async def index():
-    seen['drawn'] = True
-    number = await current()
-    s = await read(number) if number else None
-    if s and s['state'] in ('new', 'running', 'paused'): follow(number)
-    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(number, s, await asyncio.to_thread(catalogue)) if s else P('Once it crawls, it is seen here: what answers, what does not, and where.', id='link_graph-panel', cls='soft')
+    asked = (address.get() or {}).get('run', '')
+    try: r = await steps(int(asked) if asked.isdecimal() and len(asked) < 16 else None)
+    except Refused: r = await steps()
+    run, number = (r['run'], crawl_of(r)) if r else (None, None)
+    if run: seen['runs'][run] = number
+    s = await state(number) if number else None
+    if number and (not s or s['state'] in ('new', 'running', 'paused')): follow(number)
+    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r)
 
-async def show(number, s=None):
-    "Draw the panel anew in every tab, as it is or as it was just read"
-    if s := s or await read(number): put(item('link_graph-panel', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
+async def show(number, runs=(), s=None):
+    "Draw the panel anew in every tab that looks at a run with this crawl, as it is or as it was just read"
+    if s := s or await state(number):
+        names = await asyncio.to_thread(catalogue)
+        for run in {*runs, *(r for r, n in seen['runs'].items() if n == number)}: put({**item('link_graph-panel', panel.draw(run, number, s, names), only=True), 'run': run, 'flow': 'link_graph'})
     return s
 
 @page.hears
 async def news(e):
-    "A crawl began or ended, or something else became of a run"
-    if not seen['drawn'] or e.kind != 'note' and not (e.what or '').startswith('link_graph.'): return
-    if (e.what or '').partition('.')[0] not in ('link_graph',) and not (e.what or '').startswith('job:'): return
-    if number := await current():
-        s = await show(number)
-        if not s or s['state'] in ('new', 'running', 'paused'): follow(number)
+    "Something became of a run: its panel follows, in the tabs that look at it"
+    if e.kind not in ('note', 'flow') and not (e.what or '').startswith('link_graph.'): return
+    for run in ({i for table, i in e.rows if table == 'run'} | {e.data.get('run')}) & seen['runs'].keys():
+        try: r = await steps(run)
+        except Refused: seen['runs'].pop(run); continue
+        seen['runs'][run] = number = crawl_of(r)
+        s = await show(number) if number else None
+        if not s: put({**item('link_graph-panel', before(r), only=True), 'run': run, 'flow': 'link_graph'})
+        if number and (not s or s['state'] in ('new', 'running', 'paused')): follow(number)
 
 def follow(number):
     "Watch a crawl until it is over"
-    if seen['tail'] and not seen['tail'].done() and seen.get('number') == number: return
-    if seen['tail']: seen['tail'].cancel()
-    seen['number'], seen['tail'] = number, asyncio.create_task(tail(number))
+    if (t := seen['tails'].get(number)) and not t.done(): return
+    seen['tails'][number] = t = asyncio.create_task(tail(number))
+    t.add_done_callback(lambda t: seen['tails'].get(number) is t and seen['tails'].pop(number))
 
 async def tail(number):
     "The panel once a second while it runs, and a word on what happens"
     waited, told = 0, None
     while True:
         began = time.monotonic()
-        s = await read(number)
+        s = await state(number)
         if s:
             if (now := json.dumps([s[k] for k in ('state', 'status', 'queue', 'kinds', 'placed')])) != told:
                 told = now
-                await show(number, s)
+                await show(number, s=s)
             await comment(number, s)
             if s['state'] in ('done', 'stopped'): return
         else: waited += 1
@@ -213,65 +239,72 @@ def numbers(text): return [n.replace(',', '').rstrip('.') for n in re.findall(r'
 
 # keys
 
-async def control(what, states, sorry):
-    number = await current()
-    s = await read(number) if number else None
+async def control(what, states, sorry, run=None):
+    run, number = await current(run)
+    s = await state(number) if number else None
     if not s or s['state'] not in states: raise Refused(sorry, f"the crawl {'is ' + s['state'] if s else 'has not begun'}", 409)
     await asyncio.to_thread(schema.control, file(number), what)
     follow(number)
     return s['start']
 
-@action(local=True, title='Pause the crawl', say=lambda a, r, c: f'Paused the crawl of {r}')
-async def pause():
+@action(local=True, title='Pause the crawl', phrases=(r'pause(?: the crawl(?:ing)?)?', r'(?:halt|hold)(?: the crawl)?', r'(?:den )?crawl (?:pausieren|anhalten)'), say=lambda a, r, c: f'Paused the crawl of {r}')
+async def pause(run: Optional[int] = None):
     "Pause the crawl that runs; nothing is asked for until it goes on."
-    return await control('pause', ('running', 'new'), 'no crawl is running')
-@action(local=True, title='Go on with the crawl', say=lambda a, r, c: f'Went on with the crawl of {r}')
-async def go_on():
+    return await control('pause', ('running', 'new'), 'no crawl is running', run)
+@action(local=True, title='Go on with the crawl', phrases=(r'(?:go on|continue|resume)(?: with)?(?: the crawl(?:ing)?)?', r'(?:mach )?weiter(?: crawlen)?'), say=lambda a, r, c: f'Went on with the crawl of {r}')
+async def go_on(run: Optional[int] = None):
     "Go on with the crawl that was paused, or that broke or was stopped."
-    number = await current()
-    run = await steps()
-    if run and any(s['step'] == 'crawl' and s['state'] == 'failed' for s in run['steps']):
-        await act('link_graph.run', {'step': 'crawl'}, by='app')
-        return ((await read(number)) or {}).get('start', 'the site')
-    return await control(None, ('paused', 'running'), 'no crawl is paused')
-@action(local=True, title='End the crawl here', say=lambda a, r, c: f'Ended the crawl of {r} where it was')
-async def enough():
+    r = await steps(run)
+    if r and any(s['step'] == 'crawl' and s['state'] == 'failed' for s in r['steps']):
+        await act('link_graph.run', {'run': r['run'], 'step': 'crawl'}, by='app')
+        number = (await current(r['run']))[1]
+        return (number and await state(number) or {}).get('start', 'the site')
+    return await control(None, ('paused', 'running'), 'no crawl is paused', run)
+@action(local=True, title='End the crawl here', phrases=(r'(?:stop|end|finish)(?: the crawl(?:ing)?)?(?: here)?', r"(?:that's|that is) enough", r'enough'), say=lambda a, r, c: f'Ended the crawl of {r} where it was')
+async def enough(run: Optional[int] = None):
     "End the crawl here: what is there counts, and is examined and drawn."
-    return await control('stop', ('running', 'paused', 'new'), 'no crawl is running')
+    return await control('stop', ('running', 'paused', 'new'), 'no crawl is running', run)
 
-@action(local=True, title='Filter the pages', say=lambda a, r, c: f"Shows {r['pages']:,} pages")
-async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '', finding: str = ''):
+@action(local=True, title='Filter the pages', phrases=(r'(?:show|list|filter)(?: me)?(?: all)?(?: the| only)?(?: pages)?(?: that| which)?(?: answer| return| with| by)?(?: with| by)? (?P<only>[2345])(?:\d\d|xx)s?(?: pages| errors)?', r'(?:show|list)(?: me)? (?:all|every)(?: the)?(?: pages)?'), say=lambda a, r, c: f"Shows {r['pages']:,} pages")
+async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '', finding: str = '', run: Optional[int] = None):
     "Show pages of the crawl: those with these words in the address or title, `only` of a kind of answer (4 for 4xx), or with a finding. Nothing: all."
-    if not (number := await current()): raise Refused('nothing is crawled yet', 'crawl a site first', 409)
+    run, number = await current(run)
+    if not number: raise Refused('nothing is crawled yet', 'crawl a site first', 409)
     if finding and finding not in (names := await asyncio.to_thread(catalogue)):
         import difflib
         raise Refused(f'there is no finding {finding[:60]}', f"there is {', '.join(difflib.get_close_matches(finding, names, 5, 0) or list(names)[:10])}")
     await kv.set(f'filter:{number}', {'words': words, 'only': only, 'finding': finding})
-    s = await show(number)
+    s = await show(number, [run])
     if not s: raise Refused('nothing is crawled yet', 'crawl a site first', 409)
     return {'pages': s['many'], 'first': [{'url': r['url'], 'status': r['status'], 'title': r['title']} for r in s['rows'][:10]]}
 
-@action(local=True, title='Open a finding', say=lambda a, r, c: f"Opened “{r['name']}”: {r['pages']:,} pages")
-async def finding(kind: str):
-    "Open a finding: its pages, why it matters and what to do."
-    shown = await filter(finding=kind)
+@action(local=True, title='Open a finding', phrases=(r'(?:which|what|how many|show(?: me)?|list|open|find)(?: all)?(?: of)?(?: the| those)? (?P<kind>(?:pages?|links?|redirects?|images?|titles?|descriptions?|canonicals?|orphans?|headings?|duplicates?|sitemaps?|dead|broken|slow|missing|404s)\b.*)', r'(?:welche|wie viele|zeig(?:e)?(?: mir)?)(?: die| alle)? (?P<kind>(?:seiten|links|bilder|titel)\b.*)'), say=lambda a, r, c: f"“{r['name']}”: {r['pages']:,} {'page' if r['pages'] == 1 else 'pages'}, shown on the left. {r['why']} What to do: {r['fix']}")
+async def finding(kind: str, run: Optional[int] = None):
+    "Open a finding, by its kind or in words (“pages without title”): its pages, why it matters and what to do."
+    def meant():
+        from . import findings
+        return findings.named(kind)
+    kind = await asyncio.to_thread(meant) or kind
+    shown = await filter(finding=kind, run=run)
     known = (await asyncio.to_thread(catalogue))[kind]
-    return {'name': known['name'], 'why': known['why'], 'fix': known['fix'], **shown}
+    return {'name': known['name'], 'kind': kind, 'why': known['why'], 'fix': known['fix'], **shown}
 
-async def examined():
-    "The file of the crawl that was looked at last, once it is over"
-    number = await current()
-    if not number or not file(number).exists() or (s := await read(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
+async def examined(run=None):
+    "The file of a run's crawl once it is over, by default of the run that was looked at last"
+    number = (await current(run))[1]
+    if not number or not file(number).exists() or (s := await state(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
     return file(number)
 
-@action(local=True, title='Explain the findings', risk='read', say=lambda a, r, c: 'Asked what was found, and why it matters')
-async def explain(question: str = ''):
+@action(local=True, title='Explain the findings', risk='read', phrases=(r"what(?:'s| is| was)? (?:wrong|broken|bad)(?: (?:with|on|about|in) .{1,40})?", r'(?:explain|summari[sz]e|tell me about|show(?: me)?)(?: me)?(?: the| all| its| what)? (?:findings|problems|issues|errors|mistakes|was found|results?)(?: .{1,40})?',
+        r'what (?:should|shall|must|do|can) (?:i|we) (?:fix|mend|repair|change|improve|do)(?: first| next| now)?(?: .{1,30})?', r'what (?:did (?:you|it|the crawl(?:er)?) find|was found|are the (?:findings|problems|issues|errors))(?: .{1,40})?', r'(?:was|welche fehler) (?:ist|sind|stimmt|gibt es).{0,40}', r'erkl\u00e4r.{0,6} (?:die )?(?:befunde|fehler|probleme).{0,30}'), say=lambda a, r, c: 'Asked what was found, and why it matters')
+async def explain(question: str = '', run: Optional[int] = None):
     "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
-    path = await examined()
+    path = await examined(run)
     def known():
         from . import telling
         with closing(schema.open(path)) as db: return telling.plain(telling.facts(db, 6))
     told = await asyncio.to_thread(known)
+    if not question: await say(told)
     seen['explaining'] = asyncio.create_task(explained(path, question, told))
     return told
 
@@ -284,14 +317,14 @@ async def explained(path, question, told):
         except (Refused, TimeoutError) as e:
             log.debug('no word on the findings: {}', e)
             got = {'said': [], 'refused': []}
-    lines = [telling.bare(s['text']) for s in got['said']]
+    lines = telling.worth(got['said'], '' if question else told)
     if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
-    await say('\n'.join(lines) if lines else told)
+    if lines or question: await say('\n'.join(lines) if lines else told)
 
-@action(local=True, title='Compare with the crawl before', risk='read', say=lambda a, r, c: 'Compared with the crawl before')
-async def changes():
+@action(local=True, title='Compare with the crawl before', risk='read', phrases=(r"compare(?: it| this| the crawls?)?(?: (?:with|to) (?:the )?(?:crawl before|last (?:crawl|run|one|time)|previous (?:crawl|run|one)|before))?", r"what(?:'s| is| has)? (?:new|changed|gone|different)(?: since .{1,40})?"), say=lambda a, r, c: 'Compared with the crawl before')
+async def changes(run: Optional[int] = None):
     "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
-    path = await examined()
+    path = await examined(run)
     def both():
         from . import compare
         return (old := compare.before(path)) and compare.compare(old, path)
@@ -299,12 +332,12 @@ async def changes():
     await say(got['text'])
     return got
 
-@action(local=True, title='Crawl a site', say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
+@action(local=True, title='Crawl a site', logins=True, say=lambda a, r, c: f"Began to crawl {r['url']}: {r['estimate']}")
 async def begin(url: str, pages: int = 500):
     "Crawl a site from its address, at most so many pages: a new run, looked at and begun."
     try: url = urls.address(url)
     except ValueError as e: raise Refused(str(e), 'give an address like https://example.com') from None
-    run = (await act('link_graph.start', {'name': urls.host(url)[0]}, by='app')).result['run']
+    run = (await act('link_graph.start', {'name': f"{urls.host(url)[0]}, {time.strftime('%d %b %H:%M')}"}, by='app')).result['run']
     async def step(name, values):
         await act('link_graph.run', {'run': run, 'step': name, 'values': values}, by='app')
         while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in the database

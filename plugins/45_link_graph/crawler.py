@@ -9,7 +9,7 @@ from pathlib import Path
 from . import read, robots, schema, sitemaps, urls
 
 agent = 'Pianola/0.1 (+link graph; a crawl somebody asked for)'
-defaults = dict(starts=[], how='links', pages=10_000, depth=None, subdomains=False, include='', exclude='', speed=0, agent=agent, obey=True, javascript=False, resources=True, external=False, sitemaps=True,
+defaults = dict(starts=[], how='links', pages=10_000, depth=None, subdomains=False, include='', exclude='', speed=0, agent=agent, obey=True, unverified=False, javascript=False, resources=True, external=False, sitemaps=True,
                 connections=16, timeout=30, most_bytes=20 << 20, tries=3, chain=urls.most_chain)
 usual_speed = 5                       # requests a second to a host of others when nobody said how many
 most_known = 400_000                   # addresses whose numbers are kept in memory
@@ -36,8 +36,9 @@ class Claim:
     def __init__(self, row): self.id, self.url, self.depth, self.chain, self.source, self.internal, self.queue = row
 
 class Crawl:
-    "`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()` says whether to leave at once; pause, resume and stop come through schema.control."
-    def __init__(self, path, asked, tell=None, stopped=None):
+    """`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()` says whether to leave at once; pause, resume and stop come through schema.control.
+    `way` is what no file of a crawl may have: `logins` {'https://host[:port]': (user, password)} of sites that ask for one, and `proxy`, the address of one, whose login is among them."""
+    def __init__(self, path, asked, tell=None, stopped=None, logins=None, proxy=''):
         self.path = path
         self.db = schema.open(path, fresh=True)
         kept = self.get('asked')
@@ -47,6 +48,8 @@ class Crawl:
         self.tell, self.stopped = tell or (lambda *x: None), stopped or (lambda: False)
         self.site = urls.Site(a['starts'], a['subdomains'], a['include'], a['exclude'])
         self.typed = {urls.host(u) for u in a['starts']}
+        self.logins, self.proxy, self.unverified = logins or {}, urls.origin(proxy) if proxy else '', {}
+        self.abroad = set()                               # (host, port) that the proxy may look up
         self.hosts, self.ids, self.year = {}, {}, time.gmtime().tm_year
         self.local = all(self.near(u) for u in a['starts'])
 
@@ -123,13 +126,14 @@ class Crawl:
         self.begin()
         a = self.asked
         connector = aiohttp.TCPConnector(limit=a['connections'], resolver=self.careful(), ttl_dns_cache=300)
+        self.unverified = {o: why for o, why in self.db.execute('select origin, error from certificate')}
         self.http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True, headers={'User-Agent': a['agent'], 'Accept': 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'Accept-Encoding': 'gzip, deflate', 'Accept-Language': 'en,*;q=0.5'},
                                           max_line_size=32768, max_field_size=65536, timeout=aiohttp.ClientTimeout(total=a['timeout'], sock_connect=10))
         self.browser = None
         try:
             if a['javascript']:
                 from .javascript import Browser
-                self.browser = Browser(a['agent'], self.guard, a['timeout'], Path(self.path).with_suffix('.browser'), self.typed)
+                self.browser = Browser(a['agent'], self.guard, a['timeout'], Path(self.path).with_suffix('.browser'), self.typed, self.login, self.proxy, self.login(self.proxy), a['unverified'])
                 await self.browser.start()
             if a['sitemaps'] and not self.get('sitemaps_read') and a['how'] != 'list': await self.read_sitemaps()
             state = await self.work()
@@ -294,7 +298,7 @@ class Crawl:
         spent = lambda: round((time.perf_counter()-began)*1000, 2)
         try:
             self.guard(url)
-            async with self.http.request(method, URL(url, encoded=True), allow_redirects=False) as r:
+            async with self.http.request(method, URL(url, encoded=True), allow_redirects=False, **await self.way(url)) as r:
                 out['ttfb_ms'], out['status'] = spent(), r.status
                 there = {k.lower() for k in r.headers}
                 for k in kept_headers:
@@ -321,7 +325,13 @@ class Crawl:
         except Private: out['error'], out['body'] = 'private', None
         except TimeoutError: out['error'] = 'timeout'
         except aiohttp.ClientConnectorDNSError as e: out['error'] = 'private' if isinstance(e.__cause__, Private) else 'dns'
-        except (aiohttp.ClientSSLError, ssl.SSLError): out['error'] = 'tls'
+        except (aiohttp.ClientSSLError, ssl.SSLError) as e:
+            if self.asked['unverified'] and urls.origin(url) not in self.unverified and isinstance(e, (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)):      # the user said so; that it is bad is written down
+                self.distrust(urls.origin(url), e)
+                return await self.get_once(url, method, most, whole)
+            out['error'] = 'tls'
+        except aiohttp.ClientHttpProxyError as e: out['error'], out['headers'] = 'proxy', {'x-error': f'the proxy says {e.status}'}
+        except aiohttp.ClientProxyConnectionError: out['error'] = 'proxy'
         except aiohttp.ClientConnectorError: out['error'] = 'refused'
         except aiohttp.InvalidURL: out['error'] = 'address'
         except (aiohttp.ClientError, ConnectionError, ValueError, EOFError) as e:
@@ -331,6 +341,35 @@ class Crawl:
         out['ms'] = out['ms'] or spent()
         return out
 
+    def login(self, url):
+        "(user, password) of an address that was written with them; the same host's https too. None for all others."
+        at = urls.origin(url)
+        return self.logins.get(at) or self.logins.get('http' + at[5:]) if at.startswith('https') else self.logins.get(at)
+    async def way(self, url):
+        "How an address is asked for, beside what is the same for all: with a login, through the proxy, without a look at its certificate"
+        import aiohttp
+        out = {}
+        if (who := self.login(url)) and not (self.asked['unverified'] == 'to look' and urls.origin(url) in self.unverified): out['auth'] = aiohttp.BasicAuth(*who, encoding='utf-8')
+        if self.proxy and not self.near(url):
+            if (at := urls.host(url)) not in self.abroad: await self.known_elsewhere(*at); self.abroad.add(at)
+            out['proxy'] = self.proxy
+            if who := self.login(self.proxy): out['proxy_auth'] = aiohttp.BasicAuth(*who, encoding='utf-8')
+        if urls.origin(url) in self.unverified: out['ssl'] = False
+        return out
+    async def known_elsewhere(self, host, port):
+        "Private when a name that a proxy would look up leads into this network as far as this machine knows"
+        if (host, port) in self.typed: return
+        try: found = await self.careful().resolve(host, port)
+        except Private: raise
+        except OSError: return                # only the proxy knows it
+        if not found: raise Private(host)
+    def distrust(self, origin, e):
+        "A certificate that cannot be verified, and why"
+        e = getattr(e, 'certificate_error', e)
+        why = read.sound(getattr(e, 'verify_message', '') or str(e))[:300]
+        self.unverified[origin] = why
+        self.db.execute('insert or replace into certificate values (?,?,?)', (origin, why, time.time()))
+        self.event('warning', f'The certificate of {origin} cannot be verified: {why}. It is crawled all the same, as was asked for.')
     def careful(self): return _resolver(self)
     def host(self, url):
         at = urls.origin(url)
@@ -579,7 +618,7 @@ def _resolver(crawl):
         def __init__(self): self.inner = aiohttp.ThreadedResolver()
         async def resolve(self, host, port=0, family=socket.AF_INET):
             found = await self.inner.resolve(host, port, family)
-            if (host, port) in crawl.typed: return found
+            if (host, port) in crawl.typed or crawl.proxy and (host, port) == urls.host(crawl.proxy): return found
             good = [f for f in found if not urls.private(f['host'])]
             if found and not good: raise Private(f'{host} is at {found[0]["host"]}, an address of this machine or network')
             return good

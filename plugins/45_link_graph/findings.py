@@ -121,6 +121,23 @@ def is_date(text):
     now = datetime.datetime.now(datetime.UTC)
     return int((d if d.tzinfo else d.replace(tzinfo=datetime.UTC)) <= now + datetime.timedelta(days=1))
 
+# a kind, in words
+
+_same = {'broken': 'dead', 'missing': 'no', 'without': 'no', 'lack': 'no', 'lacks': 'no', 'lacking': 'no', 'duplicate': 'same', 'duplicated': 'same', 'duplicates': 'same', 'alt': 'alternative', 'image': 'images', 'link': 'links', 'redirect': 'redirects', 'titles': 'title', 'descriptions': 'description', 'headings': 'heading', '404': 'missing404', '404s': 'missing404',
+         'exist': 'missing404', 'orphan': 'orphans', 'slowly': 'slow', 'ohne': 'no', 'kein': 'no', 'keine': 'no', 'keinen': 'no', 'titel': 'title', 'tote': 'dead', 'bilder': 'images', 'doppelt': 'same', 'langsam': 'slow', 'chains': 'chain', 'loops': 'circle', 'loop': 'circle', 'lang': 'long'}
+_mute = set('page pages the a an of that which are is have has with do does on in to and or for it its there all how many seite seiten die der das zu too that’s'.split())
+_more = {'not_found': {'missing404', 'not', 'found', 'gone'}, 'orphan': {'orphans', 'linked'}, 'slow_first': {'slow'}, 'slow_whole': {'slow'}, 'dead_links': {'dead', 'links'}}
+def named(words):
+    "The kind that is meant by words such as “pages without title”, or its own name; None when nothing comes near"
+    if words in catalogue(): return words
+    said = {_same.get(w, w) for w in re.findall(r'\w+', words.lower())} - _mute
+    def near(kind, e):
+        own = ({_same.get(w, w) for w in re.findall(r'\w+', f"{e['name']} {kind.replace('_', ' ')}".lower())} - _mute) | _more.get(kind, set())
+        hit = len(said & own)
+        return hit - .1*len(own - said) - .3*len(said - own) if hit and (said & own) - {'no', 'not'} else -9
+    best = max(catalogue().items(), key=lambda x: near(*x))
+    return best[0] if said and near(*best) > 0 else None
+
 # what was found, in words
 
 def number(v):

@@ -35,7 +35,8 @@ def finish(db, tell=None):
         if not g.cut: out['orphan'] = np.where(g.nodes, (g.html & (depth < 0)).astype(int).astype(object), None)
     else:                                     # a list, or an import that had no links: what was said of them stays
         for c in out: out[c] = np.array([r[0] for r in db.execute(f'select {c} from page order by id')] or [], object)
-    out['section'] = np.array([section(u) for u in g.urls], object)
+    said = [r[0] for r in db.execute('select section from page order by id')]          # Botify knows better what a page is
+    out['section'] = np.array([kept or section(u) for kept, u in zip(said, g.urls)], object)
     tell('comparing texts')
     out['near'] = near(db, g)
     out = {c: np.where(g.internal, v, None) for c, v in out.items()}

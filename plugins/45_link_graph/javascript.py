@@ -21,7 +21,8 @@ class Gone(Exception): "The browser is not there any more"
 
 class Browser:
     "`guard(url)` raises OSError for addresses that must not be reached; `typed` are the (host, port) that the user named himself; `folder` is where its profile goes: one that a crash left there is closed first"
-    def __init__(self, agent, guard=None, timeout=30, folder=None, typed=()):
+    def __init__(self, agent, guard=None, timeout=30, folder=None, typed=(), login=None, proxy='', proxy_login=None, unverified=False):
+        self.login, self.proxy, self.proxy_login, self.unverified = login or (lambda url: None), proxy, proxy_login, unverified
         self.agent, self.guard, self.timeout, self.typed = agent, guard or (lambda url: None), timeout, set(typed)
         self.own = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix='pianola-browser-'))
@@ -46,7 +47,7 @@ class Browser:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         root = ['--no-sandbox'] if hasattr(os, 'geteuid') and os.geteuid() == 0 else []      # as root Chromium refuses to start with its sandbox
-        self.p = subprocess.Popen([program, *flags, *root, f'--user-agent={self.agent}', f'--user-data-dir={self.folder}', 'about:blank'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)      # noqa: ASYNC220  begins at once, waited for in a thread
+        self.p = subprocess.Popen([program, *flags, *root, f'--user-agent={self.agent}', f'--user-data-dir={self.folder}', *([f'--proxy-server={self.proxy}'] if self.proxy else []), *(['--ignore-certificate-errors'] if self.unverified else []), 'about:blank'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)      # noqa: ASYNC220  begins at once, waited for in a thread
         until = time.monotonic() + 30
         while not (at := self._port()):
             if self.p.poll() is not None: raise RuntimeError(f'{program} ended at once (code {self.p.returncode})')
@@ -109,7 +110,7 @@ class Browser:
         session = (await self.ask('Target.attachToTarget', {'targetId': target, 'flatten': True}))['sessionId']
         t = self.sessions[session] = Tab(self, session, target)
         for what in ('Page.enable', 'Runtime.enable', 'Network.enable', 'Inspector.enable'): await t.ask(what)
-        await t.ask('Fetch.enable', {'patterns': [{'urlPattern': '*'}]})
+        await t.ask('Fetch.enable', {'patterns': [{'urlPattern': '*'}], 'handleAuthRequests': True})
         await t.ask('Network.setCacheDisabled', {'cacheDisabled': False})
         return t
 
@@ -149,7 +150,7 @@ class Tab:
     "One page at a time"
     def __init__(self, browser, session, target):
         self.browser, self.session, self.target, self.well = browser, session, target, True
-        self.console, self.status, self.flying, self.loaded, self.moved, self.held = [], None, set(), asyncio.Event(), 0.0, set()
+        self.console, self.status, self.flying, self.loaded, self.moved, self.held, self.told = [], None, set(), asyncio.Event(), 0.0, set(), set()
     def ask(self, method, params=None): return self.browser.ask(method, params, self.session)
     def hold(self, work):
         t = asyncio.create_task(self._quietly(work))
@@ -163,6 +164,7 @@ class Tab:
         self.loaded.set()
     def hear(self, method, p):
         if method == 'Fetch.requestPaused': self.hold(self._request(p))
+        elif method == 'Fetch.authRequired': self.hold(self._auth(p))
         elif method == 'Network.requestWillBeSent': self.flying.add(p['requestId']); self.moved = time.monotonic()
         elif method in ('Network.loadingFinished', 'Network.loadingFailed'): self.flying.discard(p['requestId']); self.moved = time.monotonic()
         elif method == 'Network.responseReceived' and p.get('type') == 'Document' and self.status is None: self.status = p['response']['status']
@@ -176,8 +178,14 @@ class Tab:
     async def _request(self, p):
         if p.get('resourceType') in ('Image', 'Media', 'Font') or not await self.browser.allowed(p['request']['url']): return await self.ask('Fetch.failRequest', {'requestId': p['requestId'], 'errorReason': 'BlockedByClient'})
         await self.ask('Fetch.continueRequest', {'requestId': p['requestId']})
+    async def _auth(self, p):
+        "A site or the proxy asks who is there: said once, where the user wrote it down"
+        c, b = p['authChallenge'], self.browser
+        who = None if p['requestId'] in self.told else b.proxy_login if c.get('source') == 'Proxy' else b.login(c['origin'] + '/')
+        self.told.add(p['requestId'])
+        await self.ask('Fetch.continueWithAuth', {'requestId': p['requestId'], 'authChallengeResponse': {'response': 'ProvideCredentials', 'username': who[0], 'password': who[1]} if who else {'response': 'CancelAuth'}})
     async def render(self, url):
-        self.console, self.status, self.flying = [], None, set()
+        self.console, self.status, self.flying, self.told = [], None, set(), set()
         self.loaded.clear()
         self.well = False                                        # until it has come to an end
         went = await self.ask('Page.navigate', {'url': url})

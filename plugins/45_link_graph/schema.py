@@ -20,7 +20,7 @@ create table if not exists page(
   depth int,                                 -- fewest clicks from a start; null: no way by links
   at real, tries int not null default 0,     -- fetched when, how often
   status int,                                -- of HTTP; 0: no answer; null: not asked
-  error text,                                -- in one word: dns, refused, timeout, tls, too_large, broken, limit, depth, excluded, trap …; the sentence is in `event`
+  error text,                                -- in one word: dns, refused, timeout, tls, proxy, too_large, broken, limit, depth, excluded, trap …; the sentence is in `event`
   type text, charset text, charset_from text,-- media type without parameters; header, bom, meta, guess
   bytes int, ttfb_ms real, ms real,
   headers text,                              -- object: those that matter (cache-control, content-encoding, content-language, etag, last-modified, link, location, server, strict-transport-security, vary, x-robots-tag …)
@@ -75,6 +75,7 @@ create index if not exists image_page on image(page);
 create table if not exists sitemap(id integer primary key, url text not null unique, kind text, status int, urls int, bytes int, error text, parent int);      -- kind: index, urls, text
 create table if not exists sitemap_page(sitemap int not null references sitemap, page int not null references page, lastmod text);
 create table if not exists robots(host text primary key, url text, status int, bytes int, text text, delay real, error text, at real);
+create table if not exists certificate(origin text primary key, error text, at real);      -- hosts whose certificate could not be verified, and why; there only when the user let them be crawled all the same
 create table if not exists rendered(         -- what JavaScript made of a page, when that was asked for
   page int primary key references page, ms real, error text, title text, description text, h1 text, canonical text, robots text, words int, links int, text_hash text, console text);
 create table if not exists search(           -- joined from Search Console or analytics, by url

@@ -56,6 +56,17 @@ async def explain(db, ask, question='', top=8, tries=2):
         if said: break
     return dict(plain=plain(known), said=said, talk=talk, refused=refused, raw=raw)
 
+def worth(said, told=''):
+    "Of the sentences that check out those that say something: once each, not only numbers without what they are of, and nothing that code has `told` already in the same words"
+    plain = lambda text: re.sub(r'\W+', ' ', re.sub(r'^for example\W+', '', text.lower())).strip()
+    out, seen, known = [], set(), plain(told)
+    for s in said:
+        text = bare(s['text'])
+        if (key := plain(text)) in seen or key in known or not topics(text) and s['facts'] != ['F0']: continue
+        seen.add(key)
+        out.append(text)
+    return out
+
 def check(text, facts, db=None):
     "[{text, state: checked, talk or refused, facts: [ids], why}] of each sentence. `checked`: every number, share, address and topic in it is that of one or more facts, and it denies none. `talk`: it claims nothing that could be checked."
     return [_judge(s, facts, db) for s in sentences(text)]

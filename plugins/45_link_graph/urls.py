@@ -53,10 +53,11 @@ def joiner(base):
     return go
 
 def whole(u):
-    "A yarl.URL in the spelling we keep: no fragment, a slash for the root. ValueError without a host."
+    "A yarl.URL in the spelling we keep: no fragment, no login, a slash for the root. ValueError without a host."
     if u.scheme not in ('http', 'https') or not u.raw_host: raise ValueError('it names no host')
     if '%' in u.raw_host or ' ' in u.raw_host: raise ValueError(f'{u.raw_host} is no host')
     if u.raw_fragment: u = u.with_fragment(None)
+    if u.raw_user is not None or u.raw_password is not None: u = u.with_user(None)      # a login is no part of a page's address
     text = str(u)
     return text if u.raw_path != '/' or text[len(u.scheme)+3:].find('/') >= 0 else str(u.with_path('/').with_query(u.raw_query_string)) if u.raw_query_string else text + '/'
 

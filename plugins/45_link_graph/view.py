@@ -213,5 +213,8 @@ def mount(get, post, where, base='/link_graph', called=lambda run: '', back=None
         out = io.BytesIO()
         with closing(reading(file(request))) as db: exports.pages(db, out, list(shown), ids=ids_of(body))
         return Response(out.getvalue(), media_type='text/csv; charset=utf-8', headers={'content-disposition': 'attachment; filename="pages.csv"'})
-    for path, f in (('', picture_page), ('/graph', picture_graph), ('/column/{name}', picture_column), ('/table', rows), ('/page/{page}', picture_one), ('/xray.png', picture_xray)): get(f'/picture/{{run}}{path}')(answer(f))
+    def picture_drawn(request, body):
+        path = file(request).with_suffix('.png')           # as the step drew it
+        return Response(path.read_bytes(), media_type='image/png') if path.exists() else picture_xray(request, body)
+    for path, f in (('', picture_page), ('/drawn.png', picture_drawn), ('/graph', picture_graph), ('/column/{name}', picture_column), ('/table', rows), ('/page/{page}', picture_one), ('/xray.png', picture_xray)): get(f'/picture/{{run}}{path}')(answer(f))
     for path, f in (('/list', rows), ('/csv', picture_csv)): post(f'/picture/{{run}}{path}')(answer(f))
