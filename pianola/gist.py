@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from . import rules
 from .rules import Op, Reading, gate, most_rows, unmask
+from .slots import Slots
 
 @dataclass
 class Word:
@@ -30,7 +31,7 @@ class Mention:
     slip: bool = False
 
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
-                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
+                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
@@ -47,6 +48,7 @@ def off_by(word, full):
 
 class Gist:
     "One sentence against one world"
+    short = staticmethod(short)
     def __init__(self, text, world, lang):
         self.reader = rules.Reader(text, world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
@@ -118,6 +120,7 @@ class Gist:
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
+        if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
@@ -279,6 +282,7 @@ class Gist:
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
+        if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues or new:
@@ -287,6 +291,13 @@ class Gist:
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
         return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+
+    def unheard(self, a, b, cues):
+        "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
+        named = self.tables(a, b)
+        first = bool(named) and all(self.words[n].low in (*self.lang.words['a'], *self.lang.words['polite'], *self.g['one']) or any(m.what == 'value' for m in self.mentions(self.world.tables[named[0].table], n, n+1)) for n in range(a, named[0].a))
+        got = self.fresh(a, b, cues, True)
+        return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
 
     def old(self, a, b):
         "Is there a row already that the words name outright, to be put among the flagged?"
@@ -583,7 +594,45 @@ class Gist:
     # new rows
 
     def create(self, a, b, cues):
-        "A new row from what is said loosely"
+        "A new row: as its parts say, or as the sentence is built, whichever explains more"
+        loose, close = self._create(a, b, cues), self.fresh(a, b, cues)
+        if not close or not loose: return close and close[0] or loose
+        op = loose.ops[0]
+        return close[0] if close[1] <= self.unsaid(a, b, op, cues) else loose
+    def unsaid(self, a, b, op, cues):
+        "How many words of a sentence a new row leaves unexplained, with a column's name in the name counting double"
+        s = Slots(self, self.world.tables[op.table], a, b)
+        s.frame(cues)
+        held = {w for v in op.values.values() for w in re.findall(r'[\w.@-]+', str(v).lower())}
+        full, name = s.labels()[0], str(op.values[s.t.main])
+        words = name.split()
+        odd = 2*max(0, len(words)-5) + 3*(words[0].lower() in self.lang.words['adding']) + 2*sum(w.lower() in self.g['joints'] for w in words if w.lower() not in ('and', 'with', 'und', 'mit'))
+        return odd + len([n for n in s.left() if self.words[n].low not in held and self.words[n].low not in full and self.words[n].kind not in ('number', 'date', 'quote')]) + 2*sum(w in full and full[w] in s.t.columns for w in re.findall(r'\w+', name.lower())) + sum(self.words[n].kind in ('number', 'date', 'quote') and n not in s.by and self.lang.number(self.words[n].low.rstrip('k')) not in op.values.values() and self.words[n].text not in map(str, op.values.values()) and not unmask(self.words[n].text, self.quotes) in map(str, op.values.values()) for n in range(a, b))
+    def fresh(self, a, b, cues, sure=False):
+        "(Reading, words unexplained) of a new row by its parts, else None; `sure`: no cue says that it is new"
+        if any(w.kind == 'quote' for w in self.words[a:b]) and len([w for w in self.words[a:b] if w.kind == 'quote']) > 4: return None
+        named, best = self.tables(a, b), None
+        if len({m.table for m in named}) > 1 and (cue := next((m for k, m in cues.items() if k in ('create', 'put')), None)): named = [min(named, key=lambda m: (m.a < cue.a, m.a))]
+        for tb in [self.world.tables[m] for m in dict.fromkeys(m.table for m in named)] or self.world.tables.values():
+            if tb.columns[tb.main] != 'text': continue
+            s = Slots(self, tb, a, b)
+            values = s.new(cues)
+            if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
+            left = len(s.left())
+            if not named and (tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
+                score = len(values)*2 - left
+                if not best or score > best[0]: best = score, tb, s, values, left
+        if not best: return None
+        _, tb, s, values, left = best
+        name = str(values[tb.main])
+        if any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
+        if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns: return None
+        if left > (max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
+        if sure and (s.firm < 2 or any(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
+        if tb.columns[tb.main] == 'text' and tb is self.reader.todo: values[tb.main] = name[0].upper() + name[1:]
+        return Reading('chip', [Op(tb.name, 'create', values=values)], name='unlike'), left
+
+    def _create(self, a, b, cues):
         named = self.tables(a, b)
         table = self.world.tables[named[0].table] if named else None
         if not table:                           # the one whose columns, values and units are spoken of

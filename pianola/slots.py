@@ -1,0 +1,335 @@
+"""Which column each part of a sentence fills, for a new row or for one that is there: by the columns' names and kinds, and by what stands in the rows.
+
+    labels (fee 60 · 60 guests · hosted by Bea) → what only one column can hold (dates, money, units, choices, yes or no) → what some row has → places (by, at, in) → what is left is the name
+
+Every word ends as part of a value, as glue, or unexplained; a reading that leaves much unexplained is none."""
+import re
+from .rules import unmask
+
+class Slots:
+    "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"
+    def __init__(self, g, table, a, b, row=None, spent=()):
+        self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
+        self.values, self.by, self.firm, self.was = {}, {n: '' for n in spent}, 0, {}
+        self.known, self.flags = table.index(g.lang).known(), g.flagwords(table)
+        gist = g.g
+        self.units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
+        self.preps = {w for ws in gist['by_place'] for w in ws.split('|')}
+        self.glue = {*self.lang.words['a']} - {'entry', 'row', 'item', 'record', 'thing'} | { *self.lang.words['it'], *gist['chatter'], *gist['fill'], *gist['pronoun'], *gist['link'], *gist['and'], *gist['by'], *gist['now'], *self.lang.words['not']} | {w for p in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['wish']) for w in p.split()}
+
+    # words
+
+    def low(self, n): return self.words[n].low if self.a <= n < self.b else ''
+    def free(self, n): return self.a <= n < self.b and n not in self.by
+    def mark(self, n):
+        "Does a part of the sentence end here? The point of an initial or of a title ends none."
+        w = self.words[n]
+        if w.text == '.' and n > self.a and (len(p := self.words[n-1].text) == 1 and p.isalpha() or p.lower() in self.g.g['titles']): return False
+        return w.kind == 'mark' or w.kind == 'arrow'
+    def put(self, c, v, i, j, firm=1):
+        self.values[c] = v
+        self.by |= dict.fromkeys(range(i, j), c)
+        self.firm += firm
+    def said(self, i, j): return self.g.reader.clean(self.g.text[self.words[i].a:self.words[j-1].b])
+    def open(self, c): return c not in self.values
+    def columns(self, *kinds): return [c for c, k in self.t.columns.items() if k in kinds and self.open(c)]
+
+    # what a column is called
+
+    def labels(self):
+        "{a word or words: column}, and {a stem: column}, of a table, made once"
+        made = self.t.__dict__.setdefault('_labels', {})
+        if self.lang.code not in made:
+            full, kin = {}, {}
+            for c, k in self.t.columns.items():
+                plain = c.replace('_', ' ')
+                own = [plain, plain.removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ())]
+                parts = plain.split()
+                if len(parts) > 1: own += [x for x in parts if k == 'number' and len(x) > 3 and x not in self.lang.words['a']] + [parts[0]]*(len(parts[0]) > 4 and k != 'bool')
+                for w in own:
+                    for x in (w, self.lang.singular(w), self.lang.plural(w)): full.setdefault(x, c)
+                    if ' ' not in w and len(s := self.lang.stem(w)) >= 4: kin.setdefault(s, c)
+            money = [c for c, k in self.t.columns.items() if k == 'number' and c in self.g.g['money']]
+            if len(money) == 1:
+                for w in self.g.g['costs']: full.setdefault(w, money[0])
+            for w, cs in self.g.g['verbs'].items():
+                hit = [c for c in self.t.columns if c in cs]
+                if len(hit) == 1:
+                    for x in w.split('|'): full.setdefault(x, hit[0])
+            made[self.lang.code] = full, kin
+        return made[self.lang.code]
+    def label(self, n):
+        "(column, where its name ends, is it but akin) when a column's name begins here"
+        full, kin = self.labels()
+        if self.words[n].kind != 'word': return None
+        for length in (3, 2, 1):
+            if n+length <= self.b and all(self.free(k) for k in range(n, n+length)) and (c := full.get(' '.join(w.low.removesuffix("'s") for w in self.words[n:n+length]))): return c, n+length, False
+        w = self.words[n]
+        if not self.free(n) or len(w.low) < 3 or w.low in self.g.g['common']: return None
+        if c := kin.get(w.stem) or next((c for s, c in kin.items() if len(w.stem) >= 4 and abs(len(s)-len(w.stem)) <= 3 and (s.startswith(w.stem) or w.stem.startswith(s))), None): return c, n+1, True
+        if c := next((c for x, c in full.items() if ' ' not in x and self.g.short(w.low, x)), None): return c, n+1, True
+        return None
+
+    # what a value can be
+
+    def number(self, n, c=''):
+        "(value, end) of a number that begins here"
+        if not self.free(n): return None
+        w = self.words[n]
+        if w.kind == 'number':
+            if w.text.startswith('#'): return None
+            v = self.lang.number(w.low.rstrip('k'), bool(c) and self.t.whole(c))
+            return None if v is None else (v*1000 if w.low.endswith('k') else v, n+1)
+        if w.low in self.g.g['not_numbers'] or w.kind != 'word' or (w.text[0].isupper() and n > self.a): return None
+        for end in range(min(self.b, n+6), n, -1):
+            if all(self.free(k) and self.words[k].kind == 'word' for k in range(n, end)) and (self.low(end-1) not in self.lang.words['number_and']) and (v := self.lang.number(' '.join(self.low(k) for k in range(n, end)))) is not None: return v, end
+        return None
+    def day(self, n):
+        "(YYYY-MM-DD, end) of a date that begins here"
+        if not self.free(n) or self.mark(n): return None
+        w = self.words[n]
+        if w.kind == 'date': return w.text, n+1
+        if w.kind == 'number' and (n+1 >= self.b or self.words[n+1].kind != 'word') : return None
+        days = {*self.g.g['days'], *self.lang.months}
+        for end in range(min(self.b, n+6), n, -1):
+            ws = self.words[n:end]
+            if any(x.low.rstrip('.') in days for x in ws) and not any(x.kind in ('quote', 'url', 'arrow', 'email') or x.text in ';:!?()' for x in ws) and ws[-1].kind != 'mark' and all(self.free(k) for k in range(n, end)) and (d := self.lang.day(self.g.text[ws[0].a:ws[-1].b])): return d, end
+        return None
+    def choice(self, c, n):
+        "(value, end) of a choice that begins here"
+        if not self.free(n) or self.words[n].kind in ('mark', 'arrow', 'quote'): return None
+        for v in sorted(self.t.choices.get(c, ()), key=lambda v: -len(str(v))):
+            k = len(str(v).split())
+            if n+k <= self.b and all(self.free(x) for x in range(n, n+k)) and self.g.text[self.words[n].a:self.words[n+k-1].b].casefold() == str(v).casefold(): return v, n+k
+        w = self.words[n]
+        for v in self.t.choices.get(c, ()):
+            if w.kind == 'word' and len(str(v)) > 2 and ' ' not in str(v) and (w.stem == self.lang.stem(str(v).lower()) or self.g.short(w.low, str(v).lower())): return v, n+1
+        return None
+    def stop(self, n, c):
+        "Does a text that fills a column end before this word?"
+        if not self.free(n) or self.mark(n) or self.words[n].kind in ('email', 'url', 'date'): return True
+        if (l := self.label(n)) and l[0] != c and not l[2] and self.after(l[0], l[1]): return True
+        if self.low(n) in self.g.g['joints']: return True
+        if self.low(n) in self.preps and (self.low(n) not in self.g.g['inside'] or self.cap(n+1) and self.cap(n+2)):
+            k = n+1 + (self.low(n+1) in self.lang.words['a'])
+            if (self.cap(k) or k < self.b and self.words[k].kind == 'quote') and any(x in self.t.columns and x != c and self.open(x) for x in self.places_of(n)): return True
+        return self.low(n) in ('please', 'pls', 'plz', 'bitte', 'thanks', 'danke')
+    def places_of(self, n):
+        "The columns that stand behind *by*, *at*, *in*"
+        return [c for words, cs in self.g.g['by_place'].items() if self.low(n) in words.split('|') for c in cs if c in self.t.columns and self.open(c) and c != self.t.main and self.t.columns[c] in ('text', 'choice')]
+    def text(self, c, n):
+        "(value, end) of a text that begins here"
+        if not self.free(n) or self.mark(n) or self.low(n) in self.g.g['joints']: return None
+        if self.words[n].kind == 'quote': return self.g.reader.clean(self.words[n].text), n+1
+        if self.t.columns[c] in ('url', 'email') : return (self.words[n].text.rstrip('.'), n+1) if self.words[n].kind in ('url', 'email') else None
+        end = n
+        while end < self.b and end < n+9 and not (self.stop(end, c) if end > n or self.mark(end) else False): end += 1
+        while end > n and (self.low(end-1) in self.glue or self.words[end-1].kind == 'mark'): end -= 1
+        while end < self.b and self.words[end].text == '.' and not self.mark(end): end += 1
+        return (self.said(n, end), end) if end > n else None
+    def after(self, c, n):
+        "(value, from, end) of what stands behind a column's name"
+        kind = self.t.columns[c]
+        for skip in range(5):
+            k = n + skip
+            if k >= self.b or not self.free(k): return None
+            if skip and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
+            if self.words[k].text in ',;.!?()' and not (self.words[k].text == '.' and skip == 0): return None
+            got = self.number(k, c) if kind == 'number' else self.day(k) if kind == 'date' else self.choice(c, k) if kind == 'choice' else None
+            if kind in ('text', 'long', 'url', 'email') and self.low(k) not in self.g.g['link'] and self.words[k].kind != 'arrow' and self.words[k].text != '.': got = self.text(c, k)
+            if got: return got[0], k, got[1]
+        return None
+
+    # passes
+
+    def labelled(self, kinds):
+        n = self.a
+        while n < self.b:
+            l = self.free(n) and self.label(n)
+            if not l or not self.open(l[0]) or self.t.columns[l[0]] not in kinds: n += 1; continue
+            c, end, akin = l
+            kind, before, got = self.t.columns[c], n-1, None
+            if kind == 'number' and before >= self.a and (got := self._before(n, c)) and not ((nxt := self.after(c, end)) and nxt[1] == end and self.words[before].text == ','): pass
+            elif got := self.after(c, end): pass
+            elif kind == 'text' and not akin and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
+            elif kind == 'choice':
+                got = next(((v[0], k, v[1]) for k in (n-1, n-2) if k >= self.a and (v := self.choice(c, k)) and v[1] == n), None)
+            if got and (kind in ('number', 'date', 'choice') or not akin or self.low(end) in self.g.g['agents'] or self.words[end].kind == 'arrow'):
+                j = max(end, got[2])
+                if kind == 'number' and self.free(j) and self.low(j) in self.units: j += 1
+                self.put(c, got[0], min(n, got[1]), j)
+                n = j
+            else: n += 1
+    def _before(self, n, c):
+        "(value, from, end) of the number that stands right before a column's name"
+        for k in range(max(self.a, n-5), n):
+            if (v := self.number(k, c)) and v[1] == n: return v[0], k, n
+        return None
+
+    def typed(self):
+        "What only one column can hold"
+        for n in range(self.a, self.b):
+            if not self.free(n): continue
+            w = self.words[n]
+            if w.kind in ('email', 'url') and (cs := [c for c in self.columns(w.kind)] or ([c for c in self.columns('text') if c in self.g.g['sites']] if w.kind == 'url' else [])): self.put(cs[0], w.text.rstrip('.'), n, n+1); continue
+            if w.kind == 'number' and re.search('[€$£]', self.g.text[w.a:w.b+2]) and (cs := [c for c in self.columns('number') if c in self.g.g['money']]) and len(cs) == 1 and (v := self.number(n, cs[0])): self.put(cs[0], v[0], n, v[1]); continue
+            if (v := self.number(n)) and v[1] < self.b and (self.free(v[1]) and self.words[v[1]].kind == 'word'):
+                unit = self.words[v[1]].low
+                c = next((c for c, us in self.g.g['units'].items() if c in self.t.columns and self.t.columns[c] == 'number' and self.open(c) and unit in us), None)
+                if not c and unit in self.g.g['weights'] and len(cs := [c for c in self.columns('number') if c in ('weight', 'mass', 'load', 'gewicht')]) == 1: c = cs[0]
+                if c: self.put(c, v[0]*self.g.g['units'].get(c, {}).get(unit, 1), n, v[1]+1); continue
+            if (ds := self.columns('date')) and (self.low(n) not in self.lang.words['a'] or w.kind in ('number', 'date')) and (d := self.day(n)):
+                if len(ds) == 1 or not self.row: self.put(ds[0], d[0], n, d[1])
+    def choices(self):
+        for n in range(self.a, self.b):
+            for c in self.columns('choice'):
+                if self.free(n) and self.open(c) and (v := self.choice(c, n)) and (len(str(v[0])) > 2 or self.words[n].text == str(v[0])) and not (self.words[n].text[0].isupper() and n > self.a and not str(v[0])[0].isupper() and (self.cap(n-1) or self.cap(n+1))) and self.low(n) not in ('ok',): self.put(c, v[0], n, v[1]); break
+    def cap(self, n): return self.free(n) and self.words[n].kind in ('word', 'code') and self.words[n].text[0].isupper()
+    def yesno(self):
+        for n in range(self.a, self.b):
+            for length in (3, 2, 1):
+                said = ' '.join(w.low for w in self.words[n:n+length])
+                f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and next((f for w, f in self.flags.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
+                if f and n+length <= self.b and all(self.free(k) for k in range(n, n+length)) and self.open(f[0]) and not (length == 1 and self.cap(n) and n > self.a):
+                    self.put(f[0], f[1] != bool(re.search(self.g.g['no'], ' '.join(self.low(k) for k in range(max(self.a, n-3), n)))), n, n+length); break
+    def seen(self):
+        "What some row has, as it stands there"
+        for n in range(self.a, self.b):
+            for length in (5, 4, 3, 2, 1):
+                if n+length > self.b or not all(self.free(k) for k in range(n, n+length)): continue
+                said = ' '.join(w.low.removesuffix("'s") for w in self.words[n:n+length] if w.text != '.')
+                plain = self.g.text[self.words[n].a:self.words[n+length-1].b].lower()
+                hit = next(((c, v) for c, v in self.known.get(plain, ()) or self.known.get(said, ()) or self.known.get(re.sub(r'\b(dr|mr|mrs|ms) ', r'\1. ', said), ()) if self.open(c) and self.t.columns[c] == 'text'), None)
+                if not hit or length == 1 and (self.words[n].stem in self.lang.small or len(said) < 2): continue
+                alone = not (self.cap(n-1) and self.cap(n)) and not (self.cap(n+length) and self.cap(n)) or length > 1
+                if alone: self.put(*hit, n, n+length); break
+    def places(self, sure=False):
+        "What stands behind *by*, *at*, *in*; `sure`: only names"
+        for n in range(self.a, self.b-1):
+            if not self.free(n): continue
+            if not (cs := self.places_of(n)): continue
+            k = n+1
+            while k < self.b and self.low(k) in self.lang.words['a'] and self.low(k) not in ('in', 'on', 'at'): k += 1
+            if sure and not (k < self.b and (self.cap(k) or self.words[k].kind == 'quote')) or sure and self.low(n) in self.g.g['inside'] and self.cap(n-1) and not (self.cap(k) and self.cap(k+1)): continue
+            if k < self.b and self.free(k) and (got := self.text(cs[0], k)):
+                v, end = got
+                if not self.cap(k) and self.words[k].kind != 'quote' and (self.low(k) in self.glue or self.low(k) in self.g.reader.nouns or self.low(k) in self.lang.words['list'] or self.low(k) in self.g.g['lists'] or self.low(k) in self.g.g['not_places']): continue
+                if self.cap(k):                     # a name ends where the capitals do
+                    end = next((x for x in range(k, end) if not self.cap(x) and self.words[x].kind != 'number' and self.low(x) not in self.g.g['inside'] and not self.words[x].text == '.'), end)
+                    while end > k and self.low(end-1) in self.g.g['inside']: end -= 1
+                    v = self.said(k, end)
+                if len(v.split()) <= 5: self.put(cs[0], v, n, end)
+
+    # the name
+
+    def frame(self, cues):
+        "What only says that there is a new row: the table's noun with what stands before it, the cue"
+        dets = {*self.lang.words['a'], *self.g.g['one'], *self.g.g['onto'], 'new', 'like', 'among', 'under', 'with', 'als', 'unter'}
+        for m in self.g.tables(self.a, self.b):
+            if m.table != self.t.name or not self.free(m.a) or m.a-1 > self.a and self.cap(m.a-1) or self.cap(m.a) and m.a > self.a and self.cap(m.b): continue
+            self.by |= dict.fromkeys(range(m.a, m.b), '')
+            n = m.a-1
+            if self.free(n) and self.words[n].kind == 'word' and self.low(n) not in dets and self.low(n-1) in dets and not self.cap(n) and not any(self.choice(c, n) for c in self.columns('choice')) and self.low(n) not in self.flags: self.by[n] = ''; n -= 1
+            while self.free(n) and (self.low(n) in dets or any(self.choice(c, n) for c in self.columns('choice')) or self.low(n) in self.flags):
+                if self.low(n) in dets: self.by[n] = ''
+                n -= 1
+        for m in cues.values():
+            if m.key in ('create', 'put', 'place') and m.b > m.a: self.by |= {n: '' for n in range(m.a, m.b) if self.free(n) and not (self.cap(n) and n > self.a)}
+    def runs(self):
+        "[(from, end)] of words that nothing explains yet, without the glue at their ends"
+        out, n = [], self.a
+        while n < self.b:
+            if not self.free(n) or self.mark(n): n += 1; continue
+            e = n
+            while e < self.b and self.free(e) and not self.mark(e): e += 1
+            i, j = n, e
+            while i < j and self.low(i) in self.glue and not (self.cap(i) and self.cap(i+1) and i > self.a): i += 1
+            while j > i and (self.low(j-1) in self.glue or self.words[j-1].kind == 'mark'): j -= 1
+            if j > i: out.append((i, j))
+            n = e
+        return out
+    def name(self, cues):
+        "The main column of a new row"
+        t = self.t.main
+        if t in self.values: return
+        if q := [n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'quote']: return self.put(t, self.g.reader.clean(self.words[q[0]].text), q[0], q[0]+1)
+        for n in range(self.a, self.b-1):
+            if self.low(n) in self.g.g['naming']:
+                k = n+1
+                while self.low(k) in ('it', 'him', 'her', 'is', 'as', 'them') or k < self.b and self.words[k].text == ':': k += 1
+                if k < self.b and self.free(k) and (got := self.text(t, k)):
+                    end = next((x for x in range(k+2, got[1]) if self.cap(k) and self.cap(k+1) and self.low(x) in self.preps), got[1]) if self.words[k].kind != 'quote' else got[1]
+                    return self.put(t, self.said(k, end) if end != got[1] else got[0], n, end)
+        runs = self.runs()
+        if not runs: return
+        caps = [(i, j) for i, j in self.capital(runs) if not (i == self.a and j == i+1)] if any(w.text[:1].isupper() for w in self.words[self.a+1:self.b]) else []
+        lead = [n+1 for n in range(self.a, self.b) if self.words[n].text in (':', '-', '–') or n in self.by and not self.by[n]]
+        near = lambda rs: next((r for r in rs if r[0] in lead or any(self.low(r[0]-1) in self.lang.words['a'] and r[0]-k in lead for k in (1, 2))), None)
+        colon = next((r for r in runs if any(self.words[k].kind == 'arrow' for k in range(max(self.a, r[0]-2), r[0]))), None)
+        i, j = colon or next((c for c in caps if c[0] in lead), None) or (max(caps, key=lambda c: (c[1]-c[0], -c[0])) if caps else None) or near(runs) or runs[0]
+        if (i, j) in caps and not colon and (whole := next((r for r in runs if r[0] == i), None)) and (i-1 in lead or i in lead or i and self.mark(i-1)) and not any(self.low(k) in self.preps or self.low(k) in self.g.g['joints'] or self.words[k].kind == 'number' for k in range(j, whole[1])): j = whole[1]
+        j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
+        if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
+        if i < j and (c := next((c for c in self.columns('number') if c in ('quantity', 'count', 'number', 'stock', 'anzahl', 'menge')), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
+        if j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1)) and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number'))): j -= 1
+        if i < j: self.put(t, self.said(i, j), i, j, 0)
+    def capital(self, runs):
+        "The parts of runs that are written as names are"
+        for i, j in runs:
+            n = i
+            while n < j:
+                if not (self.cap(n) or self.words[n].kind == 'code'): n += 1; continue
+                e = n+1
+                while e < j and (self.cap(e) or self.words[e].kind in ('code',) or self.words[e].text in '.&' or self.words[e].kind == 'number' or self.low(e) in self.g.g['inside'] and e+1 < j and self.cap(e+1)): e += 1
+                yield n, e
+                n = e
+    def rest(self):
+        "What is left: numbers for the one column they fit, names for the one that is open"
+        for n in range(self.a, self.b):
+            if not (v := self.free(n) and self.number(n)): continue
+            cs = [c for c in self.columns('number')]
+            if self.low(n-1) in self.g.g['worth'].split('|') and len(money := [c for c in cs if c in self.g.g['money']]) == 1: cs = money
+            fit = [c for c in cs if self.fits(c, v[0])] if len(cs) > 1 else cs
+            if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
+        for i, j in self.runs():
+            cs = [c for c in self.columns('text') if c != self.t.main]
+            if j-i > 4 or self.label(i) or any(self.low(k) in self.g.g['joints'] for k in range(i, j)):      # a name within a clause
+                i, j = next(((x, y) for x, y in self.capital([(i, j)])), (i, i))
+                if i == j or not (akin := self.kin(cs, i, j)): continue
+                self.put(akin, self.said(i, j), i, j, 0)
+                continue
+            start = i == self.a or self.mark(i-1) or i-1 in self.by or self.low(i-1) in self.lang.words['a'] and (i-1 == self.a or self.mark(i-2))
+            ended = j == self.b or self.mark(j) or j in self.by
+            if akin := self.kin(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
+            elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and self.mark(i - 1 - (self.low(i-1) in self.lang.words['a'])) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
+    def kin(self, cs, i, j):
+        "The one open column whose values share words with these"
+        want = {self.words[k].stem for k in range(i, j) if self.words[k].kind == 'word' and len(self.words[k].low) > 2}
+        hits = [c for c in cs if any(want & {*self.lang.tokens(str(r.get(c) or ''))} for r in self.t.rows)]
+        return hits[0] if len(hits) == 1 else None
+    def span(self, c):
+        vs = [v for r in self.t.rows if isinstance(v := r.get(c), (int, float)) and not isinstance(v, bool) and v]
+        return (min(vs), max(vs)) if vs else None
+    def fits(self, c, v):
+        "Is a number like those that stand in a column?"
+        if not (s := self.span(c)): return False
+        if s[0] > 1500 and s[1] < 2200: return 1500 < v < 2200
+        return s[0]/2.5 <= v <= s[1]*2.5 and not (self.t.whole(c) and v != int(v))
+    def left(self):
+        "Words that nothing explains"
+        return [n for i, j in self.runs() for n in range(i, j) if self.words[n].kind != 'mark' and self.low(n) not in self.glue]
+
+    def new(self, cues):
+        "{column: value} of a new row, else None"
+        self.frame(cues)
+        self.labelled(('number', 'date', 'choice', 'url', 'email'))
+        self.labelled(('text', 'long'))
+        self.typed()
+        self.choices()
+        self.yesno()
+        self.seen()
+        self.places(True)
+        self.name(cues)
+        self.places()
+        self.rest()
+        return self.values if self.values.get(self.t.main) else None
