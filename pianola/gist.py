@@ -65,7 +65,8 @@ class Gist:
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
         self.name = gate(said, self.lang)
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
-        if any(re.search(p, said, re.I) for p in self.g['aside']): return Reading('unsure')
+        told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
+        if any(re.search(p, told, re.I) for p in self.g['aside']): return Reading('unsure')
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
         several = self.name != 'negation' and not asks and self.parts()
         got = several or self.one(0, len(self.words), asks)
@@ -275,6 +276,7 @@ class Gist:
         if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues:
             if got := self.sort(a, b, cues): return got
         if asks: return self.list(a, b, cues) if 'list' in cues else None
+        if 'delete' in cues and 'create' in cues and cues['create'].a == a and self.tables(a, min(b, a+4)) and cues['delete'].a > self.tables(a, min(b, a+4))[0].a and not any(self.words[n].low in self.g['and'] for n in range(a, cues['delete'].a)): cues = {k: m for k, m in cues.items() if k != 'delete'}      # “new vinyl: Erase Me Gently”
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
@@ -625,10 +627,10 @@ class Gist:
         if not best: return None
         _, tb, s, values, left = best
         name = str(values[tb.main])
-        if any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
+        if (sure or len(values) == 1) and any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
         if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns: return None
         if left > (max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
-        if sure and (s.firm < 2 or any(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
+        if sure and (s.firm < 2 or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
         if tb.columns[tb.main] == 'text' and tb is self.reader.todo: values[tb.main] = name[0].upper() + name[1:]
         return Reading('chip', [Op(tb.name, 'create', values=values)], name='unlike'), left
 

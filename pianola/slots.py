@@ -151,6 +151,7 @@ class Slots:
             kind, before, got = self.t.columns[c], n-1, None
             if kind == 'number' and before >= self.a and (got := self._before(n, c)) and not ((nxt := self.after(c, end)) and nxt[1] == end and self.words[before].text == ','): pass
             elif got := self.after(c, end): pass
+            elif kind == 'text' and not akin and (subject := self.subject(n)): got = subject
             elif kind == 'text' and not akin and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
             elif kind == 'choice':
                 got = next(((v[0], k, v[1]) for k in (n-1, n-2) if k >= self.a and (v := self.choice(c, k)) and v[1] == n), None)
@@ -160,6 +161,14 @@ class Slots:
                 self.put(c, got[0], min(n, got[1]), j)
                 n = j
             else: n += 1
+    def subject(self, n):
+        "(value, from, end) of *Ines* in “Ines is the host”"
+        k = n-1
+        while k > self.a and self.low(k) in ('the', 'a', 'our', 'der', 'die', 'das'): k -= 1
+        if k <= self.a or self.low(k) not in ('is', 'was', 'ist', 'war', 'being'): return None
+        i = k
+        while i > self.a and self.cap(i-1): i -= 1
+        return (self.said(i, k), i, k) if i < k else None
     def _before(self, n, c):
         "(value, from, end) of the number that stands right before a column's name"
         for k in range(max(self.a, n-5), n):
@@ -217,6 +226,7 @@ class Slots:
                 if self.cap(k):                     # a name ends where the capitals do
                     end = next((x for x in range(k, end) if not self.cap(x) and self.words[x].kind != 'number' and self.low(x) not in self.g.g['inside'] and not self.words[x].text == '.'), end)
                     while end > k and self.low(end-1) in self.g.g['inside']: end -= 1
+                    if end == got[1]-1 and self.words[end].kind == 'word' and self.low(end) not in self.glue and self.low(end) not in self.preps: end = got[1]      # “the Stone cellar”
                     v = self.said(k, end)
                 if len(v.split()) <= 5: self.put(cs[0], v, n, end)
 
