@@ -284,6 +284,8 @@ class Gist:
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
+        changed = self.revise(a, b, cues) if self.name not in ('condition',) and 'delete' not in cues and 'sort' not in cues and not new else None
+        if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
         if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
@@ -292,7 +294,8 @@ class Gist:
             return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
-        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+        if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
+        return self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
 
     def unheard(self, a, b, cues):
         "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
@@ -300,6 +303,20 @@ class Gist:
         first = bool(named) and all(self.words[n].low in (*self.lang.words['a'], *self.lang.words['polite'], *self.g['one']) or any(m.what == 'value' for m in self.mentions(self.world.tables[named[0].table], n, n+1)) for n in range(a, named[0].a))
         got = self.fresh(a, b, cues, True)
         return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
+
+    def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
+    def revise(self, a, b, cues):
+        "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"
+        rows, best = self.rows(a, b, [m for m in cues.values() if m.key in ('change', 'put', 'done', 'create')])
+        if not rows or len(rows) > 4: return None
+        found = []
+        for tb, r in rows:
+            s = Slots(self, tb, a, b, r)
+            if (values := s.change(cues)) and (len(rows) == 1 or s.was): found.append((tb, r, s, values))
+        if len(found) != 1: return None
+        tb, r, s, values = found[0]
+        if len(values) > 4 or best < 1.5 and not s.was: return None
+        return Reading('chip', [Op(tb.name, 'update', r['id'], values)], name='unlike'), len(s.left()), s
 
     def old(self, a, b):
         "Is there a row already that the words name outright, to be put among the flagged?"

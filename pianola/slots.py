@@ -4,6 +4,7 @@
 
 Every word ends as part of a value, as glue, or unexplained; a reading that leaves much unexplained is none."""
 import re
+from datetime import date, timedelta
 from .rules import unmask
 
 class Slots:
@@ -192,6 +193,7 @@ class Slots:
     def choices(self):
         for n in range(self.a, self.b):
             for c in self.columns('choice'):
+                if self.row and self.free(n) and (v := self.choice(c, n)) and not self.differs(c, v[0]): self.by[n] = ''; break
                 if self.free(n) and self.open(c) and (v := self.choice(c, n)) and (len(str(v[0])) > 2 or self.words[n].text == str(v[0])) and not (self.words[n].text[0].isupper() and n > self.a and not str(v[0])[0].isupper() and (self.cap(n-1) or self.cap(n+1))) and self.low(n) not in ('ok',): self.put(c, v[0], n, v[1]); break
     def cap(self, n): return self.free(n) and self.words[n].kind in ('word', 'code') and self.words[n].text[0].isupper()
     def yesno(self):
@@ -210,6 +212,7 @@ class Slots:
                 plain = self.g.text[self.words[n].a:self.words[n+length-1].b].lower()
                 hit = next(((c, v) for c, v in self.known.get(plain, ()) or self.known.get(said, ()) or self.known.get(re.sub(r'\b(dr|mr|mrs|ms) ', r'\1. ', said), ()) if self.open(c) and self.t.columns[c] == 'text'), None)
                 if not hit or length == 1 and (self.words[n].stem in self.lang.small or len(said) < 2): continue
+                if self.row and not self.differs(*hit): self.by |= dict.fromkeys(range(n, n+length), ''); break
                 alone = not (self.cap(n-1) and self.cap(n)) and not (self.cap(n+length) and self.cap(n)) or length > 1
                 if alone: self.put(*hit, n, n+length); break
     def places(self, sure=False):
@@ -302,6 +305,7 @@ class Slots:
             fit = [c for c in cs if self.fits(c, v[0])] if len(cs) > 1 else cs
             if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
         for i, j in self.runs():
+            if self.row: break
             cs = [c for c in self.columns('text') if c != self.t.main]
             if j-i > 4 or self.label(i) or any(self.low(k) in self.g.g['joints'] for k in range(i, j)):      # a name within a clause
                 i, j = next(((x, y) for x, y in self.capital([(i, j)])), (i, i))
@@ -321,7 +325,8 @@ class Slots:
         vs = [v for r in self.t.rows if isinstance(v := r.get(c), (int, float)) and not isinstance(v, bool) and v]
         return (min(vs), max(vs)) if vs else None
     def fits(self, c, v):
-        "Is a number like those that stand in a column?"
+        "Is a number like those that stand in a column, or like the one that stands in the row?"
+        if self.row: return isinstance(x := self.row.get(c), (int, float)) and x > 0 and v > 0 and max(v/x, x/v) < 1.6 and not (self.t.whole(c) and v != int(v)) and c not in self.was
         if not (s := self.span(c)): return False
         if s[0] > 1500 and s[1] < 2200: return 1500 < v < 2200
         return s[0]/2.5 <= v <= s[1]*2.5 and not (self.t.whole(c) and v != int(v))
@@ -343,3 +348,100 @@ class Slots:
         self.places()
         self.rest()
         return self.values if self.values.get(self.t.main) else None
+
+    # what changes about a row
+
+    def describe(self):
+        "What only says which row is meant: its name, its number, and what it is now"
+        own = {w for w in self.lang.tokens(str(self.row.get(self.t.main) or ''))}
+        for m in self.g.tables(self.a, self.b):
+            if m.table == self.t.name: self.by |= {n: '' for n in range(m.a, m.b) if self.free(n)}
+        for n in range(self.a, self.b):
+            w = self.words[n]
+            if not self.free(n): continue
+            if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''
+            elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''
+        if not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items()) or any(self.words[n].text.startswith('#') for n in range(self.a, self.b)) or any(self.low(n-1) in self.g.reader.nouns for n in range(self.a, self.b)):
+            if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'number' and self.lang.number(self.words[n].low.strip('#.')) == self.row['id'] and self.low(n+1) not in self.units), None)) is not None: self.by[n] = ''
+    def anchors(self):
+        "*not 80*, *instead of Dr Moss*, *from York*: what is now said to be so no longer tells the column"
+        for n in range(self.a, self.b):
+            length = next((k for k in (3, 2, 1) if n+k < self.b and ' '.join(self.low(x) for x in range(n, n+k)) in self.g.g['no_more']), 0)
+            if not length: continue
+            k = n+length
+            while k < self.b and (self.low(k) in self.lang.words['a'] or self.low(k) in self.g.g['link']): k += 1
+            if k >= self.b: continue
+            for c, kind in self.t.columns.items():
+                now = self.row.get(c)
+                if now in (None, '') or c in self.was or kind == 'bool': continue
+                end = None
+                if kind == 'number' and (v := self.number(k, c)) and v[0] == now: end = v[1] + (self.low(v[1]) in self.units)
+                elif kind == 'date' and (d := self.day(k)) and d[0] == str(now): end = d[1]
+                elif kind == 'date' and str(now)[8:].lstrip('0') == str(self.lang.days.get(self.low(k)) or self.low(k).rstrip('stndrh')): end = k+1
+                elif kind in ('text', 'choice', 'long', 'url', 'email'):
+                    said = str(now).casefold().split()
+                    if self.g.text[self.words[k].a:self.words[min(self.b, k+len(said))-1].b].casefold() == str(now).casefold(): end = k+len(said)
+                    elif (w := self.words[k]).kind == 'word' and len(w.low) > 2 and c != self.t.main and w.low in said: end = k+1
+                if end:
+                    self.was[c] = n
+                    self.by |= {x: c for x in range(n, min(end, self.b))}
+                    break
+    def differs(self, c, v): return self.row.get(c) != v and not (isinstance(v, str) and str(self.row.get(c) or '').casefold() == v.casefold())
+    def behind(self, c):
+        "The text that an anchor's column gets: behind the last word that leads to a value, or right before the anchor"
+        at = self.was[c]
+        leads = [n for n in range(self.a, self.b-1) if (self.low(n) in self.g.g['to'] or self.low(n) in self.preps or self.words[n].kind == 'arrow') and self.free(n+1)]
+        for n in sorted(leads, key=lambda n: -n):
+            k = n+1
+            while k < self.b and self.free(k) and self.low(k) in {*self.g.g['fill'], *self.lang.words['a']}: k += 1
+            if k < self.b and self.free(k) and (got := self.text(c, k)) and got[0].lower() not in self.glue: return got[0], k, got[1]
+        runs = [r for r in self.runs() if r[1] <= at]
+        return (self.said(*runs[-1]), *runs[-1]) if runs and runs[-1][1] - runs[-1][0] <= 5 and (self.cap(runs[-1][0]) or len(runs) == 1) else None
+    def step(self):
+        "A change by so much: two more, 2.5 kg heavier, a week later"
+        said = {self.low(n) for n in range(self.a, self.b)}
+        for n in range(self.a, self.b):
+            v = self.number(n) or ((1, n+1) if self.low(n) in ('a', 'an', 'one', 'eine', 'einen', 'ein') and self.low(n+1) in self.g.g['spans'] else None)
+            if not v: continue
+            after, before = [self.low(k) for k in range(v[1], min(self.b, v[1]+3))], [self.low(k) for k in range(max(self.a, n-2), n)]
+            unit = after[0] if after else ''
+            by, up, down = bool({*before[-1:]} & {*self.g.g['by']}), {*self.g.g['more']}, {*self.g.g['less']}
+            compared = {*after[:2], *before} & ({*self.g.g['compare_up']} | {*self.g.g['compare_down']})
+            if not by and not compared: continue
+            sign = -1 if compared & {*self.g.g['compare_down']} or not compared and said & down and not said & up else 1
+            if unit in self.g.g['spans'] and len(ds := self.columns('date')) == 1 and (now := self.row.get(ds[0])) and not any(u in self.t.columns for u in (unit, self.lang.plural(unit))):
+                late, soon = said & {*self.g.g['later']}, said & {*self.g.g['sooner']}
+                if bool(late) == bool(soon): continue
+                try: day = date.fromisoformat(str(now)) + timedelta(days=(1 if late else -1)*v[0]*self.g.g['spans'][unit])
+                except (ValueError, OverflowError): continue
+                return self.put(ds[0], day.isoformat(), n, v[1]+1)
+            label = next((l[0] for k in range(self.a, self.b) if (l := self.label(k)) and self.t.columns[l[0]] == 'number'), None)
+            cs = [label] if label else [c for c, us in self.g.g['units'].items() if unit in us and c in self.columns('number')] or (['weight'] if unit in self.g.g['weights'] and 'weight' in self.t.columns else []) or [c for c in self.columns('number') if self.t.columns[c] == 'number' and c in self.g.g['money'] and {*after[:2], *before} & {*self.g.g['costly']}] or self.columns('number')
+            if len(cs) > 1 and said & {*self.g.g['costs']}: cs = [c for c in cs if c in self.g.g['money']]
+            if len(cs) != 1 or not isinstance(now := self.row.get(cs[0]), (int, float)): continue
+            new = now + sign*v[0]*self.g.g['units'].get(cs[0], {}).get(unit, 1)
+            return self.put(cs[0], round(new, 6), n, v[1] + (unit in self.units))
+
+    def change(self, cues):
+        "{column: value} of what becomes different about the row"
+        for m in cues.values():
+            if m.key in ('change', 'put', 'place', 'create', 'done') and m.b > m.a and not any(self.label(k) for k in range(m.a, m.b)): self.by |= {n: '' for n in range(m.a, m.b) if self.free(n)}
+        self.anchors()
+        self.describe()
+        self.step()
+        for kinds in (('number', 'date', 'choice', 'url', 'email'), ('text', 'long')): self.labelled(kinds)
+        self.values.pop(self.t.main, None)
+        for c in [c for c in self.was if c not in self.values and c != self.t.main]:
+            kind = self.t.columns[c]
+            found = [(v[0], n, v[1]) for n in range(self.a, self.b) if (v := self.number(n, c) if kind == 'number' else self.day(n) if kind == 'date' else self.choice(c, n) if kind == 'choice' else None) and self.differs(c, v[0])]
+            if kind == 'text':
+                found = [(v, n, n+k) for n in range(self.a, self.b) for k in (4, 3, 2, 1) if n+k <= self.b and all(self.free(x) for x in range(n, n+k)) for cc, v in self.known.get(self.g.text[self.words[n].a:self.words[n+k-1].b].lower(), ()) if cc == c and self.differs(c, v)][:1]
+                if not found and (got := self.behind(c)): found = [got]
+            if len(found) == 1: self.put(c, *found[0], 3)
+        self.typed()
+        self.choices()
+        self.yesno()
+        self.seen()
+        self.rest()
+        self.values = {c: v for c, v in self.values.items() if c != self.t.main and self.differs(c, v)}
+        return self.values

@@ -45,6 +45,7 @@ def read(tx, text):
     if got := next((r for f in learned if (r := f(tx, text, w))), None): return got
     first = tongue(text)
     got = rules.read(text, w, first)
+    if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
     if got.end == 'unsure':
         for code in () if tongue(text, True) else rules.languages():          # too short to tell whose words they are
             if code != first and (other := rules.read(text, w, code)).end == 'press':
