@@ -53,7 +53,14 @@ class Gist:
         self.reader = rules.Reader(text, world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
-        self._seen = {}
+        self._seen, self.lean, self.plainly = {}, '', False
+        n = 0
+        while n < len(self.words):                  # forty-seven, one hundred and six
+            e = n
+            while e < len(self.words) and e < n+7 and self.words[e].kind == 'word' and all(x in lang.words['numbers'] or e > n and x in lang.words['number_and'] for x in self.words[e].low.split('-')): e += 1
+            while e > n and self.words[e-1].low in lang.words['number_and']: e -= 1
+            if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and v > 12: self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
+            n += 1
 
     def read(self):
         t = self.text.strip()
@@ -72,6 +79,7 @@ class Gist:
         got = several or self.one(0, len(self.words), asks)
         if not got: return Reading('unsure')
         if self.name == 'condition' and not (got.ops and got.ops[0].verb == 'sort'): return Reading('nothing', name='condition')
+        if self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops) and re.search(self.g['said_off'], said, re.I): got = self.flag(0, len(self.words), self.cues(0, len(self.words))) or got
         if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
         return got
 
@@ -99,6 +107,7 @@ class Gist:
         if len(merged) < 2: return None
         for a, b in merged:
             got = self.one(a, b, False)
+            if got and got.ops: self.lean = got.ops[0].table
             if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return None
             ops += got.ops
         if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
@@ -142,6 +151,8 @@ class Gist:
             kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g]]
             for g in kin:
                 for w in lang.unflags.get(g, ()): out[w] = (c, False)
+            for on, no in self.g['opposite']:
+                if plain.startswith(on + ' '): out[no + plain[len(on):]] = (c, False)
             for w in [plain, *(w for g in kin for w in lang.flags[g])]: out[w] = (c, True)
         return out
 
@@ -213,6 +224,7 @@ class Gist:
                 if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote'): continue
                 if w.kind == 'number':
                     v = w.low.strip('#.')
+                    if self.plainly and n not in taken and (self.unit(tb, n, b) or self.beside(tb, n, a, b)): continue
                     if n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b)) and (x := lang.number(w.low.rstrip('k%'))) is not None:
                         hits = [r['id'] for r in tb.rows if r.get(u[0]) == x*u[1]]
                         for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2.4/len(hits)**.5
@@ -273,7 +285,7 @@ class Gist:
     def one(self, a, b, asks):
         "The one kind of change that explains the words from a up to b, as a Reading; None when there is none"
         cues = self.cues(a, b)
-        if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues:
+        if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues and self.tables(a, b):
             if got := self.sort(a, b, cues): return got
         if asks: return self.list(a, b, cues) if 'list' in cues else None
         if 'delete' in cues and 'create' in cues and cues['create'].a == a and self.tables(a, min(b, a+4)) and cues['delete'].a > self.tables(a, min(b, a+4))[0].a and not any(self.words[n].low in self.g['and'] for n in range(a, cues['delete'].a)): cues = {k: m for k, m in cues.items() if k != 'delete'}      # “new vinyl: Erase Me Gently”
@@ -282,9 +294,11 @@ class Gist:
             if got: return got
             if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
-        new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column') and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        changed = self.revise(a, b, cues) if self.name not in ('condition',) and 'delete' not in cues and 'sort' not in cues else None
+        if changed and new and changed[2].firm < 3: changed = None
+        if changed and changed[2].firm > 2 and changed[1] <= 2 and not self.name: return changed[0]
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
-        changed = self.revise(a, b, cues) if self.name not in ('condition',) and 'delete' not in cues and 'sort' not in cues and not new else None
         if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
         if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
@@ -307,7 +321,11 @@ class Gist:
     def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
     def revise(self, a, b, cues):
         "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"
-        rows, best = self.rows(a, b, [m for m in cues.values() if m.key in ('change', 'put', 'done', 'create')])
+        skip = [m for m in cues.values() if m.key in ('change', 'put', 'done', 'create')]
+        self.plainly = True
+        rows, best = self.rows(a, b, skip)
+        self.plainly = False
+        if not rows: rows, best = self.rows(a, b, skip)
         if not rows or len(rows) > 4: return None
         found = []
         for tb, r in rows:
@@ -315,7 +333,8 @@ class Gist:
             if (values := s.change(cues)) and (len(rows) == 1 or s.was): found.append((tb, r, s, values))
         if len(found) != 1: return None
         tb, r, s, values = found[0]
-        if len(values) > 4 or best < 1.5 and not s.was: return None
+        if len(values) > 4 or best < 1 and not s.was: return None
+        if any(t.index(self.lang).rows(self.words[n].stem, 'own') - ({t.index(self.lang).place[r['id']]} if t is tb else set()) for n in s.left() for t in self.world.tables.values()): return None      # another row is named too
         return Reading('chip', [Op(tb.name, 'update', r['id'], values)], name='unlike'), len(s.left()), s
 
     def old(self, a, b):
@@ -334,7 +353,18 @@ class Gist:
         ops = [o for o in ops if o.verb != 'update' or any(now[o.table, o.id].get(k) != v for k, v in o.values.items())]
         if not ops: return Reading('nothing', name='so_already') if rows else None
         if len(ops) == 1: return Reading('chip', ops, name='unlike')
+        if len(rows) == 2 and {w.low for w in self.words} & set(self.g['both']) or len(rows) > 1 and {(tb.name, r['id']) for tb, r in rows} == self.listed(): return Reading('chip', ops, name='too_many')
         return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
+
+    def listed(self):
+        "The rows that are named by their numbers in a row: 14, 17 and 21"
+        out, tables = set(), [self.world.tables[m.table] for m in self.tables(0, len(self.words))]
+        at = [n for n, w in enumerate(self.words) if w.kind == 'number']
+        if len(at) < 2 or any(self.words[n].low not in self.g['and'] and self.words[n].text not in ',&' for x, y in zip(at, at[1:]) for n in range(x+1, y)): return set()
+        ids = [self.lang.number(self.words[n].low.strip('#.')) for n in at]
+        for tb in tables or self.world.tables.values():
+            if set(ids) <= {r['id'] for r in tb.rows}: out |= {(tb.name, i) for i in ids}
+        return out if len(out) == len(ids) else set()
 
     def every(self, a, b): return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
 
@@ -370,10 +400,10 @@ class Gist:
         if self.every(a, b) and ms and not off:
             tb, m = ms[-1]
             value = (m.value if self.polarity(m, a) else not m.value) and 'undone' not in cues
-            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a): return None
+            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a or m.a and self.words[m.a-1].low in self.g['be']): return None
             todo = [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in self.bulk(a, b, [m]) if t is tb and r.get(m.key) != value]
             return Reading('chip', todo, name='too_many' if len(todo) > 1 else 'unlike') if todo else None
-        for tb, m in ms:
+        for tb, m in [x for n, x in enumerate(ms) if not any(y[0] is x[0] and y[1].key == x[1].key and (not self.polarity(y[1], a) or not y[1].slip) and y[1].a > x[1].b+2 for y in ms[n+1:])]:
             both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             rows = both or self.target(a, b, [m, *cues.values()], tb)
             if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))
@@ -596,7 +626,7 @@ class Gist:
                 if not ms: continue
                 m = ms[-1]
                 start = m.start('v') + self.words[a].a
-                ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= m.end('v') + self.words[a].a]
+                ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= start + len(self.shorn(m['v']))]
                 while ws and (self.words[ws[-1]].low in self.g['fill'] or self.words[ws[-1]].low in self.lang.words['tail'] or self.words[ws[-1]].kind == 'mark'): ws.pop()
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
                 if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
@@ -636,9 +666,10 @@ class Gist:
             if tb.columns[tb.main] != 'text': continue
             s = Slots(self, tb, a, b)
             values = s.new(cues)
+            if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not self.words[i].text[0].isupper() and self.words[i].kind != 'quote' and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
-            if not named and (tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
+            if not named and (tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
                 score = len(values)*2 - left
                 if not best or score > best[0]: best = score, tb, s, values, left
         if not best: return None
@@ -647,7 +678,7 @@ class Gist:
         if (sure or len(values) == 1) and any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
         if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns: return None
         if left > (max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
-        if sure and (s.firm < 2 or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
+        if sure and (re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b])) or s.firm < 2 or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
         if tb.columns[tb.main] == 'text' and tb is self.reader.todo: values[tb.main] = name[0].upper() + name[1:]
         return Reading('chip', [Op(tb.name, 'create', values=values)], name='unlike'), left
 
@@ -829,6 +860,12 @@ class Gist:
         if len(found) != 1: return None
         tb, col, way = found[0]
         return Reading('press', [Op(tb.name, 'sort', values={'by': col, 'order': way})])
+
+def hushed(text, code):
+    "Is this no order in a language, whatever it is about?"
+    lang = rules.language(code)
+    t = rules.mask(text)[0]
+    return bool(lang.gist and (gate(t, lang) or any(re.search(p, t, re.I) for p in lang.gist['aside'])))
 
 def read(text, world, code='en'):
     "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"

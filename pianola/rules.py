@@ -224,6 +224,7 @@ order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rena
 def gate(text, lang):
     "The name of what keeps a text from acting (how, negation, condition, maybe, writing, reported, talk), else ''. What is quoted is not looked at."
     t = re.sub(r'\s+', ' ', text.replace('’', "'")).strip()
+    for p, full in lang.words.get('contracted', ()): t = re.sub(p, full, t, flags=re.I)
     return next((name for name, ps in lang.gate.items() if any(p.search(t) for p in ps)), '')
 
 class Reader:

@@ -104,7 +104,7 @@ class Slots:
             if n+k <= self.b and all(self.free(x) for x in range(n, n+k)) and self.g.text[self.words[n].a:self.words[n+k-1].b].casefold() == str(v).casefold(): return v, n+k
         w = self.words[n]
         for v in self.t.choices.get(c, ()):
-            if w.kind == 'word' and len(str(v)) > 2 and ' ' not in str(v) and (w.stem == self.lang.stem(str(v).lower()) or self.g.short(w.low, str(v).lower())): return v, n+1
+            if w.kind == 'word' and len(str(v)) > 2 and ' ' not in str(v) and (w.low in [x + str(v).lower() for x in self.g.g['again']] or w.stem == self.lang.stem(str(v).lower()) or self.g.short(w.low, str(v).lower())): return v, n+1
         return None
     def stop(self, n, c):
         "Does a text that fills a column end before this word?"
@@ -131,10 +131,11 @@ class Slots:
     def after(self, c, n):
         "(value, from, end) of what stands behind a column's name"
         kind = self.t.columns[c]
-        for skip in range(5):
+        for skip in range(12 if self.row else 5):
             k = n + skip
+            if k < self.b and self.row and self.by.get(k) == '': continue
             if k >= self.b or not self.free(k): return None
-            if skip and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
+            if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
             if self.words[k].text in ',;.!?()' and not (self.words[k].text == '.' and skip == 0): return None
             got = self.number(k, c) if kind == 'number' else self.day(k) if kind == 'date' else self.choice(c, k) if kind == 'choice' else None
             if kind in ('text', 'long', 'url', 'email') and self.low(k) not in self.g.g['link'] and self.words[k].kind != 'arrow' and self.words[k].text != '.': got = self.text(c, k)
@@ -197,12 +198,16 @@ class Slots:
                 if self.free(n) and self.open(c) and (v := self.choice(c, n)) and (len(str(v[0])) > 2 or self.words[n].text == str(v[0])) and not (self.words[n].text[0].isupper() and n > self.a and not str(v[0])[0].isupper() and (self.cap(n-1) or self.cap(n+1))) and self.low(n) not in ('ok',): self.put(c, v[0], n, v[1]); break
     def cap(self, n): return self.free(n) and self.words[n].kind in ('word', 'code') and self.words[n].text[0].isupper()
     def yesno(self):
+        last = {}
         for n in range(self.a, self.b):
             for length in (3, 2, 1):
                 said = ' '.join(w.low for w in self.words[n:n+length])
                 f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and next((f for w, f in self.flags.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
                 if f and n+length <= self.b and all(self.free(k) for k in range(n, n+length)) and self.open(f[0]) and not (length == 1 and self.cap(n) and n > self.a):
-                    self.put(f[0], f[1] != bool(re.search(self.g.g['no'], ' '.join(self.low(k) for k in range(max(self.a, n-3), n)))), n, n+length); break
+                    off = bool(re.search(self.g.g['no'], ' '.join(self.low(k) for k in range(max(self.a, n-3), n))))
+                    if f[0] not in last or off or self.words[n].low in self.flags: last[f[0]] = f[1] != off, n, n+length          # the last word about it, “the lease … no longer leased”
+                    break
+        for c, v in last.items(): self.put(c, *v)
     def seen(self):
         "What some row has, as it stands there"
         for n in range(self.a, self.b):
@@ -331,8 +336,11 @@ class Slots:
         if s[0] > 1500 and s[1] < 2200: return 1500 < v < 2200
         return s[0]/2.5 <= v <= s[1]*2.5 and not (self.t.whole(c) and v != int(v))
     def left(self):
-        "Words that nothing explains"
-        return [n for i, j in self.runs() for n in range(i, j) if self.words[n].kind != 'mark' and self.low(n) not in self.glue]
+        "Words that nothing explains; of a row that is there, in the parts of the sentence that tell a value"
+        if self.row:
+            cuts = [self.a-1, *[n for n in range(self.a, self.b) if self.mark(n) and self.words[n].kind == 'mark'], self.b]
+            told = [(x, y) for x, y in zip(cuts, cuts[1:]) if any(self.by.get(n) in self.values for n in range(x+1, y))]
+        return [n for i, j in self.runs() for n in range(i, j) if self.words[n].kind != 'mark' and self.low(n) not in self.glue and (not self.row or any(x < n < y for x, y in told))]
 
     def new(self, cues):
         "{column: value} of a new row, else None"
@@ -360,6 +368,7 @@ class Slots:
             w = self.words[n]
             if not self.free(n): continue
             if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''
+            elif w.kind in ('word', 'code') and (now := next((v for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now.split())) if self.free(k)}
             elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''
         if not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items()) or any(self.words[n].text.startswith('#') for n in range(self.a, self.b)) or any(self.low(n-1) in self.g.reader.nouns for n in range(self.a, self.b)):
             if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'number' and self.lang.number(self.words[n].low.strip('#.')) == self.row['id'] and self.low(n+1) not in self.units), None)) is not None: self.by[n] = ''
@@ -414,13 +423,18 @@ class Slots:
                 if bool(late) == bool(soon): continue
                 try: day = date.fromisoformat(str(now)) + timedelta(days=(1 if late else -1)*v[0]*self.g.g['spans'][unit])
                 except (ValueError, OverflowError): continue
-                return self.put(ds[0], day.isoformat(), n, v[1]+1)
+                return self.stepped(ds[0], day.isoformat(), n, v[1]+1)
             label = next((l[0] for k in range(self.a, self.b) if (l := self.label(k)) and self.t.columns[l[0]] == 'number'), None)
             cs = [label] if label else [c for c, us in self.g.g['units'].items() if unit in us and c in self.columns('number')] or (['weight'] if unit in self.g.g['weights'] and 'weight' in self.t.columns else []) or [c for c in self.columns('number') if self.t.columns[c] == 'number' and c in self.g.g['money'] and {*after[:2], *before} & {*self.g.g['costly']}] or self.columns('number')
             if len(cs) > 1 and said & {*self.g.g['costs']}: cs = [c for c in cs if c in self.g.g['money']]
             if len(cs) != 1 or not isinstance(now := self.row.get(cs[0]), (int, float)): continue
             new = now + sign*v[0]*self.g.g['units'].get(cs[0], {}).get(unit, 1)
-            return self.put(cs[0], round(new, 6), n, v[1] + (unit in self.units))
+            return self.stepped(cs[0], round(new, 6), n, v[1] + (unit in self.units))
+    def stepped(self, c, v, i, j):
+        "A step is a value, and the words that say so are explained"
+        self.put(c, v, i, j, 3)
+        said = {*self.g.g['compare_up'], *self.g.g['compare_down'], *self.g.g['later'], *self.g.g['sooner'], *self.g.g['more'], *self.g.g['less'], *self.g.g['costs']}
+        self.by |= {n: '' for n in range(self.a, self.b) if self.free(n) and (self.low(n) in said or (l := self.label(n)) and l[0] == c)}
 
     def change(self, cues):
         "{column: value} of what becomes different about the row"

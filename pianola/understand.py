@@ -46,13 +46,14 @@ def read(tx, text):
     first = tongue(text)
     got = rules.read(text, w, first)
     if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
+    hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
-        for code in () if tongue(text, True) else rules.languages():          # too short to tell whose words they are
+        for code in () if tongue(text, True) or hushed else rules.languages():          # too short to tell whose words they are
             if code != first and (other := rules.read(text, w, code)).end == 'press':
                 if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
                 return other
     if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
-        for code in [first] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != first):
+        for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
     return got
