@@ -54,6 +54,7 @@ class Gist:
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
         self._seen, self.lean, self.plainly = {}, '', False
+        self.named_columns = {c for t in world.tables.values() for c in t.columns if c != t.main}
         n = 0
         while n < len(self.words):                  # forty-seven, one hundred and six
             e = n
@@ -104,15 +105,35 @@ class Gist:
         alone = [self.one(a, b, False) for a, b in spans] if len(spans) < 5 else []
         if len(alone) > 1 and all(g and g.end == 'chip' and len(g.ops) == 1 and g.ops[0].verb == 'update' for g in alone): merged = spans
         merged = [m for m in merged if strong(*m)] if merged is not spans else merged
-        if len(merged) < 2: return None
+        if len(merged) < 2: return self.gapped(cuts)
         for a, b in merged:
             got = self.one(a, b, False)
             if got and got.ops: self.lean = got.ops[0].table
-            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return None
+            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return self.gapped(cuts)
             ops += got.ops
         if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
         rows = [(o.table, o.id) for o in ops if o.id is not None]
         return Reading('chip', ops, name='unlike') if len(set(rows)) == len(rows) <= most_rows else None
+
+    def gapped(self, cuts):
+        "“Edith has 89 meetings and Hester 61”, “this is paid but that isn't”: the second part says who and what, and leaves out the column"
+        for c in cuts:
+            first, b = self.one(0, c, False), next((x for x in cuts if x > c+1), len(self.words))
+            if not first or first.end != 'chip' or len(first.ops) != 1 or first.ops[0].verb != 'update' or len(first.ops[0].values) != 1: continue
+            op, (column, value) = first.ops[0], *first.ops[0].values.items()
+            tb = self.world.tables[op.table]
+            nums = [(v, n) for k, v, n in self.values(c+1, b) if k == 'number']
+            rows = self.rows(c+1, b, [Mention('value', n, n+1) for _, n in nums], tb)[0]
+            if len(rows) != 1 or rows[0][1]['id'] == op.id or self.cues(c+1, b).keys() - {'with'}: continue
+            if isinstance(value, bool):
+                said = ' '.join(w.low for w in self.words[c+1:b])
+                if not re.search(self.g['so'], said): continue
+                other = not re.search(self.g['no'], said)
+                if other and self.name == 'negation' and not value is False: continue
+            elif tb.columns[column] == 'number' and len(nums) == 1: other = nums[0][0]
+            else: continue
+            return Reading('chip', [op, Op(tb.name, 'update', rows[0][1]['id'], {column: other})], name='unlike')
+        return None
 
     # what is named
 
@@ -126,7 +147,8 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+        if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
@@ -175,6 +197,7 @@ class Gist:
                 said = ' '.join(w.low.removesuffix("'s") for w in ws[n:n+length])
                 if said in columns: out.append(Mention('column', n, n+length, table.name, columns[said]))
                 if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
+                if said not in known and length == 1 and len(said) > 3 and (one := self.lang.singular(said)) in known and any(table.columns[c] == 'choice' for c, _ in known[one]): out += [Mention('value', n, n+1, table.name, c, v) for c, v in known[one] if table.columns[c] == 'choice']
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
                 if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in flags.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
@@ -187,7 +210,7 @@ class Gist:
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
                     elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
                         if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
-                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(w.low, x) for x in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(x, y) for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
@@ -254,6 +277,7 @@ class Gist:
             if own: scores[key] += 1.2*len(own & found.get(key, set()))/len(own)
             if named and tb in named: scores[key] *= 1.5
             elif named: scores[key] *= .6
+        if len({t.name for t in named}) == 1 and max((s for (t, _), s in scores.items() if t == named[0].name), default=0) >= 1: scores = {k: s for k, s in scores.items() if k[0] == named[0].name}
         best = max(scores.values(), default=0)
         if best < 1: return [], 0
         keep = [k for k, s in scores.items() if s >= best*.93]
@@ -294,9 +318,12 @@ class Gist:
             if got: return got
             if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
-        new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column') and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         changed = self.revise(a, b, cues) if self.name not in ('condition',) and 'delete' not in cues and 'sort' not in cues else None
         if changed and new and changed[2].firm < 3: changed = None
+        if changed and not changed[2].named and {'create', 'put'} & cues.keys(): changed = None
+        if re.search(self.g['new_named'], ' '.join(w.low for w in self.words[a:b])) and {'create', 'put'} & cues.keys() and 'delete' not in cues and (got := self.create(a, b, cues)): return got
+        if changed and not changed[2].named and not self.name and (got := self.unheard(a, b, cues)): return got
         if changed and changed[2].firm > 2 and changed[1] <= 2 and not self.name: return changed[0]
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
         if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
@@ -309,7 +336,7 @@ class Gist:
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
         if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
-        return self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+        return self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
 
     def unheard(self, a, b, cues):
         "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
@@ -318,6 +345,11 @@ class Gist:
         got = self.fresh(a, b, cues, True)
         return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
 
+    def arrow(self, a, b):
+        "Does an arrow stand behind the whole name of a row?"
+        at = next((n for n in range(a, b) if self.words[n].text in ('->', '=>', '→', '-->')), None)
+        rows = self.rows(a, at)[0] if at else []
+        return len(rows) == 1 and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) <= {w.stem for w in self.words[a:at]}
     def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
     def revise(self, a, b, cues):
         "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"
@@ -325,7 +357,8 @@ class Gist:
         self.plainly = True
         rows, best = self.rows(a, b, skip)
         self.plainly = False
-        if not rows: rows, best = self.rows(a, b, skip)
+        by_value = self.rows(a, b, skip)                 # “the lady who has been to 47 meetings”
+        if not rows or len(by_value[0]) == 1 and by_value[0][0] not in rows[:1] and not any(set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]} for tb, r in rows): rows, best = by_value
         if not rows or len(rows) > 4: return None
         found = []
         for tb, r in rows:
@@ -333,7 +366,7 @@ class Gist:
             if (values := s.change(cues)) and (len(rows) == 1 or s.was): found.append((tb, r, s, values))
         if len(found) != 1: return None
         tb, r, s, values = found[0]
-        if len(values) > 4 or best < 1 and not s.was: return None
+        if len(values) > 4 or best < 1 and not s.was or not (s.named or s.like): return None
         if any(t.index(self.lang).rows(self.words[n].stem, 'own') - ({t.index(self.lang).place[r['id']]} if t is tb else set()) for n in s.left() for t in self.world.tables.values()): return None      # another row is named too
         return Reading('chip', [Op(tb.name, 'update', r['id'], values)], name='unlike'), len(s.left()), s
 
@@ -595,7 +628,7 @@ class Gist:
 
     def shorn(self, text):
         "A value without the politeness behind it"
-        while (m := re.search(self.g['after'], text, re.I) or re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
+        while (m := re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I) or re.search(self.g['after'], text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
         return text
 
     def rename(self, a, b, cues):
@@ -832,7 +865,7 @@ class Gist:
         table = self.world.tables[named[0].table] if named else None
         if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
         if not table:
-            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' for m in self.mentions(tb, a, b))]
+            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip for m in self.mentions(tb, a, b))]
             table = hit[0] if len(hit) == 1 else None
         if not table: return None
         where = self.filter(table, a, b)
@@ -852,7 +885,7 @@ class Gist:
             way = 'desc' if any(re.search(p, said) for p in self.g['desc']) else 'asc' if any(re.search(p, said) for p in self.g['asc']) else ''
             for most in self.g['most']:
                 if not re.search(rf"\b(?:{most['words']})\b", said): continue
-                kin = [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                kin = [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']] or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)]) and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else [])
                 pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
                 if pick: col, way = pick, most['order']; break
             if not col and re.search(self.g['abc'], said): col = tb.main

@@ -221,17 +221,22 @@ def _compiled(code, shape):
 
 order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
+def whole(text, lang):
+    "A text with *dont* as *don't*"
+    for p, full in lang.words.get('contracted', ()): text = re.sub(p, full, text, flags=re.I)
+    return text
+
 def gate(text, lang):
     "The name of what keeps a text from acting (how, negation, condition, maybe, writing, reported, talk), else ''. What is quoted is not looked at."
     t = re.sub(r'\s+', ' ', text.replace('’', "'")).strip()
-    for p, full in lang.words.get('contracted', ()): t = re.sub(p, full, t, flags=re.I)
+    t = whole(t, lang)
     return next((name for name, ps in lang.gate.items() if any(p.search(t) for p in ps)), '')
 
 class Reader:
     "One sentence against one world"
     def __init__(self, text, world, lang):
         self.world, self.lang = world, lang
-        self.text, self.quotes = mask(text.replace('’', "'"))
+        self.text, self.quotes = mask(whole(text.replace('’', "'"), lang))
         self.patterns, self.nouns = _compiled(lang.code, world.shape)
         self.failed, self.pin, self.found, self.doubt = [], None, {}, False
 
@@ -246,6 +251,7 @@ class Reader:
         if name := gate(t, self.lang) or gate(self.text, self.lang): return Reading('nothing', name=name)
         if self.failed:
             many = next((f for f in self.failed if f.end == 'ask'), None)
+            if many and len(many.candidates) == 2 and many.ops and set(self.lang.words['both']) & set(t.lower().split()): return Reading('chip', many.ops, name='too_many')
             return many or self.failed[0]
         return Reading('unsure')
 

@@ -11,7 +11,7 @@ class Slots:
     "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"
     def __init__(self, g, table, a, b, row=None, spent=()):
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
-        self.values, self.by, self.firm, self.was = {}, {n: '' for n in spent}, 0, {}
+        self.values, self.by, self.firm, self.was, self.named, self.like = {}, {n: '' for n in spent}, 0, {}, False, False
         self.known, self.flags = table.index(g.lang).known(), g.flagwords(table)
         gist = g.g
         self.units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
@@ -31,7 +31,10 @@ class Slots:
         self.values[c] = v
         self.by |= dict.fromkeys(range(i, j), c)
         self.firm += firm
-    def said(self, i, j): return self.g.reader.clean(self.g.text[self.words[i].a:self.words[j-1].b])
+    def said(self, i, j):
+        at = self.words[i].a
+        if at and self.g.text[at-1] in '/~' and (at == 1 or self.g.text[at-2].isspace()): at -= 1          # /sale
+        return self.g.reader.clean(self.g.text[at:self.words[j-1].b])
     def open(self, c): return c not in self.values
     def columns(self, *kinds): return [c for c, k in self.t.columns.items() if k in kinds and self.open(c)]
 
@@ -367,11 +370,11 @@ class Slots:
         for n in range(self.a, self.b):
             w = self.words[n]
             if not self.free(n): continue
-            if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''
-            elif w.kind in ('word', 'code') and (now := next((v for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now.split())) if self.free(k)}
-            elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''
+            if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''; self.named = True
+            elif w.kind in ('word', 'code') and (now := next((v for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now.split())) if self.free(k)}; self.like = True
+            elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''; self.named = True
         if not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items()) or any(self.words[n].text.startswith('#') for n in range(self.a, self.b)) or any(self.low(n-1) in self.g.reader.nouns for n in range(self.a, self.b)):
-            if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'number' and self.lang.number(self.words[n].low.strip('#.')) == self.row['id'] and self.low(n+1) not in self.units), None)) is not None: self.by[n] = ''
+            if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'number' and self.lang.number(self.words[n].low.strip('#.')) == self.row['id'] and self.low(n+1) not in self.units), None)) is not None: self.by[n] = ''; self.named = True
     def anchors(self):
         "*not 80*, *instead of Dr Moss*, *from York*: what is now said to be so no longer tells the column"
         for n in range(self.a, self.b):
@@ -415,7 +418,7 @@ class Slots:
             after, before = [self.low(k) for k in range(v[1], min(self.b, v[1]+3))], [self.low(k) for k in range(max(self.a, n-2), n)]
             unit = after[0] if after else ''
             by, up, down = bool({*before[-1:]} & {*self.g.g['by']}), {*self.g.g['more']}, {*self.g.g['less']}
-            compared = {*after[:2], *before} & ({*self.g.g['compare_up']} | {*self.g.g['compare_down']})
+            compared = {*after[:2]} & ({*self.g.g['compare_up']} | {*self.g.g['compare_down']}) or {*before} & {*self.g.g['compare_new']}
             if not by and not compared: continue
             sign = -1 if compared & {*self.g.g['compare_down']} or not compared and said & down and not said & up else 1
             if unit in self.g.g['spans'] and len(ds := self.columns('date')) == 1 and (now := self.row.get(ds[0])) and not any(u in self.t.columns for u in (unit, self.lang.plural(unit))):
