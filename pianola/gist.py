@@ -31,7 +31,7 @@ class Mention:
     slip: bool = False
 
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
-                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
+                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
@@ -40,6 +40,8 @@ def short(word, full, noun=False):
     if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
     if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
     return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and off_by(word, full) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
+
+def name_like(v): return str(v)[:1].isupper() and ' ' in str(v)
 
 def off_by(word, full):
     "How many letters one is off the other, a swap counting once; 2 for more than one"
@@ -54,6 +56,7 @@ class Gist:
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
         self._seen, self.lean, self.plainly = {}, '', False
+        self.flagstems = {lang.stem(c) for t in world.tables.values() for c, k in t.columns.items() if k == 'bool'}
         self.named_columns = {c for t in world.tables.values() for c in t.columns if c != t.main}
         n = 0
         while n < len(self.words):                  # forty-seven, one hundred and six
@@ -72,9 +75,11 @@ class Gist:
             kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
         self.name = gate(said, self.lang)
+        if got := self.which(t): return got
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
         told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
         if any(re.search(p, told, re.I) for p in self.g['aside']): return Reading('unsure')
+        self.wonder = bool(re.match(self.g['wonder'], t, re.I)) and not re.search(self.g['order'], t, re.I)
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
         several = self.name != 'negation' and not asks and self.parts()
         got = several or self.one(0, len(self.words), asks)
@@ -83,6 +88,18 @@ class Gist:
         if self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops) and re.search(self.g['said_off'], said, re.I): got = self.flag(0, len(self.words), self.cues(0, len(self.words))) or got
         if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
         return got
+
+    def which(self, t):
+        "“Who is fasting?”, “what has not been delivered”: the rows that have a flag or have it not"
+        if not re.match(self.g['wonder'], t, re.I) or len(self.words) > 9 or re.search(self.g['how'], t, re.I): return None
+        found = [(tb, m) for tb in self.world.tables.values() for m in self.mentions(tb, 0, len(self.words)) if m.what == 'flag' and not m.slip]
+        named = [m.table for m in self.tables(0, len(self.words))]
+        found = [f for f in found if f[0].name in named] or found
+        if len({(tb.name, m.key) for tb, m in found}) != 1: return None
+        tb, m = found[0]
+        others = [w for n, w in enumerate(self.words) if w.kind != 'mark' and not m.a <= n < m.b and w.low not in {*self.lang.words['a'], *self.g['wondering'], *self.lang.words['not'], *self.reader.nouns, *self.g['be'], *self.lang.words['polite']}]
+        if others: return None
+        return Reading('press', [Op(tb.name, 'list', values=self.filter(tb, 0, len(self.words)))])
 
     def parts(self):
         "Several changes in one sentence: each part must be one of its own"
@@ -147,12 +164,13 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and kind == 'list' and self.words[n].stem in self.flagstems) and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
         if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
+        if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
@@ -161,7 +179,7 @@ class Gist:
                 w = self.words[n]
                 if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
                 for kind, phrases in self.g['cues'].items():
-                    if kind not in ('with', 'done') and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+                    if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
         return out
 
     def flagwords(self, table):
@@ -189,6 +207,7 @@ class Gist:
         flags = self.flagwords(table)
         columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
         stems = {self.lang.stem(w): (w, f) for w, f in flags.items() if ' ' not in w}
+        several = {tuple(self.lang.stem(x) for x in w.split()): f for w, f in flags.items() if ' ' in w}
         cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
         n = a
         while n < b:
@@ -201,6 +220,7 @@ class Gist:
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
                 if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in flags.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
+                if length > 1 and not any(m.a == n for m in out) and (f := several.get(tuple(w.stem for w in ws[n:n+length]))): out.append(Mention('flag', n, n+length, table.name, *f))
                 if any(m.a == n for m in out): n += length-1; break
             else:
                 w = ws[n]
@@ -319,6 +339,7 @@ class Gist:
             if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        if self.wonder: return self.list(a, b, cues) if 'list' in cues else None
         changed = self.revise(a, b, cues) if self.name not in ('condition',) and 'delete' not in cues and 'sort' not in cues else None
         if changed and new and changed[2].firm < 3: changed = None
         if changed and not changed[2].named and {'create', 'put'} & cues.keys(): changed = None
@@ -336,7 +357,7 @@ class Gist:
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
         if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
-        return self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+        return self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4) and self.list(a, b, cues)) or None
 
     def unheard(self, a, b, cues):
         "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
@@ -344,6 +365,30 @@ class Gist:
         first = bool(named) and all(self.words[n].low in (*self.lang.words['a'], *self.lang.words['polite'], *self.g['one']) or any(m.what == 'value' for m in self.mentions(self.world.tables[named[0].table], n, n+1)) for n in range(a, named[0].a))
         got = self.fresh(a, b, cues, True)
         return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
+
+    def renamed(self, a, b, cues):
+        "“Night Nurse should be Night Nurses”, “call the paper masks Surgical masks”: a name like the one that a row has, or one right behind it"
+        from rapidfuzz.fuzz import ratio
+        for tb in self.world.tables.values():
+            if tb.columns[tb.main] != 'text': continue
+            for r in tb.rows:
+                now = str(r.get(tb.main) or '')
+                own = [w.lower() for w in re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", now)]
+                at = next((n for n in range(a, b) if own and [w.low for w in self.words[n:n+len(own)]] == own), None)
+                if at is None: at = next((n for n in range(a, b) if len(own) > 1 and self.words[n].low in own and len(tb.index(self.lang).rows(self.words[n].stem, 'own')) == 1), None); e = at+1 if at is not None else 0
+                else: e = at + len(own)
+                if at is None or e >= b: continue
+                calling = at > a and any(self.words[k].low in self.g['calling'] for k in range(max(a, at-3), at))
+                k, led = e, calling
+                while k < b and (self.words[k].low in self.g['fill'] or self.words[k].low in self.g['be'] or self.words[k].kind == 'arrow' or self.words[k].low in self.g['should']): led, k = led or self.words[k].low not in ('please', 'now'), k+1
+                if not led or k >= b or self.words[k].kind == 'mark': continue
+                end = next((x for x in range(k, b) if self.words[x].kind == 'mark' or x > k and self.words[x].low in self.g['joints'] and self.words[x].low not in self.g['inside'] or self.words[x].kind == 'quote'), b)
+                if self.words[k].kind == 'quote': end = k+1
+                new = re.sub(self.g['article'], '', self.shorn(self.reader.clean(self.text[self.words[k].a:self.words[end-1].b])), flags=re.I)
+                if not new or len(new) > 80 or new.casefold() == now.casefold() or any(new.casefold() == str(x.get(tb.main) or '').casefold() for x in tb.rows): continue
+                alike = ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
+                if alike or calling and e > at and (new[0].isupper() or self.words[k].kind == 'quote') and e - at == len(own): return self.offer([(tb, r)], lambda t, x, new=new: Op(t.name, 'update', x['id'], {t.main: new}))
+        return None
 
     def arrow(self, a, b):
         "Does an arrow stand behind the whole name of a row?"
@@ -399,7 +444,10 @@ class Gist:
             if set(ids) <= {r['id'] for r in tb.rows}: out |= {(tb.name, i) for i in ids}
         return out if len(out) == len(ids) else set()
 
-    def every(self, a, b): return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
+    def every(self, a, b):
+        low = ' '.join(w.low for w in self.words[a:b])
+        if any(str(r.get(tb.main) or '').casefold() in low for tb, r in self.rows(a, b)[0] if set(str(r.get(tb.main) or '').lower().split()) & set(self.g['all'])): return False          # a row is called “Cancel Everything”
+        return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
 
     def delete(self, a, b, cues):
         if self.every(a, b):
@@ -453,7 +501,8 @@ class Gist:
         if done and 'create' not in cues:
             rows = self.pair(a, b) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             value = 'undone' not in cues and not re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b]))
-            able = lambda tb: self.reader.done_column(tb) or (c[0] if len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
+            said_done = any(m.key in ('done', 'undone') and m.b > m.a for m in cues.values())
+            able = lambda tb: self.reader.done_column(tb) or (c[0] if said_done and len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
             if self.name == 'negation' and value: return None
             if rows and all(able(tb) for tb, _ in rows): return Reading('chip', [Op(tb.name, 'update', r['id'], {able(tb): value}) for tb, r in rows if r.get(able(tb)) != value], name='unlike')
             return self.offer(self.target(a, b, cues.values()), lambda tb, r: Op(tb.name, 'update', r['id'], {c: value}) if (c := able(tb)) else None)
@@ -664,7 +713,7 @@ class Gist:
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
                 if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
                 if ws: value, used = self.shorn(self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b])), Mention('value', ws[0], ws[-1]+1); break
-        if not value: return None
+        if not value or value.lower() in (*self.lang.words['it'], *self.g['pronoun']): return self.renamed(a, b, cues)
         skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
         rows, _ = self.rows(a, used.a, skip)
         if not rows: rows, _ = self.rows(used.b, b, skip)
@@ -702,7 +751,7 @@ class Gist:
             if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not self.words[i].text[0].isupper() and self.words[i].kind != 'quote' and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
-            if not named and (tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
+            if not named and (s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
                 score = len(values)*2 - left
                 if not best or score > best[0]: best = score, tb, s, values, left
         if not best: return None
@@ -865,7 +914,7 @@ class Gist:
         table = self.world.tables[named[0].table] if named else None
         if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
         if not table:
-            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip for m in self.mentions(tb, a, b))]
+            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip and self.words[m.a].low != str(m.value).lower() for m in self.mentions(tb, a, b))]
             table = hit[0] if len(hit) == 1 else None
         if not table: return None
         where = self.filter(table, a, b)

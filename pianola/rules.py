@@ -281,7 +281,7 @@ class Reader:
                 p = self.trim(p)
                 got = self.clause(p)
                 if not (got and got.end == 'press') and subject and not re.match(subject[1], p, re.I): got = self.clause(f'{subject[1]} {p}')
-                if not (got and got.end == 'press') and verb: got = self.clause(f'{verb} {p}')
+                if not (got and got.end == 'press') and verb and out[-1].verb in ('delete', 'update'): got = self.clause(f'{verb} {p}')
                 if not (got and got.end == 'press'): ok = False; break
                 if out and got.ops and got.ops[0].verb == 'create' and self.kind == 'note' and not re.match(r"(?:add|note|put|remind|i |we |ich )", p, re.I): ok = False; break
                 m = re.match(r"(\w+(?: off)?)\s", p)

@@ -83,7 +83,10 @@ class Slots:
         if w.kind == 'number':
             if w.text.startswith('#'): return None
             v = self.lang.number(w.low.rstrip('k'), bool(c) and self.t.whole(c))
-            return None if v is None else (v*1000 if w.low.endswith('k') else v, n+1)
+            if v is None: return None
+            if self.low(n+1) in self.g.g['hundredths'] and not c.endswith(tuple(self.g.g['hundredths'])): return v/100, n+2
+            if n+1 < self.b and self.words[n+1].kind == 'number' and self.g.text[w.b:self.words[n+1].a] == '/': return v, n+2          # 9/10
+            return v*1000 if w.low.endswith('k') else v, n+1
         if w.low in self.g.g['not_numbers'] or w.kind != 'word' or (w.text[0].isupper() and n > self.a): return None
         for end in range(min(self.b, n+6), n, -1):
             if all(self.free(k) and self.words[k].kind == 'word' for k in range(n, end)) and (self.low(end-1) not in self.lang.words['number_and']) and (v := self.lang.number(' '.join(self.low(k) for k in range(n, end)))) is not None: return v, end
@@ -157,7 +160,7 @@ class Slots:
             if kind == 'number' and before >= self.a and (got := self._before(n, c)) and not ((nxt := self.after(c, end)) and nxt[1] == end and self.words[before].text == ','): pass
             elif got := self.after(c, end): pass
             elif kind == 'text' and not akin and (subject := self.subject(n)): got = subject
-            elif kind == 'text' and not akin and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
+            elif kind == 'text' and not akin and not self.row and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
             elif kind == 'choice':
                 got = next(((v[0], k, v[1]) for k in (n-1, n-2) if k >= self.a and (v := self.choice(c, k)) and v[1] == n), None)
             if got and (kind in ('number', 'date', 'choice') or not akin or self.low(end) in self.g.g['agents'] or self.words[end].kind == 'arrow'):
@@ -293,6 +296,8 @@ class Slots:
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
         if i < j and (c := next((c for c in self.columns('number') if c in ('quantity', 'count', 'number', 'stock', 'anzahl', 'menge')), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
         if j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1)) and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number'))): j -= 1
+        most = max((len(str(r.get(t) or '').split()) for r in self.t.rows), default=9)
+        if i == self.a and j-i == most+1 and j-i > 2 and (i, j) in caps: i += 1          # “Admit Bernard Cole”: an order begins with a capital too
         if i < j: self.put(t, self.said(i, j), i, j, 0)
     def capital(self, runs):
         "The parts of runs that are written as names are"
@@ -312,6 +317,8 @@ class Slots:
             if self.low(n-1) in self.g.g['worth'].split('|') and len(money := [c for c in cs if c in self.g.g['money']]) == 1: cs = money
             fit = [c for c in cs if self.fits(c, v[0])] if len(cs) > 1 else cs
             if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
+        for n in range(self.a, self.b):
+            if self.free(n) and self.words[n].kind == 'code' and len(cs := [c for c in self.columns('text') if c != self.t.main and (vs := [str(r.get(c) or '') for r in self.t.rows if r.get(c)]) and all(shape(v) == shape(self.words[n].text.upper()) for v in vs)]) == 1: self.put(cs[0], self.words[n].text.upper(), n, n+1)
         for i, j in self.runs():
             if self.row: break
             cs = [c for c in self.columns('text') if c != self.t.main]
@@ -321,9 +328,10 @@ class Slots:
                 self.put(akin, self.said(i, j), i, j, 0)
                 continue
             start = i == self.a or self.mark(i-1) or i-1 in self.by or self.low(i-1) in self.lang.words['a'] and (i-1 == self.a or self.mark(i-2))
-            ended = j == self.b or self.mark(j) or j in self.by
+            ended = j == self.b or self.mark(j) or self.cap(i) and j in self.by
+            start = start or self.low(i-1) in self.preps and self.mark(j-1) is False and (j == self.b or self.mark(j))
             if akin := self.kin(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
-            elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and self.mark(i - 1 - (self.low(i-1) in self.lang.words['a'])) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
+            elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.preps or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
     def kin(self, cs, i, j):
         "The one open column whose values share words with these"
         want = {self.words[k].stem for k in range(i, j) if self.words[k].kind == 'word' and len(self.words[k].low) > 2}
@@ -365,6 +373,9 @@ class Slots:
     def describe(self):
         "What only says which row is meant: its name, its number, and what it is now"
         own = {w for w in self.lang.tokens(str(self.row.get(self.t.main) or ''))}
+        name = str(self.row.get(self.t.main) or '').casefold().split()
+        for n in range(self.a, self.b-len(name)+1):
+            if len(name) > 1 and [w.low for w in self.words[n:n+len(name)]] == name: self.by |= {k: '' for k in range(n, n+len(name)) if self.free(k)}; self.named = True
         for m in self.g.tables(self.a, self.b):
             if m.table == self.t.name: self.by |= {n: '' for n in range(m.a, m.b) if self.free(n)}
         for n in range(self.a, self.b):
@@ -409,6 +420,20 @@ class Slots:
             if k < self.b and self.free(k) and (got := self.text(c, k)) and got[0].lower() not in self.glue: return got[0], k, got[1]
         runs = [r for r in self.runs() if r[1] <= at]
         return (self.said(*runs[-1]), *runs[-1]) if runs and runs[-1][1] - runs[-1][0] <= 5 and (self.cap(runs[-1][0]) or len(runs) == 1) else None
+    def becomes(self):
+        "“Gus is foreman now”, “Church Field will be carrots”: the one text column there is beside the name; “goes to Edda”: the one behind *to*"
+        self.places(True)
+        cs = [c for c in self.columns('text') if c != self.t.main]
+        said = [self.low(n) for n in range(self.a, self.b)]
+        if self.values or len(cs) != 1 or not {*said} & {*self.g.g['becoming']}: return
+        for n in range(self.a, self.b-1):
+            if self.low(n) in self.g.g['be'] and self.free(n+1):
+                i, j = n+1, n+1
+                while i < self.b and self.low(i) in self.glue: i += 1
+                j = i
+                while j < self.b and self.free(j) and not self.stop(j, cs[0]) and self.low(j) not in self.glue: j += 1
+                if i < j <= i+3 and self.words[i].kind in ('word', 'quote'): return self.put(cs[0], self.said(i, j), i, j)
+
     def step(self):
         "A change by so much: two more, 2.5 kg heavier, a week later"
         said = {self.low(n) for n in range(self.a, self.b)}
@@ -417,7 +442,7 @@ class Slots:
             if not v: continue
             after, before = [self.low(k) for k in range(v[1], min(self.b, v[1]+3))], [self.low(k) for k in range(max(self.a, n-2), n)]
             unit = after[0] if after else ''
-            by, up, down = bool({*before[-1:]} & {*self.g.g['by']}), {*self.g.g['more']}, {*self.g.g['less']}
+            by, up, down = bool({*before[-1:]} & {*self.g.g['by']} or before[-1:] and before[-1] in self.g.g['link'] and before[0] in self.g.g['steps']), {*self.g.g['more']}, {*self.g.g['less']}
             compared = {*after[:2]} & ({*self.g.g['compare_up']} | {*self.g.g['compare_down']}) or {*before} & {*self.g.g['compare_new']}
             if not by and not compared: continue
             sign = -1 if compared & {*self.g.g['compare_down']} or not compared and said & down and not said & up else 1
@@ -455,10 +480,17 @@ class Slots:
                 found = [(v, n, n+k) for n in range(self.a, self.b) for k in (4, 3, 2, 1) if n+k <= self.b and all(self.free(x) for x in range(n, n+k)) for cc, v in self.known.get(self.g.text[self.words[n].a:self.words[n+k-1].b].lower(), ()) if cc == c and self.differs(c, v)][:1]
                 if not found and (got := self.behind(c)): found = [got]
             if len(found) == 1: self.put(c, *found[0], 3)
+        sure = dict(self.values)
         self.typed()
+        loose = {c for c in self.values if c not in sure and self.t.columns[c] == 'date' and not any(self.words[n].kind in ('date', 'number', 'code') for n, x in self.by.items() if x == c)}
         self.choices()
         self.yesno()
         self.seen()
         self.rest()
+        if any(c not in loose and self.differs(c, v) for c, v in self.values.items()):
+            for c in loose: self.values.pop(c)                # “on a normal diet as of tonight”
+        if not self.values and self.named: self.becomes()
         self.values = {c: v for c, v in self.values.items() if c != self.t.main and self.differs(c, v)}
         return self.values
+
+def shape(v): return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]", "A", v))
