@@ -188,7 +188,7 @@ class Gist:
         for c, k in table.columns.items():
             if k != 'bool': continue
             plain = c.replace('_', ' ')
-            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g]]
+            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g] or ' ' in plain and g == plain.split()[-1]]          # dues_paid, lent_out
             for g in kin:
                 for w in lang.unflags.get(g, ()): out[w] = (c, False)
             for on, no in self.g['opposite']:
@@ -252,6 +252,11 @@ class Gist:
         return out
 
     def rows(self, a, b, skip=(), table=None):
+        "`_rows`, found once"
+        key = 'rows', a, b, tuple(sorted((m.a, m.b) for m in skip)), table and table.name, self.plainly
+        if key not in self._seen: self._seen[key] = self._rows(a, b, skip, table)
+        return self._seen[key]
+    def _rows(self, a, b, skip, table):
         "[(Table, row)] that the words fit best (none, one or several), and how well"
         lang, scores, found = self.lang, {}, {}
         tables = [table] if table else list(self.world.tables.values())
@@ -282,6 +287,7 @@ class Gist:
                     if not hits and n not in taken:
                         weight, hits = 1.2, ix.rows(part, 'own', True)
                         if not hits: weight, hits = 1, ix.of('all').get(part, set())
+                    if len(hits) > 100: continue                    # a word of so many rows tells none of them
                     for h in hits:
                         key = tb.name, tb.rows[h]['id']
                         scores[key] = scores.get(key, 0) + weight/len(hits)**.5
@@ -346,7 +352,9 @@ class Gist:
         if re.search(self.g['new_named'], ' '.join(w.low for w in self.words[a:b])) and {'create', 'put'} & cues.keys() and 'delete' not in cues and (got := self.create(a, b, cues)): return got
         if changed and not changed[2].named and not self.name and (got := self.unheard(a, b, cues)): return got
         if changed and changed[2].firm > 2 and changed[1] <= 2 and not self.name: return changed[0]
+        if not self.name and 'create' not in cues and any(w.low in self.g['calling'] for w in self.words[a:b]) and (got := self.renamed(a, b, cues)): return got
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
+        if {'create', 'put'} & cues.keys() and 'delete' not in cues and not self.name and not (changed and changed[2].named) and self.tables(a, b) and (got := self.fresh(a, b, cues, True)) and got[1] <= 3: return got[0]
         if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
         if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
@@ -357,13 +365,15 @@ class Gist:
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
         if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
-        return self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4) and self.list(a, b, cues)) or None
+        says = any(m.what == 'flag' and not m.slip and m.a > a and self.words[m.a-1].low in {*self.g['be'], 'has', 'have', 'hat', 'haben'} for tb in self.world.tables.values() for m in self.mentions(tb, a, b)) and 'change' not in cues
+        return (says and self.flag(a, b, cues)) or self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4 and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite'])) and self.list(a, b, cues)) or None
 
     def unheard(self, a, b, cues):
         "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
         named = self.tables(a, b)
         first = bool(named) and all(self.words[n].low in (*self.lang.words['a'], *self.lang.words['polite'], *self.g['one']) or any(m.what == 'value' for m in self.mentions(self.world.tables[named[0].table], n, n+1)) for n in range(a, named[0].a))
         got = self.fresh(a, b, cues, True)
+        first = first or any(n.a > a and self.words[n.a-1].low in self.g['one'] for n in named)
         return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
 
     def renamed(self, a, b, cues):
@@ -371,7 +381,8 @@ class Gist:
         from rapidfuzz.fuzz import ratio
         for tb in self.world.tables.values():
             if tb.columns[tb.main] != 'text': continue
-            for r in tb.rows:
+            ix = tb.index(self.lang)
+            for r in [tb.rows[n] for n in sorted(set().union(*(ix.rows(w.stem, 'own') for w in self.words[a:b] if w.stem not in self.lang.small))) if len(ix.own[n])][:50]:
                 now = str(r.get(tb.main) or '')
                 own = [w.lower() for w in re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", now)]
                 at = next((n for n in range(a, b) if own and [w.low for w in self.words[n:n+len(own)]] == own), None)
@@ -484,7 +495,7 @@ class Gist:
             if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a or m.a and self.words[m.a-1].low in self.g['be']): return None
             todo = [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in self.bulk(a, b, [m]) if t is tb and r.get(m.key) != value]
             return Reading('chip', todo, name='too_many' if len(todo) > 1 else 'unlike') if todo else None
-        for tb, m in [x for n, x in enumerate(ms) if not any(y[0] is x[0] and y[1].key == x[1].key and (not self.polarity(y[1], a) or not y[1].slip) and y[1].a > x[1].b+2 for y in ms[n+1:])]:
+        for tb, m in [x for x in ms if not any(y[0] is x[0] and y[1].key == x[1].key and not self.polarity(y[1], a) and self.polarity(x[1], a) for y in ms)]:
             both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             rows = both or self.target(a, b, [m, *cues.values()], tb)
             if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))

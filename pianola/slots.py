@@ -98,7 +98,7 @@ class Slots:
         if w.kind == 'date': return w.text, n+1
         if w.kind == 'number' and (n+1 >= self.b or self.words[n+1].kind != 'word') : return None
         days = {*self.g.g['days'], *self.lang.months}
-        for end in range(min(self.b, n+6), n, -1):
+        for end in range(min(self.b, n+8), n, -1):
             ws = self.words[n:end]
             if any(x.low.rstrip('.') in days for x in ws) and not any(x.kind in ('quote', 'url', 'arrow', 'email') or x.text in ';:!?()' for x in ws) and ws[-1].kind != 'mark' and all(self.free(k) for k in range(n, end)) and (d := self.lang.day(self.g.text[ws[0].a:ws[-1].b])): return d, end
         return None
@@ -383,6 +383,7 @@ class Slots:
             if not self.free(n): continue
             if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''; self.named = True
             elif w.kind in ('word', 'code') and (now := next((v for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now.split())) if self.free(k)}; self.like = True
+            elif w.kind == 'word' and len(w.low) > 3 and w.low not in self.glue and any(w.stem in self.lang.tokens(str(self.row.get(c) or '')) for c, k in self.t.columns.items() if k == 'text' and c != self.t.main): self.by[n] = ''; self.like = True
             elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''; self.named = True
         if not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items()) or any(self.words[n].text.startswith('#') for n in range(self.a, self.b)) or any(self.low(n-1) in self.g.reader.nouns for n in range(self.a, self.b)):
             if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'number' and self.lang.number(self.words[n].low.strip('#.')) == self.row['id'] and self.low(n+1) not in self.units), None)) is not None: self.by[n] = ''; self.named = True
@@ -489,6 +490,8 @@ class Slots:
         self.rest()
         if any(c not in loose and self.differs(c, v) for c, v in self.values.items()):
             for c in loose: self.values.pop(c)                # “on a normal diet as of tonight”
+        if any(self.t.columns[c] == 'bool' and self.differs(c, v) for c, v in self.values.items()) and len(self.values) > 1:
+            for c in [c for c in self.values if c not in sure and self.t.columns[c] in ('number', 'date')]: self.values.pop(c)
         if not self.values and self.named: self.becomes()
         self.values = {c: v for c, v in self.values.items() if c != self.t.main and self.differs(c, v)}
         return self.values

@@ -52,6 +52,7 @@ def read(tx, text):
             if code != first and (other := rules.read(text, w, code)).end == 'press':
                 if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
                 return other
+    if got.end == 'nothing' and got.name == 'how' and (listed := gist.read(text, w, first)).end == 'press' and all(o.verb == 'list' for o in listed.ops): return listed
     if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
         for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
             likely = gist.read(text, w, code)
