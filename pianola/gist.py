@@ -129,6 +129,7 @@ class Gist:
             if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return self.gapped(cuts)
             ops += got.ops
         if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
+        if len({o.table for o in ops}) == 1 and all(o.verb == 'create' for o in ops) and (whole := self.fresh(0, len(self.words), self.cues(0, len(self.words)))) and not whole[1] and len(whole[0].ops[0].values) >= len(set().union(*(o.values for o in ops))): return whole[0]
         rows = [(o.table, o.id) for o in ops if o.id is not None]
         return Reading('chip', ops, name='unlike') if len(set(rows)) == len(rows) <= most_rows else None
 
@@ -164,7 +165,8 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and kind == 'list' and self.words[n].stem in self.flagstems) and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems and self.words[n].low != 'sorted') and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+        if 'delete' in out and out['delete'].b > out['delete'].a and any(out['delete'].a >= x and out['delete'].b <= y for x, y in self.whole_names(a, b)): del out['delete']
         if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
@@ -180,6 +182,17 @@ class Gist:
                 if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
                 for kind, phrases in self.g['cues'].items():
                     if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+        return out
+
+    def whole_names(self, a, b):
+        "[(from, to)] where a row's whole name of several words stands in the middle of a sentence"
+        out = []
+        for tb in self.world.tables.values():
+            ix = tb.index(self.lang)
+            for n in range(a+1, b):
+                for k in sorted(ix.rows(self.words[n].stem, 'own'))[:20] if self.words[n].stem not in self.lang.small else ():
+                    own = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", str(tb.rows[k].get(tb.main) or '').lower())
+                    if len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own: out.append((n, n+len(own)))
         return out
 
     def flagwords(self, table):
@@ -225,7 +238,7 @@ class Gist:
             else:
                 w = ws[n]
                 if w.kind == 'word' and len(w.low) > 2 and w.stem not in self.lang.small:
-                    if w.stem in stems: out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
+                    if w.stem in stems and self.says_flag(n, a): out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
                     elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
                     elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
@@ -234,6 +247,12 @@ class Gist:
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
+
+    def says_flag(self, n, a):
+        "Is this form of a flag's word one that sets it: a participle anywhere, the plain verb only where an order stands"
+        w = self.words[n].low
+        if w.endswith('ing') and not (n > a and self.words[n-1].low in ('stop', 'start')): return False
+        return 'done' in self.cues(0, len(self.words)) or w in self.lang.past or w.endswith(('ed', 't', 'n')) and not w.endswith('nt') or w.startswith('ge') or n == a or self.words[n-1].kind == 'mark' or self.words[n-1].low in self.g['imperative'] or self.lang.code != 'en' and not w.endswith('ing')
 
     def tables(self, a, b):
         "`_tables`, found once"
@@ -315,7 +334,7 @@ class Gist:
         if rows: return rows
         said = [w.low for w in self.words[a:b]]
         named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
-        if named and (o := next((self.lang.words['ordinals'][w] for w in said if w in self.lang.words['ordinals']), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
+        if named and (self.tables(a, b) or len(self.world.tables) == 1) and (o := next((self.lang.words['ordinals'][w.low] for n, w in enumerate(self.words[a:b], a) if w.low in self.lang.words['ordinals'] and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
         for most in self.g['most']:
             if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):
                 for tb in named or [t for t in self.world.tables.values() if len(self.world.tables) == 1]:
@@ -615,6 +634,7 @@ class Gist:
             got = self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], {col: v}))
             return (got, best or 1) if got and own else None
         at = lambda n: Mention('value', n, n+1)
+        if cols and all(m.slip for m in cols) and tb.columns[cols[0].key] == 'text' and not ({'change', 'with', 'put', 'place'} & cues.keys() or any(w.kind == 'arrow' for w in self.words[a:b])): return None
         if cols:
             col = cols[0] if len({m.key for m in cols}) == 1 else None
             if not col: return None
@@ -759,7 +779,7 @@ class Gist:
             if tb.columns[tb.main] != 'text': continue
             s = Slots(self, tb, a, b)
             values = s.new(cues)
-            if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not self.words[i].text[0].isupper() and self.words[i].kind != 'quote' and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
+            if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not str(values[tb.main])[0].isupper() and self.words[i].kind != 'quote' and not any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in named) and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
             if not named and (s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
@@ -930,6 +950,7 @@ class Gist:
         if not table: return None
         where = self.filter(table, a, b)
         cue = cues.get('list')
+        if cue and self.words[cue.a].low in self.g['ask'] and cue.a > a+3 and self.words[cue.a-1].kind == 'mark': return None
         if not where and (not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)): return None
         return Reading('press', [Op(table.name, 'list', values=where)])
 

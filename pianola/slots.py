@@ -11,7 +11,7 @@ class Slots:
     "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"
     def __init__(self, g, table, a, b, row=None, spent=()):
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
-        self.values, self.by, self.firm, self.was, self.named, self.like = {}, {n: '' for n in spent}, 0, {}, False, False
+        self.values, self.by, self.firm, self.was, self.named, self.like, self.now = {}, {n: '' for n in spent}, 0, {}, False, False, {}
         self.known, self.flags = table.index(g.lang).known(), g.flagwords(table)
         gist = g.g
         self.units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
@@ -139,6 +139,7 @@ class Slots:
         kind = self.t.columns[c]
         for skip in range(12 if self.row else 5):
             k = n + skip
+            if k < self.b and self.now.get(k) == c and not (k+1 < self.b and (self.low(k+1) in ('to', 'into', 'auf', 'zu') or self.words[k+1].kind == 'arrow')): return None
             if k < self.b and self.row and self.by.get(k) == '': continue
             if k >= self.b or not self.free(k): return None
             if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
@@ -208,7 +209,7 @@ class Slots:
         for n in range(self.a, self.b):
             for length in (3, 2, 1):
                 said = ' '.join(w.low for w in self.words[n:n+length])
-                f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and next((f for w, f in self.flags.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
+                f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and self.g.says_flag(n, self.a) and next((f for w, f in self.flags.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
                 if f and n+length <= self.b and all(self.free(k) for k in range(n, n+length)) and self.open(f[0]) and not (length == 1 and self.cap(n) and n > self.a):
                     off = bool(re.search(self.g.g['no'], ' '.join(self.low(k) for k in range(max(self.a, n-3), n))))
                     if f[0] not in last or off or self.words[n].low in self.flags: last[f[0]] = f[1] != off, n, n+length          # the last word about it, “the lease … no longer leased”
@@ -316,6 +317,7 @@ class Slots:
             cs = [c for c in self.columns('number')]
             if self.low(n-1) in self.g.g['worth'].split('|') and len(money := [c for c in cs if c in self.g.g['money']]) == 1: cs = money
             fit = [c for c in cs if self.fits(c, v[0])] if len(cs) > 1 else cs
+            if len(fit) == 1 and self.row and isinstance(x := self.row.get(fit[0]), (int, float)) and x > 0 and v[0] > 0 and max(v[0]/x, x/v[0]) > 3: continue
             if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
         for n in range(self.a, self.b):
             if self.free(n) and self.words[n].kind == 'code' and len(cs := [c for c in self.columns('text') if c != self.t.main and (vs := [str(r.get(c) or '') for r in self.t.rows if r.get(c)]) and all(shape(v) == shape(self.words[n].text.upper()) for v in vs)]) == 1: self.put(cs[0], self.words[n].text.upper(), n, n+1)
@@ -382,7 +384,7 @@ class Slots:
             w = self.words[n]
             if not self.free(n): continue
             if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''; self.named = True
-            elif w.kind in ('word', 'code') and (now := next((v for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now.split())) if self.free(k)}; self.like = True
+            elif w.kind in ('word', 'code') and (now := next(((c, v) for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now[1].split())) if self.free(k)}; self.like = True; self.now |= {k: now[0] for k in range(n, n+len(now[1].split()))}
             elif w.kind == 'word' and len(w.low) > 3 and w.low not in self.glue and any(w.stem in self.lang.tokens(str(self.row.get(c) or '')) for c, k in self.t.columns.items() if k == 'text' and c != self.t.main): self.by[n] = ''; self.like = True
             elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''; self.named = True
         if not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items()) or any(self.words[n].text.startswith('#') for n in range(self.a, self.b)) or any(self.low(n-1) in self.g.reader.nouns for n in range(self.a, self.b)):
@@ -488,6 +490,8 @@ class Slots:
         self.yesno()
         self.seen()
         self.rest()
+        if not {'change', 'put', 'place', 'done'} & cues.keys():            # “let us talk about it tomorrow”
+            for c in [c for c in loose if not any(self.low(n-1) in self.g.g['to'] or self.low(n-1) in ('until', 'bis') or self.low(n) in self.g.g['to'] for n, x in self.by.items() if x == c)]: self.values.pop(c); loose.discard(c)
         if any(c not in loose and self.differs(c, v) for c, v in self.values.items()):
             for c in loose: self.values.pop(c)                # “on a normal diet as of tonight”
         if any(self.t.columns[c] == 'bool' and self.differs(c, v) for c, v in self.values.items()) and len(self.values) > 1:

@@ -2,8 +2,9 @@
 
     read(tx, text)          the rules' Reading of a sentence in the app as it is now
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
-import json
+import json, re
 from collections import OrderedDict
+from functools import lru_cache
 from . import gist, rules
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
@@ -38,6 +39,16 @@ def tongue(text, sure=False):
     best = max(rules.languages(), key=lambda c: (count(c), c == 'en'))
     return None if sure and sum(count(c) == count(best) for c in rules.languages()) > 1 else best
 
+@lru_cache(8)
+def own_words(code):
+    "The words of change of a language"
+    lang = language(code)
+    phrases = [*lang.verbs.values(), *lang.flags.values(), *lang.unflags.values(), *(lang.gist['cues'].values() if lang.gist else ())]
+    return {w for ps in phrases for p in ps for w in p.split()} | {*lang.words['a'], *lang.words.get('tell', ()), *lang.past}
+def speaks(text, code, first):
+    "Does a text hold a word of change of one language that is none of another's?"
+    return bool({w.strip('.,;:!?') for w in text.lower().split()} & (own_words(code) - own_words(first)))
+
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
     w = world(tx)
@@ -45,6 +56,7 @@ def read(tx, text):
     if got := next((r for f in learned if (r := f(tx, text, w))), None): return got
     first = tongue(text)
     got = rules.read(text, w, first)
+    if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
     if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
     hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
@@ -55,6 +67,7 @@ def read(tx, text):
     if got.end == 'nothing' and got.name == 'how' and (listed := gist.read(text, w, first)).end == 'press' and all(o.verb == 'list' for o in listed.ops): return listed
     if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
         for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
+            if code != first and not speaks(text, code, first): continue
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
     return got
