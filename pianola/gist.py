@@ -119,12 +119,16 @@ class Gist:
         for n in range(len(merged)-1, 0, -1):   # “…, put it in my list” speaks of what stands before
             a, b = merged[n]
             if any(w.low in self.g['pronoun'] for w in self.words[a:min(b, a+5)]) and not self.rows(a, b)[0] and not any(w.kind == 'quote' for w in self.words[a:b]): merged[n-1:n+1] = [(merged[n-1][0], b)]
-        alone = [self.one(a, b, False) for a, b in spans] if len(spans) < 5 else []
+        alone = []
+        for a, b in spans if len(spans) < 5 else ():
+            alone.append(got := self.one(a, b, False))
+            if got and got.ops and not self.lean: self.lean = got.ops[0].table
+        self.lean = ''
         if len(alone) > 1 and all(g and g.end == 'chip' and len(g.ops) == 1 and g.ops[0].verb == 'update' for g in alone): merged = spans
         merged = [m for m in merged if strong(*m)] if merged is not spans else merged
         if len(merged) < 2: return self.gapped(cuts)
         for a, b in merged:
-            got = self.one(a, b, False)
+            got = self.one(a, b, False) if merged is not spans else alone[merged.index((a, b))]
             if got and got.ops: self.lean = got.ops[0].table
             if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return self.gapped(cuts)
             ops += got.ops
@@ -358,6 +362,7 @@ class Gist:
             if got := self.sort(a, b, cues): return got
         if asks: return self.list(a, b, cues) if 'list' in cues else None
         if 'delete' in cues and 'create' in cues and cues['create'].a == a and self.tables(a, min(b, a+4)) and cues['delete'].a > self.tables(a, min(b, a+4))[0].a and not any(self.words[n].low in self.g['and'] for n in range(a, cues['delete'].a)): cues = {k: m for k, m in cues.items() if k != 'delete'}      # “new vinyl: Erase Me Gently”
+        if 'delete' in cues and cues['delete'].b == cues['delete'].a and not self.name and (stepped := self.revise(a, b, cues)) and stepped[2].moved: return stepped[0]          # “take 20 off the total”
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
@@ -365,8 +370,9 @@ class Gist:
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if self.wonder: return self.list(a, b, cues) if 'list' in cues else None
-        changed = self.revise(a, b, cues) if self.name not in ('condition',) and 'delete' not in cues and 'sort' not in cues else None
-        if changed and new and changed[2].firm < 3: changed = None
+        changed = self.revise(a, b, cues) if self.name not in ('condition',) and ('delete' not in cues or cues['delete'].b == cues['delete'].a) else None
+        if changed and 'delete' in cues and not changed[2].moved: changed = None
+        if changed and new and not changed[2].moved: changed = None
         if changed and not changed[2].named and {'create', 'put'} & cues.keys(): changed = None
         if re.search(self.g['new_named'], ' '.join(w.low for w in self.words[a:b])) and {'create', 'put'} & cues.keys() and 'delete' not in cues and (got := self.create(a, b, cues)): return got
         if changed and not changed[2].named and not self.name and (got := self.unheard(a, b, cues)): return got
@@ -397,7 +403,6 @@ class Gist:
 
     def renamed(self, a, b, cues):
         "“Night Nurse should be Night Nurses”, “call the paper masks Surgical masks”: a name like the one that a row has, or one right behind it"
-        from rapidfuzz.fuzz import ratio
         for tb in self.world.tables.values():
             if tb.columns[tb.main] != 'text': continue
             ix = tb.index(self.lang)
@@ -416,8 +421,7 @@ class Gist:
                 if self.words[k].kind == 'quote': end = k+1
                 new = re.sub(self.g['article'], '', self.shorn(self.reader.clean(self.text[self.words[k].a:self.words[end-1].b])), flags=re.I)
                 if not new or len(new) > 80 or new.casefold() == now.casefold() or any(new.casefold() == str(x.get(tb.main) or '').casefold() for x in tb.rows): continue
-                alike = ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
-                if alike or calling and e > at and (new[0].isupper() or self.words[k].kind == 'quote') and e - at == len(own): return self.offer([(tb, r)], lambda t, x, new=new: Op(t.name, 'update', x['id'], {t.main: new}))
+                if self.alike(new, now) or calling and e > at and (new[0].isupper() or self.words[k].kind == 'quote') and e - at == len(own): return self.offer([(tb, r)], lambda t, x, new=new: Op(t.name, 'update', x['id'], {t.main: new}))
         return None
 
     def arrow(self, a, b):
@@ -425,6 +429,10 @@ class Gist:
         at = next((n for n in range(a, b) if self.words[n].text in ('->', '=>', '→', '-->')), None)
         rows = self.rows(a, at)[0] if at else []
         return len(rows) == 1 and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) <= {w.stem for w in self.words[a:at]}
+    def alike(self, new, now):
+        "Is a name like another, but for a letter or a word?"
+        from rapidfuzz.fuzz import ratio
+        return ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
     def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
     def revise(self, a, b, cues):
         "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"
@@ -596,6 +604,7 @@ class Gist:
             cols = [m for m in cols if not self.has(tb, m)] or cols
             if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, (got[0], got[1]*(2 if cols else 1))))
         if not tried: return self.row_of(a, b, cues)
+        if self.lean and any(x[0].name == self.lean for x in tried): tried = [x for x in tried if x[0].name == self.lean]
         if len(tried) > 1 and named: tried = [x for x in tried if x[0].name in {m.table for m in named}] or tried
         tried.sort(key=lambda x: -x[1][1])
         return tried[0][1][0] if len(tried) == 1 or tried[0][1][1] > tried[1][1][1]*1.1 else None
@@ -966,7 +975,8 @@ class Gist:
             way = 'desc' if any(re.search(p, said) for p in self.g['desc']) else 'asc' if any(re.search(p, said) for p in self.g['asc']) else ''
             for most in self.g['most']:
                 if not re.search(rf"\b(?:{most['words']})\b", said): continue
-                kin = [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']] or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)]) and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else [])
+                kin = [c for c in tb.columns if c in self.g['money']] if re.search(self.g['dear'], said) else []
+                kin = kin or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']] or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)]) and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else [])
                 pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
                 if pick: col, way = pick, most['order']; break
             if not col and re.search(self.g['abc'], said): col = tb.main

@@ -11,7 +11,7 @@ class Slots:
     "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"
     def __init__(self, g, table, a, b, row=None, spent=()):
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
-        self.values, self.by, self.firm, self.was, self.named, self.like, self.now = {}, {n: '' for n in spent}, 0, {}, False, False, {}
+        self.values, self.by, self.firm, self.was, self.named, self.like, self.moved, self.now = {}, {n: '' for n in spent}, 0, {}, False, False, False, {}
         self.known, self.flags = table.index(g.lang).known(), g.flagwords(table)
         gist = g.g
         self.units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
@@ -158,7 +158,7 @@ class Slots:
             if not l or not self.open(l[0]) or self.t.columns[l[0]] not in kinds: n += 1; continue
             c, end, akin = l
             kind, before, got = self.t.columns[c], n-1, None
-            if kind == 'number' and before >= self.a and (got := self._before(n, c)) and not ((nxt := self.after(c, end)) and nxt[1] == end and self.words[before].text == ','): pass
+            if kind == 'number' and before >= self.a and (got := self._before(n, c, akin)) and not ((nxt := self.after(c, end)) and nxt[1] == end and self.words[before].text == ','): pass
             elif got := self.after(c, end): pass
             elif kind == 'text' and not akin and (subject := self.subject(n)): got = subject
             elif kind == 'text' and not akin and not self.row and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
@@ -178,10 +178,11 @@ class Slots:
         i = k
         while i > self.a and self.cap(i-1): i -= 1
         return (self.said(i, k), i, k) if i < k else None
-    def _before(self, n, c):
+    def _before(self, n, c, akin=False):
         "(value, from, end) of the number that stands right before a column's name"
         for k in range(max(self.a, n-5), n):
             if (v := self.number(k, c)) and v[1] == n: return v[0], k, n
+        if not akin and self.low(n-1) in self.lang.words['numbers'] and self.free(n-1): return self.lang.words['numbers'][self.low(n-1)], n-1, n
         return None
 
     def typed(self):
@@ -194,6 +195,7 @@ class Slots:
             if (v := self.number(n)) and v[1] < self.b and (self.free(v[1]) and self.words[v[1]].kind == 'word'):
                 unit = self.words[v[1]].low
                 c = next((c for c, us in self.g.g['units'].items() if c in self.t.columns and self.t.columns[c] == 'number' and self.open(c) and unit in us), None)
+                if not c and unit in self.g.g['pieces']: c = next((c for c in self.columns('number') if c in self.g.g['counts']), None)
                 if not c and unit in self.g.g['weights'] and len(cs := [c for c in self.columns('number') if c in ('weight', 'mass', 'load', 'gewicht')]) == 1: c = cs[0]
                 if c: self.put(c, v[0]*self.g.g['units'].get(c, {}).get(unit, 1), n, v[1]+1); continue
             if (ds := self.columns('date')) and (self.low(n) not in self.lang.words['a'] or w.kind in ('number', 'date')) and (d := self.day(n)):
@@ -279,7 +281,7 @@ class Slots:
         if t in self.values: return
         if q := [n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'quote']: return self.put(t, self.g.reader.clean(self.words[q[0]].text), q[0], q[0]+1)
         for n in range(self.a, self.b-1):
-            if self.low(n) in self.g.g['naming']:
+            if self.low(n) in self.g.g['naming'] or self.low(n) == 'of' and self.low(n-1) == 'name':
                 k = n+1
                 while self.low(k) in ('it', 'him', 'her', 'is', 'as', 'them') or k < self.b and self.words[k].text == ':': k += 1
                 if k < self.b and self.free(k) and (got := self.text(t, k)):
@@ -295,7 +297,7 @@ class Slots:
         if (i, j) in caps and not colon and (whole := next((r for r in runs if r[0] == i), None)) and (i-1 in lead or i in lead or i and self.mark(i-1)) and not any(self.low(k) in self.preps or self.low(k) in self.g.g['joints'] or self.words[k].kind == 'number' for k in range(j, whole[1])): j = whole[1]
         j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
-        if i < j and (c := next((c for c in self.columns('number') if c in ('quantity', 'count', 'number', 'stock', 'anzahl', 'menge')), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
+        if i < j and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
         if j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1)) and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number'))): j -= 1
         most = max((len(str(r.get(t) or '').split()) for r in self.t.rows), default=9)
         if i == self.a and j-i == most+1 and j-i > 2 and (i, j) in caps: i += 1          # “Admit Bernard Cole”: an order begins with a capital too
@@ -317,13 +319,14 @@ class Slots:
             cs = [c for c in self.columns('number')]
             if self.low(n-1) in self.g.g['worth'].split('|') and len(money := [c for c in cs if c in self.g.g['money']]) == 1: cs = money
             fit = [c for c in cs if self.fits(c, v[0])] if len(cs) > 1 else cs
+            if self.row and self.by.get(v[1]) == '' and self.words[v[1]].kind == 'word' and self.low(n-1) not in self.g.g['to']: continue          # “two oil filters” is how many, of what
             if len(fit) == 1 and self.row and isinstance(x := self.row.get(fit[0]), (int, float)) and x > 0 and v[0] > 0 and max(v[0]/x, x/v[0]) > 3: continue
             if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
         for n in range(self.a, self.b):
             if self.free(n) and self.words[n].kind == 'code' and len(cs := [c for c in self.columns('text') if c != self.t.main and (vs := [str(r.get(c) or '') for r in self.t.rows if r.get(c)]) and all(shape(v) == shape(self.words[n].text.upper()) for v in vs)]) == 1: self.put(cs[0], self.words[n].text.upper(), n, n+1)
         for i, j in self.runs():
             if self.row: break
-            cs = [c for c in self.columns('text') if c != self.t.main]
+            cs = [c for c in self.columns('text') if c != self.t.main and self.shaped(c, i, j)]
             if j-i > 4 or self.label(i) or any(self.low(k) in self.g.g['joints'] for k in range(i, j)):      # a name within a clause
                 i, j = next(((x, y) for x, y in self.capital([(i, j)])), (i, i))
                 if i == j or not (akin := self.kin(cs, i, j)): continue
@@ -334,9 +337,14 @@ class Slots:
             start = start or self.low(i-1) in self.preps and self.mark(j-1) is False and (j == self.b or self.mark(j))
             if akin := self.kin(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
             elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.preps or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
+    def shaped(self, c, i, j):
+        "Could these words stand in a column whose values are all codes (A1, B4) or none?"
+        vs = [str(r.get(c) or '') for r in self.t.rows if r.get(c)]
+        return not (len(vs) > 1 and all(re.search(r'\d', v) and len(v) < 9 for v in vs)) or shape(self.said(i, j).upper()) in {shape(v.upper()) for v in vs}
     def kin(self, cs, i, j):
         "The one open column whose values share words with these"
         want = {self.words[k].stem for k in range(i, j) if self.words[k].kind == 'word' and len(self.words[k].low) > 2}
+        cs = [c for c in cs if self.shaped(c, i, j)]
         hits = [c for c in cs if any(want & {*self.lang.tokens(str(r.get(c) or ''))} for r in self.t.rows)]
         return hits[0] if len(hits) == 1 else None
     def span(self, c):
@@ -385,7 +393,7 @@ class Slots:
             if not self.free(n): continue
             if w.kind == 'quote' and unmask(w.text, self.g.quotes).casefold() == str(self.row.get(self.t.main)).casefold(): self.by[n] = ''; self.named = True
             elif w.kind in ('word', 'code') and (now := next(((c, v) for k in (4, 3, 2, 1) if n+k <= self.b for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v and self.t.columns[c] == 'text'), None)): self.by |= {k: '' for k in range(n, n+len(now[1].split())) if self.free(k)}; self.like = True; self.now |= {k: now[0] for k in range(n, n+len(now[1].split()))}
-            elif w.kind == 'word' and len(w.low) > 3 and w.low not in self.glue and any(w.stem in self.lang.tokens(str(self.row.get(c) or '')) for c, k in self.t.columns.items() if k == 'text' and c != self.t.main): self.by[n] = ''; self.like = True
+            elif w.kind == 'word' and len(w.low) > 3 and w.low not in self.glue and not (self.cap(n) and self.cap(n-1) and n-1 > self.a) and any(w.stem in self.lang.tokens(str(self.row.get(c) or '')) for c, k in self.t.columns.items() if k == 'text' and c != self.t.main): self.by[n] = ''; self.like = True
             elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own)): self.by[n] = ''; self.named = True
         if not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items()) or any(self.words[n].text.startswith('#') for n in range(self.a, self.b)) or any(self.low(n-1) in self.g.reader.nouns for n in range(self.a, self.b)):
             if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'number' and self.lang.number(self.words[n].low.strip('#.')) == self.row['id'] and self.low(n+1) not in self.units), None)) is not None: self.by[n] = ''; self.named = True
@@ -457,12 +465,14 @@ class Slots:
                 return self.stepped(ds[0], day.isoformat(), n, v[1]+1)
             label = next((l[0] for k in range(self.a, self.b) if (l := self.label(k)) and self.t.columns[l[0]] == 'number'), None)
             cs = [label] if label else [c for c, us in self.g.g['units'].items() if unit in us and c in self.columns('number')] or (['weight'] if unit in self.g.g['weights'] and 'weight' in self.t.columns else []) or [c for c in self.columns('number') if self.t.columns[c] == 'number' and c in self.g.g['money'] and {*after[:2], *before} & {*self.g.g['costly']}] or self.columns('number')
+            if len(cs) > 1 and compared and any(x == '' for x in [self.by.get(k) for k in range(v[1], min(self.b, v[1]+4))]): cs = [c for c in cs if c in self.g.g['counts']] or cs          # “6 more oil filters”
             if len(cs) > 1 and said & {*self.g.g['costs']}: cs = [c for c in cs if c in self.g.g['money']]
             if len(cs) != 1 or not isinstance(now := self.row.get(cs[0]), (int, float)): continue
             new = now + sign*v[0]*self.g.g['units'].get(cs[0], {}).get(unit, 1)
             return self.stepped(cs[0], round(new, 6), n, v[1] + (unit in self.units))
     def stepped(self, c, v, i, j):
         "A step is a value, and the words that say so are explained"
+        self.moved = True
         self.put(c, v, i, j, 3)
         said = {*self.g.g['compare_up'], *self.g.g['compare_down'], *self.g.g['later'], *self.g.g['sooner'], *self.g.g['more'], *self.g.g['less'], *self.g.g['costs']}
         self.by |= {n: '' for n in range(self.a, self.b) if self.free(n) and (self.low(n) in said or (l := self.label(n)) and l[0] == c)}
@@ -475,7 +485,8 @@ class Slots:
         self.describe()
         self.step()
         for kinds in (('number', 'date', 'choice', 'url', 'email'), ('text', 'long')): self.labelled(kinds)
-        self.values.pop(self.t.main, None)
+        name = self.values.pop(self.t.main, None)
+        if name and self.differs(self.t.main, str(name)) and 'rename' in cues | {'rename': 0 for n in range(self.a, self.b) if self.low(n) in self.g.g['should']} and self.g.alike(str(name), str(self.row.get(self.t.main) or '')): return {self.t.main: name}
         for c in [c for c in self.was if c not in self.values and c != self.t.main]:
             kind = self.t.columns[c]
             found = [(v[0], n, v[1]) for n in range(self.a, self.b) if (v := self.number(n, c) if kind == 'number' else self.day(n) if kind == 'date' else self.choice(c, n) if kind == 'choice' else None) and self.differs(c, v[0])]
@@ -489,7 +500,7 @@ class Slots:
         self.choices()
         self.yesno()
         self.seen()
-        self.rest()
+        if not self.values: self.rest()
         if not {'change', 'put', 'place', 'done'} & cues.keys():            # “let us talk about it tomorrow”
             for c in [c for c in loose if not any(self.low(n-1) in self.g.g['to'] or self.low(n-1) in ('until', 'bis') or self.low(n) in self.g.g['to'] for n, x in self.by.items() if x == c)]: self.values.pop(c); loose.discard(c)
         if any(c not in loose and self.differs(c, v) for c, v in self.values.items()):
