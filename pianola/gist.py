@@ -442,11 +442,17 @@ class Gist:
         self.plainly = False
         by_value = self.rows(a, b, skip)                 # “the lady who has been to 47 meetings”
         if not rows or len(by_value[0]) == 1 and by_value[0][0] not in rows[:1] and not any(set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]} for tb, r in rows): rows, best = by_value
-        if not rows or len(rows) > 4: return None
-        found = []
-        for tb, r in rows:
+        others = [(tb, tb.rows[k]) for tb in self.world.tables.values() for w in self.words[a:b] if w.stem not in self.lang.small and len(hit := tb.index(self.lang).rows(w.stem, 'own')) < 4 for k in hit] if re.search(self.g['anchored'], ' '.join(w.low for w in self.words[a:b])) else []
+        if (not rows or len(rows) > 4) and not others: return None
+        found, tried = [], set()
+        for tb, r in [*rows[:4], *others[:8]]:
+            if (tb.name, r['id']) in tried: continue
+            tried.add((tb.name, r['id']))
             s = Slots(self, tb, a, b, r)
-            if (values := s.change(cues)) and (len(rows) == 1 or s.was): found.append((tb, r, s, values))
+            if (values := s.change(cues)) and (len(rows) == 1 and (tb, r) == rows[0] or s.was): found.append((tb, r, s, values))
+        if best_one := [f for f in found if len(rows) == 1 and (f[0], f[1]) == rows[0] and f[2].was]: found = best_one
+        elif any(f[2].was and f[2].named for f in found): found = [f for f in found if f[2].was]
+        if len(found) > 1: found = [f for f in found if f[2].named]
         if len(found) != 1: return None
         tb, r, s, values = found[0]
         if len(values) > 4 or best < 1 and not s.was or not (s.named or s.like): return None

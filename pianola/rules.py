@@ -273,7 +273,7 @@ class Reader:
         "Several operations in a sentence: each part must be one"
         whole = self.clause(t)
         parts = self.split(t)
-        if len(parts) > 1:
+        if len(parts) > 1 and not any(re.match(r'(?:%s)\b' % '|'.join(self.lang.words['or']), p.strip(), re.I) for p in parts[1:]):
             out, ok = [], True
             subject = re.match(r"(i(?:'ve| have)?|we(?:'ve| have)?|ich habe|ich|wir)\s", t, re.I)
             verb = None

@@ -53,7 +53,10 @@ def read(tx, text):
     "What the rules make of a sentence; every language is tried"
     w = world(tx)
     if not w.tables: return Reading('unsure')
-    if got := next((r for f in learned if (r := f(tx, text, w))), None): return got
+    return next((r for f in learned if (r := f(tx, text, w))), None) or heard(text, w)
+
+def heard(text, w):
+    "What a sentence asks for among these tables, by rules and gist in whichever language"
     first = tongue(text)
     got = rules.read(text, w, first)
     if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
