@@ -14,7 +14,7 @@ import asyncio, shlex, signal, sys, threading, webbrowser
 from contextlib import asynccontextmanager
 import uvicorn
 from loguru import logger as log
-from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, StaticFiles, to_xml
+from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
 from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
@@ -75,7 +75,7 @@ def make(config):
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
         return HTMLResponse(to_xml(await page.whole(name, talk, models.line()), indent=False))
 
-    app.router.routes[:] = [*api.routes, Mount('/static', StaticFiles(directory=page.static)), Mount('/vendor', StaticFiles(directory=page.static/'vendor', check_dir=False))]
+    app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)
     app.get('/{name}')(whole)
     return gate.Gate(app, config, gate.key(config.data), cdn='' if fetch.asset('htmx.min.js')[0].startswith('/') else fetch.cdn)

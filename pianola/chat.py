@@ -197,7 +197,8 @@ def obey(tx, said, id):
                 note = f'Nothing was done: {guard.names[got.name]}'
                 tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
             else: return False
-    except (Refused, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as e:      # it cannot be done like that: the model may make more of it
+    except Exception as e:                      # it cannot be done like that: the model may make more of it
+        if isinstance(e, apsw.Error): raise
         if not isinstance(e, Refused): log.exception('the rules broke; the model answers')
         tx.run('rollback to rules')
         del tx.events[mark[0]:], tx.changes[mark[1]:]
@@ -334,7 +335,7 @@ def draw_soon(id, conversation, new):
     "Draw a message in a moment, together with whatever else changes until then; what is on its way to the model goes first"
     if conversation not in undrawn:
         undrawn[conversation] = {}
-        asyncio.get_running_loop().call_later(.003, lambda: hold(redraw_all(conversation, undrawn.pop(conversation)), 'messages could not be drawn'))
+        asyncio.get_running_loop().call_later(.006, lambda: hold(redraw_all(conversation, undrawn.pop(conversation)), 'messages could not be drawn'))
     undrawn[conversation][id] = undrawn[conversation].get(id) or new
 
 async def adopt(conversation, tab=None, also_fresh=False):

@@ -81,10 +81,9 @@ def compose(tx, m, plugin):
 
 def _told(tx, m, p):
     "Remember exactly what this reply was given; each text is kept once"
-    refs = []
-    for o in p['messages']:
-        tx.run('insert or ignore into told values (?,?)', h := prompts.fingerprint(o['content']), o['content'])
-        refs.append([o['role'], h])
+    refs = [(o['role'], prompts.fingerprint(o['content'])) for o in p['messages']]
+    kept = {h for _, h in json.loads(tx.value('select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation']) or '[]')}      # nearly all of it was told the last time too
+    for h, text in {h: o['content'] for (_, h), o in zip(refs, p['messages']) if h not in kept}.items(): tx.run('insert or ignore into told values (?,?)', h, text)
     tx.run('update message set prompt=? where id=?', json.dumps(refs), m['id'])
 
 async def size(engine, model, messages):

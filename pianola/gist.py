@@ -45,8 +45,7 @@ def name_like(v): return str(v)[:1].isupper() and ' ' in str(v)
 
 def off_by(word, full):
     "How many letters one is off the other, a swap counting once; 2 for more than one"
-    from rapidfuzz.distance import OSA               # when a word is first misspelled: a start need not wait for it
-    return OSA.distance(word, full, score_cutoff=1)
+    return rules.late('rapidfuzz.distance').OSA.distance(word, full, score_cutoff=1)
 
 class Gist:
     "One sentence against one world"
@@ -431,8 +430,7 @@ class Gist:
         return len(rows) == 1 and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) <= {w.stem for w in self.words[a:at]}
     def alike(self, new, now):
         "Is a name like another, but for a letter or a word?"
-        from rapidfuzz.fuzz import ratio
-        return ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
+        return rules.late('rapidfuzz.fuzz').ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
     def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
     def revise(self, a, b, cues):
         "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"

@@ -1,7 +1,10 @@
 "The page: menu, the open plugin on the left, the conversation on the right. And `Page`, the plainest kind of plugin."
-import hashlib, sys, time
+import gzip, hashlib, sys, time
 from pathlib import Path
 from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
 from . import bubble, chat, contain, fetch, history, tabs
 from .plugins import Kind, plugins, to_chat
 from .store import store
@@ -36,6 +39,17 @@ def asset(name):
     at = p.stat().st_mtime_ns
     if _stamps.get(name, (0,))[0] != at: _stamps[name] = at, f'/static/{name}?v={hashlib.sha256(p.read_bytes()).hexdigest()[:10]}'
     return _stamps[name][1]
+
+class Files(StaticFiles):
+    "A folder of files for the browser; text goes out packed, each file packed once"
+    packed = {}
+    def file_response(self, full_path, stat_result, scope, status_code=200):
+        out = super().file_response(full_path, stat_result, scope, status_code)
+        if not isinstance(out, FileResponse) or str(full_path).rpartition('.')[2] not in ('js', 'css', 'svg', 'html', 'json', 'txt'): return out
+        out.headers['vary'] = 'accept-encoding'
+        if 'gzip' not in Headers(scope=scope).get('accept-encoding', ''): return out
+        if (have := self.packed.get(full_path)) is None or have[0] != out.headers['etag']: have = self.packed[full_path] = out.headers['etag'], gzip.compress(Path(full_path).read_bytes(), mtime=0)
+        return Response(have[1], status_code, {k: out.headers[k] for k in ('last-modified', 'content-type', 'vary')} | {'etag': f'W/{have[0]}', 'content-encoding': 'gzip'})
 
 htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}'
 

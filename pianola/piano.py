@@ -60,7 +60,9 @@ def grammar():
     for name in ('list', 'blockquote'):         # nested deeper than anybody means, a marker is text: the parser would drop what stands there
         rule = next(r for r in md.block.ruler.__rules__ if r.name == name)
         md.block.ruler.at(name, lambda state, *a, deeper=rule.fn: state.level < 16 and deeper(state, *a), {'alt': rule.alt})
-    return md.enable(['table', 'strikethrough', 'linkify']).disable(['reference', 'html_block', 'html_inline'])
+    md.enable(['table', 'strikethrough', 'linkify']).disable(['reference', 'html_block', 'html_inline'])
+    md.parse('- [ ] a *b* https://example.com\n\n| a |\n|-|\n\n> b')        # its lists of rules are made when they are first used: here, while no other thread has it
+    return md
 
 def divide(text):
     "Block tokens of a text whose line ends are \\n"

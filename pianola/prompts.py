@@ -1,5 +1,5 @@
 "Who the model is today: layered files of prompts/, read anew for each turn, so that a changed file is heard at once; and the keys it may press, generated."
-import hashlib
+import hashlib, operator, os, time
 from pathlib import Path
 from .actions import registry
 from .piano import neutral
@@ -9,9 +9,17 @@ own = {}                    # {plugin: f() → the words it brings along}
 off, expert = set(), ''     # layers that are switched off; the one of prompts/experts/ that is on
 
 def layer(name):
-    "The text of a file in prompts/; '' when there is none"
-    try: return (folder/f'{name}.md').read_text('utf-8').strip()
+    "The text of a file in prompts/; '' when there is none. Read again only when it is another file, or another time or size."
+    try:
+        at = os.stat(path := f'{folder}/{name}.md')
+        have, now = _read.get(path), (at.st_ino, at.st_mtime_ns, at.st_size)
+        if have and have[0] == now and at.st_mtime_ns < have[1]: return have[2]
+        long_ago = time.time_ns() - 2_000_000_000           # what was written this very moment may be written again within one tick of the clock
+        with open(path, encoding='utf-8') as f: text = f.read().strip()
     except OSError: return ''
+    _read[path] = now, long_ago, text
+    return text
+_read = {}
 
 def _kind(s):
     "What a parameter takes, for the example line: a type, or the choices there are"
@@ -19,15 +27,19 @@ def _kind(s):
 
 def keys(plugin=''):
     "The actions the model may press anywhere (or only while `plugin` is open), a line each with an example made from their arguments"
+    there = [*registry.values()]
+    if (have := _keys.get(plugin)) and len(have[0]) == len(there) and all(map(operator.is_, have[0], there)): return have[1]
     out = []
-    for a in registry.values():
+    for a in there:
         verb = a.name.rpartition('.')[2]
         if not a.model or a.plugin in ('app', 'chat', 'model') or verb in ('move', 'sort', 'choose', 'update_many', 'delete_many'): continue
         if a.local != bool(plugin) or plugin and a.plugin != plugin: continue
         p = a.parameters
         args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(_kind(s), _kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
         out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
-    return '\n'.join(out)
+    _keys[plugin] = there, '\n'.join(out)
+    return _keys[plugin][1]
+_keys = {}
 
 def layers(plugin=''):
     "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."

@@ -4,7 +4,7 @@
                                      ↘ several rows fit: ask · it must not act: nothing, by name · else: not sure
 
 A language is a file in `languages/`; nothing here knows one."""
-import re, threading, tomllib
+import importlib, re, threading, tomllib
 from datetime import date
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -70,7 +70,7 @@ class Index:
         words = self.of(which)
         if not near: return words.get(word, set())
         if word not in self.close:
-            from rapidfuzz.fuzz import ratio         # when a word is first misspelled: a start need not wait for it
+            ratio = late('rapidfuzz.fuzz').ratio
             like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]
@@ -111,6 +111,7 @@ class Language:
         import snowballstemmer                                   # here: it brings forty languages
         self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()      # it holds the word in itself: two threads in it at once get each other's stems
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
+        self.telling = {w for k in ('a', 'polite', 'tell') for w in self.words.get(k, ())}      # small words, by which one sees whose a sentence is
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
         self.tokens = lru_cache(5_000)(self.tokens)
@@ -163,8 +164,7 @@ class Language:
         if any(w.rstrip('.') in self.months for w in t.split()):
             if not (m := re.fullmatch(r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?', t)) or (m['m'] or m['m2']) not in self.months: return None
             return _date(int(m['d'] or m['d2']), self.months[m['m'] or m['m2']], m['y'] or m['y2'])
-        import dateparser
-        found = dateparser.parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
+        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
         return found.date().isoformat() if found else None
 
 def _date(d, month, year):
@@ -173,8 +173,16 @@ def _date(d, month, year):
     try: return (got if (got := date(int(year or now.year), month, d)) >= now or year else got.replace(year=now.year+1)).isoformat()
     except ValueError: return None
 
+_late, _have = threading.Lock(), {}
+def late(name):
+    "A library when it is first needed, as a start need not wait for it. One thread at a time: two that bring parts of one package at once find it half made."
+    if not (found := _have.get(name)):
+        with _late: found = _have[name] = importlib.import_module(name)
+    return found
+
 @lru_cache(8)
 def language(code): return Language(code)
+@lru_cache(1)
 def languages(): return sorted(p.stem for p in (Path(__file__).parent/'languages').glob('*.toml'))
 
 def mask(text):

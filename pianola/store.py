@@ -8,9 +8,10 @@ import asyncio, json, math, os, queue, sqlite3, sys, threading, time, unicodedat
 from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 import apsw, apsw.ext, msgspec
-if light := 'pandas' not in sys.modules: sys.modules['pandas'] = None      # fastlite's ground loads it where it is installed: half a second and 50 MB for a feature we do not use
+spared = [m for m in ('pandas', 'numpy') if m not in sys.modules]
+sys.modules.update(dict.fromkeys(spared))              # fastlite's ground loads them where they are installed: half a second and 60 MB for features we do not use
 from fastlite import database
-if light: del sys.modules['pandas']
+for m in spared: del sys.modules[m]
 from loguru import logger as log
 from . import contain
 from .contain import Ended, Left, Refused, TimeUp, limit

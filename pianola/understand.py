@@ -35,9 +35,9 @@ def world(tx):
 def tongue(text, sure=False):
     "The language a text is written in, by its small words; English where nothing tells (with `sure`: None)"
     words = set(text.lower().replace('’', "'").split())
-    count = lambda code: len(words & {w for ws in (language(code).words['a'], language(code).words['polite'], language(code).words.get('tell', [])) for w in ws})
-    best = max(rules.languages(), key=lambda c: (count(c), c == 'en'))
-    return None if sure and sum(count(c) == count(best) for c in rules.languages()) > 1 else best
+    found = {c: len(words & language(c).telling) for c in rules.languages()}
+    best = max(found, key=lambda c: (found[c], c == 'en'))
+    return None if sure and sum(n == found[best] for n in found.values()) > 1 else best
 
 @lru_cache(8)
 def own_words(code):

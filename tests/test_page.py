@@ -629,3 +629,15 @@ def test_an_engine_that_never_stops_talking_is_stopped(app, page):
     say(page, 'go')
     expect(over(page, status='error').locator('.trouble')).to_contain_text('more than 1,000,000 characters')
     assert s.get('/api/conversation')[1][-1]['text'].startswith('All of it.')
+
+def test_our_own_files_go_out_packed_and_are_kept_by_the_browser(serve, upstream):
+    import gzip, urllib.error, urllib.request
+    from conftest import root
+    s = serve(env=upstream(['hi']).env)
+    ask = lambda path, **heads: urllib.request.urlopen(urllib.request.Request(s.url + path, headers={k.replace('_', '-'): v for k, v in heads.items()}))
+    plain = (root/'static/pianola.css').read_bytes()
+    packed = ask('/static/pianola.css', accept_encoding='gzip')
+    assert packed.headers['content-encoding'] == 'gzip' and gzip.decompress(packed.read()) == plain and 'text/css' in packed.headers['content-type']
+    assert ask('/static/pianola.css').read() == plain
+    with pytest.raises(urllib.error.HTTPError) as e: ask('/static/pianola.css', accept_encoding='gzip', if_none_match=packed.headers['etag'])
+    assert e.value.code == 304

@@ -1,5 +1,5 @@
 "What the user's words become: rules, the guard behind a model, chips and questions; and the attacks of docs/threats.md against them, with a model that obeys the attacker."
-import json, re, sys, time
+import json, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
@@ -193,6 +193,21 @@ def test_two_threads_that_read_at_once_get_their_own_stems():
     try:
         with ThreadPoolExecutor(3) as pool: assert all(got == right for got in pool.map(lambda _: [stem(lang, w) for w in said], range(600)))
     finally: sys.setswitchinterval(every)
+
+def test_a_library_that_two_threads_need_first_at_once_comes_whole():
+    code = """import sys, threading
+sys.setswitchinterval(1e-6)
+from pianola import rules
+wrong, both = [], threading.Barrier(2)
+def need(name):
+    both.wait()
+    try: rules.late(name)
+    except Exception as e: wrong.append(e)
+threads = [threading.Thread(target=need, args=(n,)) for n in ('rapidfuzz.fuzz', 'rapidfuzz.distance')]
+[t.start() for t in threads]; [t.join() for t in threads]
+sys.exit(str(wrong) if wrong else 0)"""
+    done = subprocess.run([sys.executable, '-c', code], cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
 
 def test_rules_are_quick_with_a_thousand_rows():
     rows = [{'id': n, 'name': f'Invoice {n} for customer {n*7 % 1000}', 'done': False} for n in range(1, 1001)]
