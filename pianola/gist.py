@@ -984,9 +984,10 @@ class Gist:
                 pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
                 if pick: col, way = pick, most['order']; break
             if not col and re.search(self.g['abc'], said): col = tb.main
-            if col: found.append((tb, col, way or 'asc'))
+            if col: found.append((tb, col, way or 'asc', bool(ms)))
+        if len(found) > 1: found = [f for f in found if f[3]]           # whose column is named
         if len(found) != 1: return None
-        tb, col, way = found[0]
+        tb, col, way, _ = found[0]
         return Reading('press', [Op(tb.name, 'sort', values={'by': col, 'order': way})])
 
 def hushed(text, code):

@@ -334,9 +334,9 @@ class Slots:
                 continue
             start = i == self.a or self.mark(i-1) or i-1 in self.by or self.low(i-1) in self.lang.words['a'] and (i-1 == self.a or self.mark(i-2))
             ended = j == self.b or self.mark(j) or self.cap(i) and j in self.by
-            start = start or self.low(i-1) in self.preps and self.mark(j-1) is False and (j == self.b or self.mark(j))
+            start = start or self.low(i-1) in self.g.g['bringing'] and self.mark(j-1) is False and (j == self.b or self.mark(j))
             if akin := self.kin(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
-            elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.preps or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
+            elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.g.g['bringing'] or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
     def shaped(self, c, i, j):
         "Could these words stand in a column whose values are all codes (A1, B4) or none?"
         vs = [str(r.get(c) or '') for r in self.t.rows if r.get(c)]
