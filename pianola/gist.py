@@ -174,6 +174,7 @@ class Gist:
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
+        if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending', 'descending', 'asc', 'desc'}: del out['sort']          # “order 900: …”
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
@@ -192,10 +193,10 @@ class Gist:
         out = []
         for tb in self.world.tables.values():
             ix = tb.index(self.lang)
-            for n in range(a+1, b):
+            for n in range(a, b):
                 for k in sorted(ix.rows(self.words[n].stem, 'own'))[:20] if self.words[n].stem not in self.lang.small else ():
                     own = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", str(tb.rows[k].get(tb.main) or '').lower())
-                    if len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own: out.append((n, n+len(own)))
+                    if len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own and (n > a or n+len(own) < b and self.words[n+len(own)].low in {*self.g['be'], 'has', 'hat', 'needs', 'takes', 'costs', 'gets', 'got'}): out.append((n, n+len(own)))
         return out
 
     def flagwords(self, table):
@@ -381,6 +382,7 @@ class Gist:
         if {'create', 'put'} & cues.keys() and 'delete' not in cues and not self.name and not (changed and changed[2].named) and self.tables(a, b) and (got := self.fresh(a, b, cues, True)) and got[1] <= 3: return got[0]
         if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
         if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
+        if changed and 'rename' in cues and not self.name and changed[1] <= 2 and changed[2].firm and any(m.what == 'column' and m.key in changed[0].ops[0].values and m.b == cues['rename'].a for m in self.mentions(self.world.tables[changed[0].ops[0].table], a, b)): return changed[0]          # “the contact is now Jo Dale”
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues or new:

@@ -395,6 +395,7 @@ class Reader:
             hits = [(hint, r) for r in hint.rows if r['id'] == int(m[1])]
             return ('one', hits) if hits else ('no_row', [])
         want = lang.tokens(t)
+        if not want and hint and re.match(r'(?:%s)\b' % '|'.join(map(re.escape, lang.words['another'])), text.strip(), re.I): return 'none', []          # “a lead” is none of them
         if not want: return 'many' if hint else 'none', [(hint, r) for r in hint.rows[:6]] if hint else []
         found = self.match(want, tables, extra, ' '.join(w for w in re.sub(r'[.!?]$', '', low).split() if w not in self.lang.words['a'] or w in ('on', 'in', 'for', 'to', 'with', 'and')).strip())
         if found: return ('one' if len(found) == 1 else 'many', found)
@@ -519,6 +520,7 @@ class Reader:
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
         if 'Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ()) and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1]): return None       # “put the books from newest to oldest”
         labels = {w for c in table.columns for w in (c.replace('_', ' '), *self.lang.columns.get(c, ()))} - set(table.nouns(self.lang))
+        if any(k != table.main and table.columns[k] == 'text' and 'Q' not in g['value'].partition(str(v))[0][-3:] and (len(str(v).split()) > 3 or re.search(r'\d', str(v)) and len(str(v).split()) > 1) for k, v in values.items()): return Reading('unsure', name='missing')       # more than one thing was said there
         if 'Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower()) for v in (name, *values.values()) for w in labels) or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower()) and any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels): return Reading('unsure', name='missing')       # “with venue Night Owl”: a column's name is no part of a row's
         if (m := re.match(r'#?(\d+)\b', name)) and any(r['id'] == int(m[1]) for r in table.rows): return None            # “make visit 12 urgent”
         if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None

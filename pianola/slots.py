@@ -164,6 +164,7 @@ class Slots:
             elif kind == 'text' and not akin and not self.row and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
             elif kind == 'choice':
                 got = next(((v[0], k, v[1]) for k in (n-1, n-2) if k >= self.a and (v := self.choice(c, k)) and v[1] == n), None)
+            if got and self.row and kind == 'number' and got[2] <= end and self.low(end) == 'of' and any(self.words[k].kind == 'number' or self.low(k) in self.lang.words['numbers'] for k in range(end, self.b)): n = end; continue          # “three copies of the Gloria, only 37 remain”
             if got and (kind in ('number', 'date', 'choice') or not akin or self.low(end) in self.g.g['agents'] or self.words[end].kind == 'arrow'):
                 j = max(end, got[2])
                 if kind == 'number' and self.free(j) and self.low(j) in self.units: j += 1
