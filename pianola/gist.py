@@ -183,7 +183,7 @@ class Gist:
         if not out:
             for n in range(a, b):
                 w = self.words[n]
-                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
+                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or w.low in self.reader.nouns or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
                 for kind, phrases in self.g['cues'].items():
                     if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
         return out

@@ -55,11 +55,22 @@ def read(tx, text):
     if not w.tables: return Reading('unsure')
     return next((r for f in learned if (r := f(tx, text, w))), None) or heard(text, w)
 
+def same(these, those):
+    "Do two lists of operations say the same, but for case?"
+    plain = lambda ops: [(o.action, o.id, {k: str(v).casefold() for k, v in o.values.items()}) for o in ops]
+    return plain(these) == plain(those)
+
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
     first = tongue(text)
     got = rules.read(text, w, first)
     if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
+    if got.end == 'press' and all(o.verb in ('create', 'update') for o in got.ops) and (got.ops[0].verb == 'update' or sum(k in ('text', 'choice') for k in w.tables[got.ops[0].table].columns.values()) > 1):
+        other = gist.read(text, w, first)               # a second look: where it reads otherwise nothing is sure
+        if other.end == 'chip' and not same(other.ops, got.ops):
+            more = lambda r: (len(r.ops), sum(len(o.values) for o in r.ops))
+            return other if [o.action for o in other.ops] == [o.action for o in got.ops] and got.ops[0].verb == 'create' or more(other) > more(got) else Reading('chip', got.ops, 'unlike')
+    if got.end == 'press' and any(o.verb == 'create' and any(v not in ('', None) and c != w.tables[o.table].main and w.tables[o.table].columns[c] == 'text' for c, v in o.values.items()) for o in got.ops): got.end, got.name = 'chip', 'unlike'      # where one text ends and the next begins is never quite sure
     if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
     hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
