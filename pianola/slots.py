@@ -487,7 +487,7 @@ class Slots:
         self.step()
         for kinds in (('number', 'date', 'choice', 'url', 'email'), ('text', 'long')): self.labelled(kinds)
         name = self.values.pop(self.t.main, None)
-        if name and self.differs(self.t.main, str(name)) and 'rename' in cues | {'rename': 0 for n in range(self.a, self.b) if self.low(n) in self.g.g['should']} and self.g.alike(str(name), str(self.row.get(self.t.main) or '')): return {self.t.main: name}
+        if name and self.differs(self.t.main, str(name)) and ('rename' in cues or any(self.low(n) in self.g.g['should'] for n in range(self.a, self.b))) and self.g.alike(str(name), str(self.row.get(self.t.main) or '')): return {self.t.main: name}
         for c in [c for c in self.was if c not in self.values and c != self.t.main]:
             kind = self.t.columns[c]
             found = [(v[0], n, v[1]) for n in range(self.a, self.b) if (v := self.number(n, c) if kind == 'number' else self.day(n) if kind == 'date' else self.choice(c, n) if kind == 'choice' else None) and self.differs(c, v[0])]
