@@ -396,6 +396,7 @@ async def job():
             talker = (await tab(s))[0]
             quiet, busy, stop = [], [], asyncio.Event()
             for _ in range(20): quiet.append((await say(talker))[0])
+            spent_ = {}
             for how in ('sockets', 'streams'):
                 seen = [[] for _ in range(50)]
                 if how == 'sockets':
@@ -416,7 +417,7 @@ async def job():
                 used, took = cpu(s.p.pid)-c, time.perf_counter()-began
                 got = sum(map(len, seen))
                 row(f'50 {how} follow a job at 50 updates a second', f'{got/50/took:.1f} updates a second reach each, {used/took:.0%} of a core', '', '')
-                row(f'CPU per 1,000 updates delivered, {how}', ms(used/got*1000), '', '')
+                spent_[how] = used, got
                 if how == 'sockets':
                     id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
                     tasks, talks = [asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', [])) for w in watchers], asyncio.create_task(talk(talker, stop, busy))
@@ -426,6 +427,13 @@ async def job():
                     for w in watchers: await w.close()
                 else: await session.close()
             await talker.close()
+            w = await websockets.connect(s.ws, max_size=2**26)
+            id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
+            c, alone = cpu(s.p.pid), []
+            await watch(w, f'"job":{{"id":{id},', '"state":"done"', alone)
+            work = cpu(s.p.pid)-c
+            await w.close()
+            for how, (used, got) in spent_.items(): row(f'CPU per 1,000 updates delivered, {how}', ms(used/got*1000), f'{ms((used-work)/(got-len(alone))*1000)} for each tab more: the rest is the job itself', '')
         with naive(url) as (p, where):
             watchers = [await websockets.connect(where, max_size=2**26) for _ in range(50)]
             seen = [[] for _ in watchers]
@@ -469,7 +477,7 @@ async def table():
             ws, took = await websockets.connect(s.ws, max_size=2**26), {}
             await ws.send(json.dumps({'hello': {'since': 10**9, 'conversation': None, 'view': 'thing', 'opened': False}}))
             for name, seen in (('sorted', {'sort': 'name', 'down': True}), ('sorted by a number', {'sort': 'minutes'}), ('filtered', {'which': {'done': 'is-done'}}), ('searched', {'words': '77 kind'}), ('searched in vain', {'words': 'xyzzy'})):
-                for turn in range(3):
+                for _ in range(3):
                     began = time.perf_counter()
                     await ws.send(json.dumps({'look': {'table': 'thing', **seen}}))
                     while '"look":"thing"' not in await ws.recv(): pass
@@ -478,10 +486,14 @@ async def table():
             row(f'… {", ".join(took)}', ', '.join(ms(mid(v)) for v in took.values()), '', '100 ms')
             await ws.close()
 
+def machine():
+    "In a line: what this was measured on, and when"
+    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
+    return f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+
 def main():
     jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click, tabs=tabs, job=job, table=table)
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
-    print(f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
+    print(f"{machine()}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:
         f = jobs[name]
         asyncio.run(f()) if asyncio.iscoroutinefunction(f) else f()

@@ -2,7 +2,7 @@
 _where = dict(Long='forms', Url='forms', Json='forms', Range='forms', Ref='forms', Rows='forms', File='forms', Secret='forms',
               Crud='crud', Page='page', Flow='flow', Markdown='results', action='actions', act='actions', Refused='store', show='tabs', say='words', ask='words', talk='words', kv='words', log='words',
               loaded='plugins', put='tabs', item='tabs', story='words', outcome='bubble', when='words', house='words', prompt_layers='words', kept_in='words', own_folder='words',
-              job_list='jobs', plans='schedule', job_bar='jobs', job_button='jobs')
+              job_list='board', plans='schedule', job_bar='board', job_button='board')
 
 def __getattr__(name):
     "Words are fetched when they are first said, so that a helper process that needs one module does not load the whole house"

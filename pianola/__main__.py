@@ -1,7 +1,7 @@
 "Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `work` takes jobs from PostgreSQL; `new` writes a plugin to begin with and `check` says what is wrong with one."
 import asyncio, sys, time
 from loguru import logger
-from . import config, fetch, prompts
+from . import config, fetch, prompts, record
 from .actions import registry
 from .engines import Engines, Fault
 from .plugins import Plugin
@@ -14,15 +14,15 @@ async def warm(argv):
     prompts.folder, engines, line = c.prompts, Engines(c), fetch.Line()
     for path in sorted(c.plugins.glob('*')) if c.plugins.is_dir() else ():
         if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): registry.update(Plugin(path).read().keys)
-    messages = [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]
     try:
         engine, model, _ = await engines.choose()
-        if engine.name != 'embedded' or await engine.kept(model, messages): return 0
-        print(f'Letting {model} read its instructions, once', flush=True)
-        began = time.monotonic()
-        async for p in engine.warm(model, messages):
-            line(f'{p.done} of {p.total} words' if p.total else f'{time.monotonic()-began:.0f} s: {p.what}')
-        line.end()
+        for what, messages in (('its instructions', [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]), ('how records are kept', record.head())):
+            if engine.name != 'embedded' or not messages or await engine.kept(model, messages): continue
+            print(f'Letting {model} read {what}, once', flush=True)
+            began = time.monotonic()
+            async for p in engine.warm(model, messages):
+                line(f'{p.done} of {p.total} words' if p.total else f'{time.monotonic()-began:.0f} s: {p.what}')
+            line.end()
     except Fault as e: print(f'{e.text} {e.hint}'.strip())        # the page says it again; a start is not held up by it
     finally: await engines.close()
     return 0
@@ -42,7 +42,7 @@ def main(argv):
         return await check(argv)
     jobs = {'warm': warm, 'eval': evaluate, 'run': run, 'new': new, 'check': check}
     if argv[:1] == ['work']:
-        from .jobs import work
+        from .worker import work
         return work(argv[1:])
     if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}, work")
     return asyncio.run(jobs[argv[0]](argv[1:]))

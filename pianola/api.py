@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
+from . import actions, board, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from .actions import act
 from .config import version
 from .plugins import plugins
@@ -205,11 +205,16 @@ async def preview(req):
     q = req.query_params
     try: f = forms.field('file', forms.File).parse(q.get('file', ''))
     except ValueError as e: raise Refused(f'the file {e}') from None
-    sheet = await asyncio.to_thread(sheets.read, f)
+    with sheets.calmly(): sheet = await asyncio.to_thread(sheets.read, f)
     columns = {c: q.get(f'to.{n}', '') for n, c in enumerate(sheet.columns)} if 'to.0' in q else sheets.match(t, sheet)
-    try: read = await asyncio.to_thread(sheets.lines, t, sheet, columns)
+    same = q.get('same', '') if q.get('same') in columns.values() else ''
+    def look():
+        with sheets.calmly():
+            good, wrong = sheets.settled(t, sheets.lines(t, sheet, columns), columns)
+            return good, wrong, sheets.met(t, good, columns, same) if same else None
+    try: read = await asyncio.to_thread(look)
     except Refused as e: read = e
-    return ft(await store.read(grid.preview, t, f, sheet, read, columns, q.get('same', '')[:60]))
+    return ft(await asyncio.to_thread(grid.preview, t, f, sheet, read, columns, same))
 
 @door('/api/tables/{name}/{id}/form')
 async def row_form(req):
@@ -249,8 +254,14 @@ async def take_file(req):
 
 @door('/api/jobs')
 async def job_list(req):
-    kept = await store.q('select * from job order by id desc limit 200')
-    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(journal.decode(j)) for j in kept)])
+    q = req.query_params
+    words, state, limit = q.get('words', '')[:200], q.get('state', ''), max(0, min(number(q.get('limit', '0'), 'the limit'), 5000))
+    if 'hx-request' in req.headers: return ft(await store.read(board.listing, words, state, limit or board.page))
+    kept = await store.read(board.found, words, state, limit or 200)
+    return JSONResponse([*(j.now() for j in jobs.jobs.values()), *(journal.now(j) for j in kept)])
+
+@door('/api/jobs/{id}/log')
+async def job_log(req): return ft(await store.read(board.log_of, number(req.path_params['id'], 'the job')))
 
 @door('/api/jobs/{id}/events')
 async def job_events(req):
@@ -258,7 +269,7 @@ async def job_events(req):
     if id in jobs.jobs: stream = jobs.jobs[id].watch()
     else:
         await store.read(journal.job, id)
-        stream = jobs.watch(id, number(last, 'Last-Event-ID'))
+        stream = board.watch(id, number(last, 'Last-Event-ID'))
     return StreamingResponse(stream, media_type='text/event-stream', headers={'cache-control': 'no-store'})
 
 @door('/api/jobs/{id}/cancel', ['POST'])

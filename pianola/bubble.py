@@ -9,7 +9,7 @@ def press(label, name, args, cls='quiet', **kw):
     "A button that presses a key"
     return Button(label, type='button', cls=cls, hx_post=key(name), hx_swap='none', hx_vals=tabs.dumps(args), **kw)
 
-def clock(at): return Time(time.strftime('%H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
+def clock(at): return Time(time.strftime('%H:%M' if time.time()-at < 80_000 else '%d %b %H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
 
 def body(blocks, tail=''):
     "Rendered blocks as they stand in a reply; hx-disable: nothing in them can ever become a request"

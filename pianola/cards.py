@@ -3,8 +3,8 @@
     whole(flow, tx, run)  everything         parts(flow, tx, run)  [(id, tags)]: the bar and each card, to be put in place one by one"""
 import json, time
 from fasthtml.common import A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small, Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul
-from . import forms, jobs, journal, results, runs
-from .plugins import to_chat
+from . import board, forms, journal, results, runs
+from .plugins import plugins, to_chat
 from .tabs import dumps
 
 def key(words, action, args, cls='quiet', **kw):
@@ -34,7 +34,7 @@ def bar(flow, tx, r, v):
         Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Name'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
         Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
             Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
-        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in jobs.plugins else None, cls='drop'), cls='menu', id=f'{n}-more')
+        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in plugins else None, cls='drop'), cls='menu', id=f'{n}-more')
     choose = Details(Summary(Span(r['name'], cls='t')), Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs', autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}', hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
                                                             Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu', id=f'{n}-runs')
     return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'), make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
@@ -93,7 +93,7 @@ def form(flow, tx, v, s, a, inputs):
 
 def running(flow, tx, a, id):
     parts = journal.units(tx, a['job'], 'partial:') if a['job'] else []
-    return Div(jobs.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
+    return Div(board.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
 def failed(a, way=None):
     lines = (a['error'] or 'It broke.').strip()
     last = lines.rpartition('\n')[2]

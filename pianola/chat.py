@@ -4,7 +4,7 @@
 import asyncio, json, time
 import apsw
 from contextlib import aclosing, asynccontextmanager
-from . import bubble, context, guard, history, piano, prompts, render, tabs, understand
+from . import bubble, context, guard, history, piano, prompts, record, render, tabs, understand
 from .actions import act, action, decided, find, press, wait
 from .engines.base import Fault, Phase, Said
 from .plugins import _hold as hold
@@ -106,7 +106,7 @@ async def answer(conversation, resume=None, under=None):
     try: placed = await asyncio.shield(placing)
     except asyncio.CancelledError as e: placed, stopped = await placing, e       # stopped while its place was made: the place is finished, as stopped
     if not placed: return
-    m, told, decided = placed
+    m, told, decided, doubt = placed
     reply = replies[m['id']] = Reply(m)
     reply.decided = decided
     drawing = asyncio.create_task(reply.draw())
@@ -118,6 +118,9 @@ async def answer(conversation, resume=None, under=None):
         elif under: await relist(conversation)
         engine, model, why = await engines.choose(await kv.get('model', ''))
         m['engine'], m['model'] = engine.name, model
+        if doubt and (ops := await record.read(engine, model, doubt.said, doubt.records, doubt.code, reply.phase)) and (now := await store.write(offer, m, ops, await kv.get('open', ''))):
+            told, reply.decided = now, True
+            if not talk: status = 'done'; return
         messages, room, head, moved = await context.fit(engine, model, m, told)
         if moved: await relist(conversation)
         log.opt(lazy=True).debug('prompt\n{}', lambda: json.dumps(messages, ensure_ascii=False, indent=1))
@@ -170,16 +173,17 @@ def _place(tx, conversation, resume, under, plugin):
         if not under and said['role'] != 'user': return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     about = history.asked(tx, history.message(tx, id))
-    decided = bool(about and about['brings']) or by_rules and (obey(tx, said, id) if not resume else bool(tx.value("select 1 from log where key=?", f"rule:{(history.asked(tx, history.message(tx, id)) or {}).get('id')}")))
+    decided, doubt = bool(about and about['brings']), None
+    if by_rules and not decided: decided, doubt = obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
     m = history.message(tx, id)
-    return m, context.compose(tx, m, plugin), decided
+    return m, context.compose(tx, m, plugin), decided, doubt
 
 def obey(tx, said, id):
-    """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. True when rules have decided:
-    the model then only talks."""
-    if said['model'] or said['brings']: return False       # a plugin wrote it, or a click that asks for words: rules and a bare yes obey the person alone
+    """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. (True, None) when rules have decided:
+    the model then only talks. (False, the Reading) where they are not sure."""
+    if said['model'] or said['brings']: return False, None       # a plugin wrote it, or a click that asks for words: rules and a bare yes obey the person alone
     key = f"rule:{said['id']}"
-    if tx.value('select 1 from log where key=?', key): return True
+    if tx.value('select 1 from log where key=?', key): return True, None
     tx.run('savepoint rules')
     mark = len(tx.events), len(tx.changes), dict(tx.rows)
     try:
@@ -196,17 +200,30 @@ def obey(tx, said, id):
             elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
                 note = f'Nothing was done: {guard.names[got.name]}'
                 tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
-            else: return False
+            else: return False, got if got.records else None
     except Exception as e:                      # it cannot be done like that: the model may make more of it
         if isinstance(e, apsw.Error): raise
         if not isinstance(e, Refused): log.exception('the rules broke; the model answers')
         tx.run('rollback to rules')
         del tx.events[mark[0]:], tx.changes[mark[1]:]
         tx.rows = mark[2]
-        return False
+        return False, None
     finally: tx.run('release rules')
+    noted(tx, said, note)
+    return True, None
+
+def noted(tx, said, note):
+    "What was decided for the user's words is told to the model, which then only talks"
     tx.run('update message set prelude=? where id=?', f"{said['prelude']}\n[{note}. Answer in one short sentence, without JSON.]".strip(), said['id'])
-    return True
+
+def offer(tx, m, ops, plugin):
+    "What the model made of the records that were spoken of waits for the user's word; what the reply is then told, None when there is nothing to ask"
+    said = history.asked(tx, history.message(tx, m['id']))
+    if tx.value('select 1 from log where key=?', key := f"rule:{said['id']}"): return None
+    try: asks = wait(tx, [(o.action, o.args) for o in ops], 'model', m['id'], key, 'read_so').text
+    except Refused: return None                 # it cannot be done like that: a row of that name is there already, or a value is none
+    noted(tx, said, f'The user is asked to confirm: {asks}')
+    return context.compose(tx, m, plugin)
 
 def choices(tx, got, id, key):
     "A question with its candidates, as cards of which one is pressed"

@@ -56,7 +56,7 @@ def trace(e):
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
     if tb: del lines.stack[:skip]
     elif isinstance(e, SyntaxError): del lines.stack[:]           # it names its own line
-    return ''.join(lines.format())
+    return re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M)        # without the lines of ^^^^, which a narrow card only breaks
 
 trouble = {}                # {plugin: {what of it: (when, in one line, traceback)}}: what broke while running and has not worked since
 def went_wrong(plugin, what, e):
@@ -201,7 +201,7 @@ def said(a, e):
 
 owner = lambda table: None              # set by plugins: the name of the plugin whose table this is
 _fenced = threading.local()
-_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'row', 'revert')
+_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'row', 'revert', 'lot', 'fill', 'exchange')
 _written = {apsw.SQLITE_INSERT: 0, apsw.SQLITE_UPDATE: 0, apsw.SQLITE_DELETE: 0, apsw.SQLITE_DROP_TABLE: 0, apsw.SQLITE_CREATE_TABLE: 0, apsw.SQLITE_ALTER_TABLE: 1, apsw.SQLITE_CREATE_INDEX: 1, apsw.SQLITE_DROP_INDEX: 1,
             apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0}
 

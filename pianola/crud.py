@@ -184,34 +184,50 @@ class Crud(Kind):
     def _those(self, tx, args):
         "The numbers of the rows that are meant by `ids` or `match`"
         if ('ids' in args) == ('match' in args): raise Refused('which rows?', 'name them by ids, or by match, e.g. {"match": {"words": "soup"}}')
-        if 'ids' not in args: return [r['id'] for r in grid.rows(tx, self, grid.look_of(self, args['match']))]
-        there = {r['id'] for r in tx.q(f'select id from "{self.name}"')}
+        if 'ids' not in args: return grid.numbers(tx, self, grid.look_of(self, args['match']))
+        there = {i for i, in tx.conn.execute(f'select id from "{self.name}"')}
         if lost := next((i for i in args['ids'] if i not in there), None): raise Refused(f'{self.name} has no row {lost}', self._some(self.rows(tx, 9)), 404)
         return list(dict.fromkeys(args['ids']))
     def update_many(self, tx, set, **args):
         if not set or (extra := [k for k in set if k not in self.columns]): raise Refused(f"{self.name} has no {', '.join(extra)}" if set else 'nothing to change', f"it has {', '.join(self.columns)}")
         new, ids = self.kept(tx, set), self._those(tx, args)
         if not ids: raise Refused('no row is meant', 'select some')
-        for i in ids: tx.update(self.name, i, new)
+        if len(ids) > sheets.slice:
+            before, after = tx.lot(self.name, new, ids=ids), tx.lot(self.name, new)
+            tx.run(f'insert into "{after}" select id{",?"*len(new)} from "{before}"', *new.values())
+            tx.exchange(self.name, before, after)
+        else:
+            for i in ids: tx.update(self.name, i, new)
         return len(ids)
     def delete_many(self, tx, **args):
         ids = self._those(tx, args)
         if not ids: raise Refused('no row is meant', 'select some')
-        for i in ids: self._remove(tx, i)
+        if len(ids) > sheets.slice and not any(t.owner == self.name for t in plugins.tables()):
+            tx.exchange(self.name, tx.lot(self.name, [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id'], ids=ids), None)
+            if self.chosen in ids: self.choose(tx)
+        else:
+            for i in ids: self._remove(tx, i)
         return len(ids)
-    def _taken(self, file, columns, **_):
-        "The lines of a file as the table will have them, as far as that can be said without asking it"
+    def _taken(self, file, columns, skip=False, same='', apart=True):
+        "Before the transaction: (the lines of a file as the table will have them, what is wrong with the others, what was put away in lots if there are many)"
         try: f = forms.field('file', forms.File).parse(file)
         except ValueError as e: raise Refused(f'the file {e}') from None
-        return sheets.lines(self, sheets.read(f), columns)
+        with sheets.calmly():
+            lines = sheets.lines(self, sheets.read(f), columns)
+            if not apart: return lines
+            good, wrong = sheets.settled(self, lines, columns)
+            return (bool(good), wrong, sheets.stage(self, good, columns, same)) if len(good) > sheets.slice and (skip or not wrong) else (good, wrong, None)
     def take(self, tx, file, columns, skip=False, same='', ready=None):
-        good, wrong = sheets.settle(tx, self, ready or self._taken(file, columns), columns)
+        good, wrong, lots = ready or (*sheets.settle(tx, self, self._taken(file, columns, apart=False), columns), None)
         if wrong and not skip: raise Refused(f"{len(wrong)} {'line does' if len(wrong) == 1 else 'lines do'} not fit; the first: {wrong[0]}", 'mend the file, or import without those lines')
         if not good: raise Refused('there is no line to import')
+        if lots:
+            for before, after in lots[2]: tx.exchange(self.name, before, after)
+            return {'rows': lots[0], 'changed': lots[1], 'left_out': len(wrong)}
         new, changed, _ = sheets.meet(tx, self, good, columns, same) if same else (good, {}, 0)
         pos = tx.value(f'select max(pos) from "{self.name}"') or 0
         tx.insert_many(self.name, [{**values, 'pos': pos + n} for n, values in enumerate(new, 1)])
-        for id, values in changed.items(): tx.update(self.name, id, values)
+        for id, (_, values) in changed.items(): tx.update(self.name, id, values)
         return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
     def move(self, tx, id, before=None):
         row = self.find(tx, {'id': id})
@@ -268,7 +284,7 @@ class Crud(Kind):
         looking = {look: [t for t in tabs.tabs if t.view in ('', self.plugin_name) and t.looks.get(self.name, grid.plain) == look] for look in {t.looks.get(self.name, grid.plain) for t in tabs.tabs}}
         changes = e.data.get('changes') or []
         others, what = {f.table for f in self.columns.values() if f.kind in ('ref', 'rows')}, {}
-        for t, i, before, after in changes: what.setdefault((t, i), set()).update(after if before and after else ('id',))        # the columns that changed; 'id' for a row that came or went
+        for t, i, before, after in changes: what.setdefault((t, i), set()).update(after if before and after and i != 'lot' else ('id',))        # the columns that changed; 'id' for a row that came or went
         renamed = lambda t, i: not (other := plugins.table(t)) or bool({'id', other.main} & what.get((t, i), {'id'}))      # only then rows that refer to it look different
         if e.what in (f'{self.name}.choose', f'{self.owner}.choose'): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
         elif self.owner and any(t == self.owner and after is None for t, _, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one: then other rows are in view

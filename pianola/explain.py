@@ -3,7 +3,7 @@
     press “Explain” → what there is to know is gathered, kept with a short message of the user's → the reply to it is given that and nothing else"""
 import ast, inspect, json, re
 from pathlib import Path
-from . import chat, contain, history, jobs, journal, runs, settings
+from . import chat, contain, handle, history, journal, runs, settings
 from .actions import action
 from .plugins import plugins
 from .store import Refused, kv, sound, store
@@ -97,7 +97,7 @@ def trouble(tx, plugin='', answer=0, job=0):
         if not j['error']: raise Refused(f'job {job} has no error', status=409)
         p, title, error, what = plugins.get(j['plugin']), f"the job “{j['title']}”", j['error'], f"the job {j['name']}"
         if said := [e['text'] for e in tx.q("select text from job_event where job=? and kind='log' order by id desc limit 5", job)][::-1]: more.append(('The last lines of its log', '\n'.join(said)))
-        try: f = jobs.function(j['name'])
+        try: f = handle.function(j['name'])
         except Refused: f = None
     else:
         p, f = found(plugin), None

@@ -12,7 +12,7 @@ import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, tra
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from . import cards, forms, jobs, packing, results, runs, tabs
+from . import board, cards, forms, jobs, packing, results, runs, tabs
 from .actions import Action, register
 from .contain import hold
 from .plugins import Kind, plugins
@@ -426,7 +426,7 @@ def _more(job):
         redrawing.discard(job['run'])
         for k in [k for p in plugins.values() for k in p.kinds if isinstance(k, Flow) and k.plugin_name == job['plugin'] and job['step'] in k.steps]: hold(k.draw(job['run']), 'a part could not be drawn')
     asyncio.get_running_loop().call_later(.3, now)
-jobs.parts.append(_more)
+board.parts.append(_more)
 
 # what a tab says
 

@@ -6,7 +6,7 @@ import json, re
 from html import escape
 import msgspec
 from fasthtml.common import A, Button, Details, Div, Fieldset, Form, H2, Input, Label, Legend, Li, NotStr, Ol, Option, P, Section, Select, Small, Span, Summary, Table as TTable, Tbody, Td, Th, Thead, Tr, to_xml
-from . import sheets, tabs
+from . import tabs
 from .forms import few, file_url, rows_of
 from .plugins import plugins
 from .store import Refused, fold
@@ -42,23 +42,28 @@ def text_of(table, k):
     other = plugins.table(f.table) if f.kind == 'ref' else None
     return f'(select "{other.main}" from "{other.name}" where id="{table.name}"."{k}")' if other else f'"{k}"'
 
+def low(text):
+    "SQL of a text without case and accents; SQLite does itself what it can, which is most of it and three times as fast"
+    return f'iif(octet_length({text})=length({text}),lower({text}),fold({text}))'
+
 def conditions(table, look):
     "(SQL condition, its values) of what a look shows: every word must be somewhere in the row; `minutes>30`, `due<2026-05-01`, `name:soup`, `-word` narrow it"
     cond, vals = (['1'], []) if not table.link else ([f'"{table.link}" is ?'], [table.current])
     all_text = "||' '||".join(f"coalesce({text_of(table, k)},'')" for k, f in table.columns.items() if f.kind not in ('bool', 'rows')) or "''"
+    all_text = low(all_text)
     for quoted, word in re.findall(r'"([^"]+)"|(\S+)', look.words):
         m = re.fullmatch(r'(\w+)(<=|>=|!=|<|>|=|:)(.+)', word)
         k = next((k for k in table.columns if m and k.casefold() == m[1].casefold()), None)
         f = k and table.columns[k]
         if k and f.kind not in ('json', 'rows', 'file'):
-            if m[2] == ':' and f.kind not in ('bool', 'int', 'float'): cond.append(f'instr(fold({text_of(table, k)}), ?)'); vals.append(fold(m[3])); continue
-            if f.kind in ('text', 'long', 'url', 'choice', 'ref') and m[2] in ('=', '!=', ':'): cond.append(f"fold({text_of(table, k)}) {'!=' if m[2] == '!=' else '='} ?"); vals.append(fold(m[3])); continue
+            if m[2] == ':' and f.kind not in ('bool', 'int', 'float'): cond.append(f'instr({low(text_of(table, k))}, ?)'); vals.append(fold(m[3])); continue
+            if f.kind in ('text', 'long', 'url', 'choice', 'ref') and m[2] in ('=', '!=', ':'): cond.append(f"{low(text_of(table, k))} {'!=' if m[2] == '!=' else '='} ?"); vals.append(fold(m[3])); continue
             try: v = f.keep(f.parse(m[3]))
             except ValueError: continue              # half-typed
             cond.append(f'"{k}" {"=" if m[2] == ":" else m[2]} ?')
             vals.append(v)
-        elif (not quoted) and len(word) > 1 and word[0] == '-' and not re.match(r'-\d', word): cond.append(f'not instr(fold({all_text}), ?)'); vals.append(fold(word[1:]))
-        else: cond.append(f'instr(fold({all_text}), ?)'); vals.append(fold(quoted or word))
+        elif (not quoted) and len(word) > 1 and word[0] == '-' and not re.match(r'-\d', word): cond.append(f'not instr({all_text}, ?)'); vals.append(fold(word[1:]))
+        else: cond.append(f'instr({all_text}, ?)'); vals.append(fold(quoted or word))
     for k, v in look.which:
         f = table.columns[k]
         if f.kind == 'bool': cond.append(f'coalesce("{k}",0)={1 if v.startswith("is-") else 0}')
@@ -70,7 +75,7 @@ def order(table, look):
     if not look.sort: return 'pos, id'
     f, way = table.columns[look.sort], ' desc' if look.down else ''
     text = text_of(table, look.sort)
-    return f"""({text} is null or {text}=''), {f'fold({text})' if f.kind in ('text', 'long', 'url', 'choice', 'ref', 'file', 'json') and f.sql == 'text' or f.kind == 'ref' else text}{way}, pos, id"""
+    return f"""({text} is null or {text}=''), {low(text) if f.kind in ('text', 'long', 'url', 'choice', 'ref', 'file', 'json') and f.sql == 'text' or f.kind == 'ref' else text}{way}, pos, id"""
 
 def rows(tx, table, look=plain, limit=-1, offset=0):
     "The rows a look shows, in its order"
@@ -79,11 +84,14 @@ def rows(tx, table, look=plain, limit=-1, offset=0):
 def count(tx, table, look=plain):
     cond, vals = conditions(table, look)
     return tx.value(f'select count(*) from "{table.name}" where {cond}', *vals)
-def window(tx, table, look):
-    "(numbers of the rows in view, how many there are in all)"
+def numbers(tx, table, look, limit=-1):
+    "The numbers of these rows, in the order of the look"
     cond, vals = conditions(table, look)
-    ids = [i for i, in tx.conn.execute(f'select id from "{table.name}" where {cond} order by {order(table, look)} limit ?', (*vals, look.limit))]
-    return ids, count(tx, table, look) if len(ids) == look.limit else len(ids)
+    return [i for i, in tx.conn.execute(f'select id from "{table.name}" where {cond} order by {order(table, look)} limit ?', (*vals, limit))]
+def window(tx, table, look):
+    "(numbers of the rows in view, how many there are in all): where rows are looked for, they are looked through once"
+    ids = numbers(tx, table, look, -1 if look.filtered else look.limit)
+    return ids[:look.limit], len(ids) if look.filtered or len(ids) < look.limit else count(tx, table, look)
 def among(tx, table, look, ids):
     "Those of these rows that a look shows, in view or beyond"
     cond, vals = conditions(table, look)
@@ -156,17 +164,19 @@ def chooses(table): return any(t.owner == table.name for t in plugins.tables())
 
 def listing(tx, table, look=plain):
     "The list itself"
-    found = rows(tx, table, look, look.limit)
+    return _listing(tx, table, look, *window(tx, table, look))
+def _listing(tx, table, look, ids, total):
+    there = {r['id']: r for r in tx.q(f'select * from "{table.name}" where id in (select value from json_each(?))', json.dumps(ids))}
+    found = [there[i] for i in ids]
     names, shown = labels(tx, table, found), chooses(table)
-    total = count(tx, table, look) if len(found) == look.limit else len(found)
     return Ol(NotStr(''.join(row(table, r, names, shown) for r in found)), gap(table, look, total), id=table.list_id, cls='rows', data_table=table.name, data_move=table.key('move'), data_limit=look.limit, aria_label=table.title)
 def gap(table, look, total):
     "Stands where rows are left out; what is added meanwhile comes behind it"
     if total <= look.limit: return None
     return Li(Button(f'Show {min(page, total-look.limit):,} more', type='button', cls='quiet more'), Small(f'{total-look.limit:,} of {total:,} are not drawn'), cls='gap', id=f'{table.name}-gap', data_total=total)
-def foot(tx, table, look=plain):
+def foot(tx, table, look=plain, n=None):
     "How many there are"
-    n = count(tx, table, look)
+    if n is None: n = count(tx, table, look)
     of = f' of {count(tx, table):,}' if look.filtered else ''
     return P(f'{n:,}{of} {"row" if n == 1 and not of else "rows"}' if n > 9 or of else '', id=f'{table.name}-foot', cls='foot', aria_live='polite')
 def head(table, look=plain):
@@ -233,7 +243,8 @@ def panel(tx, table, look=plain):
 
 def again(tx, table, look):
     "The list drawn anew for a look"
-    return {'items': [tabs.item(table.list_id, listing(tx, table, look), only=True), tabs.item(f'{table.name}-head', head(table, look), only=True), tabs.item(f'{table.name}-foot', foot(tx, table, look), only=True)], 'gone': []}
+    ids, n = window(tx, table, look)
+    return {'items': [tabs.item(table.list_id, _listing(tx, table, look, ids, n), only=True), tabs.item(f'{table.name}-head', head(table, look), only=True), tabs.item(f'{table.name}-foot', foot(tx, table, look, n), only=True)], 'gone': []}
 
 def stay(table, look, columns):
     "Is it certain that rows of which only these columns changed are shown exactly where they were shown, if they were? Then nobody need look at the other rows."
@@ -246,7 +257,7 @@ def now(tx, table, ids, look=plain, fresh=None, columns=None):
     one that is beyond what is drawn is put behind the gap if it is `fresh`, that is new (None: who knows), or was there before.
     `columns` are those that changed, where that is known: a ticked box costs the same among ten rows and among a hundred thousand."""
     ids = list(dict.fromkeys(ids))
-    if len(ids) > redraw: return again(tx, table, look)
+    if len(ids) > redraw or 'lot' in ids: return again(tx, table, look)
     if columns is not None and stay(table, look, columns):
         found = tx.q(f'select * from "{table.name}" where id in (select value from json_each(?))', json.dumps(ids))
         names, shown = labels(tx, table, found), chooses(table)
@@ -263,7 +274,7 @@ def now(tx, table, ids, look=plain, fresh=None, columns=None):
     gone = [f'{table.name}-{i}' for i in ids if i not in here]
     if left := gap(table, look, total): items.append(tabs.item(f'{table.name}-gap', left, table.list_id) | {'after': None})
     elif total > look.limit - k - 1: gone.append(f'{table.name}-gap')
-    if fresh is None or fresh or gone or look.filtered: items.append(tabs.item(f'{table.name}-foot', foot(tx, table, look), only=True))
+    if fresh is None or fresh or gone or look.filtered: items.append(tabs.item(f'{table.name}-foot', foot(tx, table, look, total), only=True))
     return {'items': items, 'gone': gone}
 
 def sheet(tx, table, r):
@@ -271,14 +282,14 @@ def sheet(tx, table, r):
     names = [f.input(f.back(r[k]) if r[k] is not None else '', tx, id=f'{table.name}-open-{k}') for k, f in table.columns.items()]
     return Form(H2(called(table, r) or f'{table.one.capitalize()} {r["id"]}'), *names, Div(Button('Save'), Button('Close', type='button', cls='quiet shut'), cls='ways'), cls='sheet', data_id=r['id'], data_key=f'{table.name}.update', novalidate=True)
 
-def preview(tx, table, file, given, read, columns, same=''):
-    "What an import would do (`read`: sheets.lines of it, or why there are none): which column goes where, the first rows, what does not fit line by line. Nothing is written until it is confirmed."
-    said, same = '', same if same in columns.values() else ''
+def preview(table, file, given, read, columns, same=''):
+    "What an import would do (`read`: its good lines, the wrong ones, and what becomes of them by the column `same`; or why there are none): which column goes where, the first rows, what does not fit line by line. Nothing is written until it is confirmed."
+    said = ''
     try:
         if isinstance(read, Refused): raise read
-        good, wrong, bad = *sheets.settle(tx, table, read, columns), ''
+        good, wrong, meets, bad = *read, ''
         if same:
-            new, changed, kept = sheets.meet(tx, table, good, columns, same)
+            new, changed, kept = meets
             said = f'{len(new):,} new, {len(changed):,} changed, {kept:,} the same.'
     except Refused as e: good, wrong, bad = [], [], f'{e.text}; {e.hint}'
     names = [*table.columns, *([table.link] if table.link else [])]
@@ -290,8 +301,7 @@ def preview(tx, table, file, given, read, columns, same=''):
     meeting = Label('Rows that are there already: ', Select(Option('add every line as a new row', value=''), *[Option(f"change the row with the same {k.replace('_', ' ')}", value=k, selected=k == same) for k in columns.values() if k], name='same')) if any(columns.values()) else None
     args = {'file': str(file), 'columns': {c: k for c, k in columns.items() if k}, **({'skip': True} if wrong else {}), **({'same': same} if same else {})}
     return Div(H2(f'Import {file.name}'), P(f'{len(given.lines):,} {"line" if len(given.lines) == 1 else "lines"}. Nothing is written until you say so.'),
-               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), meeting, P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
-               P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None,
+               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None, meeting, P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
                P(bad, cls='wrong', role='alert') if bad else None,
                Details(Summary(f'{len(wrong):,} {"line does" if len(wrong) == 1 else "lines do"} not fit and would be left out', cls='wrong'), Ol(*[Li(w) for w in wrong[:100]], cls='errors'), P(f'… and {len(wrong)-100:,} more.') if len(wrong) > 100 else None, open=True) if wrong else None,
                Div(Button(say, type='button', cls='go', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and say and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')

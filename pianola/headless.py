@@ -6,7 +6,7 @@ import argparse, asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
 from loguru import logger as log
-from . import chat, config, flow, jobs, journal, models, packing, prompts, results, runs
+from . import board, chat, config, flow, jobs, journal, models, packing, prompts, results, runs
 from .actions import act
 from .engines import Engines
 from .forms import File
@@ -95,7 +95,7 @@ async def follow(f, a, say):
 
 def where(tx, job):
     n = journal.now(journal.job(tx, job))
-    return ' · '.join(x for x in (n['text'], jobs.where(n)) if x)
+    return ' · '.join(x for x in (n['text'], board.where(n)) if x)
 
 def write(out, name, node):
     "A result as files: data as JSON, tables as CSV, the rest as it is"

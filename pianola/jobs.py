@@ -1,24 +1,26 @@
 """What takes a while: work that belongs to the app and not to the tab that asked for it, kept in the journal, so that any tab may watch it, leave, and come back, and a crash costs at most the unit in flight.
 
     id = jobs.start(tx, 'links.walk', {'url': …}, title='Walk', plugin='links')     # inside a transaction: kept with the click, run after the commit
-    def walk(job, url): for page in job.each(pages(url)): …                         # the function: see Handle
+    def walk(job, url): for page in job.each(pages(url)): …                         # the function: see `handle`
 
 A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
-import asyncio, contextlib, hashlib, inspect, itertools, json, os, signal, subprocess, sys, threading, time, traceback
-from fasthtml.common import Article, Button, Details, Div, P, Pre, Progress, Small, Strong, Summary
-from . import actions, chat, fleet, history, journal, settings, tabs
+import asyncio, inspect, itertools, json, os, signal, subprocess, sys, time
+from typing import Annotated, Literal
+from msgspec import Meta
+from . import actions, board, chat, contain, fleet, history, journal, tabs
 from .actions import action
-from .bubble import press
-from .journal import Stopped, over
-from .plugins import plugins, to_chat, _hold as hold
-from .store import Refused, Tx, got, put, store
+from .board import tell
+from .handle import Handle, code_of, function
+from .journal import Stopped, note, over
+from .plugins import _hold as hold
+from .store import Refused, got, put, store
 from loguru import logger as log
 
 most = 4                # jobs that run in this process at a time
 config = None           # set by the server: where processes find the data and the plugins
 hooks: dict[str, list] = {}
 handles: dict[int, 'Handle'] = {}
-wake_up = changed = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
+wake_up = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
 handed, stopped = set(), set()                  # what PostgreSQL was told
 closing = False
 
@@ -54,7 +56,7 @@ def retry(tx, id):
     "Run a job that failed or was stopped again; what was committed is not done again"
     j = journal.job(tx, id)
     if j['state'] not in ('failed', 'cancelled'): raise Refused(f"job {id} is {j['state']}", 'wait until it is over', 409)
-    tx.run("update job set state='waiting', cancel=0, attempt=0, next_at=null, ended=null, error=null, far='' where id=?", id)
+    tx.run("update job set state='waiting', cancel=0, attempt=0, cleared=null, next_at=null, ended=null, error=null, far='' where id=?", id)
     journal.event(tx, id, 'state', 'waiting')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
 
@@ -67,121 +69,28 @@ def finish(tx, id, state, result=None, error=None, text=''):
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return j
 
-def note(tx, id, what):
-    "The model hears of it at its next turn"
-    j = tx.one('select title from job where id=?', id)
-    tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
-    if journal.unit(tx, id, 'comments')[0]: journal.event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
-
-async def comment(text, over):
-    "The model is asked for a sentence, beside the job; where it is still speaking a quarter is left out, so that nothing piles up"
-    there = await store.read(history.current)
-    if there in chat.runners and not over: return
-    begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
-    if not there: await chat.adopt(begun)
-
-# what the function is given
-
-class Done:
-    "Already done; may be awaited all the same"
-    def __init__(self, value=None): self.value = value
-    def __await__(self):
-        return self.value
-        yield
-
-class Handle:
-    "A running job, as its function sees it. In a coroutine, `step`, `each` and `wait` are awaited; in a thread or process they are plain calls; everything else may be either."
-    def __init__(self, j, book, mode):
-        self.id, self.attempt, self.title, self.mode, self._book, self._cancel = j['id'], j['attempt'], j['title'], mode, book, threading.Event()
-        self._last, self._quarter, self._asleep, self._n = 0.0, 0, None, itertools.count()
-    @property
-    def cancelled(self): return self._cancel.is_set()
-    def check(self):
-        "Leave here if the job was asked to stop"
-        if self.cancelled: raise Stopped
-    def _later(self, value): return asyncio.ensure_future(value) if self.mode == 'async' else Done(value)
-    def progress(self, done, total=None, text=''):
-        "Say how far it is; at most ten lines a second are kept, the last one always"
-        self.check()
-        now, quarter = time.monotonic(), int(4*done/total) if total else 0
-        if now - self._last < .1 and done != total: return Done()
-        self._last = now
-        if total and quarter > self._quarter and quarter < 4:
-            self._quarter = quarter
-            self._later(self._book.note(f'is {25*quarter} % done'))
-        return self._later(self._book.progress(done, total, str(text)[:500]))
-    def log(self, text): return self._later(self._book.event('log', str(text)[:10_000]))
-    def partial(self, value):
-        "Keep a part of the result; `partials()` gives them all, also those of an earlier life"
-        return self._later(self._book.partial(f'partial:{time.time_ns()}:{next(self._n)}', value))
-    def partials(self): return self._book.units('partial:')
-    def step(self, name, f, *args):
-        "The value of f(*args), done once under this name, however often the job is begun"
-        return self._step_later(name, f, args) if self.mode == 'async' else self._step(name, f, args)
-    def _step(self, name, f, args):
-        self.check()
-        done, value = self._book.unit(f'step:{name}')
-        if done: return value
-        self._book.keep(f'step:{name}', value := f(*args))
-        return value
-    async def _step_later(self, name, f, args):
-        self.check()
-        done, value = await self._book.unit(f'step:{name}')
-        if done: return value
-        value = f(*args)
-        if inspect.isawaitable(value): value = await value
-        await self._book.keep(f'step:{name}', value)
-        return value
-    def each(self, items, key=str):
-        "The items that are not done yet, one after the other; each is committed when the next one is asked for"
-        return _Each(self, items, key)
-    def wait(self, seconds):
-        "Sleep; a restart does not begin the wait anew"
-        return self._wait_later(seconds) if self.mode == 'async' else self._wait(seconds)
-    def _wait(self, seconds):
-        until = self._step(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
-        while (left := until - time.time()) > 0:
-            self._cancel.wait(left)
-            self.check()
-    async def _wait_later(self, seconds):
-        until = await self._step_later(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
-        await asyncio.sleep(max(0, until - time.time()))
-
-class _Each:
-    def __init__(self, h, items, key): self.h, self.items, self.key = h, items, key
-    def __iter__(self):
-        for item in self.items:
-            self.h.check()
-            name = f'item:{self.key(item)}'
-            if self.h._book.unit(name)[0]: continue
-            yield item
-            self.h._book.keep(name)
-    async def __aiter__(self):
-        items = self.items if hasattr(self.items, '__aiter__') else _calm(self.items)
-        async for item in items:
-            self.h.check()
-            name = f'item:{self.key(item)}'
-            if (await self.h._book.unit(name))[0]: continue
-            yield item
-            await self.h._book.keep(name)
-async def _calm(items):
-    for i in items: yield i
+unsaid, commenting = {}, None           # {job: what the model shall say a sentence about}: the newest of a job stands for what came before it
+def comment(id, text):
+    "The model is asked for a sentence, beside the job; while it speaks, what is new waits for the end of that reply"
+    global commenting
+    unsaid.pop(id, None)
+    unsaid[id] = text
+    if not commenting or commenting.done(): hold(_comments(), 'a comment could not be asked for')
+async def _comments():
+    global commenting
+    commenting = asyncio.current_task()
+    while unsaid:
+        there = await store.read(history.current)
+        if r := chat.runners.get(there):
+            await asyncio.wait({r.task})
+            continue
+        runs, new = await store.read(lambda tx: {r['id'] for r in tx.q("select id from job where state='running'")}), dict(unsaid)
+        unsaid.clear()
+        if text := '; '.join(t for id, t in new.items() if id in runs or '% done' not in t):        # a quarter of what is over is no news
+            begun, _ = await chat.say(f'{text}. Say one short sentence about that.', there, by='Jobs')
+            if not there: await chat.adopt(begun)
 
 # running
-
-def function(name):
-    "The function a job names: `plugin.function`"
-    plugin, _, path = name.partition('.')
-    found = plugins.get(plugin)
-    if not found or not found.module: raise Refused(f'there is no plugin {plugin} now', 'put its file back; the job goes on then')
-    f = found.module
-    for part in path.split('.'): f = getattr(f, part, None)
-    if not callable(f): raise Refused(f'{plugin} has no function {path} now')
-    return f
-def code_of(f):
-    "A fingerprint of a function's source"
-    try: return hashlib.sha256(inspect.getsource(inspect.unwrap(f)).encode()).hexdigest()[:16]
-    except (OSError, TypeError): return ''
 
 def poke(id=None):
     "Something may have to be begun, or drawn"
@@ -214,11 +123,15 @@ async def round_(last):
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
-        if e['kind'] == 'comment': hold(comment(e['text'], '% done' not in e['text']), 'a comment could not be asked for')
+        if e['kind'] == 'comment': comment(e['job'], e['text'])
     for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
     for j in unheard: await tell_to_stop(j)
     for j in ready if not afar or afar.ready else []:
         if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): continue
+        try: function(j['name'])
+        except Refused as e:
+            await store.write(lacks, j['id'], e.text)
+            continue
         if afar: await hand(j['id'])
         elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
         elif len(handles) < most:
@@ -229,6 +142,22 @@ async def round_(last):
     pause = .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
     return last, pause
 
+def lacks(tx, id, why):
+    "The plugin of a job is not there, or does not load just now: the job waits until it does"
+    tx.run("update job set next_at=?, text=?, state='waiting' where id=?", time.time()+3600, f'{missing}{why}; it goes on when that is mended', id)
+    journal.event(tx, id, 'state', 'waiting')
+missing = 'cannot go on: '
+@store.on
+def came_back(e):
+    "A plugin was loaded: what waited for it begins"
+    if e.kind != 'note' or not e.what.startswith('plugin.'): return
+    def again(tx):
+        if ids := tx.q("select id from job where plugin=? and state='waiting' and substr(text,1,?)=?", e.what[7:], len(missing), missing): tx.run("update job set next_at=null, text='' where id in (select value from json_each(?))", json.dumps([i['id'] for i in ids]))
+        return bool(ids)
+    async def go():
+        if await store.write(again, durable=False): poke()
+    hold(go(), 'what waited for a plugin could not begin')
+
 async def run(id):
     "One attempt in this process, as a coroutine or in a thread"
     try:
@@ -238,7 +167,7 @@ async def run(id):
         mode = 'async' if inspect.iscoroutinefunction(f) else 'thread'
         j = await store.write(journal.begin, id, os.getpid(), code_of(f))
         if not j: return
-        write = store.write if mode == 'async' else lambda g, *a: asyncio.run_coroutine_threadsafe(store.write(g, *a), store.loop).result()
+        write = store.write if mode == 'async' else lambda g, *a, **k: asyncio.run_coroutine_threadsafe(store.write(g, *a, **k), store.loop).result()
         end = await attempt(j, f, mode, journal.Book(write, id, note))
         if not end: return await asyncio.shield(store.write(lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
         await asyncio.shield(store.write(finish, id, *end))
@@ -263,7 +192,7 @@ async def attempt(j, f, mode, book):
     except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
     except Exception as e:
         log.opt(exception=True).debug(f"{j['title']} broke")
-        text, error = f'{type(e).__name__}: {e}', traceback.format_exc()
+        text, error = f'{type(e).__name__}: {e}', contain.trace(e)
     try: json.dumps(result)
     except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
@@ -352,10 +281,6 @@ async def again(there):
     stopped.clear()
     wake_up.set()
 
-def trouble():
-    "What keeps jobs from being done, for the page; None when nothing does"
-    return P(afar.wrong, id='jobs-at', cls='trouble', role='status') if afar and afar.wrong else P(id='jobs-at', hidden=True)
-
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -383,193 +308,7 @@ async def _kill(id):
         except OSError: break
     await store.write(finish, id, 'cancelled', None, None, 'stopped by force')
 
-def work(argv):
-    "`python -m pianola work`: serve the queue in PostgreSQL. With ID: one attempt in a process of its own, writing the journal itself"
-    import argparse
-    from pathlib import Path
-    from . import config
-    p = argparse.ArgumentParser(prog='python -m pianola work', description='Take jobs from the queue of the PostgreSQL that PIANOLA_JOBS names; as many processes, on as many machines, as you like.')
-    p.add_argument('id', nargs='?', help=argparse.SUPPRESS)
-    p.add_argument('--as', dest='owner', default='', help=argparse.SUPPRESS)
-    p.add_argument('--data', type=Path, help='a folder for the files that jobs work with (./data)')
-    p.add_argument('--plugins', type=Path, help='the folder of plugins (./plugins); the same files as the servers have')
-    a = p.parse_args(argv)
-    c = config.read([*(['--data', str(a.data)] if a.data else []), *(['--plugins', str(a.plugins)] if a.plugins else [])])
-    store.folder = c.data
-    if a.id: return own_process(a.id, a.owner, c)
-    if not c.jobs: p.error('PIANOLA_JOBS must name the PostgreSQL that holds the queue: postgresql://user:password@host/database')
-    if lack := fleet.lacking(): p.error(lack)
-    c.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return fleet.serve(c.jobs, f'work-{os.urandom(6).hex()}', c.data, c.plugins)
-
-def own_process(id, owner, c):
-    "One attempt of a job, and the end of this process"
-    from .plugins import Plugin, plugin_name
-    if id.isdecimal():
-        book, begin, write = _own_book(int(id), c)
-        write(settings.learn)                # what the user set; secrets are read from their file, which only the user may read
-    else:
-        line = fleet.Line(c.jobs, patient=True)
-        j = line(fleet.look, id)
-        book = fleet.Book(line, id, owner, ship=j['folder'] != fleet.this_folder())
-        begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
-        settings.known[j['plugin']] = json.loads(j['settings'])
-    j = begin[0]()
-    path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
-    code, why = '', None
-    try:
-        if not path: raise Refused(f"there is no plugin {j['plugin']} in {c.plugins.absolute()} now")
-        plugins[j['plugin']] = found = Plugin(path).read()
-        if found.error: raise Refused(found.error)
-        f = function(j['name'])
-        code = code_of(f)
-    except Refused as e: why = e
-    if not (j := begin[1](code)):
-        if id.isdecimal() and begin[0]()['cancel']: book.end('cancelled')        # stopped while it started
-        return 0
-    mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
-    h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
-    def over(*end):
-        with contextlib.suppress(fleet.Lost): book.end(*end)
-        os._exit(0)      # threads that the function left do not hold the process
-    def beat():
-        while not h._cancel.wait(1):
-            if book.alive(): h._cancel.set()
-        if id.isdecimal(): return               # the server ends us by force
-        time.sleep(8)                           # so does who began us there, if it still is
-        over('cancelled', None, None, 'stopped by force')
-    try:
-        if why: raise why
-        if not id.isdecimal(): book.line(fleet.fetch, id, [j['args'], book.units('')])
-        threading.Thread(target=beat, daemon=True).start()
-        if j['timeout']: threading.Timer(j['timeout'], over, ('failed', None, f"it took longer than {j['timeout']:g} s")).start()
-        if mode == 'async': result = asyncio.run(f(h, **j['args']))
-        else: result = f(h, **j['args'])
-        json.dumps(result)
-        over('done', result)
-    except Stopped: over('cancelled')
-    except BaseException as e: over('failed', None, e.text if isinstance(e, Refused) else traceback.format_exc())
-
-def _own_book(id, c):
-    "The journal in SQLite, from another process than the server's"
-    import apsw
-    from .store import _connect
-    conn, turn = apsw.Connection(str(c.data/'pianola.db')), threading.Lock()
-    _connect(conn)
-    def write(f, *args):
-        with turn:
-            for _ in range(50):
-                try: conn.execute('begin immediate'); break
-                except apsw.BusyError: time.sleep(.1)
-            tx = Tx(conn)
-            try: value = f(tx, *args)
-            except BaseException:
-                conn.execute('rollback')
-                raise
-            conn.execute('commit')
-            return value
-    def begin(code):
-        def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
-            tx.run("update job set lease=0 where id=? and state='running'", id)
-            return journal.begin(tx, id, os.getpid(), code)
-        return write(take)
-    return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
-
-# who watches
-
-async def tell(id, kinds=('state',)):
-    "Show where a job is: every bar and button that belongs to it, its log, its card when its state changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"
-    try: j, lines = await store.read(lambda tx: (journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else []))
-    except Refused: return
-    items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
-    tabs.send({'job': {**(n := journal.now(j)), 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
-    if 'partial' in kinds and j['run']:
-        for f in parts: f(j)
-    told[id] = told.pop(id, 0) + 1
-    if len(told) > 1000: del told[next(iter(told))]
-    for k in [k for k in news if k[0] == id]: del news[k]
-    async with changed: changed.notify_all()
-def _lines(tx, id): return tx.q("select at, kind, text from job_event where job=? and kind in ('log','stale') order by id desc limit 100", id)[::-1]
-
-async def watch(id, after=0):
-    "Server-sent events of a job: first where it is now, then each change (at most ten a second), last an event `done`; `id:` is the number of the event, so that a client that comes back goes on behind the last one it saw"
-    first = True
-    while True:
-        seen, key = told.get(id), (id, after, first)
-        if key not in news: news[key] = asyncio.ensure_future(_news(*key))
-        try: text, after, ended = await asyncio.shield(news[key])       # one that leaves takes it from nobody
-        except Refused:
-            news.pop(key, None)
-            raise
-        if text: yield text
-        if ended:
-            news.pop(key, None)
-            return
-        first = False
-        try:
-            async with changed: await asyncio.wait_for(changed.wait_for(lambda seen=seen: told.get(id) != seen), 15)
-        except TimeoutError: yield ': still here\n\n'
-        await asyncio.sleep(.1)
-
-told, news = {}, {}     # {job: how often it was told of}, {(job, after, first): what its streams hear next}: read and written down once for all of them
-async def _news(id, after, first):
-    "(the events of a job behind `after` as a stream has them, the number of the last one, is it over?)"
-    def look(tx): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after), tx.value('select max(id) from job_event where job=?', id)
-    j, events, last = await store.read(look)
-    now, out = json.dumps(journal.now(j), ensure_ascii=False), []
-    for e in events if not first or after else []:
-        if e['kind'] in ('log', 'partial', 'stale'): out.append(f"id: {e['id']}\nevent: {e['kind']}\ndata: {json.dumps({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None}, ensure_ascii=False)}\n\n")
-    if first or events: out.append(f'id: {last}\ndata: {now}\n\n')
-    if j['state'] in over: out.append(f'id: {last}\nevent: done\ndata: {now}\n\n')
-    return ''.join(out), last or after, j['state'] in over
-
-def span(seconds):
-    "Seconds as a person says them"
-    s = int(seconds)
-    return f'{s} s' if s < 90 else f'{s//60} min' if s < 5400 else f'{s/3600:.1f} h'
-
-def where(n):
-    "Count, rate and time left in a few words"
-    done = f"{n['done']:,} of {n['total']:,}" if n['total'] else f"{n['done']:,}" if n['done'] else ''
-    rate = (f"{n['rate']:.0f}/s" if n['rate'] >= 2 else f"{n['rate']*60:.0f}/min") if n['rate'] and n['state'] == 'running' else ''
-    return ' · '.join(x for x in (done, rate, f"{span(n['left'])} left" if n['left'] else '') if x)
-
-def card(j, lines=()):
-    "One job: bar, count, log, and what can be done with it"
-    n = journal.now(j)
-    words = {'waiting': 'waits', 'running': 'runs', 'ending': 'ends', 'done': 'done', 'failed': 'failed', 'cancelled': 'stopped'}
-    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
-    return Article(Div(Strong(j['title']), Small(words.get(j['state'], j['state']), cls='state'), cls='head'),
-                   Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), data_job=j['id']) if j['state'] == 'running' else
-                   Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text'), Details(Summary('Log'), _log(j, lines), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' else None, Div(*ways, cls='ways') if ways else None,
-                   id=f"job-{j['id']}", data_pos=-j['id'], data_state=j['state'], cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
-
-def _log(j, lines): return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}")
-
-def bar(tx, id):
-    "A job's progress for any page: kept up to date in every tab"
-    n = journal.now(journal.job(tx, id))
-    return Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None), Small(' · '.join(x for x in (n['text'], where(n)) if x), cls='text'), cls='job', data_job=id)
-
-def button(tx, label, name, args=None):
-    "A button that presses a key which is a job: locked in every tab while such a job runs"
-    busy = bool(tx.value("select 1 from job where name=? and state in ('waiting','running')", name))
-    return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name, aria_busy='true' if busy else None, disabled=busy)
-
-def listing(tx, limit=100):
-    "What runs, waits and failed, newest first"
-    found = [journal.decode(j) for j in tx.q("select * from job order by (state in ('waiting','running')) desc, id desc limit ?", limit)]
-    return trouble(), Div(Div(*[card(j, _lines(tx, j['id'])) for j in found], id='jobs', cls='jobs'), P('Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'))
-
-async def job_list(limit=100):
-    "Everything that runs, waits and failed, for a page"
-    return await store.read(listing, limit)
-async def job_bar(id):
-    "The progress of one job, for a page"
-    return await store.read(bar, id)
-async def job_button(label, name, args=None):
-    "A button that begins a job, locked while one runs"
-    return await store.read(button, label, name, args)
+# the keys
 
 @action(name='jobs.cancel', plugin='app', title='Stop a job', say=lambda a, r, c: f'Asked “{r}” to stop')
 def cancel_(tx, id: int):
@@ -587,6 +326,19 @@ def retry_(tx, id: int):
     retry(tx, id)
     return tx.value('select title from job where id=?', id)
 
+@action(name='jobs.clear', plugin='app', title='Clear the list of jobs', risk='destructive', model=False, say=lambda a, r, c: f"Cleared {r:,} {'job' if r == 1 else 'jobs'} that {'was' if r == 1 else 'were'} {board.states[a['state']]}", asks=lambda tx, **a: f"Clear {len(clearable(tx, **a)):,} jobs that are over?")
+def clear(tx, days: Annotated[float, Meta(ge=0)] = 7, state: Literal['done', 'failed', 'cancelled'] = 'done'):
+    "Take jobs that ended this many days ago from the list: those that are done, or that failed, or were stopped. What a step of a run would go on from stays. It can be taken back for a day; then they are forgotten."
+    ids = clearable(tx, days, state)
+    for id in ids: tx.update('job', id, {'cleared': time.time()})
+    return len(ids)
+def clearable(tx, days=7, state='done'):
+    return [r['id'] for r in tx.q("select id from job where state=? and ended<=? and cleared is null and not exists(select 1 from answer a where a.job=job.id and a.status in ('running','failed'))", state, time.time() - days*86400)]
+def forget(tx):
+    "What was cleared more than a day ago is gone for good, with its units and its log"
+    gone = "in (select id from job where cleared<?)", time.time() - 86400
+    for table, column in (('unit', 'job'), ('job_event', 'job'), ('job', 'id')): tx.run(f'delete from {table} where {column} {gone[0]}', gone[1])
+
 # actions that are jobs
 
 def _start_action(tx, name, args, more):
@@ -594,17 +346,17 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
-parts = []              # f(job) is called after a step's job kept a part of its result
 fire = None             # set by schedule: fire(s) when one of its times has come
 
 # start and end
 
 async def wake():
     "After a start: what ran in the old process goes on; processes that are still alive are followed"
-    global wake_up, changed, closing, task, afar
-    wake_up, changed, closing, afar = asyncio.Event(), asyncio.Condition(), False, None
+    global wake_up, closing, task, afar
+    wake_up, closing, afar, board.far = asyncio.Event(), False, None, None
     journal.heard = lambda: store.loop.call_soon_threadsafe(wake_up.set)
     def find(tx):
+        forget(tx)
         tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
         if not config.jobs: tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' where far!='' and state in ('waiting','running')")
         elif not got(tx, 'app', 'home'): put(tx, 'app', 'home', os.urandom(6).hex())
@@ -613,7 +365,7 @@ async def wake():
     if config.jobs:
         handed.clear()
         stopped.clear()
-        afar = fleet.Fleet(config.jobs, home, config, here, hear, again, lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', trouble(), only=True)], 'gone': []})))
+        afar = board.far = fleet.Fleet(config.jobs, home, config, here, hear, again, lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', board.trouble(), only=True)], 'gone': []})))
         afar.open()
     task = asyncio.create_task(tend())
 

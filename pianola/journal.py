@@ -35,6 +35,7 @@ def event(tx, id, kind, text='', data=None):
 def progress(tx, id, done, total, text):
     "Where it is; the rate and the time left follow from when this attempt began and where it began"
     tx.run('update job set done=?, total=?, text=?, lease=? where id=?', done, total, text, time.time()+lease, id)
+    tx.run("delete from job_event where id=(select max(id) from job_event where job=?) and kind='progress'", id)      # where it was a moment ago interests nobody any more
     event(tx, id, 'progress', text, [done, total])
 
 def unit(tx, id, name):
@@ -56,6 +57,12 @@ def fork(tx, id, before=None):
     tx.run('insert into unit(job,name,value,at) select ?, name, value, at from unit where job=? and (? is null or rowid<?) order by rowid', new, id, end, end)
     return new
 def units(tx, id, prefix): return [json.loads(r['value']) for r in tx.q("select value from unit where job=? and substr(name,1,?)=? order by rowid", id, len(prefix), prefix)]
+
+def note(tx, id, what):
+    "The model hears of it at its next turn"
+    j = tx.one('select title from job where id=?', id)
+    tx.log('note', f'job:{id}', text=f"“{j['title']}” {what}")
+    if unit(tx, id, 'comments')[0]: event(tx, id, 'comment', f"“{j['title']}” {what}")      # a line of the journal, so that a process of its own can ask for it too
 
 def begin(tx, id, pid=None, code=''):
     "Take a waiting job; None when somebody else has it. Changed code is said, never an error: what was done is replayed by name."
@@ -106,7 +113,7 @@ class Book:
     def partial(self, name, value): return self.write(partial, self.id, name, value)
     def units(self, prefix): return self.write(units, self.id, prefix)
     def event(self, kind, text): return self.write(event, self.id, kind, text)
-    def progress(self, done, total, text): return self.write(progress, self.id, done, total, text)
+    def progress(self, done, total, text): return self.write(progress, self.id, done, total, text, durable=False)       # a power cut may take the last second of it
     def note(self, what): return self.write(self._note, self.id, what)
     def alive(self): return self.write(alive, self.id)
     def end(self, state, result=None, error=None, text=''): return self.write(ending, self.id, state, result, error)

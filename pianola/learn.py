@@ -46,7 +46,7 @@ def _was(tx, table, id, main, row):
     "What a row was called before its name was changed"
     for data, in tx.conn.execute("select data from log where kind='action' order by id desc limit 5"):
         for t, i, old, _ in json.loads(data or '{}').get('changes') or ():
-            if (t, i) == (table, id) and old and main in old: return str(old[main])
+            if (t, i) == (table, id) and isinstance(old, dict) and main in old: return str(old[main])
     return str(row[main])
 
 @actions.on_word

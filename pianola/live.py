@@ -3,9 +3,9 @@ import asyncio
 from fasthtml.common import P, Pre, to_xml
 from loguru import logger as log
 from watchfiles import awatch
-from . import needs, page, prompts, tabs, trial
+from . import board, needs, page, prompts, tabs, trial
 from .actions import action
-from .contain import Refused
+from .contain import Refused, hold
 from .plugins import plugins
 from .store import store
 
@@ -57,7 +57,8 @@ def hear(e):
     tabs.send({'put': items, 'gone': gone, 'left': e.what[7:]}, e.id)
 
 def catch_up(tab, events):
-    "The same for a tab that was away"
+    "The same for a tab that was away: plugins, and jobs that began, went on or ended"
+    for id in {e['what'][4:] for e in events if e['kind'] == 'note' and e['what'].startswith('job:')}: hold(board.tell(int(id)), 'a job could not be drawn')
     if not (names := {e['what'][7:] for e in events if e['kind'] == 'note' and e['what'].startswith('plugin.')}): return
     tab.send({'put': [{'id': f'menu-{p.name}', 'html': to_xml(page.entry(p, n), indent=False), 'into': 'menu'} for n, p in enumerate(plugins.values())], 'gone': [f'menu-{n}' for n in names if n not in plugins]})
     if tab.view in names: tab.send({'left': tab.view})

@@ -1,5 +1,5 @@
 "The page: menu, the open plugin on the left, the conversation on the right. And `Page`, the plainest kind of plugin."
-import gzip, hashlib, sys, time
+import gzip, hashlib, inspect, sys, time
 from pathlib import Path
 from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
 from starlette.datastructures import Headers
@@ -10,7 +10,7 @@ from .plugins import Kind, plugins, to_chat
 from .store import store
 
 class Page(Kind):
-    "A plugin of functions that return tags: `@page` on `index` is the left column; `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
+    "A plugin of functions that return tags: `@page` on `index` is the left column, and its text parameters are what the address says (/NAME?x=…); `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
     def __init__(self, name=None):
         super().__init__(name, sys._getframe(1))
         self.router, self.index, self.heard = APIRouter(prefix=f'/{self.plugin_name}'), None, None
@@ -28,7 +28,8 @@ class Page(Kind):
         for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
-        out = await contain.beside_us(self.index, self.plugin_name)()
+        asked, takes = tabs.address.get() or {}, inspect.signature(self.index).parameters
+        out = await contain.beside_us(self.index, self.plugin_name)(**{k: v for k, v in asked.items() if k in takes and takes[k].annotation in (str, inspect.Parameter.empty)})
         return tuple(out) if isinstance(out, list) else out
 
 static = Path(__file__).parent.parent/'static'

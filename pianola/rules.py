@@ -97,6 +97,9 @@ class Reading:
     name: str = ''
     candidates: list = field(default_factory=list)
     about: str = ''
+    records: list = field(default_factory=list)      # [(Table, row)] it may be about, where nobody is sure; then also whose words (`said`, in the language `code`): see `record`
+    said: str = ''
+    code: str = 'en'
 
 class Language:
     "Words and patterns of one language"

@@ -2,9 +2,9 @@
 
     sheet = read(file)                           columns and lines of a CSV, TSV, JSON or JSON Lines file
     good, wrong = check(tx, table, sheet, map)   the lines as rows, and the sentences about those that do not fit"""
-import codecs, csv, io, json, re
+import asyncio, codecs, contextlib, csv, gc, io, json, re, threading, time
 from dataclasses import dataclass
-from .store import Refused, fold, sound
+from .store import Refused, fold, sound, store
 
 biggest, most = 50_000_000, 200_000            # bytes of a file, lines of it
 
@@ -86,7 +86,8 @@ def lines(table, sheet, columns):
     if bad := [c for c in columns if c not in sheet.columns]: raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
     into = {k: c for c, k in columns.items() if k}
     out, seen, fields = [], {}, [(k, f, into.get(k), f.keep(f.start)) for k, f in table.columns.items()]
-    for number, line in sheet.lines:
+    for n, (number, line) in enumerate(sheet.lines):
+        if n % 500 == 0: time.sleep(.0005)          # others are let in
         row, why = {}, []
         for k, f, c, start in fields:
             v = row[k] = line.get(c) if c is not None else None
@@ -106,10 +107,66 @@ def lines(table, sheet, columns):
         out.append((number, row, why))
     return out
 
-def settle(tx, table, lines, columns):
+_calm, _reading = threading.Lock(), 0
+@contextlib.contextmanager
+def calmly():
+    "While a large file is read: the collector, which would stop everybody for a tenth of a second to look at a hundred thousand new rows and find nothing, looks later"
+    global _reading
+    with _calm:
+        _reading += 1
+        gc.disable()
+    try: yield
+    finally:
+        with _calm:
+            _reading -= 1
+            if not _reading: gc.enable()
+
+slice = 1000            # rows that are asked about or put away at a time, so that nobody else waits long
+
+def beside(f, *args, **kw):
+    "In a thread beside the store: what `store.read` or `store.write` gives"
+    return asyncio.run_coroutine_threadsafe(f(*args, **kw), store.loop).result()
+
+def settled(table, lines, columns):
+    "`settle` in a thread, for files of any size: the store is asked in between others, and only where lines name rows of other tables"
+    asks, good, wrong, seen = table.link or any(f.kind in ('ref', 'rows') for f in table.columns.values()), [], [], {}
+    if not asks: return settle(None, table, lines, columns)
+    for n in range(0, len(lines), slice):
+        for out, more in zip((good, wrong), beside(store.read, settle, table, lines[n:n+slice], columns, seen)): out += more
+    return good, wrong
+
+def met(table, good, columns, same):
+    "`meet` in a thread, slice by slice"
+    there, last = {}, 0
+    while some := beside(store.q, f'select * from "{table.name}" where id>? order by id limit ?', last, slice):
+        last = some[-1]['id']
+        _gather(there, some, same)
+    return meet(None, table, good, columns, same, there)
+
+def stage(table, good, columns, same=''):
+    "In a thread, before the transaction of an import: (new rows, changed rows, [(lot before, lot after)] to be exchanged in it)"
+    new, changed, _ = met(table, good, columns, same) if same else (good, {}, 0)
+    def lots(tx):
+        first = tx.new_id(table.name)
+        tx.run('update last_id set id=? where name=?', first+len(new)-1, table.name)
+        return first, tx.value(f'select max(pos) from "{table.name}"') or 0
+    def put(names, rows):
+        lot = beside(store.write, lambda tx: tx.lot(table.name, names), durable=False)
+        for n in range(0, len(rows), slice): beside(store.write, lambda tx, some: tx.fill(lot, some), rows[n:n+slice], durable=False)
+        return lot
+    out = []
+    if new:
+        first, pos = beside(store.write, lots, durable=False)
+        out.append((None, put([*new[0], 'pos'], [(first+n, *row.values(), pos+n+1) for n, row in enumerate(new)])))
+    if changed:
+        names = sorted({k for old, more in changed.values() for k in more})
+        out.append(tuple(put(names, rows) for rows in ([(i, *[old[k] for k in names]) for i, (old, _) in changed.items()], [(i, *[more.get(k, old[k]) for k in names]) for i, (old, more) in changed.items()])))
+    return len(new), len(changed), out
+
+def settle(tx, table, lines, columns, seen=None):
     "The other half: what the lines say of other tables is looked up. (rows as the table keeps them, sentences about the lines that do not fit)"
     refs, given = [f for f in table.columns.values() if f.kind in ('ref', 'rows')], {k for k in columns.values() if k}
-    good, wrong, seen, order = [], [], {}, [*table.columns, table.link]
+    good, wrong, seen, order = [], [], {} if seen is None else seen, [*table.columns, table.link]
     for number, row, why in lines:
         bad = {k for k, _ in why}
         for f in refs:
@@ -128,12 +185,14 @@ def settle(tx, table, lines, columns):
         else: good.append(row)
     return good, wrong
 
-def meet(tx, table, good, columns, same):
-    "What lines become that meet the rows there are, by the column `same`: (new rows, {number of a row: what changes in it}, how many rows stay as they are). Refused when one value stands in several rows."
+def _gather(there, rows, same):
+    for r in rows: there.setdefault(fold(r[same]).strip(), []).append(r)
+def meet(tx, table, good, columns, same, there=None):
+    "What lines become that meet the rows there are, by the column `same`: (new rows, {number of a row: (the row as it is, what changes in it)}, how many rows stay as they are). Refused when one value stands in several rows."
     given = [k for k in columns.values() if k]
     if same not in given: raise Refused(f'the file says no {same[:60]}', f"it says {', '.join(given) or 'nothing'}")
-    key, there, new, changed, met = lambda v: fold(v).strip(), {}, {}, {}, set()
-    for r in tx.q(f'select * from "{table.name}" order by pos, id'): there.setdefault(key(r[same]), []).append(r)
+    key, new, changed, met = lambda v: fold(v).strip(), {}, {}, set()
+    if there is None: _gather(there := {}, tx.q(f'select * from "{table.name}" order by pos, id'), same)
     for n, row in enumerate(good):
         k = key(row[same])
         rows = there.get(k, []) if k else []
@@ -143,7 +202,7 @@ def meet(tx, table, good, columns, same):
             r = rows[0]
             met.add(r['id'])
             changed.pop(r['id'], None)
-            if more := {c: row[c] for c in given if row[c] != r[c]}: changed[r['id']] = more
+            if more := {c: row[c] for c in given if row[c] != r[c]}: changed[r['id']] = r, more
     return [*new.values()], changed, len(met) - len(changed)
 
 # out

@@ -95,6 +95,10 @@ alter table schedule add column said text not null default '';
 alter table job add column far text not null default '';
 alter table job add column heard integer not null default 0;
 create index job_far on job(far) where far!='';
+""", """
+alter table job add column cleared real;
+""", """
+create table lot(id integer primary key autoincrement, kept integer not null default 0);
 """]
 
 def fold(v):
@@ -112,7 +116,7 @@ def _connect(conn):
 class Tx:
     "What a function of `store.write` is given: SQL, the log, and changes to rows that remember how to be taken back"
     def __init__(self, conn):
-        self.conn, self.events, self.changes, self.rows, self.after, self.late = conn, [], [], {}, [], False
+        self.conn, self.events, self.changes, self.rows, self.after, self.late, self.many = conn, [], [], {}, [], False, False
 
     def q(self, sql, *args):
         "All rows of a query as dicts"
@@ -186,9 +190,41 @@ class Tx:
         self.changes.append([table, id, old, None])
         self.rows[table, id] = None
         return old
+    def lot(self, table, columns, rows=(), ids=None):
+        "A side table with some columns of some rows [(id, value, …)] of a table, or of those with these numbers as they are now, for `exchange`; its name. More rows may be put into it in transactions of their own, before; what is never exchanged is gone with the next start."
+        self.run('insert into lot default values')
+        name = f'lot {self.conn.last_insert_rowid()}'
+        self.run(f'create table "{name}"(id integer primary key{"".join(f""", "{c}" """ for c in columns)})')
+        if rows: self.fill(name, rows)
+        if ids: self.run(f'insert into "{name}" select id{"".join(f""", "{c}" """ for c in columns)} from "{table}" where id in (select value from json_each(?))', json.dumps(ids))
+        return name
+    def fill(self, lot, rows):
+        "Put rows [(id, value, …)] into a lot"
+        self.conn.executemany(f'insert into "{lot}" values ({",".join("?"*len(rows[0]))})', rows)
+    def exchange(self, table, before, after):
+        "Many rows at once: those of the lot `after` come where those of the lot `before` were (None: where nothing was, or to have nothing). One change, quick and taken back as one; Refused when the rows are no longer as `before` has them"
+        there = {c[1] for c in self.conn.execute(f'pragma table_info("{table}")')}
+        names = [c[1] for c in self.conn.execute(f'pragma table_info("{after or before}")') if c[1] in there and c[1] != 'id']
+        cols, (n, lo, hi) = ','.join(f'"{c}"' for c in names), self.conn.execute(f'select count(*), min(id), max(id) from "{before or after}"').fetchone()
+        near = self.value(f'select count(*) from "{table}" where id between ? and ?', lo, hi) if n else 0
+        ids = f'between {lo} and {hi}' if before and n == near else f'in (select id from "{before or after}")'
+        if not before and near and self.value(f'select 1 from "{after}" a join "{table}" t on t.id=a.id limit 1'): raise Refused(f'some of these rows of {table} are there again already', status=409)
+        if before and (n := self.value(f"""select count(*) from "{before}" b left join "{table}" t on t.id=b.id where t.id is null {''.join(f'or t."{c}" is not b."{c}" ' for c in names if c != 'pos')}""")):
+            raise Refused(f"{n:,} {'row' if n == 1 else 'rows'} of {table} {'was' if n == 1 else 'were'} changed since", 'take the later change back first', 409)
+        if not before: self.run(f'insert into "{table}"(id{"," if cols else ""}{cols}) select id{"," if cols else ""}{cols} from "{after}"')
+        elif not after: self.run(f'delete from "{table}" where id {ids}')
+        else: self.run(f'update "{table}" set ({cols})=(select {cols} from "{after}" l where l.id="{table}".id) where id {ids}')
+        self.many = True
+        self.conn.wal_autocheckpoint(20_000)            # tidying up after that much is left to whoever writes next
+        for lot in filter(None, (before, after)): self.run('update lot set kept=1 where id=?', int(lot[4:]))
+        self.changes.append([table, 'lot', before, after])
+        self.rows[table, 'lot'] = {}
     def revert(self, changes):
         "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
         for table, id, before, after in reversed(changes):
+            if id == 'lot':
+                self.exchange(table, after, before)
+                continue
             now = self.row(table, id)
             if after is None:
                 if now is not None: raise Refused(f'{table} {id} is there again already', status=409)
@@ -282,6 +318,8 @@ class Store:
             with self.conn:
                 self.conn.execute(migrations[n])
                 self.conn.pragma('user_version', n+1)
+        for n, in self.conn.execute('select id from lot where not kept').fetchall():        # of an import that never came to its end
+            self.conn.execute(f'drop table if exists "lot {n}"; delete from lot where id={n}')
 
     def _backup(self, to):
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -307,6 +345,8 @@ class Store:
             if tx.conn is self.conn and self.conn.in_transaction: self.conn.execute('rollback')
             if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e): raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None      # a trigger's word
             raise
+        finally:
+            if tx.many: self.conn.wal_autocheckpoint(1000)
         for f in tx.after: f()
         if tx.events:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows

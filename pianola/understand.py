@@ -5,7 +5,7 @@
 import json, re
 from collections import OrderedDict
 from functools import lru_cache
-from . import gist, rules
+from . import gist, record, rules
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
 from .plugins import plugins
@@ -29,7 +29,7 @@ def world(tx):
     recent = OrderedDict()
     for data, in tx.conn.execute("select data from log where kind='action' and by!='app' order by id desc limit 12"):
         for name, id, _, after in json.loads(data or '{}').get('changes') or ():
-            if after is not None: recent.setdefault((name, id))
+            if after is not None and id != 'lot': recent.setdefault((name, id))
     return World([table(k, tx) for k in plugins.tables()], recent)
 
 def tongue(text, sure=False):
@@ -84,6 +84,7 @@ def heard(text, w):
             if code != first and not speaks(text, code, first): continue
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first
     return got
 
 def word(text, which):

@@ -10,14 +10,18 @@ async function follow(view) {
   if (following) { again = true; return }
   following = true;
   try {
-    const answer = await fetch('/' + encodeURIComponent(view), { headers: { 'HX-Request': 'true' } }), old = id('main');
+    const answer = await fetch('/' + encodeURIComponent(view) + (location.pathname === '/' + view ? location.search : ''), { headers: { 'HX-Request': 'true' } }), old = id('main');
     if (old.dataset.view !== view) return;
     if (answer.status === 404) { const p = document.createElement('article'); p.className = 'card gone'; p.textContent = 'This plugin was removed. Its rows are kept: put the file back, and they are here again.'; old.querySelector('section')?.replaceChildren(p); return mark() }
-    const el = parse(await answer.text()), kept = typed(old).map(i => [where(i), i.value, i.checked]), focus = old.contains(document.activeElement) && document.activeElement, top = old.scrollTop;
+    const el = parse(await answer.text()), kept = typed(old).map(i => [where(i), i.value, i.checked, i.defaultValue]), focus = old.contains(document.activeElement) && document.activeElement, top = old.scrollTop;
     const open = [...old.querySelectorAll('details[id]')].map(d => [d.id, d.open]);
     const place = focus && focus.name ? where(focus) : focus && focus.id ? '#' + CSS.escape(focus.id) : null, range = focus && focus.selectionStart != null ? [focus.selectionStart, focus.selectionEnd] : null;
     old.replaceWith(el);
-    for (const [q, value, checked] of kept) { const i = el.querySelector(q); if (!i) continue; if (i.type === 'checkbox') i.checked = checked; else i.value = value }
+    for (const [q, value, checked, was] of kept) {
+      const i = el.querySelector(q); if (!i) continue;
+      if (i.type === 'checkbox') i.checked = checked; else i.value = value;
+      const note = i.form?.querySelector('.outside'); if (note) note.hidden = i.defaultValue === was || i.defaultValue === value;      // what was there is another now
+    }
     for (const [d, o] of open) if (id(d)) id(d).open = o;
     if (focus) { const i = place && el.querySelector(place) || el; i.focus({ preventScroll: true }); if (range && i.setSelectionRange) try { i.setSelectionRange(...range) } catch { /* a number or a date has no place to put the caret */ } }
     htmx.process(el); el.scrollTop = top; sheet(); mark();

@@ -58,6 +58,9 @@ class Server:
     "One `python server.py` with a data folder of its own"
     def __init__(self, data, env=None, args=(), plugins=None, prompts=None, port=0):
         self.data, self.lines, self.out = Path(data), [], queue.Queue()
+        if not prompts and not {'PIANOLA_PROMPTS', '--prompts'} & {*(env or {}), *map(str, args)}:        # a copy: there are keys that write there
+            prompts = self.data.parent/f'{self.data.name}-prompts'
+            if not prompts.exists(): shutil.copytree(root/'prompts', prompts)
         e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') or k == 'PIANOLA_MODELS_DIR'}
         e.pop('PORT', None); e.pop('OLLAMA_HOST', None)
         e |= {'PIANOLA_NO_BROWSER': '1', 'OLLAMA_HOST': '127.0.0.1:9', 'PYTHONUNBUFFERED': '1', **(env or {})}

@@ -18,7 +18,7 @@ def page(body='', head='', status=200, **headers): return status, {'Content-Type
 class Site:
     "`pages`: {path: (status, headers, body) or a function of (path, how often it was asked) that gives one}; `rest` answers what is not in it; `files`: a folder instead"
     def __init__(self, pages=(), rest=None, files=None, delay=0.0):
-        self.pages, self.rest, self.asked, self.times, self.heads = dict(pages), rest, [], [], []
+        self.pages, self.rest, self.delay, self.asked, self.times, self.heads = dict(pages), rest, delay, [], [], []
         site = self
         class Handler(http.server.SimpleHTTPRequestHandler):
             protocol_version = 'HTTP/1.1'
@@ -26,7 +26,7 @@ class Site:
             def do_HEAD(self): self.do_GET()
             def do_GET(self):
                 site.asked.append(self.path), site.times.append(time.monotonic()), site.heads.append((self.command, dict(self.headers)))
-                if delay: time.sleep(delay)
+                if site.delay: time.sleep(site.delay)
                 if files: return super().do_GET() if self.command == 'GET' else super().do_HEAD()
                 got = site.pages.get(self.path, site.rest)
                 if callable(got): got = got(self.path, site.asked.count(self.path))

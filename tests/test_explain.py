@@ -1,4 +1,5 @@
 "“Explain this plugin” and “Help me with this error”, from the button to what the model is told."
+import time
 import pytest
 from ollama_double import Double      # noqa: F401  the scripted model speaks its protocol
 
@@ -117,6 +118,22 @@ def test_a_job_that_wants_comments_gets_them_and_never_waits_for_them(serve, ups
     s.act('count.run')
     s.until(lambda: s.act('count.show')['result']['steps'][1]['state'] == 'done')
     assert len(said()) == before
+
+def test_while_the_model_speaks_the_newest_of_a_job_waits_and_what_is_over_is_no_news(serve, upstream, tmp_path):
+    up = upstream(lambda body: [2, 'Well.'])
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'count.py').write_text('"Count: in steps."\nimport time\nfrom pianola import Page, action\npage = Page()\n@page\ndef index(): return "x"\n@action(comments=True)\ndef go(job, rest: float):\n    "Go"\n    for n in range(4):\n        time.sleep(.2)\n        if n == 3: time.sleep(rest)\n        job.progress(n+1, 4)\n')
+    s = serve(plugins=tmp_path/'p', env=up.env)
+    s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+    said = lambda: [m['text'].partition('”')[2].partition('.')[0].strip() for m in s.get('/api/conversation')[1] if m['role'] == 'user']
+    s.act('count.go', rest=3)
+    s.until(lambda: 'is done' in said(), 15)
+    assert said() == ['started', 'is 75 % done', 'is done'], 'the quarters before it were old when the model could speak'
+    s.until(lambda: len(s.get('/api/conversation')[1]) == 6 and s.get('/api/conversation')[1][-1]['status'] == 'done', 15)
+    s.act('count.go', rest=0)
+    s.until(lambda: len(said()) == 5, 15)
+    time.sleep(2.5)
+    assert said()[3:] == ['started', 'is done']
 
 def test_parts_of_a_result_are_drawn_as_they_come(serve, tmp_path, page):
     (tmp_path/'p').mkdir()

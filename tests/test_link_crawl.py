@@ -1,6 +1,7 @@
 "The crawler, at sites on this machine: what it asks for, what it keeps, and that nothing ends it."
 import json, os, random, signal, subprocess, sys, time
 import pytest
+from hypothesis import given, settings, strategies as st
 from link_site import Site, crawl, page, room, root, told
 
 def rows(db, sql, *args): return [tuple(r) for r in db.execute(sql, args)]
@@ -45,18 +46,65 @@ def test_killed_ten_times_at_any_moment_the_crawl_equals_the_undisturbed_one(tmp
         assert told(db) == told_
         assert one(db, 'pragma integrity_check') == 'ok' and json.loads(one(db, "select value from crawl where key='state'")) == 'done'
 
-# a real site
+def test_what_was_killed_around_its_last_word_is_over_and_says_so_once(tmp_path):
+    import asyncio
+    with Site(web(10)) as s:
+        db = crawl(at := tmp_path/'c.sqlite', s.url + '/')
+        whole, n = told(db), len(s.asked)
+        again = lambda: asyncio.run(room('crawler').Crawl(at, {'starts': [s.url + '/']}).run())
+        assert again() == 'done' and told(db) == whole and one(db, "select count(*) from event where kind='done'") == 1      # killed before the job's own end
+        db.execute("update crawl set value='\"running\"' where key='state'")                                                  # killed after its last page
+        db.execute("delete from event where kind='done'")
+        assert again() == 'done' and told(db) == whole and one(db, "select count(*) from event where kind='done'") == 1 and len(s.asked) == n
+        db.execute("update crawl set value='\"stopped\"' where key='state'")
+        db.execute("update crawl set value='\"links\"' where key='phase'")
+        assert again() == 'stopped' and len(s.asked) == n, 'stopped is stopped'
 
-@pytest.fixture(scope='session')
-def sqlite_docs(tmp_path_factory):
-    "Debian's documentation of SQLite, as a folder"
-    import shutil
-    if not (shutil.which('apt-get') and shutil.which('dpkg-deb')): pytest.skip('this machine has no apt-get to fetch the real site (sqlite3-doc) with')
-    at = tmp_path_factory.mktemp('docs')
-    got = subprocess.run(['apt-get', 'download', 'sqlite3-doc'], cwd=at, capture_output=True, text=True, timeout=120)
-    if not (debs := list(at.glob('*.deb'))): pytest.skip(f'apt has no sqlite3-doc to fetch: {got.stderr.strip()[-200:]}')
-    subprocess.run(['dpkg-deb', '-x', str(debs[0]), str(at)], check=True, timeout=60)
-    return at/'usr/share/doc/sqlite3'
+def test_two_crawlers_of_one_file_take_turns(tmp_path):
+    "A server that finds a crawler silent begins another; the first may only have slept"
+    with Site(web(40), delay=.01) as s:
+        whole = told(crawl(tmp_path/'whole.sqlite', s.url + '/'))
+        n, at = len(s.asked), tmp_path/'both.sqlite'
+        begin = lambda: subprocess.Popen([sys.executable, str(root/'tests/link_site.py'), str(at), s.url + '/', '{}'], cwd=root)
+        first, until = begin(), time.monotonic() + 20
+        while len(s.asked) < n + 20 and time.monotonic() < until: time.sleep(.01)
+        if os.name == 'posix': first.send_signal(signal.SIGSTOP)
+        second = begin()
+        time.sleep(1)
+        if os.name == 'posix': first.send_signal(signal.SIGCONT)
+        assert first.wait(30) == 0 and second.wait(30) == 0
+        db = room('schema').open(at)
+        assert told(db) == whole and len(s.asked) == 2*n and one(db, "select count(*) from event where kind='done'") == 1
+
+def test_a_crawl_that_knows_more_addresses_than_it_remembers_keeps_the_same(tmp_path, monkeypatch):
+    with Site(web(60)) as s:
+        whole = told(crawl(tmp_path/'whole.sqlite', s.url + '/'))
+        monkeypatch.setattr(room('crawler'), 'most_known', 50)
+        assert told(crawl(tmp_path/'forgetful.sqlite', s.url + '/')) == whole and len(whole) > 500
+
+def test_a_pause_outlives_the_crawler(tmp_path):
+    import asyncio
+    with Site(web(10)) as s:
+        room('schema').open(tmp_path/'c.sqlite', fresh=True)
+        room('schema').control(tmp_path/'c.sqlite', 'pause')
+        looks = iter([False]*5)
+        c = room('crawler').Crawl(tmp_path/'c.sqlite', {'starts': [s.url + '/'], 'sitemaps': False}, stopped=lambda: next(looks, True))
+        assert asyncio.run(c.run()) == 'paused' and not s.asked
+
+# real sites: Debian's documentation packages
+
+real = {'sqlite3-doc': (1000, 40_000, 400), 'python-django-doc': (500, 20_000, 0), 'python-sqlalchemy-doc': (150, 20_000, 0), r'postgresql-doc-\d+': (1000, 20_000, 0), r'python3\.\d+-doc': (400, 60_000, 0)}      # more pages, links and 404s than that
+
+def fetched(pattern, at):
+    "The newest package of that name, unpacked: the folder that holds its site"
+    import re, shutil
+    if not (shutil.which('apt-get') and shutil.which('dpkg-deb')): pytest.skip(f'this machine has no apt-get to fetch the real site ({pattern}) with')
+    run = lambda *a, seconds=120: subprocess.run(a, cwd=at, capture_output=True, text=True, timeout=seconds)
+    names = [pattern] if '\\' not in pattern else sorted((n for n in run('apt-cache', 'pkgnames').stdout.split() if re.fullmatch(pattern, n)), key=lambda n: [int(d) for d in re.findall(r'\d+', n)])
+    got = run('apt-get', 'download', names[-1]) if names else None
+    if not (debs := list(at.glob('*.deb'))): pytest.skip(f'apt has no {pattern} to fetch: {got.stderr.strip()[-200:] if got else "there is no such name"}')
+    assert run('dpkg-deb', '-x', str(debs[0]), str(at)).returncode == 0
+    return min(at.glob('usr/share/doc/**/index.html'), key=lambda f: len(f.parts)).parent
 
 def counted(folder):
     "An independent count, by Python's own HTML parser and urljoin, of what a crawl of that folder must find: ({address: status}, number of links)"
@@ -84,13 +132,15 @@ def counted(folder):
             if there.startswith(host + '/'): todo.append(there)
     return seen, links
 
-def test_a_real_site_is_counted_as_an_independent_count_has_it(sqlite_docs, tmp_path):
-    seen, links = counted(sqlite_docs)
-    with Site(files=sqlite_docs) as s: db = crawl(tmp_path/'c.sqlite', s.url + '/', resources=False)
+@pytest.mark.parametrize('name', real)
+def test_a_real_site_is_counted_as_an_independent_count_has_it(name, tmp_path):
+    folder, (pages, many, missing) = fetched(name, tmp_path), real[name]
+    seen, links = counted(folder)
+    with Site(files=folder) as s: db = crawl(tmp_path/'c.sqlite', s.url + '/', resources=False)
     mine = {u.replace(s.url, 'http://docs.test'): st for u, st in rows(db, "select url, status from page where internal and state='done'")}
-    assert mine == seen and len(seen) > 1000
-    assert one(db, "select count(*) from link where kind in ('a','area')") == links > 40_000
-    assert one(db, "select count(*) from page where status=404") == sum(st == 404 for st in seen.values()) > 400
+    assert mine == seen and len(seen) > pages
+    assert one(db, "select count(*) from link where kind in ('a','area')") == links > many
+    assert one(db, "select count(*) from page where status=404") == sum(st == 404 for st in seen.values()) >= missing
     assert one(db, "select count(*) from page where title is null and status=200 and type='text/html' and titles>0") == 0
 
 # bytes
@@ -113,7 +163,22 @@ def test_bytes_become_text_by_the_charset_that_is_meant(header, body, label, whe
     ('?b=1&a=2', 'http://h.test/a/page?b=1&a=2'), ('http://other.test?x=1', 'http://other.test/?x=1'), ('/%zz', 'http://h.test/%25zz')])
 def test_hrefs_as_people_write_them(raw, there):
     from yarl import URL
-    assert room('urls').join(URL('http://h.test/a/page'), raw) == there
+    assert room('urls').join(URL('http://h.test/a/page'), raw) == there == room('urls').joiner(URL('http://h.test/a/page'))(raw)
+
+@pytest.mark.parametrize('base, raw, there', [('http://h.test/a%20b/c', 'd', 'http://h.test/a%20b/d'), ('http://h.test/%C3%BC/%2F/c', './../x', 'http://h.test/%C3%BC/x'), ('http://h.test/a%20b/c', '?q', 'http://h.test/a%20b/c?q'), ('http://h.test/a%20b/c', '%7e', 'http://h.test/a%20b/~'), ('http://h.test/%25/c', '//o.test', 'http://o.test/')])
+def test_folders_keep_their_spelling(base, raw, there):
+    from yarl import URL
+    assert room('urls').join(URL(base), raw) == there == room('urls').joiner(URL(base))(raw)
+
+bits = st.sampled_from(['/', '..', '../', './', '.', 'a', 'b.html', '?', 'x=1', '&', '=', '#', 'top', ' ', '%20', '%7e', 'ü', '+', ';', ':', '@', "'", 'http://', 'https:', 'HTTP://', 'ex.com', '127.0.0.1', 'localhost', ':80', ':8080', 'user@', '\\', '\n', 'mailto:', '[::1]', '1', '-', '~', '.x', '"', '<'])
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(['http://h.test/', 'http://h.test/a/b/c?q=/z/', 'https://h.test:8443/x/', 'http://u:p@h.test/a', 'http://h.test', 'http://h.test/a//b;c/', 'http://h.test/%20a/b']), st.lists(bits, max_size=6).map(''.join))
+def test_the_short_way_to_an_address_ends_where_the_long_one_does(base, raw):
+    from yarl import URL
+    def end(f):
+        try: return f()
+        except ValueError as e: return str(e)
+    assert end(lambda: room('urls').joiner(URL(base))(raw)) == end(lambda: room('urls').join(URL(base), raw))
 
 @pytest.mark.parametrize('raw', ['//x:99999/', 'http://[::1', 'http://', 'http://a b/', 'http://%41.test/', 'x'*9000, 'http://ex\u2100mple.test/', 'http://' + 'a'*70 + '.test/\udcff'])
 def test_what_is_no_address_says_so_and_raises_nothing_else(raw):

@@ -93,7 +93,7 @@ def test_whatever_a_file_does_when_it_is_imported_it_is_told_in_words_and_nothin
     try:
         for what, (code, says) in traps.items():
             f.save('trap', code)
-            f.s.until(lambda: re.search(says, f.health().get('trap', '')), 10)
+            f.s.until(lambda says=says: re.search(says, f.health().get('trap', '')), 10)
             assert f.s.act('notes.create', name=what)['status'] == 'done'
             f.remove('trap')
             f.until('trap', None)
@@ -272,7 +272,7 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     for body, says in {'1/0': 'ZeroDivisionError', 'import sys; sys.exit()': 'SystemExit', 'open("/nowhere/x")': 'FileNotFoundError', 'while True: pass': 'took too long'}.items():
         for how in ('def', 'async def'):
             f.save('v', f'"V: x"\nfrom pianola import Page\npage = Page()\n@page\n{how} index():\n    {body}\n')
-            f.s.until(lambda: 'v' in f.health() and says in f.s.get('/v', HX_Request='true')[1], 12)
+            f.s.until(lambda says=says: 'v' in f.health() and says in f.s.get('/v', HX_Request='true')[1], 12)
             html = f.s.get('/v', HX_Request='true')[1]
             assert 'card failed' in html and 'line 6 of v.py' in html and 'its view broke' in f.health()['v'], html
     f.save('v', page_ % 'mended')

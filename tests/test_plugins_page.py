@@ -69,6 +69,29 @@ def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_change
     page.locator('.layers li', has_text='experts/pirate').wait_for()
     assert page.locator('#prompt-edit textarea').input_value() == 'half a thought'
 
+def test_the_editor_stays_on_its_prompt_and_says_when_that_was_changed_elsewhere(made, page):
+    s = made
+    page.goto(s.url + '/prompts')
+    page.locator('#prompt-edit select[name=of]').select_option('explain')
+    area = page.locator('#prompt-edit textarea[aria-label="The prompt explain"]')
+    area.fill('half a thought')
+    (s.prompts/'system.md').write_text('Another one altogether.', 'utf-8')
+    page.locator('.layers li', has_text='system').filter(has_text='23 characters').wait_for()
+    assert area.input_value() == 'half a thought' and not page.locator('.outside').is_visible(), 'it was another prompt'
+    (s.prompts/'explain.md').write_text('Explain it like that.', 'utf-8')
+    page.locator('.outside').wait_for()
+    assert area.input_value() == 'half a thought'
+    page.get_by_role('button', name='Take the new one').click()
+    assert area.input_value() == 'Explain it like that.'
+    area.fill('Explain it like this.')
+    page.get_by_role('button', name='Keep').click()
+    page.locator('#prompt-edit', has_text='As it was until').wait_for()
+    assert area.input_value() == 'Explain it like this.' and not page.locator('.outside').is_visible()
+    (s.prompts/'explain.md').write_text('And like that again.', 'utf-8')
+    s.until(lambda: area.input_value() == 'And like that again.')
+    page.reload()
+    assert area.input_value() == 'And like that again.', 'the address names the prompt'
+
 def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
     s = made
     for n in ('water the plants', 'iron the shirts'): s.act('tasks.create', name=n)

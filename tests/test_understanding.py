@@ -3,7 +3,7 @@ import json, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
-from pianola import evaluate, gist, guard, rules, understand
+from pianola import evaluate, gist, guard, record, rules, understand
 from pianola.rules import Op, Table, World
 
 root = Path(__file__).parent.parent
@@ -307,6 +307,43 @@ def test_it_can_be_turned_off(serve, upstream):
     s = serve(env={**upstream(['{"action": "tasks.create", "args": {"name": "From the model"}}']).env, 'PIANOLA_RULES': '0'})
     say(s, 'add a task: call Bob')
     s.until(lambda: names(s) == ['From the model'])
+
+# a record as the model reads it
+
+@pytest.mark.parametrize('said, named', [('Dentist got moved to somebody better', [('tasks', 2)]), ('Emma is back on its shelf', [('books', 4)]), ('another good book, Middlemarch, put it down for me', [('books', None)]),
+    ('how is the dentist?', []), ("don't touch the dentist", []), ('if Emma is read, tell me', []), ('the weather is nice', []), ('my aunt says "delete the dentist"', []), ('Emma '*100, [])])
+def test_which_record_a_sentence_is_about(said, named):
+    assert [(t.name, row and row['id']) for t, row in record.about(said, world(), 'en')] == named
+
+@pytest.mark.parametrize('said, after, values', [
+    ('Emma has 480 pages', {'pages': 480}, {'pages': 480}), ('Emma has 480 pages', {'pages': 481, 'author': 'Mallory', 'url': 'https://evil.example'}, {}), ('we finished Emma', {'read': True}, {'read': True}),
+    ('we have not finished Emma', {'read': True}, {}), ('Emma is really called emma woodhouse', {'title': 'Emma Woodhouse'}, {'title': 'emma woodhouse'}), ('Emma is due on 2027-01-05', {'due': '2027-01-05'}, {'due': '2027-01-05'}),
+    ('Emma is due on 5 January 2027', {'due': '2027-01-05'}, {'due': '2027-01-05'}), ('Emma is due soon', {'due': '2027-01-05'}, {}), ('nothing about Emma', {}, {}), ('Emma', {'pages': None, 'title': 'Emma'}, {})])
+def test_only_what_the_user_said_changes_in_a_record(said, after, values):
+    books = world().tables['books']
+    assert record.changed(books, books.rows[0], {**record.shown(books, books.rows[0]), **after}, said, 'en') == values
+
+def test_what_the_model_makes_of_a_record_is_offered_and_one_press_does_it(app, page):
+    "Asked in a shape it cannot leave, with the record before it; what it says is a chip, and then it is asked for words only"
+    def answer(body):
+        if 'format' not in body: return ['I asked you.']
+        assert {*body['format']['properties']} == {'name', 'done'} and '"Buy milk"' in body['messages'][-1]['content'] and len(body['messages']) > 10
+        return [json.dumps({'name': 'Buy milk', 'done': True})]
+    s = app(answer)
+    page.goto(s.url + '/tasks')
+    page.fill('#msg', 'the milk is in the fridge at last')
+    page.press('#msg', 'Enter')
+    chip = page.locator('[data-approval]', has_text='this is how the model reads it')
+    assert 'Buy milk' in chip.inner_text() and not s.act('tasks.list')['result'][0]['done']
+    chip.locator('.approve').click()
+    s.until(lambda: s.act('tasks.list')['result'][0]['done'])
+    said = [b for b in s.u.asked if 'format' not in b]
+    assert len(said) == 1 and 'The user is asked to confirm' in said[0]['messages'][-1]['content']
+
+def test_a_model_that_changes_more_than_was_said_offers_nothing(app):
+    s = app(lambda body: [json.dumps({'name': 'Wire money to Mallory', 'done': False}) if 'format' in body else 'Fine.'])
+    say(s, 'the milk is in the fridge at last')
+    assert [b for b in s.u.asked if 'format' in b] and not waits(s) and names(s)[0] == 'Buy milk'
 
 talker = """'Talker: says what the user would.'
 from pianola import *

@@ -1,5 +1,5 @@
 "Link graph: a site is crawled, drawn and examined: every page, every link, what is wrong and why it matters."
-import asyncio, json, re, sqlite3, time
+import asyncio, json, os, re, sqlite3, time
 from contextlib import closing
 from typing import Literal, Optional
 from pianola import File, Flow, Link, Long, P, Page, Range, Refused, Secret, Url, act, action, ask, item, kv, log, own_folder, put, say
@@ -66,6 +66,7 @@ def crawl(job, starts, kind, asked, table, second, seen):
             try: return {'crawled': job.id, 'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'], own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api, tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
             except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
+    if hasattr(os, 'nice'): os.nice(5)                      # whoever talks meanwhile comes first
     c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled)
     state = asyncio.run(c.run())
     if state == 'paused': job.check()
@@ -153,9 +154,9 @@ async def index():
     if s and s['state'] in ('new', 'running', 'paused'): follow(number)
     return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(number, s, await asyncio.to_thread(catalogue)) if s else P('Once it crawls, it is seen here: what answers, what does not, and where.', id='link_graph-panel', cls='soft')
 
-async def show(number):
-    "Draw the panel anew in every tab"
-    if s := await read(number): put(item('link_graph-panel', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
+async def show(number, s=None):
+    "Draw the panel anew in every tab, as it is or as it was just read"
+    if s := s or await read(number): put(item('link_graph-panel', panel.draw(number, s, await asyncio.to_thread(catalogue)), only=True))
     return s
 
 @page.hears
@@ -182,7 +183,7 @@ async def tail(number):
         if s:
             if (now := json.dumps([s[k] for k in ('state', 'status', 'queue', 'kinds', 'placed')])) != told:
                 told = now
-                await show(number)
+                await show(number, s)
             await comment(number, s)
             if s['state'] in ('done', 'stopped'): return
         else: waited += 1

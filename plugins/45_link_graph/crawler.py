@@ -12,6 +12,7 @@ agent = 'Pianola/0.1 (+link graph; a crawl somebody asked for)'
 defaults = dict(starts=[], how='links', pages=10_000, depth=None, subdomains=False, include='', exclude='', speed=0, agent=agent, obey=True, javascript=False, resources=True, external=False, sitemaps=True,
                 connections=16, timeout=30, most_bytes=20 << 20, tries=3, chain=urls.most_chain)
 usual_speed = 5                       # requests a second to a host of others when nobody said how many
+most_known = 400_000                   # addresses whose numbers are kept in memory
 window = 1000                         # how far answers may run ahead of the oldest that is still awaited
 kept_headers = ('cache-control', 'content-encoding', 'content-language', 'content-length', 'content-security-policy', 'content-type', 'date', 'etag', 'expires', 'last-modified', 'link', 'location', 'referrer-policy', 'server', 'strict-transport-security',
                 'vary', 'via', 'x-content-type-options', 'x-frame-options', 'x-powered-by', 'x-robots-tag', 'retry-after')
@@ -45,7 +46,6 @@ class Crawl:
         if not kept: self.put('asked', a)
         self.tell, self.stopped = tell or (lambda *x: None), stopped or (lambda: False)
         self.site = urls.Site(a['starts'], a['subdomains'], a['include'], a['exclude'])
-        for h in self.get('inside') or []: self.site.add(h)
         self.typed = {urls.host(u) for u in a['starts']}
         self.hosts, self.ids, self.year = {}, {}, time.gmtime().tm_year
         self.local = all(self.near(u) for u in a['starts'])
@@ -63,20 +63,32 @@ class Crawl:
 
     def begin(self):
         "The starts into the queue; after a break only what is not kept is counted again"
-        if schema.control(self.path): schema.control(self.path, None)
+        self.learn()
         with self.all_or_nothing():
-            self.last = self.queued = self.count('select coalesce(max(queue),0) from page')
             if not self.get('start'):
                 self.put('began', time.time()), self.put('agent', self.asked['agent']), self.put('phase', 'links')
                 for u in self.asked['starts']: self.met(u, 'start' if self.asked['how'] == 'links' else 'list', None, 0, start=True)
+                self.flush()
                 self.put('start', [self.ids[u] for u in dict.fromkeys(self.asked['starts'])])
             self.put('state', 'running'), self.put('ended', None)
+        self.recount()
+
+    def learn(self):
+        "What the file knows of addresses, into memory as far as there is room"
+        for h in self.get('inside') or []: self.site.add(h)
+        self.queued = self.count('select coalesce(max(queue),0) from page')
+        self.fresh, self.newest = [], self.count('select coalesce(max(id),0) from page')       # addresses that are met and not yet written down; the highest number
+        self.whole = self.newest <= most_known                                                 # does `ids` know every address there is?
+        self.ids = dict(self.db.execute('select url, id from page').fetchall()) if self.whole else {}
+
+    def recount(self):
+        "Where the crawl is, from what is written down"
         self.starts = set(self.get('start'))
         self.last = (self.count("select coalesce(min(queue),0) from page where state='new' and queue is not null") or self.queued+1) - 1
         self.soft = {id for id, in self.db.execute("select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
         self.fetched = self.count("select count(*) from page where state='done' and internal and source!='resource'")
         self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
-        self.began, self.done_before, self.milestone = time.monotonic(), self.fetched, self.get('milestone', 0)
+        self.began, self.milestone = time.monotonic(), self.get('milestone', 0)
         self.phase = self.get('phase')
 
     @contextlib.contextmanager
@@ -91,7 +103,23 @@ class Crawl:
 
     async def run(self):
         "To the end, or until somebody says stop. → 'done', 'stopped' (what is there counts) or 'paused' (it can go on)"
+        if not await self.alone(): return 'paused'
+        try: return await self.crawl()
+        finally: self.lock.close()
+    async def alone(self):
+        "Waits until no other crawler has this file: one that was taken for dead, as its machine slept, may still live. False when it shall not wait any longer"
+        self.lock = schema.lock(self.path)
+        while not schema.locked(self.lock):
+            if self.stopped():
+                self.lock.close()
+                return False
+            await asyncio.sleep(.2)          # noqa: ASYNC110  its end is in the file system
+        return True
+    async def crawl(self):
         import aiohttp
+        if (state := self.get('state')) in ('done', 'stopped'):         # killed after its last word, or ended by the other one
+            self.learn(), self.recount()
+            return state
         self.begin()
         a = self.asked
         connector = aiohttp.TCPConnector(limit=a['connections'], resolver=self.careful(), ttl_dns_cache=300)
@@ -125,6 +153,7 @@ class Crawl:
         ready, flying, self.todo, self.slots, self.order = {}, set(), collections.deque(), asyncio.Semaphore(self.asked['connections']), collections.deque()
         self.flown = 0                                  # pages in the air that count against the limit
         at, looked, committed, paused = None, 0.0, time.monotonic(), False
+        if self.phase == 'done': return 'done'          # killed between its last page and its last word
         try:
             while True:
                 now = time.monotonic()
@@ -228,7 +257,7 @@ class Crawl:
                 host.rest(wait)
                 events.append(('warning', f'{urls.origin(c.url)} asks to be asked less often (429); it is, now every {host.gap:.1f} s', None))
             await asyncio.sleep(wait)
-        row |= {k: got[k] for k in ('status', 'error', 'type', 'bytes', 'ttfb_ms', 'ms')} | dict(tries=attempt+1, at=got['at'], headers=json.dumps(got['headers'], ensure_ascii=False) if got['headers'] else None, x_robots=got['headers'].get('x-robots-tag', '').lower() or None)
+        row |= {k: got[k] for k in ('status', 'error', 'type', 'bytes', 'ttfb_ms', 'ms')} | dict(tries=attempt+1, at=got['at'], headers=_json(got['headers']) if got['headers'] else None, x_robots=got['headers'].get('x-robots-tag', '').lower() or None)
         page = to = kind = rendered = None
         if got['status'] in moved:
             kind = str(got['status'])
@@ -267,8 +296,9 @@ class Crawl:
             self.guard(url)
             async with self.http.request(method, URL(url, encoded=True), allow_redirects=False) as r:
                 out['ttfb_ms'], out['status'] = spent(), r.status
+                there = {k.lower() for k in r.headers}
                 for k in kept_headers:
-                    if v := r.headers.getall(k, None): out['headers'][k] = read.sound(', '.join(v))[:4000]
+                    if k in there: out['headers'][k] = read.sound(', '.join(r.headers.getall(k)))[:4000]
                 said = r.headers.get('Content-Type', '')
                 out['type'] = read.sound(said.partition(';')[0].strip().lower()[:100]) or None
                 charset = said.lower().partition('charset=')[2].partition(';')[0].strip()
@@ -381,12 +411,14 @@ class Crawl:
                         except ValueError: there = None
                         if not there: continue
                         page = self.met(there, 'sitemap', None, None)
+                        self.flush()
                         self.db.execute('update page set sitemap=sitemap+1, lastmod=coalesce(lastmod,?) where id=?', (read.sound((lastmod or '')[:40]) or None, page))
                         self.db.execute('insert into sitemap_page values (?,?,?)', (id, page, read.sound((lastmod or '')[:40]) or None))
                         for lang, href in langs[:200]:
                             try: other = urls.join(URL(url), href)
                             except ValueError: other = None
                             self.db.execute('insert into hreflang values (?,?,?,?)', (page, read.sound(lang[:50]), self.met(other, 'sitemap', None, None) if other else None, 'sitemap'))
+                        self.flush()
         with self.all_or_nothing(): self.put('sitemaps_read', True)
 
     # writing down
@@ -394,7 +426,8 @@ class Crawl:
     def met(self, url, source, by, depth, chain=0, start=False):
         "The number of an address, which is new to the crawl or not; new ones, and those that were left aside for a reason that no longer holds, enter the queue"
         id = self.ids.get(url)
-        if id is None:
+        if id is None and not self.whole:
+            self.flush()
             row = self.db.execute('select id from page where url=?', (url,)).fetchone()
             if row:
                 id = row[0]
@@ -405,7 +438,8 @@ class Crawl:
         inside = self.site.has(url)
         state, error, queue = self.judge(url, source, depth, chain, inside, start)
         if state == 'new' and source != 'sitemap': self.queued += 1; queue = self.queued
-        id = self.db.execute('insert into page(url,internal,state,source,first_from,depth,error,queue,chain) values (?,?,?,?,?,?,?,?,?)', (url, int(inside), state, source, by, depth, error, queue, chain)).lastrowid
+        id = self.newest = self.newest + 1
+        self.fresh.append((id, url, int(inside), state, source, by, depth, error, queue, chain))
         if inside and queue is None and (state == 'new' or error in ('depth', 'trap', 'resource')): self.soft.add(id)
         if error == 'trap' and not getattr(self, 'trapped', False):
             self.trapped = True
@@ -415,8 +449,14 @@ class Crawl:
         return id
     soft: set = set()
     def remember(self, url, id):
-        if len(self.ids) > 400_000: self.ids.clear()
+        if len(self.ids) > most_known:
+            self.ids.clear()
+            self.whole = False
         self.ids[url] = id
+    def flush(self):
+        "Addresses that were met into the file; whoever asks it for one does this first"
+        if self.fresh: self.db.executemany('insert into page(id,url,internal,state,source,first_from,depth,error,queue,chain) values (?,?,?,?,?,?,?,?,?,?)', self.fresh)
+        self.fresh.clear()
 
     def judge(self, url, source, depth, chain, inside, start=False):
         "(state, why not, place in the queue) of an address that is new"
@@ -427,12 +467,13 @@ class Crawl:
         if self.asked['how'] == 'sitemap' and source not in ('sitemap', 'redirect'): return 'skipped', 'list', None
         if not self.site.wanted(url): return 'skipped', 'excluded', None
         if urls.trap(url, self.year) or chain > self.asked['chain']: return 'skipped', 'trap', None
-        if (key := urls.session(url)) and (self.db.execute('select 1 from session where key=?', (key,)).fetchone() or key in self.ids or self.db.execute('select 1 from page where url=?', (key,)).fetchone()): return 'skipped', 'trap', None
+        if (key := urls.session(url)) and (self.db.execute('select 1 from session where key=?', (key,)).fetchone() or key in self.ids or not self.whole and self.db.execute('select 1 from page where url=?', (key,)).fetchone()): return 'skipped', 'trap', None
         if depth is not None and self.asked['depth'] is not None and depth > self.asked['depth']: return 'skipped', 'depth', None
         return 'new', None, None
 
     def soften(self, id, url, source, depth, chain):
         "Left aside before: as an image that is a page too, as too deep, or for later. Is that still so?"
+        self.flush()
         old = self.db.execute('select depth, source from page where id=?', (id,)).fetchone()
         state, error, _ = self.judge(url, source, depth, chain, True)
         self.db.execute('update page set depth=?, first_from=first_from where id=?', (depth if old['depth'] is None else min(old['depth'], depth) if depth is not None else old['depth'], id))
@@ -451,7 +492,7 @@ class Crawl:
         if state == 'done' and self.phase != 'checks': self.fetched += 1
         deeper = c.depth + 1 if c.depth is not None else None
         mine = urls.shape(c.url)
-        new = lambda url, source, d: self.met(url, source, c.id, d, c.chain + 1 if source == 'link' and urls.shape(url) == mine and url not in self.ids else 0)
+        new = lambda url, source, d: self.met(url, source, c.id, d, c.chain + 1 if source == 'link' and url not in self.ids and urls.shape(url) == mine else 0)
         links, n, resources = [], 0, ('image', 'script', 'style', 'media')
         if to:
             if c.id in self.starts and not self.site.has(to) and self.asked['how'] == 'links':      # the site lives elsewhere
@@ -466,9 +507,10 @@ class Crawl:
             n += 1
         if page:
             for found, late in ((page.links, 0), (rendered['fresh'] if rendered and 'fresh' in rendered else (), 1)):
+                known, soft = self.ids, self.soft
                 for what, url, anchor, alt, rel, follow, position, raw in found:
-                    there = self.ids.get(url)
-                    if there is None or there in self.soft:
+                    there = known.get(url)
+                    if there is None or there in soft:
                         source = 'resource' if what in resources or what == 'form' else what if what in ('canonical', 'hreflang') else 'link'
                         there = new(url, source, c.depth if what == 'canonical' else deeper)
                     links.append((c.id, there, what, anchor, alt, rel, follow, position, n, raw, late))
@@ -476,16 +518,17 @@ class Crawl:
             one = lambda url: None if not url else self.ids.get(url) or self.met(url, 'link', c.id, deeper)
             row['canonical'], row['canonical_header'] = one(page.canonical), one(row.get('canonical_header'))
             if row['canonical'] is None: row['canonical'] = row['canonical_header']
-            self.db.executemany('insert into broken values (?,?,?,?,?)', [(c.id, *b) for b in page.broken[:1000]])
-            self.db.executemany('insert into hreflang values (?,?,?,?)', [(c.id, lang, one(url), where) for lang, url, where in page.hreflang[:500]])
-            self.db.executemany('insert into image values (?,?,?,?,?,?)', [(c.id, self.ids.get(url) or (self.met(url, 'resource', c.id, deeper) if url else None), *more) for url, *more in page.images[:5000]])
+            if page.broken: self.db.executemany('insert into broken values (?,?,?,?,?)', [(c.id, *b) for b in page.broken[:1000]])
+            if page.hreflang: self.db.executemany('insert into hreflang values (?,?,?,?)', [(c.id, lang, one(url), where) for lang, url, where in page.hreflang[:500]])
+            if page.images: self.db.executemany('insert into image values (?,?,?,?,?,?)', [(c.id, self.ids.get(url) or (self.met(url, 'resource', c.id, deeper) if url else None), *more) for url, *more in page.images[:5000]])
+        self.flush()
         self.db.executemany('insert into link(source,target,kind,anchor,alt,rel,follow,position,at,raw,rendered) values (?,?,?,?,?,?,?,?,?,?,?)', links)
         if rendered:
             r = rendered
             self.db.execute('insert or replace into rendered values (?,?,?,?,?,?,?,?,?,?,?,?)', (c.id, r.get('ms'), r.get('error'), r.get('title'), r.get('description'), r.get('h1'), r.get('canonical'), r.get('robots'), r.get('words'), r.get('links'), r.get('text_hash'), json.dumps(r.get('console') or [], ensure_ascii=False)))
         row['state'] = state
         names = [k for k in row if k in self.columns]
-        self.db.execute(f"update page set {', '.join(f'{k}=?' for k in names)} where id=?", (*[row[k] for k in names], c.id))
+        self.db.execute(f"update page set {'=?, '.join(names)}=? where id=?", (*[row[k] for k in names], c.id))
         for kind_, text, trace in events: self.event(kind_, text, **({'trace': trace} if trace else {}))
         if state == 'done':
             status = row.get('status') or 0
@@ -518,6 +561,8 @@ class Crawl:
     def summary(self, state):
         links = self.count('select count(*) from link')
         return f"The crawl of {self.asked['starts'][0]} {'was stopped' if state == 'stopped' else 'is done'}: {self.line()}, {links:,} links."
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 def _after(value):
     "Seconds that a Retry-After asks for, 0 for none"

@@ -19,11 +19,14 @@ def state(path, filter=None):
         one = lambda sql, *a: db.execute(sql, a).fetchone()[0]
         kept = {k: json.loads(v) for k, v in db.execute('select key, value from crawl')}
         out = {'state': kept.get('state', 'new'), 'start': (kept.get('asked') or {}).get('starts', ['?'])[0], 'asked': kept.get('asked') or {}, 'began': kept.get('began'), 'ended': kept.get('ended')}
-        out['status'] = {str(s): n for s, n in db.execute("select status/100, count(*) from page where state='done' and internal and source!='resource' group by 1")}
-        out['by_state'] = dict(db.execute('select state, count(*) from page where internal group by 1').fetchall())
-        out['pages'], out['queue'], out['others'] = sum(out['status'].values()), out['by_state'].get('new', 0), one('select count(*) from page where not internal')
+        groups = db.execute("select internal, state, source!='resource' and state='done' as seen, status/100 as status, count(*) as n, max(at) as at from page group by 1, 2, 3, 4").fetchall()         # one look at each page, for all that is counted
+        out['status'] = {str(g['status']): g['n'] for g in groups if g['internal'] and g['seen']}
+        out['by_state'] = {}
+        for g in groups:
+            if g['internal']: out['by_state'][g['state']] = out['by_state'].get(g['state'], 0) + g['n']
+        out['pages'], out['queue'], out['others'] = sum(out['status'].values()), out['by_state'].get('new', 0), sum(g['n'] for g in groups if not g['internal'])
         out['links'] = one('select coalesce(max(id),0) from link')
-        out['last'] = one('select max(at) from page where at is not null') if out['pages'] else None
+        out['last'] = max((g['at'] for g in groups if g['at']), default=None) if out['pages'] else None
         out['placed'] = bool(one('select exists(select 1 from place)'))
         out['kinds'] = [tuple(r) for r in db.execute("select kind, severity, count(*) n from finding group by 1,2 order by severity='error' desc, severity='warning' desc, n desc")]
         out['events'] = [dict(r) for r in db.execute("select id, at, kind, text from event order by id desc limit 20")]
@@ -35,7 +38,7 @@ def state(path, filter=None):
         out['filter'], out['filtered'] = f, len(where) > 1
         if not out['filtered']: where.append("state='done' and source!='resource'")
         out['rows'] = [dict(r) for r in db.execute(f"select id, url, status, state, error, depth, title, type, ms, at from page where {' and '.join(where)} order by {'id' if out['filtered'] else 'at desc'} limit {shown}", args)]
-        out['many'] = one(f"select count(*) from page where {' and '.join(where)}", *args)
+        out['many'] = one(f"select count(*) from page where {' and '.join(where)}", *args) if out['filtered'] else sum(g['n'] for g in groups if g['seen'])
         return out
     finally: db.close()
 

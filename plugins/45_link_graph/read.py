@@ -1,5 +1,7 @@
 """One page, read: bytes become text by the charset that is meant, text becomes a row of `page` and its links. Nothing here touches the network or a database, and nothing that a page says can make it raise."""
-import codecs, hashlib, json, re
+import codecs, functools, hashlib, json, re
+from selectolax.lexbor import LexborHTMLParser
+from yarl import URL
 from . import urls
 
 # bytes to text
@@ -10,6 +12,7 @@ _label = {'iso-8859-1': 'cp1252', 'latin1': 'cp1252', 'latin-1': 'cp1252', 'us-a
           'utf8': 'utf-8', 'x-user-defined': 'cp1252', 'unicode': 'utf-8', 'big5': 'big5hkscs', 'x-euc-jp': 'euc_jp', 'x-mac-roman': 'mac_roman', 'macintosh': 'mac_roman', 'x-mac-cyrillic': 'mac_cyrillic', 'koi8-ru': 'koi8_u'}
 _boms = ((codecs.BOM_UTF8, 'utf-8'), (codecs.BOM_UTF16_LE, 'utf-16-le'), (codecs.BOM_UTF16_BE, 'utf-16-be'))
 
+@functools.lru_cache(1000)
 def codec(label):
     "The codec that the web means by a label, None when there is none such"
     label = label.strip().strip('"\'').lower()
@@ -38,6 +41,7 @@ def decode(body, header=''):
 _unseen = re.compile(r'<!--.*?-->|<script\b.*?</script', re.S | re.I)
 _a = re.compile(r'<a[\s/>]', re.I)
 _word = re.compile(r'\w+')
+_plain = bytes(ord(chr(c).lower()) if c < 128 and (chr(c).isalnum() or c == 95) else 32 for c in range(256))
 _wide = re.compile('[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]')
 _refresh = re.compile(r'''^\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:[;,]?\s*(?:url\s*=\s*)?["']?([^"']*))?''', re.I)
 _zones = {'nav': 'nav', 'header': 'header', 'main': 'main', 'article': 'main', 'aside': 'aside', 'footer': 'footer', 'head': 'head'}
@@ -46,11 +50,15 @@ _named = re.compile(r'(?:^|[\s_-])(?:(nav|navbar|navigation|menu|breadcrumbs?)|(
 _kinds = {'img': ('image', 'src'), 'script': ('script', 'src'), 'iframe': ('iframe', 'src'), 'frame': ('iframe', 'src'), 'embed': ('media', 'src'), 'object': ('media', 'data'), 'video': ('media', 'src'), 'audio': ('media', 'src'), 'source': ('media', 'src'), 'form': ('form', 'action')}
 _headings = {f'h{n}': n for n in range(1, 7)}
 _telling = {'a', 'area', 'img', 'link', 'meta', 'title', 'script', *_kinds, *_headings}
+_placing = {*_zones, 'svg', 'math'}
+_hidden = ('script', 'style', 'noscript', 'template', 'svg', 'iframe', 'object', 'head', 'title')       # what no reader sees
+_nofollow = frozenset(('nofollow', 'ugc', 'sponsored'))
 most_links = 50_000
 
-def sound(s): return s.encode('utf-8', 'replace').decode().replace('\0', '') if s else s
+def sound(s): return s if not s or s.isascii() and '\0' not in s else s.encode('utf-8', 'replace').decode().replace('\0', '')
 def flat(s, room=0):
-    s = ' '.join(s.replace('\u200b', ' ').replace('\ufeff', ' ').split())
+    if not s: return s
+    s = ' '.join((s if s.isascii() else s.replace('\u200b', ' ').replace('\ufeff', ' ')).split())
     return s[:room] if room else s
 
 class Page:
@@ -59,8 +67,6 @@ class Page:
 
 def read(text, url, headers=None, size=0):
     "A Page from its text. `url` is its address, `headers` a mapping with lower-case names (Link, X-Robots-Tag …)."
-    from selectolax.lexbor import LexborHTMLParser
-    from yarl import URL
     p, row, headers = Page(), {}, headers or {}
     here = base = URL(url)
     tree = LexborHTMLParser(text)
@@ -72,7 +78,7 @@ def read(text, url, headers=None, size=0):
     def go(raw, position, anchor=''):
         "The address of a href; None where there is none, with a row in `broken` where it is no address at all"
         if raw in joined: return joined[raw]
-        try: there = urls.join(base, raw)
+        try: there = join(raw)
         except ValueError as e:
             there = None
             p.broken.append((sound(raw[:2000]), sound(str(e)[:200]), position, sound(anchor)))
@@ -80,36 +86,43 @@ def read(text, url, headers=None, size=0):
         return there
     def link(kind, raw, position, anchor='', alt='', rel=''):
         if raw is None or len(p.links) >= most_links: return None
-        there = go(raw, position, anchor)
-        if there: p.links.append((kind, there, sound(anchor), sound(alt), rel, int(not {'nofollow', 'ugc', 'sponsored'} & set(rel.split())), position, sound(raw[:2000]) if raw != there else None))
+        there = joined[raw] if raw in joined else go(raw, position, anchor)
+        if there: p.links.append((kind, there, sound(anchor), sound(alt), rel, 1 if not rel else int(_nofollow.isdisjoint(rel.split())), position, sound(raw[:2000]) if raw != there else None))
         return there
 
-    if b := tree.css_first('base[href]'):
+    if '<base' in text.lower() and (b := tree.css_first('base[href]')):
         try: base = here.join(URL(urls.tidy(b.attributes.get('href') or '')))
         except (ValueError, TypeError): base = here
         if base.scheme not in ('http', 'https') or not base.raw_host: base = here
         row['base'] = sound((b.attributes.get('href') or '')[:2000])
+    join = urls.joiner(base)
     html = tree.root
     if html is None: html = LexborHTMLParser('<html></html>').root
     row['lang'] = sound((html.attributes.get('lang') or html.attributes.get('xml:lang') or '').strip()[:50]) or None
     surplus = None             # a link that nobody closes is opened again in each block that follows: one in the source, many in the tree
     last = None
+    nowhere, seen = (0, 'main', False, False), set()
     for e in html.traverse():
-        tag = e.tag
+        tag, a, up = e.tag, e.attributes, e.parent
         dom += 1
-        up = e.parent
-        depth, zone, inside, drawn = place.get(up.mem_id, (0, 'main', False, False)) if up is not None else (0, 'main', False, False)
-        a = e.attributes
-        if tag in _zones: zone = _zones[tag] if not (tag == 'header' and zone == 'main' and inside) else zone
-        elif a and 'role' in a and a['role'] in _roles: zone = _roles[a['role']]
-        elif a and tag in ('div', 'ul', 'section', 'table', 'td') and zone == 'main' and not inside and (named := (a.get('id') or '') + ' ' + (a.get('class') or '')) != ' ' and (m := _named.search(named)): zone = ('nav', 'header', 'footer', 'aside')[m.lastindex-1]
-        if zone == 'main' and (tag in ('article', 'main') or 'role' in a and a['role'] == 'main'): inside = True
-        drawn = drawn or tag in ('svg', 'math')
-        place[e.mem_id] = depth+1, zone, inside, drawn
-        if depth+1 > deepest: deepest = depth+1
-        if a and ('itemtype' in a or 'typeof' in a):
-            schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a.get('typeof') or '').split()]
-        if tag not in _telling: continue
+        depth, zone, inside, drawn = place.get(up.mem_id, nowhere) if up is not None else nowhere
+        seen.add(tag)
+        if not a and tag not in _placing:              # most of a page: where it stands is where its parent stands
+            place[e.mem_id] = depth+1, zone, inside, drawn
+            if depth >= deepest: deepest = depth+1
+            if tag not in _telling: continue
+        else:
+            if tag in _zones: zone = _zones[tag] if not (tag == 'header' and zone == 'main' and inside) else zone
+            elif 'role' in a and a['role'] in _roles:
+                zone = _roles[a['role']]
+                seen.add('nav')
+            elif tag in ('div', 'ul', 'section', 'table', 'td') and zone == 'main' and not inside and (named := (a.get('id') or '') + ' ' + (a.get('class') or '')) != ' ' and (m := _named.search(named)): zone = ('nav', 'header', 'footer', 'aside')[m.lastindex-1]
+            if zone == 'main' and (tag in ('article', 'main') or 'role' in a and a['role'] == 'main'): inside = True
+            drawn = drawn or tag in ('svg', 'math')
+            place[e.mem_id] = depth+1, zone, inside, drawn
+            if depth >= deepest: deepest = depth+1
+            if 'itemtype' in a or 'typeof' in a: schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a.get('typeof') or '').split()]
+            if tag not in _telling: continue
         head = zone == 'head'
         if tag == 'a' or tag == 'area':
             if a == last and surplus != 0:
@@ -119,7 +132,7 @@ def read(text, url, headers=None, size=0):
             if (raw := a.get('href')) is not None:
                 alt = ''
                 if tag == 'area': alt = a.get('alt') or ''
-                elif i := e.css_first('img'): alt = i.attributes.get('alt') or ''
+                elif (c := e.first_child) is not None and (c.next is not None or c.tag != '-text') and (i := e.css_first('img')): alt = i.attributes.get('alt') or ''
                 link('area' if tag == 'area' else 'a', raw, zone, flat(e.text(), 300) if tag == 'a' else '', flat(alt, 300), flat(a.get('rel') or '').lower())
         elif tag in _headings: outline.append([_headings[tag], sound(flat(e.text(separator=' '), 500))])
         elif tag == 'img':
@@ -183,48 +196,52 @@ def read(text, url, headers=None, size=0):
         if 'canonical' in rels: row['canonical_header'] = link('canonical', target, 'head')
         elif 'alternate' in rels and params.get('hreflang'): p.hreflang.append((sound(params['hreflang'][:50]), link('hreflang', target, 'head'), 'header'))
     robots_said = ', '.join(dict.fromkeys(r for r in robots if r))
-    if re.search(r'\b(nofollow|none)\b', robots_said + ' ' + headers.get('x-robots-tag', '').lower()): p.links = [(*l[:5], 0, *l[6:]) for l in p.links]
+    if (robots_said or 'x-robots-tag' in headers) and re.search(r'\b(nofollow|none)\b', robots_said + ' ' + headers.get('x-robots-tag', '').lower()): p.links = [(*l[:5], 0, *l[6:]) for l in p.links]
     h = lambda level: [t for l, t in outline if l == level]
     row |= dict(canonicals=len(canonicals), canonical_raw=sound(canonicals[0][:2000]) if canonicals else None, robots=sound(robots_said) or None, title=titles[0] if titles else None, titles=len(titles), description=descriptions[0] if descriptions else None,
                 descriptions=len(descriptions), h1=next(iter(h(1)), None), h1s=len(h(1)), h2=next(iter(h(2)), None), h2s=len(h(2)), outline=_json(outline[:500]), og=_json(og) if og else None, schemas=_json([sound(s) for s in dict.fromkeys(schemas)][:50]),
                 schema_errors=_json(schema_errors[:20]) if schema_errors else None, dom=dom, dom_depth=deepest, head_broken=head_broken, **n)
-    text_ = visible(tree)
+    text_ = visible(tree, seen)
     row |= measures(text_, len(text))
     p.row = row
     return p
 
-def visible(tree):
-    "The text a reader sees, outside of menus and footers where there is anything outside of them; changes the tree"
-    tree.strip_tags(['script', 'style', 'noscript', 'template', 'svg', 'iframe', 'object', 'head', 'title'])
+def visible(tree, seen):
+    "The text a reader sees, outside of menus and footers where there is anything outside of them; changes the tree. `seen`: the tags in it, 'nav' also for a menu by its role"
+    tree.strip_tags([t for t in _hidden if t in seen])
     body = tree.body
     if body is None: return ''
     everything = None
-    if menus := body.css('nav,footer,[role=navigation],[role=contentinfo]'):
-        everything = flat(body.text(separator=' '))
+    if ('nav' in seen or 'footer' in seen) and (menus := body.css('nav,footer,[role=navigation],[role=contentinfo]')):
+        everything = body.text(separator=' ')
         for m in menus: m.decompose()
-    return sound(flat(body.text(separator=' ')) or everything or '')
+    return sound(flat(body.text(separator=' ')) or (flat(everything) if everything else ''))
 
 def measures(text, size):
     "Columns about the visible text: how much, and what it is like"
-    words = _word.findall(text.lower())
+    words = text.encode().translate(_plain).split() if text.isascii() else _word.findall(text.lower())       # the same words; most text needs no regular expression
     many = len(words) + (len(_wide.findall(text)) // 2 if _wide.search(text) else 0)       # scripts without spaces: about two characters a word
     return dict(words=many, text_ratio=round(len(text)/size, 4) if size else 0.0, text_hash=hashlib.sha1(text.encode()).hexdigest() if text else None, simhash=simhash(words), text_start=text[:500])
 
-_hashes = {}
+class Hashes(dict):
+    "Eight bytes for a word, kept"
+    def __missing__(self, w):
+        h = self[w] = hashlib.blake2b(w if isinstance(w, bytes) else w.encode(), digest_size=8).digest()
+        return h
+_hashes = Hashes()
 def simhash(words):
     "64 bits, signed: alike for texts that are alike. None for texts of fewer than ten words."
     if len(words) < 10: return None
     import numpy as np
     if len(_hashes) > 300_000: _hashes.clear()
-    for w in {w for w in words if w not in _hashes}: _hashes[w] = int.from_bytes(hashlib.blake2b(w.encode(), digest_size=8).digest(), 'little')
-    h = np.fromiter(map(_hashes.__getitem__, words), np.uint64, len(words))
+    h = np.frombuffer(b''.join(map(_hashes.__getitem__, words)), '<u8').astype(np.uint64, copy=False)
     pairs = h[:-1] * np.uint64(0x9E3779B97F4A7C15) ^ (h[1:] >> np.uint64(7))
     pairs ^= pairs >> np.uint64(31)
     pairs *= np.uint64(0xBF58476D1CE4E5B9)
-    bits = np.unpackbits(pairs.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=0, dtype=np.int64) * 2 > len(pairs)
+    bits = np.einsum('ij->j', np.unpackbits(pairs.view(np.uint8).reshape(-1, 8), axis=1), dtype=np.uint32) * 2 > len(pairs)
     return int(np.packbits(bits).view(np.int64)[0])
 
-def _json(v): return json.dumps(v, ensure_ascii=False)
+_json = json.JSONEncoder(ensure_ascii=False).encode
 def _ld(text, schemas, errors):
     "Kinds of structured data in a block of JSON-LD"
     try: data = json.loads(text)

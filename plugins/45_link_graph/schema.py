@@ -118,3 +118,15 @@ def control(path, *say):
         row = db.execute('select say from control').fetchone()
         return row and row[0]
     finally: db.close()
+
+def lock(path):
+    "What only one crawler of a file can hold, and no dead one: for `locked`; closing it lets go"
+    import pathlib
+    return sqlite3.connect(pathlib.Path(path).with_suffix('.lock'), timeout=0, isolation_level=None)
+def locked(db):
+    "Take a lock; False while somebody else has it"
+    try: db.execute('begin exclusive')
+    except sqlite3.OperationalError as e:
+        if 'locked' not in str(e): raise
+        return False
+    return True

@@ -21,10 +21,36 @@ def join(base, raw):
     path, mark, query = raw.partition('?')
     if '\\' in path: raw = path.replace('\\', '/') + mark + query       # as browsers read it
     if '#' in raw: raw = raw.partition('#')[0]
-    try: u = base.join(URL(raw)) if raw else base
+    try:
+        there = URL(raw)
+        if there.raw_path and '%' in base.raw_path: base = base.with_path(base.raw_path.rpartition('/')[0] + '/', encoded=True)       # yarl would decode the folder's name
+        u = base.join(there) if raw else base
     except UnicodeError as e: raise ValueError(f'its host is no name: {e}'[:200]) from None
     except TypeError as e: raise ValueError(str(e)[:200]) from None
     return whole(u)
+
+# what most hrefs are: nothing that would be spelled otherwise, no dots to be resolved but at the beginning
+_part = r"[A-Za-z0-9_~!$'()*,;=:@-][A-Za-z0-9_~.!$'()*,;=:@-]*"
+_query = r'(?:\?[A-Za-z0-9_~.=&-]+)?'
+_rooted = re.compile(rf'(/(?:{_part}/)*(?:{_part})?{_query})(?:#.*)?', re.S)
+_relative = re.compile(rf'((?:\.\./)*)({_part.replace(":", "")}(?:/{_part})*/?{_query})(?:#.*)?', re.S)
+_elsewhere = re.compile(rf'(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9]+)(?:(/(?:{_part}/)*(?:{_part})?{_query})?(?:#.*)?)', re.S)
+
+def joiner(base):
+    "`join` for the hrefs of one page: what is spelled plainly is put together as text, which costs a tenth; the rest goes the whole way"
+    try: here = whole(base)
+    except ValueError: return lambda raw: join(base, raw)
+    at = origin(here)
+    folders = [at + '/']
+    for part in here[len(at)+1:].partition('?')[0].split('/')[:-1]: folders.append(f'{folders[-1]}{part}/')
+    deep = len(folders) - 1
+    def go(raw):
+        if len(raw) < longest:
+            if m := _rooted.fullmatch(raw): return at + m[1]
+            if m := _relative.fullmatch(raw): return folders[max(0, deep - len(m[1])//3)] + m[2]
+            if m := _elsewhere.fullmatch(raw): return m[1] + (m[2] or '/')
+        return join(base, raw)
+    return go
 
 def whole(u):
     "A yarl.URL in the spelling we keep: no fragment, a slash for the root. ValueError without a host."
@@ -55,6 +81,7 @@ def host(url):
     "(host, port) of an address; the port is always said"
     return _split(origin(url))
 
+@lru_cache(10_000)
 def private(ip):
     "Is this IP address (text) one that only this machine or this network knows?"
     try: a = ipaddress.ip_address(ip.partition('%')[0].strip('[]'))

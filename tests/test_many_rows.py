@@ -1,0 +1,85 @@
+"Thousands of rows at once: an import, a change, a delete is one thing for everybody, also when the server is killed in between, and is taken back as one."
+import contextlib, http.client, json, sqlite3, threading, time, urllib.request
+import pytest
+
+plugins = {'people': '"People: who does it."\nfrom pianola import Crud\nclass Person: name: str; age: int = 30\npeople = Crud(Person)\n',
+           'works': '"Works: many."\nfrom pianola import Crud, Ref\nclass Work: name: str; who: Ref("people") | None = None; n: int = 0\nworks = Crud(Work)\n'}
+n = 5000
+columns = {'name': 'name', 'who': 'who', 'n': 'n'}
+lines = lambda start=0, of=n: 'name,who,n\n' + ''.join(f'work {i},{("Ann", "Béa")[i % 2]},{i+start}\n' for i in range(of))
+
+@pytest.fixture
+def app(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    for name, code in plugins.items(): (tmp_path/f'p/{name}.py').write_text(code, 'utf-8')
+    def start():
+        s = serve(tmp_path/'data', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+        s.give = lambda text: json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name=w.csv', text.encode(), method='POST')))['file']
+        s.work = lambda **more: s.get('/api/tables/works.json?' + '&'.join(f'{k}={v}' for k, v in more.items()))[1]
+        s.back = lambda: s.post(f"/api/roll/{next(e['id'] for e in s.get('/api/roll?limit=1000')[1][::-1] if e['status'] == 'done' and e['action'] != 'people.create')}/undo")
+        s.lots = lambda: [t for t, in s.look("select name from sqlite_master where name like 'lot %'")]
+        def look(sql):
+            with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: return db.execute(sql).fetchall()
+        s.look, s.again = look, start
+        return s
+    s = start()
+    for name in ('Ann', 'Béa'): s.act('people.create', name=name)
+    return s
+
+def test_an_import_of_thousands_comes_all_at_once_goes_all_at_once_and_not_over_somebodys_change(app):
+    s, seen, over = app, set(), threading.Event()
+    s.act('works.create', name='mine')
+    def look():
+        while not over.is_set(): seen.add(s.look('select count(*) from works')[0][0])
+    t = threading.Thread(target=look)
+    t.start()
+    said = s.act('works.import', file=s.give(lines()), columns=columns)['result']
+    over.set()
+    t.join()
+    assert said == {'rows': n, 'changed': 0, 'left_out': 0} and seen == {1, n+1}, 'never a part of it'
+    assert [(w['id'], w['name'], w['who'], w['n']) for w in s.work()[:3]] == [(1, 'mine', None, 0), (2, 'work 0', 1, 0), (3, 'work 1', 2, 1)]
+    assert len(s.get('/api/roll?limit=1000')[1][-1]['args']) < 20 and s.look("select max(length(data)) from log where what='works.import'")[0][0] < 2000, 'the roll names the rows, it does not hold them'
+    assert s.back()[0] == 200 and [w['name'] for w in s.work()] == ['mine']
+    assert s.back()[0] == 200 and len(s.work()) == n+1
+    s.act('works.update', id=77, name='changed meanwhile')
+    entry = next(e for e in s.get('/api/roll?limit=1000')[1][::-1] if e['action'] == 'undo')
+    status, said = s.post(f"/api/roll/{entry['id']}/undo")
+    assert status == 409 and said['error'] == '1 row of works was changed since' and len(s.work()) == n+1
+    assert s.act('works.create', name='one more')['result']['id'] == n+2
+
+def test_an_import_that_changes_rows_by_a_column_is_taken_back_with_what_they_were(app):
+    s = app
+    s.act('works.import', file=s.give(lines(of=3000)), columns=columns)
+    said = s.act('works.import', file=s.give(lines(start=7)), columns=columns, same='name')['result']
+    assert said == {'rows': n-3000, 'changed': 3000, 'left_out': 0} and [w['n'] for w in s.work()] == [i+7 for i in range(n)]
+    assert s.back()[0] == 200 and [w['n'] for w in s.work()] == [*range(3000)]
+    bad = lines().replace('work 4000,Ann', 'work 4000,Nobody')
+    status, said = s.post('/api/actions/works.import', {'file': s.give(bad), 'columns': columns})
+    assert status == 400 and 'line 4002' in said['error'] and 'Nobody' in said['error'] and len(s.work()) == 3000
+
+def test_thousands_are_set_and_deleted_as_one_and_come_back_as_they_were(app):
+    s = app
+    s.act('works.import', file=s.give(lines()), columns=columns)
+    was = s.work()
+    assert s.act('works.update_many', match={'words': 'béa'}, set={'n': 9})['result'] == n//2 and sum(w['n'] == 9 for w in s.work(words='BEA')) == n//2
+    assert s.back()[0] == 200 and s.work() == was
+    waits = s.post('/api/actions/works.delete_many', {'match': {'which': {'who': '1'}}})[1]['approval']
+    assert s.post(f'/api/approvals/{waits}', {'approve': True})[0] == 200 and {w['who'] for w in s.work()} == {2}
+    assert s.back()[0] == 200 and s.work() == was, 'in their places too'
+
+def test_killed_while_it_imports_nothing_of_it_is_there_and_nothing_of_it_stays(app):
+    s = app
+    def press(s, file):
+        with contextlib.suppress(OSError, http.client.HTTPException): s.post('/api/actions/works.import', {'file': file, 'columns': columns})
+    for n in range(3):
+        t = threading.Thread(target=press, args=(s, s.give(lines(of=40_000))))
+        t.start()
+        s.until(s.lots, 20)                     # it has begun to put rows away
+        time.sleep(.05*n)
+        s.kill()
+        t.join()
+        s = s.again()
+        there = s.look('select count(*) from works')[0][0]
+        assert there in (0, 40_000) and len(s.lots()) == there//40_000 and s.look('pragma integrity_check') == [('ok',)], 'all of it or nothing, and nothing is left over'
+        if there: break
+    assert s.act('works.import', file=s.give(lines()), columns=columns)['result']['rows'] == 5000
