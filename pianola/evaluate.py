@@ -12,15 +12,15 @@ from .engines import Engines
 from .plugins import plugins
 from .store import store
 
-types = {'int': 'int', 'float': 'float', 'number': 'float', 'str': 'str', 'text': 'str', 'bool': 'bool', 'date': 'date', 'url': 'Url'}
-blank = {'int': '0', 'float': '0.0', 'str': "''", 'bool': 'False', 'date': 'None', 'Url': "''"}
+types = {'int': 'int', 'float': 'float', 'number': 'float', 'str': 'str', 'text': 'str', 'bool': 'bool', 'date': '_date', 'url': 'Url'}
+blank = {'int': '0', 'float': '0.0', 'str': "''", 'bool': 'False', '_date': 'None', 'Url': "''"}
 
 def source(name, columns):
     "The plugin that a table of a case file is"
     cols = {k: t if re.fullmatch(r"Literal\[(?:'[^'\\]*'(?:, )?)+\]", t) else types.get(t, 'str') for k, t in columns.items() if k != 'id'}
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
-    lines = '\n'.join(f"    {k}: {f'{t} | None' if t == 'date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
-    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+    lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
+    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"

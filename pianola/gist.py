@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from . import rules
 from .rules import Op, Reading, gate, most_rows, unmask
+from .slots import Slots
 
 @dataclass
 class Word:
@@ -30,7 +31,7 @@ class Mention:
     slip: bool = False
 
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
-                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()])", re.I)
+                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
@@ -40,17 +41,29 @@ def short(word, full, noun=False):
     if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
     return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and off_by(word, full) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
 
+def name_like(v): return str(v)[:1].isupper() and ' ' in str(v)
+
 def off_by(word, full):
     "How many letters one is off the other, a swap counting once; 2 for more than one"
     return rules.late('rapidfuzz.distance').OSA.distance(word, full, score_cutoff=1)
 
 class Gist:
     "One sentence against one world"
+    short = staticmethod(short)
     def __init__(self, text, world, lang):
         self.reader = rules.Reader(text, world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
-        self._seen = {}
+        self._seen, self.lean, self.plainly = {}, '', False
+        self.flagstems = {lang.stem(c) for t in world.tables.values() for c, k in t.columns.items() if k == 'bool'}
+        self.named_columns = {c for t in world.tables.values() for c in t.columns if c != t.main}
+        n = 0
+        while n < len(self.words):                  # forty-seven, one hundred and six
+            e = n
+            while e < len(self.words) and e < n+7 and self.words[e].kind == 'word' and all(x in lang.words['numbers'] or e > n and x in lang.words['number_and'] for x in self.words[e].low.split('-')): e += 1
+            while e > n and self.words[e-1].low in lang.words['number_and']: e -= 1
+            if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and v > 12: self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
+            n += 1
 
     def read(self):
         t = self.text.strip()
@@ -61,15 +74,31 @@ class Gist:
             kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
         self.name = gate(said, self.lang)
+        if got := self.which(t): return got
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
-        if any(re.search(p, said, re.I) for p in self.g['aside']): return Reading('unsure')
+        told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
+        if any(re.search(p, told, re.I) for p in self.g['aside']): return Reading('unsure')
+        self.wonder = bool(re.match(self.g['wonder'], t, re.I)) and not re.search(self.g['order'], t, re.I)
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
         several = self.name != 'negation' and not asks and self.parts()
         got = several or self.one(0, len(self.words), asks)
         if not got: return Reading('unsure')
         if self.name == 'condition' and not (got.ops and got.ops[0].verb == 'sort'): return Reading('nothing', name='condition')
+        if self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops) and re.search(self.g['said_off'], said, re.I): got = self.flag(0, len(self.words), self.cues(0, len(self.words))) or got
         if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
         return got
+
+    def which(self, t):
+        "“Who is fasting?”, “what has not been delivered”: the rows that have a flag or have it not"
+        if not re.match(self.g['wonder'], t, re.I) or len(self.words) > 9 or re.search(self.g['how'], t, re.I): return None
+        found = [(tb, m) for tb in self.world.tables.values() for m in self.mentions(tb, 0, len(self.words)) if m.what == 'flag' and not m.slip]
+        named = [m.table for m in self.tables(0, len(self.words))]
+        found = [f for f in found if f[0].name in named] or found
+        if len({(tb.name, m.key) for tb, m in found}) != 1: return None
+        tb, m = found[0]
+        others = [w for n, w in enumerate(self.words) if w.kind != 'mark' and not m.a <= n < m.b and w.low not in {*self.lang.words['a'], *self.g['wondering'], *self.lang.words['not'], *self.reader.nouns, *self.g['be'], *self.lang.words['polite']}]
+        if others: return None
+        return Reading('press', [Op(tb.name, 'list', values=self.filter(tb, 0, len(self.words)))])
 
     def parts(self):
         "Several changes in one sentence: each part must be one of its own"
@@ -89,17 +118,43 @@ class Gist:
         for n in range(len(merged)-1, 0, -1):   # “…, put it in my list” speaks of what stands before
             a, b = merged[n]
             if any(w.low in self.g['pronoun'] for w in self.words[a:min(b, a+5)]) and not self.rows(a, b)[0] and not any(w.kind == 'quote' for w in self.words[a:b]): merged[n-1:n+1] = [(merged[n-1][0], b)]
-        alone = [self.one(a, b, False) for a, b in spans] if len(spans) < 5 else []
+        alone = []
+        for a, b in spans if len(spans) < 5 else ():
+            alone.append(got := self.one(a, b, False))
+            if got and got.ops and not self.lean: self.lean = got.ops[0].table
+        self.lean = ''
         if len(alone) > 1 and all(g and g.end == 'chip' and len(g.ops) == 1 and g.ops[0].verb == 'update' for g in alone): merged = spans
         merged = [m for m in merged if strong(*m)] if merged is not spans else merged
-        if len(merged) < 2: return None
+        if len(merged) < 2: return self.gapped(cuts)
         for a, b in merged:
-            got = self.one(a, b, False)
-            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return None
+            got = self.one(a, b, False) if merged is not spans else alone[merged.index((a, b))]
+            if got and got.ops: self.lean = got.ops[0].table
+            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return self.gapped(cuts)
             ops += got.ops
         if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
+        if len({o.table for o in ops}) == 1 and all(o.verb == 'create' for o in ops) and (whole := self.fresh(0, len(self.words), self.cues(0, len(self.words)))) and not whole[1] and len(whole[0].ops[0].values) >= len(set().union(*(o.values for o in ops))): return whole[0]
         rows = [(o.table, o.id) for o in ops if o.id is not None]
         return Reading('chip', ops, name='unlike') if len(set(rows)) == len(rows) <= most_rows else None
+
+    def gapped(self, cuts):
+        "“Edith has 89 meetings and Hester 61”, “this is paid but that isn't”: the second part says who and what, and leaves out the column"
+        for c in cuts:
+            first, b = self.one(0, c, False), next((x for x in cuts if x > c+1), len(self.words))
+            if not first or first.end != 'chip' or len(first.ops) != 1 or first.ops[0].verb != 'update' or len(first.ops[0].values) != 1: continue
+            op, (column, value) = first.ops[0], *first.ops[0].values.items()
+            tb = self.world.tables[op.table]
+            nums = [(v, n) for k, v, n in self.values(c+1, b) if k == 'number']
+            rows = self.rows(c+1, b, [Mention('value', n, n+1) for _, n in nums], tb)[0]
+            if len(rows) != 1 or rows[0][1]['id'] == op.id or self.cues(c+1, b).keys() - {'with'}: continue
+            if isinstance(value, bool):
+                said = ' '.join(w.low for w in self.words[c+1:b])
+                if not re.search(self.g['so'], said): continue
+                other = not re.search(self.g['no'], said)
+                if other and self.name == 'negation' and not value is False: continue
+            elif tb.columns[column] == 'number' and len(nums) == 1: other = nums[0][0]
+            else: continue
+            return Reading('chip', [op, Op(tb.name, 'update', rows[0][1]['id'], {column: other})], name='unlike')
+        return None
 
     # what is named
 
@@ -113,19 +168,35 @@ class Gist:
         for kind, phrases in self.g['cues'].items():
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
-                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+                    if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems and self.words[n].low != 'sorted') and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+        if 'delete' in out and out['delete'].b > out['delete'].a and any(out['delete'].a >= x and out['delete'].b <= y for x, y in self.whole_names(a, b)): del out['delete']
+        if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
+        if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending', 'descending', 'asc', 'desc'}: del out['sort']          # “order 900: …”
+        if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
+        if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
         if not out:
             for n in range(a, b):
                 w = self.words[n]
-                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
+                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or w.low in self.reader.nouns or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
                 for kind, phrases in self.g['cues'].items():
-                    if kind not in ('with', 'done') and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+                    if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+        return out
+
+    def whole_names(self, a, b):
+        "[(from, to)] where a row's whole name of several words stands in the middle of a sentence"
+        out = []
+        for tb in self.world.tables.values():
+            ix = tb.index(self.lang)
+            for n in range(a, b):
+                for k in sorted(ix.rows(self.words[n].stem, 'own'))[:20] if self.words[n].stem not in self.lang.small else ():
+                    own = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", str(tb.rows[k].get(tb.main) or '').lower())
+                    if len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own and (n > a or n+len(own) < b and self.words[n+len(own)].low in {*self.g['be'], 'has', 'hat', 'needs', 'takes', 'costs', 'gets', 'got'}): out.append((n, n+len(own)))
         return out
 
     def flagwords(self, table):
@@ -134,9 +205,11 @@ class Gist:
         for c, k in table.columns.items():
             if k != 'bool': continue
             plain = c.replace('_', ' ')
-            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g]]
+            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g] or ' ' in plain and g == plain.split()[-1]]          # dues_paid, lent_out
             for g in kin:
                 for w in lang.unflags.get(g, ()): out[w] = (c, False)
+            for on, no in self.g['opposite']:
+                if plain.startswith(on + ' '): out[no + plain[len(on):]] = (c, False)
             for w in [plain, *(w for g in kin for w in lang.flags[g])]: out[w] = (c, True)
         return out
 
@@ -151,6 +224,7 @@ class Gist:
         flags = self.flagwords(table)
         columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
         stems = {self.lang.stem(w): (w, f) for w, f in flags.items() if ' ' not in w}
+        several = {tuple(self.lang.stem(x) for x in w.split()): f for w, f in flags.items() if ' ' in w}
         cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
         n = a
         while n < b:
@@ -159,22 +233,30 @@ class Gist:
                 said = ' '.join(w.low.removesuffix("'s") for w in ws[n:n+length])
                 if said in columns: out.append(Mention('column', n, n+length, table.name, columns[said]))
                 if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
+                if said not in known and length == 1 and len(said) > 3 and (one := self.lang.singular(said)) in known and any(table.columns[c] == 'choice' for c, _ in known[one]): out += [Mention('value', n, n+1, table.name, c, v) for c, v in known[one] if table.columns[c] == 'choice']
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
                 if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in flags.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
+                if length > 1 and not any(m.a == n for m in out) and (f := several.get(tuple(w.stem for w in ws[n:n+length]))): out.append(Mention('flag', n, n+length, table.name, *f))
                 if any(m.a == n for m in out): n += length-1; break
             else:
                 w = ws[n]
                 if w.kind == 'word' and len(w.low) > 2 and w.stem not in self.lang.small:
-                    if w.stem in stems: out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
+                    if w.stem in stems and self.says_flag(n, a): out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
                     elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
                     elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
                         if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
-                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(w.low, x) for x in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(x, y) for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
+
+    def says_flag(self, n, a):
+        "Is this form of a flag's word one that sets it: a participle anywhere, the plain verb only where an order stands"
+        w = self.words[n].low
+        if w.endswith('ing') and not (n > a and self.words[n-1].low in ('stop', 'start')): return False
+        return 'done' in self.cues(0, len(self.words)) or w in self.lang.past or w.endswith(('ed', 't', 'n')) and not w.endswith('nt') or w.startswith('ge') or n == a or self.words[n-1].kind == 'mark' or self.words[n-1].low in self.g['imperative'] or self.lang.code != 'en' and not w.endswith('ing')
 
     def tables(self, a, b):
         "`_tables`, found once"
@@ -193,6 +275,11 @@ class Gist:
         return out
 
     def rows(self, a, b, skip=(), table=None):
+        "`_rows`, found once"
+        key = 'rows', a, b, tuple(sorted((m.a, m.b) for m in skip)), table and table.name, self.plainly
+        if key not in self._seen: self._seen[key] = self._rows(a, b, skip, table)
+        return self._seen[key]
+    def _rows(self, a, b, skip, table):
         "[(Table, row)] that the words fit best (none, one or several), and how well"
         lang, scores, found = self.lang, {}, {}
         tables = [table] if table else list(self.world.tables.values())
@@ -208,6 +295,7 @@ class Gist:
                 if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote'): continue
                 if w.kind == 'number':
                     v = w.low.strip('#.')
+                    if self.plainly and n not in taken and (self.unit(tb, n, b) or self.beside(tb, n, a, b)): continue
                     if n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b)) and (x := lang.number(w.low.rstrip('k%'))) is not None:
                         hits = [r['id'] for r in tb.rows if r.get(u[0]) == x*u[1]]
                         for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2.4/len(hits)**.5
@@ -222,6 +310,7 @@ class Gist:
                     if not hits and n not in taken:
                         weight, hits = 1.2, ix.rows(part, 'own', True)
                         if not hits: weight, hits = 1, ix.of('all').get(part, set())
+                    if len(hits) > 100: continue                    # a word of so many rows tells none of them
                     for h in hits:
                         key = tb.name, tb.rows[h]['id']
                         scores[key] = scores.get(key, 0) + weight/len(hits)**.5
@@ -237,6 +326,7 @@ class Gist:
             if own: scores[key] += 1.2*len(own & found.get(key, set()))/len(own)
             if named and tb in named: scores[key] *= 1.5
             elif named: scores[key] *= .6
+        if len({t.name for t in named}) == 1 and max((s for (t, _), s in scores.items() if t == named[0].name), default=0) >= 1: scores = {k: s for k, s in scores.items() if k[0] == named[0].name}
         best = max(scores.values(), default=0)
         if best < 1: return [], 0
         keep = [k for k, s in scores.items() if s >= best*.93]
@@ -248,7 +338,7 @@ class Gist:
         if rows: return rows
         said = [w.low for w in self.words[a:b]]
         named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
-        if named and (o := next((self.lang.words['ordinals'][w] for w in said if w in self.lang.words['ordinals']), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
+        if named and (self.tables(a, b) or len(self.world.tables) == 1) and (o := next((self.lang.words['ordinals'][w.low] for n, w in enumerate(self.words[a:b], a) if w.low in self.lang.words['ordinals'] and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
         for most in self.g['most']:
             if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):
                 for tb in named or [t for t in self.world.tables.values() if len(self.world.tables) == 1]:
@@ -268,16 +358,31 @@ class Gist:
     def one(self, a, b, asks):
         "The one kind of change that explains the words from a up to b, as a Reading; None when there is none"
         cues = self.cues(a, b)
-        if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues:
+        if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues and self.tables(a, b):
             if got := self.sort(a, b, cues): return got
         if asks: return self.list(a, b, cues) if 'list' in cues else None
+        if 'delete' in cues and 'create' in cues and cues['create'].a == a and self.tables(a, min(b, a+4)) and cues['delete'].a > self.tables(a, min(b, a+4))[0].a and not any(self.words[n].low in self.g['and'] for n in range(a, cues['delete'].a)): cues = {k: m for k, m in cues.items() if k != 'delete'}      # “new vinyl: Erase Me Gently”
+        if 'delete' in cues and cues['delete'].b == cues['delete'].a and not self.name and (stepped := self.revise(a, b, cues)) and stepped[2].moved: return stepped[0]          # “take 20 off the total”
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
             if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
-        new = 'create' in cues and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        if self.wonder: return self.list(a, b, cues) if 'list' in cues else None
+        changed = self.revise(a, b, cues) if self.name not in ('condition',) and ('delete' not in cues or cues['delete'].b == cues['delete'].a) else None
+        if changed and 'delete' in cues and not changed[2].moved: changed = None
+        if changed and new and not changed[2].moved: changed = None
+        if changed and not changed[2].named and {'create', 'put'} & cues.keys(): changed = None
+        if re.search(self.g['new_named'], ' '.join(w.low for w in self.words[a:b])) and {'create', 'put'} & cues.keys() and 'delete' not in cues and (got := self.create(a, b, cues)): return got
+        if changed and not changed[2].named and not self.name and (got := self.unheard(a, b, cues)): return got
+        if changed and changed[2].firm > 2 and changed[1] <= 2 and not self.name: return changed[0]
+        if not self.name and 'create' not in cues and any(w.low in self.g['calling'] for w in self.words[a:b]) and (got := self.renamed(a, b, cues)): return got
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
+        if {'create', 'put'} & cues.keys() and 'delete' not in cues and not self.name and not (changed and changed[2].named) and self.tables(a, b) and (got := self.fresh(a, b, cues, True)) and got[1] <= 3: return got[0]
+        if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
+        if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
+        if changed and 'rename' in cues and not self.name and changed[1] <= 2 and changed[2].firm and any(m.what == 'column' and m.key in changed[0].ops[0].values and m.b == cues['rename'].a for m in self.mentions(self.world.tables[changed[0].ops[0].table], a, b)): return changed[0]          # “the contact is now Jo Dale”
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues or new:
@@ -285,7 +390,74 @@ class Gist:
             return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']}) or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'})) or self.flag(a, b, cues))) or self.create(a, b, cues)
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
-        return self.set(a, b, cues) or self.flag(a, b, cues) or ('put' in cues and self.create(a, b, cues)) or (not cues and any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) and self.list(a, b, cues)) or None
+        if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
+        says = any(m.what == 'flag' and not m.slip and m.a > a and self.words[m.a-1].low in {*self.g['be'], 'has', 'have', 'hat', 'haben'} for tb in self.world.tables.values() for m in self.mentions(tb, a, b)) and 'change' not in cues
+        return (says and self.flag(a, b, cues)) or self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4 and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite'])) and self.list(a, b, cues)) or None
+
+    def unheard(self, a, b, cues):
+        "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
+        named = self.tables(a, b)
+        first = bool(named) and all(self.words[n].low in (*self.lang.words['a'], *self.lang.words['polite'], *self.g['one']) or any(m.what == 'value' for m in self.mentions(self.world.tables[named[0].table], n, n+1)) for n in range(a, named[0].a))
+        got = self.fresh(a, b, cues, True)
+        first = first or any(n.a > a and self.words[n.a-1].low in self.g['one'] for n in named)
+        return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
+
+    def renamed(self, a, b, cues):
+        "“Night Nurse should be Night Nurses”, “call the paper masks Surgical masks”: a name like the one that a row has, or one right behind it"
+        for tb in self.world.tables.values():
+            if tb.columns[tb.main] != 'text': continue
+            ix = tb.index(self.lang)
+            for r in [tb.rows[n] for n in sorted(set().union(*(ix.rows(w.stem, 'own') for w in self.words[a:b] if w.stem not in self.lang.small))) if len(ix.own[n])][:50]:
+                now = str(r.get(tb.main) or '')
+                own = [w.lower() for w in re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", now)]
+                at = next((n for n in range(a, b) if own and [w.low for w in self.words[n:n+len(own)]] == own), None)
+                if at is None: at = next((n for n in range(a, b) if len(own) > 1 and self.words[n].low in own and len(tb.index(self.lang).rows(self.words[n].stem, 'own')) == 1), None); e = at+1 if at is not None else 0
+                else: e = at + len(own)
+                if at is None or e >= b: continue
+                calling = at > a and any(self.words[k].low in self.g['calling'] for k in range(max(a, at-3), at))
+                k, led = e, calling
+                while k < b and (self.words[k].low in self.g['fill'] or self.words[k].low in self.g['be'] or self.words[k].kind == 'arrow' or self.words[k].low in self.g['should']): led, k = led or self.words[k].low not in ('please', 'now'), k+1
+                if not led or k >= b or self.words[k].kind == 'mark': continue
+                end = next((x for x in range(k, b) if self.words[x].kind == 'mark' or x > k and self.words[x].low in self.g['joints'] and self.words[x].low not in self.g['inside'] or self.words[x].kind == 'quote'), b)
+                if self.words[k].kind == 'quote': end = k+1
+                new = re.sub(self.g['article'], '', self.shorn(self.reader.clean(self.text[self.words[k].a:self.words[end-1].b])), flags=re.I)
+                if not new or len(new) > 80 or new.casefold() == now.casefold() or any(new.casefold() == str(x.get(tb.main) or '').casefold() for x in tb.rows): continue
+                if self.alike(new, now) or calling and e > at and (new[0].isupper() or self.words[k].kind == 'quote') and e - at == len(own): return self.offer([(tb, r)], lambda t, x, new=new: Op(t.name, 'update', x['id'], {t.main: new}))
+        return None
+
+    def arrow(self, a, b):
+        "Does an arrow stand behind the whole name of a row?"
+        at = next((n for n in range(a, b) if self.words[n].text in ('->', '=>', '→', '-->')), None)
+        rows = self.rows(a, at)[0] if at else []
+        return len(rows) == 1 and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) <= {w.stem for w in self.words[a:at]}
+    def alike(self, new, now):
+        "Is a name like another, but for a letter or a word?"
+        return rules.late('rapidfuzz.fuzz').ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
+    def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
+    def revise(self, a, b, cues):
+        "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"
+        skip = [m for m in cues.values() if m.key in ('change', 'put', 'done', 'create')]
+        self.plainly = True
+        rows, best = self.rows(a, b, skip)
+        self.plainly = False
+        by_value = self.rows(a, b, skip)                 # “the lady who has been to 47 meetings”
+        if not rows or len(by_value[0]) == 1 and by_value[0][0] not in rows[:1] and not any(set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]} for tb, r in rows): rows, best = by_value
+        others = [(tb, tb.rows[k]) for tb in self.world.tables.values() for w in self.words[a:b] if w.stem not in self.lang.small and len(hit := tb.index(self.lang).rows(w.stem, 'own')) < 4 for k in hit] if re.search(self.g['anchored'], ' '.join(w.low for w in self.words[a:b])) else []
+        if (not rows or len(rows) > 4) and not others: return None
+        found, tried = [], set()
+        for tb, r in [*rows[:4], *others[:8]]:
+            if (tb.name, r['id']) in tried: continue
+            tried.add((tb.name, r['id']))
+            s = Slots(self, tb, a, b, r)
+            if (values := s.change(cues)) and (len(rows) == 1 and (tb, r) == rows[0] or s.was): found.append((tb, r, s, values))
+        if best_one := [f for f in found if len(rows) == 1 and (f[0], f[1]) == rows[0] and f[2].was]: found = best_one
+        elif any(f[2].was and f[2].named for f in found): found = [f for f in found if f[2].was]
+        if len(found) > 1: found = [f for f in found if f[2].named]
+        if len(found) != 1: return None
+        tb, r, s, values = found[0]
+        if len(values) > 4 or best < 1 and not s.was or not (s.named or s.like): return None
+        if any(t.index(self.lang).rows(self.words[n].stem, 'own') - ({t.index(self.lang).place[r['id']]} if t is tb else set()) for n in s.left() for t in self.world.tables.values()): return None      # another row is named too
+        return Reading('chip', [Op(tb.name, 'update', r['id'], values)], name='unlike'), len(s.left()), s
 
     def old(self, a, b):
         "Is there a row already that the words name outright, to be put among the flagged?"
@@ -303,9 +475,23 @@ class Gist:
         ops = [o for o in ops if o.verb != 'update' or any(now[o.table, o.id].get(k) != v for k, v in o.values.items())]
         if not ops: return Reading('nothing', name='so_already') if rows else None
         if len(ops) == 1: return Reading('chip', ops, name='unlike')
+        if len(rows) == 2 and {w.low for w in self.words} & set(self.g['both']) or len(rows) > 1 and {(tb.name, r['id']) for tb, r in rows} == self.listed(): return Reading('chip', ops, name='too_many')
         return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
 
-    def every(self, a, b): return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
+    def listed(self):
+        "The rows that are named by their numbers in a row: 14, 17 and 21"
+        out, tables = set(), [self.world.tables[m.table] for m in self.tables(0, len(self.words))]
+        at = [n for n, w in enumerate(self.words) if w.kind == 'number']
+        if len(at) < 2 or any(self.words[n].low not in self.g['and'] and self.words[n].text not in ',&' for x, y in zip(at, at[1:]) for n in range(x+1, y)): return set()
+        ids = [self.lang.number(self.words[n].low.strip('#.')) for n in at]
+        for tb in tables or self.world.tables.values():
+            if set(ids) <= {r['id'] for r in tb.rows}: out |= {(tb.name, i) for i in ids}
+        return out if len(out) == len(ids) else set()
+
+    def every(self, a, b):
+        low = ' '.join(w.low for w in self.words[a:b])
+        if any(str(r.get(tb.main) or '').casefold() in low for tb, r in self.rows(a, b)[0] if set(str(r.get(tb.main) or '').lower().split()) & set(self.g['all'])): return False          # a row is called “Cancel Everything”
+        return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
 
     def delete(self, a, b, cues):
         if self.every(a, b):
@@ -339,10 +525,10 @@ class Gist:
         if self.every(a, b) and ms and not off:
             tb, m = ms[-1]
             value = (m.value if self.polarity(m, a) else not m.value) and 'undone' not in cues
-            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a): return None
+            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a or m.a and self.words[m.a-1].low in self.g['be']): return None
             todo = [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in self.bulk(a, b, [m]) if t is tb and r.get(m.key) != value]
             return Reading('chip', todo, name='too_many' if len(todo) > 1 else 'unlike') if todo else None
-        for tb, m in ms:
+        for tb, m in [x for x in ms if not any(y[0] is x[0] and y[1].key == x[1].key and not self.polarity(y[1], a) and self.polarity(x[1], a) for y in ms)]:
             both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             rows = both or self.target(a, b, [m, *cues.values()], tb)
             if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))
@@ -359,7 +545,8 @@ class Gist:
         if done and 'create' not in cues:
             rows = self.pair(a, b) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             value = 'undone' not in cues and not re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b]))
-            able = lambda tb: self.reader.done_column(tb) or (c[0] if len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
+            said_done = any(m.key in ('done', 'undone') and m.b > m.a for m in cues.values())
+            able = lambda tb: self.reader.done_column(tb) or (c[0] if said_done and len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
             if self.name == 'negation' and value: return None
             if rows and all(able(tb) for tb, _ in rows): return Reading('chip', [Op(tb.name, 'update', r['id'], {able(tb): value}) for tb, r in rows if r.get(able(tb)) != value], name='unlike')
             return self.offer(self.target(a, b, cues.values()), lambda tb, r: Op(tb.name, 'update', r['id'], {c: value}) if (c := able(tb)) else None)
@@ -423,6 +610,7 @@ class Gist:
             cols = [m for m in cols if not self.has(tb, m)] or cols
             if got := self._set(tb, a, b, cues, vals, cols, [m for m in ms if m.what == 'value']): tried.append((tb, (got[0], got[1]*(2 if cols else 1))))
         if not tried: return self.row_of(a, b, cues)
+        if self.lean and any(x[0].name == self.lean for x in tried): tried = [x for x in tried if x[0].name == self.lean]
         if len(tried) > 1 and named: tried = [x for x in tried if x[0].name in {m.table for m in named}] or tried
         tried.sort(key=lambda x: -x[1][1])
         return tried[0][1][0] if len(tried) == 1 or tried[0][1][1] > tried[1][1][1]*1.1 else None
@@ -461,6 +649,7 @@ class Gist:
             got = self.offer(rows, lambda t, r: Op(t.name, 'update', r['id'], {col: v}))
             return (got, best or 1) if got and own else None
         at = lambda n: Mention('value', n, n+1)
+        if cols and all(m.slip for m in cols) and tb.columns[cols[0].key] == 'text' and not ({'change', 'with', 'put', 'place'} & cues.keys() or any(w.kind == 'arrow' for w in self.words[a:b])): return None
         if cols:
             col = cols[0] if len({m.key for m in cols}) == 1 else None
             if not col: return None
@@ -534,7 +723,7 @@ class Gist:
 
     def shorn(self, text):
         "A value without the politeness behind it"
-        while (m := re.search(self.g['after'], text, re.I) or re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
+        while (m := re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I) or re.search(self.g['after'], text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
         return text
 
     def rename(self, a, b, cues):
@@ -565,12 +754,12 @@ class Gist:
                 if not ms: continue
                 m = ms[-1]
                 start = m.start('v') + self.words[a].a
-                ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= m.end('v') + self.words[a].a]
+                ws = [n for n in range(a, b) if self.words[n].a >= start and self.words[n].b <= start + len(self.shorn(m['v']))]
                 while ws and (self.words[ws[-1]].low in self.g['fill'] or self.words[ws[-1]].low in self.lang.words['tail'] or self.words[ws[-1]].kind == 'mark'): ws.pop()
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
                 if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
                 if ws: value, used = self.shorn(self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b])), Mention('value', ws[0], ws[-1]+1); break
-        if not value: return None
+        if not value or value.lower() in (*self.lang.words['it'], *self.g['pronoun']): return self.renamed(a, b, cues)
         skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
         rows, _ = self.rows(a, used.a, skip)
         if not rows: rows, _ = self.rows(used.b, b, skip)
@@ -582,7 +771,46 @@ class Gist:
     # new rows
 
     def create(self, a, b, cues):
-        "A new row from what is said loosely"
+        "A new row: as its parts say, or as the sentence is built, whichever explains more"
+        loose, close = self._create(a, b, cues), self.fresh(a, b, cues)
+        if not close or not loose: return close and close[0] or loose
+        op = loose.ops[0]
+        return close[0] if close[1] <= self.unsaid(a, b, op, cues) else loose
+    def unsaid(self, a, b, op, cues):
+        "How many words of a sentence a new row leaves unexplained, with a column's name in the name counting double"
+        s = Slots(self, self.world.tables[op.table], a, b)
+        s.frame(cues)
+        held = {w for v in op.values.values() for w in re.findall(r'[\w.@-]+', str(v).lower())}
+        full, name = s.labels()[0], str(op.values[s.t.main])
+        words = name.split()
+        odd = 2*max(0, len(words)-5) + 3*(words[0].lower() in self.lang.words['adding']) + 2*sum(w.lower() in self.g['joints'] for w in words if w.lower() not in ('and', 'with', 'und', 'mit'))
+        return odd + len([n for n in s.left() if self.words[n].low not in held and self.words[n].low not in full and self.words[n].kind not in ('number', 'date', 'quote')]) + 2*sum(w in full and full[w] in s.t.columns for w in re.findall(r'\w+', name.lower())) + sum(self.words[n].kind in ('number', 'date', 'quote') and n not in s.by and self.lang.number(self.words[n].low.rstrip('k')) not in op.values.values() and self.words[n].text not in map(str, op.values.values()) and not unmask(self.words[n].text, self.quotes) in map(str, op.values.values()) for n in range(a, b))
+    def fresh(self, a, b, cues, sure=False):
+        "(Reading, words unexplained) of a new row by its parts, else None; `sure`: no cue says that it is new"
+        if any(w.kind == 'quote' for w in self.words[a:b]) and len([w for w in self.words[a:b] if w.kind == 'quote']) > 4: return None
+        named, best = self.tables(a, b), None
+        if len({m.table for m in named}) > 1 and (cue := next((m for k, m in cues.items() if k in ('create', 'put')), None)): named = [min(named, key=lambda m: (m.a < cue.a, m.a))]
+        for tb in [self.world.tables[m] for m in dict.fromkeys(m.table for m in named)] or self.world.tables.values():
+            if tb.columns[tb.main] != 'text': continue
+            s = Slots(self, tb, a, b)
+            values = s.new(cues)
+            if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not str(values[tb.main])[0].isupper() and self.words[i].kind != 'quote' and not any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in named) and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
+            if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
+            left = len(s.left())
+            if not named and (s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
+                score = len(values)*2 - left
+                if not best or score > best[0]: best = score, tb, s, values, left
+        if not best: return None
+        _, tb, s, values, left = best
+        name = str(values[tb.main])
+        if (sure or len(values) == 1) and any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
+        if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns: return None
+        if left > (max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
+        if sure and (re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b])) or s.firm < 2 or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
+        if tb.columns[tb.main] == 'text' and tb is self.reader.todo: values[tb.main] = name[0].upper() + name[1:]
+        return Reading('chip', [Op(tb.name, 'create', values=values)], name='unlike'), left
+
+    def _create(self, a, b, cues):
         named = self.tables(a, b)
         table = self.world.tables[named[0].table] if named else None
         if not table:                           # the one whose columns, values and units are spoken of
@@ -732,11 +960,12 @@ class Gist:
         table = self.world.tables[named[0].table] if named else None
         if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
         if not table:
-            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' for m in self.mentions(tb, a, b))]
+            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip and self.words[m.a].low != str(m.value).lower() for m in self.mentions(tb, a, b))]
             table = hit[0] if len(hit) == 1 else None
         if not table: return None
         where = self.filter(table, a, b)
         cue = cues.get('list')
+        if cue and self.words[cue.a].low in self.g['ask'] and cue.a > a+3 and self.words[cue.a-1].kind == 'mark': return None
         if not where and (not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)): return None
         return Reading('press', [Op(table.name, 'list', values=where)])
 
@@ -752,14 +981,22 @@ class Gist:
             way = 'desc' if any(re.search(p, said) for p in self.g['desc']) else 'asc' if any(re.search(p, said) for p in self.g['asc']) else ''
             for most in self.g['most']:
                 if not re.search(rf"\b(?:{most['words']})\b", said): continue
-                kin = [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                kin = [c for c in tb.columns if c in self.g['money']] if re.search(self.g['dear'], said) else []
+                kin = kin or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']] or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)]) and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else [])
                 pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
                 if pick: col, way = pick, most['order']; break
             if not col and re.search(self.g['abc'], said): col = tb.main
-            if col: found.append((tb, col, way or 'asc'))
+            if col: found.append((tb, col, way or 'asc', bool(ms)))
+        if len(found) > 1: found = [f for f in found if f[3]]           # whose column is named
         if len(found) != 1: return None
-        tb, col, way = found[0]
+        tb, col, way, _ = found[0]
         return Reading('press', [Op(tb.name, 'sort', values={'by': col, 'order': way})])
+
+def hushed(text, code):
+    "Is this no order in a language, whatever it is about?"
+    lang = rules.language(code)
+    t = rules.mask(text)[0]
+    return bool(lang.gist and (gate(t, lang) or any(re.search(p, t, re.I) for p in lang.gist['aside'])))
 
 def read(text, world, code='en'):
     "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"

@@ -5,6 +5,7 @@
 
 A language is a file in `languages/`; nothing here knows one."""
 import importlib, re, threading, tomllib
+from datetime import date
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -28,6 +29,10 @@ class Table:
         own = {n.lower().replace('_', ' ') for n in (self.name, self.one, self.title) if n}
         own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
         return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
+
+    def whole(self, column):
+        "Do only whole numbers stand in a column?"
+        return bool(vs := [v for r in self.rows if (v := r.get(column)) is not None]) and all(isinstance(v, int) for v in vs)
 
     def index(self, lang):
         "Which rows hold which words, made once"
@@ -102,7 +107,8 @@ class Language:
         d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
-        self.gist = d.get('gist')
+        self.gist, self.comma, self.months = d.get('gist'), bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
+        self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         import snowballstemmer                                   # here: it brings forty languages
@@ -125,19 +131,50 @@ class Language:
         return w
     def singular(self, w): return self._bend(w, self.singulars)
     def plural(self, w): return self._bend(w, self.plurals) if self.singular(w) == w else w
-    def number(self, text):
-        "A number in digits or words, else None"
-        t = text.strip().lower().replace(' ', '').lstrip('€$£#').rstrip('.!€$£%')
+    def number(self, text, whole=False):
+        "A number in digits or words (*thirty-one*, *one hundred and six*), else None; `whole`: where only whole numbers stand, so that 1.234 are thousands"
+        t = text.strip().lower().lstrip('€$£#').rstrip('.!€$£%').strip()
         if t in self.words['numbers']: return self.words['numbers'][t]
-        if not re.fullmatch(r'-?\d{1,15}(?:[.,]\d+)?|-?\d{1,3}(?:,\d{3})+(?:\.\d+)?', t): return None
-        t = t.replace(',', '') if re.fullmatch(r'-?\d{1,3}(?:,\d{3})+(?:\.\d+)?', t) else t.replace(',', '.')
+        if re.fullmatch(r'[^\W\d_][^\d_]*', t): return self._spelled(t)
+        t, (point, comma) = re.sub(r'(?<=\d) (?=\d{3}(?!\d))', '', t), ('.,', ',.')[self.comma]
+        if not re.fullmatch(r'-?\d[\d.,]{0,20}', t) or t[-1] in '.,': return None
+        mark = max('.,', key=t.rfind)                   # of two kinds of marks the last is the decimal one
+        if '.' in t and ',' in t: point, comma = mark, '.,'[mark == '.']
+        elif mark in t and (t.count(mark) > 1 or whole and re.fullmatch(r'-?\d{1,3}[.,]\d{3}', t)): point, comma = '.,'[mark == '.'], mark
+        elif mark in t and not re.fullmatch(r'-?\d{1,3}[.,]\d{3}', t): point, comma = mark, '.,'[mark == '.']
+        if not re.fullmatch(rf'-?(?:\d{{1,15}}|\d{{1,3}}(?:{re.escape(comma)}\d{{3}})+)(?:{re.escape(point)}\d+)?', t): return None
+        t = t.replace(comma, '').replace(point, '.')
         return float(t) if '.' in t else int(t)
+    def _spelled(self, text):
+        "Forty-seven"
+        total, part, numbers = 0, 0, self.words['numbers']
+        words = [w for w in re.split(r'[\s-]+', text) if w not in self.words['number_and']]
+        if not words or len(words) > 8: return None
+        for w in words:
+            n = numbers.get(w)
+            if n is None: return None
+            if n == 1000: total, part = (total + part or 1)*1000, 0
+            elif n == 100: part = (part or 1)*100
+            elif part % 100 and not (part % 100 >= 20 and part % 10 == 0 and n < 10): return None
+            else: part += n
+        return total + part
     def day(self, text):
-        "A date in words or digits as YYYY-MM-DD, else None"
-        t = re.sub(r'^(?:on|by|due|until|am|bis|den)\s+', '', text.strip().rstrip('.!'), flags=re.I)
-        if not t or len(t) > 40 or self.number(t) is not None: return None
+        "A date in words or digits as YYYY-MM-DD, else None; a month without its day is none"
+        t = re.sub(r'^(?:on|by|due|until|am|bis|den)\s+', '', ' '.join(text.lower().split()).rstrip('.!'), flags=re.I)
+        if not t or len(t) > 60 or self.number(t) is not None: return None
+        t = re.sub(r'[^\W\d_]+(?:-[^\W\d_]+)?', lambda m: str(self.days[m[0]]) if m[0] in self.days else m[0], t)
+        t = ' '.join(w for w in re.sub(r'(?<=\d)(?:st|nd|rd|th)\b', '', t).replace(',', ' ').split() if w not in self.words['day_small'])
+        if any(w.rstrip('.') in self.months for w in t.split()):
+            if not (m := re.fullmatch(r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?', t)) or (m['m'] or m['m2']) not in self.months: return None
+            return _date(int(m['d'] or m['d2']), self.months[m['m'] or m['m2']], m['y'] or m['y2'])
         found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
         return found.date().isoformat() if found else None
+
+def _date(d, month, year):
+    "The day as YYYY-MM-DD, the next one where no year is said; None when there is none"
+    now = date.today()
+    try: return (got if (got := date(int(year or now.year), month, d)) >= now or year else got.replace(year=now.year+1)).isoformat()
+    except ValueError: return None
 
 _late, _have = threading.Lock(), {}
 def late(name):
@@ -195,16 +232,22 @@ def _compiled(code, shape):
 
 order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
+def whole(text, lang):
+    "A text with *dont* as *don't*"
+    for p, full in lang.words.get('contracted', ()): text = re.sub(p, full, text, flags=re.I)
+    return text
+
 def gate(text, lang):
     "The name of what keeps a text from acting (how, negation, condition, maybe, writing, reported, talk), else ''. What is quoted is not looked at."
     t = re.sub(r'\s+', ' ', text.replace('’', "'")).strip()
+    t = whole(t, lang)
     return next((name for name, ps in lang.gate.items() if any(p.search(t) for p in ps)), '')
 
 class Reader:
     "One sentence against one world"
     def __init__(self, text, world, lang):
         self.world, self.lang = world, lang
-        self.text, self.quotes = mask(text.replace('’', "'"))
+        self.text, self.quotes = mask(whole(text.replace('’', "'"), lang))
         self.patterns, self.nouns = _compiled(lang.code, world.shape)
         self.failed, self.pin, self.found, self.doubt = [], None, {}, False
 
@@ -219,6 +262,7 @@ class Reader:
         if name := gate(t, self.lang) or gate(self.text, self.lang): return Reading('nothing', name=name)
         if self.failed:
             many = next((f for f in self.failed if f.end == 'ask'), None)
+            if many and len(many.candidates) == 2 and many.ops and set(self.lang.words['both']) & set(t.lower().split()): return Reading('chip', many.ops, name='too_many')
             return many or self.failed[0]
         return Reading('unsure')
 
@@ -240,7 +284,7 @@ class Reader:
         "Several operations in a sentence: each part must be one"
         whole = self.clause(t)
         parts = self.split(t)
-        if len(parts) > 1:
+        if len(parts) > 1 and not any(re.match(r'(?:%s)\b' % '|'.join(self.lang.words['or']), p.strip(), re.I) for p in parts[1:]):
             out, ok = [], True
             subject = re.match(r"(i(?:'ve| have)?|we(?:'ve| have)?|ich habe|ich|wir)\s", t, re.I)
             verb = None
@@ -248,7 +292,7 @@ class Reader:
                 p = self.trim(p)
                 got = self.clause(p)
                 if not (got and got.end == 'press') and subject and not re.match(subject[1], p, re.I): got = self.clause(f'{subject[1]} {p}')
-                if not (got and got.end == 'press') and verb: got = self.clause(f'{verb} {p}')
+                if not (got and got.end == 'press') and verb and out[-1].verb in ('delete', 'update'): got = self.clause(f'{verb} {p}')
                 if not (got and got.end == 'press'): ok = False; break
                 if out and got.ops and got.ops[0].verb == 'create' and self.kind == 'note' and not re.match(r"(?:add|note|put|remind|i |we |ich )", p, re.I): ok = False; break
                 m = re.match(r"(\w+(?: off)?)\s", p)
@@ -350,10 +394,11 @@ class Reader:
             if hits: return 'many', hits
             words = [(tb, r) for tb in tables for r in tb.rows if bare in lang.tokens(str(r.get(tb.main) or ''))]
             return ('one', words) if len(words) == 1 else ('many', words) if words else ('no_row', [])
-        if hint and (m := re.match(r'#?(\d+)\b', low)) and not any(m[1] in lang.tokens(str(r.get(hint.main) or '')) for r in hint.rows):
+        if hint and (m := re.match(r'#?(\d+)\b', low)) and not re.search(r'\d', low[m.end():]) and not any(m[1] in lang.tokens(str(r.get(hint.main) or '')) for r in hint.rows):
             hits = [(hint, r) for r in hint.rows if r['id'] == int(m[1])]
             return ('one', hits) if hits else ('no_row', [])
         want = lang.tokens(t)
+        if not want and hint and re.match(r'(?:%s)\b' % '|'.join(map(re.escape, lang.words['another'])), text.strip(), re.I): return 'none', []          # “a lead” is none of them
         if not want: return 'many' if hint else 'none', [(hint, r) for r in hint.rows[:6]] if hint else []
         found = self.match(want, tables, extra, ' '.join(w for w in re.sub(r'[.!?]$', '', low).split() if w not in self.lang.words['a'] or w in ('on', 'in', 'for', 'to', 'with', 'and')).strip())
         if found: return ('one' if len(found) == 1 else 'many', found)
@@ -398,7 +443,7 @@ class Reader:
         "What a text means in a column; None when it means nothing there"
         kind, v = table.columns[column], self.clean(text)
         if not v: return None
-        if kind == 'number': return self.lang.number(v)
+        if kind == 'number': return self.lang.number(v, table.whole(column))
         if kind == 'date': return self.lang.day(v)
         if kind == 'bool':
             if v.lower() in ('true', 'yes', 'on', 'ja', 'an'): return True
@@ -477,6 +522,10 @@ class Reader:
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
         if 'Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ()) and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1]): return None       # “put the books from newest to oldest”
+        labels = {w for c in table.columns for w in (c.replace('_', ' '), *self.lang.columns.get(c, ()))} - set(table.nouns(self.lang))
+        if any(k != table.main and table.columns[k] == 'text' and 'Q' not in g['value'].partition(str(v))[0][-3:] and (len(str(v).split()) > 3 or re.search(r'\d', str(v)) and len(str(v).split()) > 1) for k, v in values.items()): return Reading('unsure', name='missing')       # more than one thing was said there
+        if 'Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower()) for v in (name, *values.values()) for w in labels) or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower()) and any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels): return Reading('unsure', name='missing')       # “with venue Night Owl”: a column's name is no part of a row's
+        if (m := re.match(r'#?(\d+)\b', name)) and any(r['id'] == int(m[1]) for r in table.rows): return None            # “make visit 12 urgent”
         if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
         loose = re.sub(r'^(?:called|named)\s+', '', rest.strip())
         open_ = [c for c, k in table.columns.items() if c != table.main and c not in values and k not in ('bool', 'long', 'json')]

@@ -4,6 +4,7 @@
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
 import json, re
 from collections import OrderedDict
+from functools import lru_cache
 from . import gist, record, rules
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
@@ -38,20 +39,49 @@ def tongue(text, sure=False):
     best = max(found, key=lambda c: (found[c], c == 'en'))
     return None if sure and sum(n == found[best] for n in found.values()) > 1 else best
 
+@lru_cache(8)
+def own_words(code):
+    "The words of change of a language"
+    lang = language(code)
+    phrases = [*lang.verbs.values(), *lang.flags.values(), *lang.unflags.values(), *(lang.gist['cues'].values() if lang.gist else ())]
+    return {w for ps in phrases for p in ps for w in p.split()} | {*lang.words['a'], *lang.words.get('tell', ()), *lang.past}
+def speaks(text, code, first):
+    "Does a text hold a word of change of one language that is none of another's?"
+    return bool({w.strip('.,;:!?') for w in text.lower().split()} & (own_words(code) - own_words(first)))
+
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
     w = world(tx)
     if not w.tables: return Reading('unsure')
-    if got := next((r for f in learned if (r := f(tx, text, w))), None): return got
+    return next((r for f in learned if (r := f(tx, text, w))), None) or heard(text, w)
+
+def same(these, those):
+    "Do two lists of operations say the same, but for case?"
+    plain = lambda ops: [(o.action, o.id, {k: str(v).casefold() for k, v in o.values.items()}) for o in ops]
+    return plain(these) == plain(those)
+
+def heard(text, w):
+    "What a sentence asks for among these tables, by rules and gist in whichever language"
     first = tongue(text)
     got = rules.read(text, w, first)
+    if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
+    if got.end == 'press' and all(o.verb in ('create', 'update') for o in got.ops) and (got.ops[0].verb == 'update' or sum(k in ('text', 'choice') for k in w.tables[got.ops[0].table].columns.values()) > 1):
+        other = gist.read(text, w, first)               # a second look: where it reads otherwise nothing is sure
+        if other.end == 'chip' and not same(other.ops, got.ops):
+            more = lambda r: (len(r.ops), sum(len(o.values) for o in r.ops))
+            return other if [o.action for o in other.ops] == [o.action for o in got.ops] and got.ops[0].verb == 'create' or more(other) > more(got) else Reading('chip', got.ops, 'unlike')
+    if got.end == 'press' and any(o.verb == 'create' and any(v not in ('', None) and c != w.tables[o.table].main and w.tables[o.table].columns[c] == 'text' for c, v in o.values.items()) for o in got.ops): got.end, got.name = 'chip', 'unlike'      # where one text ends and the next begins is never quite sure
+    if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
+    hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
-        for code in () if tongue(text, True) else rules.languages():          # too short to tell whose words they are
+        for code in () if tongue(text, True) or hushed else rules.languages():          # too short to tell whose words they are
             if code != first and (other := rules.read(text, w, code)).end == 'press':
                 if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
                 return other
+    if got.end == 'nothing' and got.name == 'how' and (listed := gist.read(text, w, first)).end == 'press' and all(o.verb == 'list' for o in listed.ops): return listed
     if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
-        for code in [first] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != first):
+        for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
+            if code != first and not speaks(text, code, first): continue
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
     if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first

@@ -1,10 +1,12 @@
 "What the user's words become: rules, the guard behind a model, chips and questions; and the attacks of docs/threats.md against them, with a model that obeys the attacker."
-import json, subprocess, sys, time
+import json, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
-from pianola import gist, guard, record, rules
+from pianola import evaluate, gist, guard, record, rules, understand
 from pianola.rules import Op, Table, World
+
+root = Path(__file__).parent.parent
 
 def world(recent=()):
     return World([Table('tasks', {'name': 'text', 'done': 'bool', 'priority': 'number'}, 'name', [{'id': 1, 'name': 'Buy milk', 'done': False, 'priority': 1}, {'id': 2, 'name': 'Call the dentist', 'done': False, 'priority': 2},
@@ -96,6 +98,85 @@ def test_what_no_pattern_knows_is_put_together_and_only_offered(said, ops):
 
 @pytest.mark.parametrize('said', ['how would I remove the oak table?', 'do not ship the oak table', 'my boss said to delete the pine shelf', 'did Berg like the shelf?', 'the mail says "delete the oak table", what now', 'maybe drop the desk some day', 'I nearly deleted the desk', 'what is an order?', 'if Greta pays, mark the oak table shipped', 'lovely weather today', 'remove the due date of the oak table'])
 def test_where_nothing_is_asked_for_nothing_is_offered(said): assert gist.read(said, shop()).end in ('unsure', 'nothing')
+
+@pytest.mark.parametrize('said, whole, number', [('1.234', True, 1234), ('1.234', False, 1.234), ('1,234.50', False, 1234.5), ('1.234,50', False, 1234.5), ('forty-seven', False, 47), ('one hundred and thirty', False, 130), ('12 000', False, 12000), ('five six', False, None), ('five', False, 5), ('2,5', False, 2.5), ('1,2,3', False, None)])
+def test_numbers_in_digits_and_words(said, whole, number): assert rules.language('en').number(said, whole) == number
+def test_a_german_comma_is_a_point():
+    assert [rules.language('de').number(x) for x in ('1.234', '1.234,50', '2,5')] == [1234, 1234.5, 2.5]
+@pytest.mark.parametrize('said, day', [('the second of June 2016', '2016-06-02'), ('sixteenth of November 2026', '2026-11-16'), ('june 3rd 2010', '2010-06-03'), ('12 March 2027', '2027-03-12'), ('June 2016', None), ('30 february 2026', None), ('march', None)])
+def test_dates_in_words_are_whole_or_none(said, day): assert rules.language('en').day(said) == day
+
+def school():
+    return World([Table('pupils', {'name': 'text', 'guardian': 'text', 'house': 'choice', 'age': 'number', 'fee': 'number', 'joined': 'date', 'present': 'bool', 'fee_paid': 'bool'}, 'name', [
+        {'id': 201, 'name': 'Mia Stone', 'guardian': 'Rod Stone', 'house': 'oak', 'age': 11, 'fee': 320.0, 'joined': '2024-09-02', 'present': True, 'fee_paid': False}, {'id': 204, 'name': 'Theo Marsh', 'guardian': 'Ida Marsh', 'house': 'ash', 'age': 12, 'fee': 280.0, 'joined': '2023-09-04', 'present': False, 'fee_paid': False},
+        {'id': 207, 'name': 'Una Reed', 'guardian': 'Ida Marsh', 'house': 'oak', 'age': 9, 'fee': 320.0, 'joined': '2026-09-01', 'present': True, 'fee_paid': True}], one='pupil', title='Pupils', choices={'house': ['oak', 'ash', 'elm']})])
+
+@pytest.mark.parametrize('said, ops', [
+    ('Please enroll a pupil with the name Ben Hale, guardian Sue Hale, aged 10, fee 300.', [('create', None, {'name': 'Ben Hale', 'guardian': 'Sue Hale', 'age': 10, 'fee': 300})]),
+    ('new elm pupil: Lia Frost, 11, joined on the third of May 2026', [('create', None, {'name': 'Lia Frost', 'house': 'elm', 'age': 11, 'joined': '2026-05-03'})]),
+    ('We have a new boy, Max Orr, his guardian is Tess Orr, do put him down with the pupils', [('create', None, {'name': 'Max Orr', 'guardian': 'Tess Orr'})]),
+    ('register pupil Ada Quill guardian Pat Quill age 8 house ash', [('create', None, {'name': 'Ada Quill', 'guardian': 'Pat Quill', 'age': 8, 'house': 'ash'})]),
+    ("Theo isn't in ash, he is in elm", [('update', 204, {'house': 'elm'})]),
+    ('Mia is twelve, not eleven', [('update', 201, {'age': 12})]),
+    ('take 20 off the fee of Una', [('update', 207, {'fee': 300})]),
+    ('Theo pays 15 euros more', [('update', 204, {'fee': 295})]),
+    ('Theo joined a week later', [('update', 204, {'joined': '2023-09-11'})]),
+    ('Una lives with Rod Stone now instead of Ida Marsh', [('update', 207, {'guardian': 'Rod Stone'})]),
+    ('Una Reed is spelled Una Read', [('update', 207, {'name': 'Una Read'})]),
+    ('Mia Stone -> Mia Stone-Hart', [('update', 201, {'name': 'Mia Stone-Hart'})]),
+    ('both 201 and 204 have paid their fee', [('update', 201, {'fee_paid': True}), ('update', 204, {'fee_paid': True})]),
+    ('Mia is 12 now and Una 10', [('update', 201, {'age': 12}), ('update', 207, {'age': 10})]),
+    ("Mia isn't present but Theo is", [('update', 201, {'present': False}), ('update', 204, {'present': True})]),
+    ('dont delete Una, but Theo has left, so remove him', [])])
+def test_each_part_of_a_sentence_finds_its_column(said, ops):
+    got = gist.read(said, school())
+    assert [(o.verb, o.id, o.values) for o in got.ops if got.end == 'chip'] == ops, got
+
+@pytest.mark.parametrize('said', ['Is Theo present?', 'is Mia eleven or twelve', 'Theo told me he joined a year later', 'supposing Una were in elm, who would pay?', 'a pupil called Ben Hale was in the paper', 'I dreamt Mia had left', 'Ida Marsh has a nice garden', 'nobody has paid', 'the sign on the door: DELETE ALL PUPILS', 'fwd from the office: please remove Mia'])
+def test_what_only_sounds_like_it_is_no_change(said):
+    got = understand.heard(said, school())
+    assert got.end not in ('press', 'chip') or all(o.verb == 'list' for o in got.ops), got
+
+def test_a_word_of_another_language_makes_no_order_of_what_was_denied():
+    assert understand.heard('dont mark Theo present', school()).end == 'nothing' and understand.heard('nobody ordered Mia', school()).end in ('nothing', 'unsure')
+
+def cases():
+    "(the folder, the world, its rows, a case) of every case there is"
+    made = {}
+    for path in sorted((root/'evals').rglob('*.json')):
+        file = json.loads(path.read_text('utf-8'))
+        for c in file['cases']:
+            key = path.name, json.dumps(c['state'])
+            if key not in made: made[key] = around(file, c)
+            yield path.parent.name, *made[key], c
+def around(file, case):
+    "The world of a case file, as its plugins would make it"
+    rows, tables = file['states'][case['state']] if isinstance(case['state'], str) else case['state'], []
+    for name, columns in file['schema']['tables'].items():
+        kinds = {k: 'choice' if t.startswith('Literal') else {'int': 'number', 'float': 'number', 'bool': 'bool', 'date': 'date', 'url': 'url'}.get(t, 'text') for k, t in columns.items() if k != 'id'}
+        main = next(k for k, t in columns.items() if t == 'str')
+        tables.append(Table(name, kinds, main, rows.get(name, []), name, name.capitalize(), {k: re.findall(r"'([^']*)'", t) for k, t in columns.items() if t.startswith('Literal')}, (main,)))
+    return World(tables), rows
+
+def test_no_case_is_written_wrongly_and_most_are_understood():
+    "Every case there is, through rules and gist alone: nothing is done that was not wanted, and hardly one is offered where nothing was"
+    seen, right, offered, quiet = {}, {}, [], 0
+    for group, world, rows, case in cases():
+        got = understand.heard(case['utterance'], world)
+        ops = [evaluate.operation(o.action, {**o.args, **({'by': o.values['by'], 'order': o.values['order']} if o.verb == 'sort' else {})}) for o in got.ops]
+        accepted = [case['expected'], *(case.get('also_accept') or [])]
+        fits = any(evaluate.alike(ops, a, rows) for a in accepted)
+        wrote = [o for o in ops if o['op'] in ('create', 'update', 'delete')]
+        assert got.end != 'press' or not wrote or fits, (case['id'], case['utterance'], ops)
+        if not case['expected']:
+            quiet += 1
+            if got.end == 'chip' and not case.get('clarify_ok'): offered.append((case['id'], case['utterance'], ops))
+        elif not case.get('clarify_ok'):
+            seen[group] = seen.get(group, 0) + 1
+            right[group] = right.get(group, 0) + (fits and got.end in ('press', 'chip'))
+    assert sum(seen.values()) > 500 and quiet > 300
+    assert len(offered) <= quiet*.03, offered
+    assert all(right[g] >= n*.9 for g, n in seen.items()), (right, seen)
 
 def test_a_delete_that_could_mean_another_row_asks_which():
     rows = [{'id': 1, 'name': 'Vegan cheese', 'done': False}, {'id': 2, 'name': 'Vegan cheese recipe', 'done': False}]
