@@ -60,6 +60,10 @@ def same(these, those):
     plain = lambda ops: [(o.action, o.id, {k: str(v).casefold() for k, v in o.values.items()}) for o in ops]
     return plain(these) == plain(those)
 
+def runs_on(value, lang, text):
+    "Does a text for a row that is there go on into what is said about it (“Martin Lowe put that instead”)? Quoted words are meant as they stand."
+    return isinstance(value, str) and bool({*value.casefold().split()[1:]} & {*lang.gist['pronoun'], *lang.gist['runs_on']}) and not re.search(r'[“”„"\'‘’«]\s*' + re.escape(value), text)
+
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
     first = tongue(text)
@@ -70,6 +74,7 @@ def heard(text, w):
         if other.end == 'chip' and not same(other.ops, got.ops):
             more = lambda r: (len(r.ops), sum(len(o.values) for o in r.ops))
             return other if [o.action for o in other.ops] == [o.action for o in got.ops] and got.ops[0].verb == 'create' or more(other) > more(got) else Reading('chip', got.ops, 'unlike')
+    if got.end == 'press' and any(o.verb == 'update' and any(runs_on(v, language(first), text) for v in o.values.values()) for o in got.ops): got.end, got.name = 'chip', 'unlike'
     if got.end == 'press' and any(o.verb == 'create' and any(v not in ('', None) and c != w.tables[o.table].main and w.tables[o.table].columns[c] == 'text' for c, v in o.values.items()) for o in got.ops): got.end, got.name = 'chip', 'unlike'      # where one text ends and the next begins is never quite sure
     if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
     hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
