@@ -125,6 +125,8 @@ nothing = inspect.Parameter.empty
 longest = {'text': 10_000, 'url': 2_000, 'secret': 10_000, 'long': 200_000}
 _sql = {'int': 'integer', 'bool': 'integer', 'ref': 'integer', 'float': 'real'}
 
+initials = {'url', 'urls', 'id', 'csv', 'json', 'html', 'pdf', 'api', 'ip', 'sku', 'seo', 'faq'}
+
 @dataclass
 class Field:
     "One thing that can be asked for, written down and shown. Made by `field`."
@@ -142,7 +144,10 @@ class Field:
     @property
     def required(self): return self.default is nothing and not self.optional and self.kind not in ('bool', 'rows')
     @property
-    def title(self): return self.name.replace('_', ' ').strip().capitalize()
+    def title(self):
+        "What a person reads: `first_url` is First URL"
+        first, *rest = [w.upper() if w in initials else w for w in self.name.lower().strip('_').split('_')]
+        return ' '.join([first[:1].upper() + first[1:], *rest])
     @property
     def table(self): return self.word.table
     @property
