@@ -515,7 +515,7 @@ async def test_stop_while_it_reads_frees_the_model(embedded):
             if p.what == 'reading' and p.done > 60: break
     began = time.monotonic()
     while any(x['is_processing'] for x in await slots(embedded)):
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 12, 'it reads on: all of it takes half a minute'
         await asyncio.sleep(.02)
     assert (await hear(embedded, hello, MODEL, limit=2)).done
 
