@@ -7,14 +7,14 @@ from conftest import Server, browser_path
 from playwright.sync_api import expect, sync_playwright
 
 def main():
-    server = Server(Path(tempfile.mkdtemp())/'data', env={'PIANOLA_ENGINE': 'embedded'})
+    server = Server(Path(tempfile.mkdtemp())/'data')
     try:
         for name in ('Water the plants', 'Book the train to Lyon', 'Send Acme the offer'): server.act('tasks.create', name=name)
         server.act('tasks.update', id=1, done=True)
         with sync_playwright() as p:
             page = p.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--disable-gpu']).new_page(viewport={'width': 1280, 'height': 760}, device_scale_factor=1.5)
             page.goto(server.url + '/tasks')
-            for n, text in enumerate(['add a task: call the dentist', 'which tasks are there?', 'please delete water the plants']):
+            for n, text in enumerate(['add a task: call the dentist', 'which tasks are there?', 'delete all tasks']):
                 page.fill('#msg', text)
                 page.press('#msg', 'Enter')
                 expect(page.locator('#msg-list > [data-role=assistant]').nth(n)).to_have_attribute('data-status', re.compile('done|error'), timeout=120_000)

@@ -1,7 +1,7 @@
 """The keys: everything that changes state is an action, carried out by `act`, whoever presses it.
 
     act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
-import asyncio, contextvars, difflib, inspect, json, time
+import asyncio, contextvars, difflib, inspect, json, re, time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable
@@ -246,6 +246,15 @@ def wait(tx, pressed, by, message, key, why='', choice=None):
     out = _ask(tx, a, a.check(args), by, key, message, why, choice)
     return out
 
+most_named = 8
+def together(said):
+    "Sentences that say the same of one thing each, as one: Delete “A” from Tasks, Delete “B” from Tasks → Delete “A” and “B” from Tasks"
+    parts = [re.fullmatch(r'([^“]*)(“[^”]*”)([^“]*)', s) for s in said]
+    if len(said) < 2 or not all(parts) or len({(p[1], p[3]) for p in parts}) > 1: return said
+    names = [p[2] for p in parts]
+    named = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= most_named else f"{', '.join(names[:most_named-2])} and {len(names)-most_named+2} more"
+    return [f'{parts[0][1]}{named}{parts[0][3]}']
+
 def _several(tx, actions):
     done, said = [], []
     for one in actions:
@@ -256,7 +265,7 @@ def _several(tx, actions):
         said.append(a.say(args, done[-1], tx.changes[before:]) if a.say else a.title)
     return {'done': done, 'said': said}
 register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once', 'Do several actions as one.', 'app', model=False,
-                say=lambda a, r, c: ' · '.join(r['said']), asks=lambda tx, actions: '; '.join(a.asks(tx, **one['args']).rstrip('?') if (a := find(one['action'])).asks else a.title for one in actions) + '?',
+                say=lambda a, r, c: ' · '.join(together(r['said'])), asks=lambda tx, actions: '; '.join(together([a.asks(tx, **one['args']).rstrip('?') if (a := find(one['action'])).asks else a.title for one in actions])) + '?',
                 touches=lambda tx, actions: [x for one in actions for a in [find(one['action'])] if a.touches for x in a.touches(tx, **one['args'])]))
 
 def _approved(tx, id, roll):

@@ -10,7 +10,7 @@ from .rules import Op, gate, longest, mask
 names = {           # why something was not simply done, as the page says it
     'how': 'that was a question', 'negation': 'you said not to', 'condition': 'that was only an if', 'maybe': 'you were only thinking of it', 'writing': 'you asked for words, not for a change',
     'reported': 'those were somebody else’s words', 'talk': 'nothing was asked for', 'pasted': 'that stood in a text you pasted', 'no_cue': 'you did not say that in so many words', 'row': 'you named no such row',
-    'which': 'several rows fit', 'not_your_words': 'those are not your words', 'there_already': 'there is one like that already', 'so_already': 'it is so already', 'too_many': 'that is more than one sentence asks for',
+    'which': 'several rows fit', 'not_your_words': 'those are not your words', 'there_already': 'there is one like that already', 'so_already': 'it is so already', 'too_many': 'several at once wait for your yes',
     'no_row': 'there is no such row', 'not_you': 'a plugin asked for it, not you', 'unlike': 'it fits only roughly', 'read_so': 'this is how the model reads it'}
 
 @dataclass

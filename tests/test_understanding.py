@@ -3,7 +3,7 @@ import json, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
-from pianola import evaluate, gist, guard, record, rules, understand
+from pianola import actions, evaluate, gist, guard, record, rules, understand
 from pianola.rules import Op, Table, World
 
 root = Path(__file__).parent.parent
@@ -283,6 +283,13 @@ def test_a_chip_does_what_it_says_and_goes_stale_with_its_row(app, page):
     chip.locator('.approve').click()
     page.locator('#toasts', has_text='has changed since').wait_for()
     assert names(s)[0] == 'Buy oat milk'
+
+def test_what_is_said_of_several_rows_is_one_sentence():
+    said = [f'Delete “{n}” from Tasks' for n in 'ABCDEFGHIJ']
+    assert actions.together(said[:3]) == ['Delete “A”, “B” and “C” from Tasks']
+    assert actions.together(said) == ['Delete “A”, “B”, “C”, “D”, “E”, “F” and 4 more from Tasks']
+    assert actions.together(said[:1]) == said[:1] and actions.together([said[0], 'Add “B” to Tasks']) == [said[0], 'Add “B” to Tasks']
+    assert actions.together([said[0], 'Delete “B ” x” from Tasks']) == [said[0], 'Delete “B ” x” from Tasks'], 'a name that holds the marks is not taken apart'
 
 def test_a_bare_yes_approves_only_the_one_card_that_waits(app):
     s = app('Sure.')
