@@ -14,7 +14,7 @@ from .rules import Op
 most_rows, most_chars, most_tokens = 3, 300, 300        # records one sentence is held against, its length, and that of an answer
 slow, most_slow = 8, 2                                  # seconds; so many slow answers in a row, and this model is not asked any more
 kinds = {'text': 'string', 'long': 'string', 'date': 'string', 'choice': 'string', 'url': 'string', 'email': 'string', 'number': 'number', 'bool': 'boolean'}
-empty = {'number': 0, 'bool': False}
+empty, plain = {'number': 0, 'bool': False}, {'number': (int, float), 'bool': bool}
 
 def about(text, world, code):
     "[(Table, row)] that a sentence may change: up to three rows that it names, or a new row (None) of the table it names; [] where it asks, forbids or says nothing of the kind"
@@ -51,7 +51,8 @@ def changed(table, row, after, text, code):
     no = bool(re.search(r"\b(?:no|not|never|nicht|kein\w*)\b|n['’]?t\b", text, re.I))
     for c, before in shown(table, row).items():
         v, kind = after.get(c), table.columns[c]
-        if v is None or v == before or kind == 'text' and words(v) == words(before): continue
+        if not isinstance(v, plain.get(kind, str)) or isinstance(v, bool) != (kind == 'bool'): continue       # an engine that does not hold a model to the shape
+        if v == before or kind == 'text' and words(v) == words(before): continue
         if kind == 'bool': out |= {c: v} if not (v and no) and (row or v) else {}
         elif kind == 'number': out |= {c: v} if any(abs(v - n) < 1e-9 for n in ev.numbers) else {}
         elif kind == 'date': out |= {c: v} if v in text or v in days(text, lang) else {}

@@ -326,7 +326,8 @@ def test_which_record_a_sentence_is_about(said, named):
 @pytest.mark.parametrize('said, after, values', [
     ('Emma has 480 pages', {'pages': 480}, {'pages': 480}), ('Emma has 480 pages', {'pages': 481, 'author': 'Mallory', 'url': 'https://evil.example'}, {}), ('we finished Emma', {'read': True}, {'read': True}),
     ('we have not finished Emma', {'read': True}, {}), ('Emma is really called emma woodhouse', {'title': 'Emma Woodhouse'}, {'title': 'emma woodhouse'}), ('Emma is due on 2027-01-05', {'due': '2027-01-05'}, {'due': '2027-01-05'}),
-    ('Emma is due on 5 January 2027', {'due': '2027-01-05'}, {'due': '2027-01-05'}), ('Emma is due soon', {'due': '2027-01-05'}, {}), ('nothing about Emma', {}, {}), ('Emma', {'pages': None, 'title': 'Emma'}, {})])
+    ('Emma is due on 5 January 2027', {'due': '2027-01-05'}, {'due': '2027-01-05'}), ('Emma is due soon', {'due': '2027-01-05'}, {}), ('nothing about Emma', {}, {}), ('Emma', {'pages': None, 'title': 'Emma'}, {}),
+    ('Emma has 480 pages, due 5 January 2027', {'pages': '480', 'read': 'true', 'due': 20270105, 'title': ['Emma'], 'author': {'a': 1}, 'url': True}, {}), ('Emma has 1 page', {'pages': True}, {})])
 def test_only_what_the_user_said_changes_in_a_record(said, after, values):
     books = world().tables['books']
     assert record.changed(books, books.rows[0], {**record.shown(books, books.rows[0]), **after}, said, 'en') == values
