@@ -475,6 +475,7 @@ async def test_tokens_are_counted_exactly_before_they_are_sent(embedded):
 @real
 async def test_reading_is_told_and_what_was_read_is_not_read_again(embedded):
     messages = ask('Name one colour.', 20)
+    messages[0]['content'] = 'None of the others asked begins so. ' + messages[0]['content']        # else the engine may know most of it by the time this runs
     h = await hear(embedded, messages, MODEL, limit=4)
     reading = [(p.done, p.total) for p in h.phases if p.what == 'reading']
     assert len(reading) >= 4 and reading == sorted(reading) and reading[-1][1] == h.done.prompt_tokens and reading[-1][0] >= h.done.prompt_tokens - 64
