@@ -200,7 +200,23 @@ class Gist:
         return out
 
     def flagwords(self, table):
-        "{words: (column, value)} of a table's yes-or-no columns"
+        "{words: (column, value)} of a table's yes-or-no columns, made once"
+        made = table.__dict__.setdefault('_flags', {})
+        if self.lang.code not in made: made[self.lang.code] = {**self.flagkin(table), **self.flagnames(table)}
+        return made[self.lang.code]
+    def flagkin(self, table):
+        "{words: (column, value)} that are said of columns like these"
+        out = {}
+        for c, k in table.columns.items():
+            if k != 'bool': continue
+            plain = c.replace('_', ' ')
+            for k in self.g.get('kin', ()):
+                if plain in k['of'] or plain.split()[-1] in k['of']:
+                    for w in k['yes']: out.setdefault(w, (c, True))
+                    for w in k['no']: out.setdefault(w, (c, False))
+        return out
+    def flagnames(self, table):
+        "{words: (column, value)} by the columns' own names"
         out, lang = {}, self.lang
         for c, k in table.columns.items():
             if k != 'bool': continue
@@ -222,8 +238,9 @@ class Gist:
         out, ws, common = [], self.words, self.g['common']
         known = table.index(self.lang).known()
         flags = self.flagwords(table)
+        names = self.flagnames(table)
         columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
-        stems = {self.lang.stem(w): (w, f) for w, f in flags.items() if ' ' not in w}
+        stems = {self.lang.stem(w): (w, f) for w, f in names.items() if ' ' not in w}
         several = {tuple(self.lang.stem(x) for x in w.split()): f for w, f in flags.items() if ' ' in w}
         cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
         n = a
@@ -236,7 +253,7 @@ class Gist:
                 if said not in known and length == 1 and len(said) > 3 and (one := self.lang.singular(said)) in known and any(table.columns[c] == 'choice' for c, _ in known[one]): out += [Mention('value', n, n+1, table.name, c, v) for c, v in known[one] if table.columns[c] == 'choice']
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
-                if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in flags.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
+                if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in names.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
                 if length > 1 and not any(m.a == n for m in out) and (f := several.get(tuple(w.stem for w in ws[n:n+length]))): out.append(Mention('flag', n, n+length, table.name, *f))
                 if any(m.a == n for m in out): n += length-1; break
             else:
@@ -247,7 +264,7 @@ class Gist:
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
                     elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
                         if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
-                        elif f := next((f for word, f in flags.items() if len(word) > 4 and any(short(x, y) for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif f := next((f for word, f in names.items() if len(word) > 4 and any(short(x, y) for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
