@@ -30,7 +30,8 @@ class Mention:
     value: object = None
     slip: bool = False
 
-_word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
+_word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
+                   r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
                    r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 def short(word, full, noun=False):
@@ -60,9 +61,9 @@ class Gist:
         n = 0
         while n < len(self.words):                  # forty-seven, one hundred and six
             e = n
-            while e < len(self.words) and e < n+7 and self.words[e].kind == 'word' and all(x in lang.words['numbers'] or e > n and x in lang.words['number_and'] for x in self.words[e].low.split('-')): e += 1
-            while e > n and self.words[e-1].low in lang.words['number_and']: e -= 1
-            if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and v > 12: self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
+            while e < len(self.words) and e < n+7 and self.words[e].kind == 'word' and all(x in lang.words['numbers'] or e > n and (x in lang.words['number_and'] or x in lang.words['number_more']) for x in self.words[e].low.split('-')): e += 1
+            while e > n and self.words[e-1].low in (*lang.words['number_and'], *lang.words['number_more']) and self.words[e-1].low not in lang.words['half']: e -= 1
+            if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and (v > 12 or v != int(v)): self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
             n += 1
 
     def read(self):
@@ -309,7 +310,7 @@ class Gist:
                 if w.kind == 'date' and n not in taken:
                     hits = [r['id'] for r in tb.rows if w.text in [str(r.get(c)) for c, k in tb.columns.items() if k == 'date']]
                     for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2/len(hits)**.5
-                if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote'): continue
+                if n in taken and w.kind != 'word' or w.kind in ('arrow', 'mark', 'url', 'email', 'date', 'quote', 'time', 'phone', 'day'): continue
                 if w.kind == 'number':
                     v = w.low.strip('#.')
                     if self.plainly and n not in taken and (self.unit(tb, n, b) or self.beside(tb, n, a, b)): continue
@@ -385,7 +386,7 @@ class Gist:
             if got: return got
             if 'create' in cues or any(m.what == 'column' and 0 <= m.a - cues['delete'].b <= 2 and cues['delete'].b > cues['delete'].a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if tb.columns[m.key] not in ('bool',) and m.key != tb.main and not self.has(tb, m) and not any(self.words[n].kind in ('number', 'date') for n in (m.a-1, m.b) if a <= n < b)): return None
             return self.delete(a, b, cues)
-        new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and self.rows(a, b)[1] > 3)) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
+        new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and (self.rows(a, b)[1] > 3 or len(self.rows(a, b)[0]) == 1 and self.rows(a, b)[1] > 2))) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if self.wonder: return self.list(a, b, cues) if 'list' in cues else None
         changed = self.revise(a, b, cues) if self.name not in ('condition',) and ('delete' not in cues or cues['delete'].b == cues['delete'].a) else None
         if changed and 'delete' in cues and not changed[2].moved: changed = None
@@ -592,7 +593,7 @@ class Gist:
             if w.kind == 'number' and not w.text.startswith('#'):
                 v = w.low.rstrip('k')
                 if (x := self.lang.number(v)) is not None: out.append(('number', x*1000 if w.low.endswith('k') else x, n))
-            elif w.kind in ('date', 'url', 'email'): out.append((w.kind, w.text.rstrip('.'), n))
+            elif w.kind in ('date', 'url', 'email', 'time', 'phone', 'day'): out.append((w.kind, w.text.rstrip('.'), n))
             elif w.kind == 'quote': out.append(('quote', self.reader.clean(w.text), n))
             elif w.low in self.lang.words['numbers'] and w.low not in ('one', 'eine', 'ein', 'a'): out.append(('number', self.lang.words['numbers'][w.low], n))
         if (w := next((n for n in range(a, b) if self.words[n].low in self.g['days']), None)) is not None:
@@ -671,7 +672,7 @@ class Gist:
             col = cols[0] if len({m.key for m in cols}) == 1 else None
             if not col: return None
             kind = tb.columns[col.key]
-            fits = [(v, n) for k, v, n in vals if k == kind or k == 'quote' and kind in ('text', 'long', 'choice') or kind == 'date' and k == 'date' or kind == 'text' and k in ('url', 'email')]
+            fits = [(v, n) for k, v, n in vals if k == kind or k == 'quote' and kind in ('text', 'long', 'choice') or kind == 'date' and k == 'date' or kind == 'text' and k in ('url', 'email', 'time', 'phone', 'day')]
             if kind == 'number' and len(fits) > 1:
                 fits = [f for f in fits if not any(r['id'] == f[0] for r in tb.rows) or f[1] > col.a] if not self.words[fits[0][1]].text.startswith('#') else fits[1:]
                 near = sorted(fits, key=lambda f: (f[1] < col.a, abs(f[1]-col.a)))

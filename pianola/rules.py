@@ -13,6 +13,8 @@ from pathlib import Path
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
 most_rows = 50          # that one sentence may change
 
+iso = re.compile(r'\d{4}-\d\d-\d\d(?:[T ].*)?')
+
 @dataclass
 class Table:
     "A table as a sentence sees it. `columns` {name: text, long, number, bool, date, choice, url, email, json, ref}; `rows` as dicts with an id, in their order."
@@ -24,6 +26,12 @@ class Table:
     title: str = ''
     choices: dict = field(default_factory=dict)
     required: tuple = ()
+    def __post_init__(self):
+        for c, k in self.columns.items():           # what stands there tells more than what a column is called
+            if k not in ('text', 'date') or c == self.main: continue
+            have = [v for r in self.rows[:60] if (v := str(r.get(c) or ''))]
+            if have and k == 'text' and all(iso.fullmatch(v) for v in have): self.columns = {**self.columns, c: 'date'}
+            elif have and k == 'date' and not any(iso.fullmatch(v) for v in have): self.columns = {**self.columns, c: 'text'}
     def nouns(self, lang):
         "What the table and one of its rows are called"
         own = {n.lower().replace('_', ' ') for n in (self.name, self.one, self.title) if n}
@@ -101,12 +109,21 @@ class Reading:
     said: str = ''
     code: str = 'en'
 
+def both(x, y):
+    "The words of two languages as one; patterns are tried side by side"
+    if isinstance(x, dict): return {k: both(x[k], y[k]) if k in x and k in y else x.get(k, y.get(k)) for k in (*x, *(k for k in y if k not in x))}
+    if isinstance(x, list): return [[*a, *b] for a, b in zip(x, y)] if x and isinstance(x[0], list) and len(x) == len(y) else [*x, *y]
+    return f'(?:{x})|(?:{y})' if isinstance(x, str) and x != y and re.search(r'[\\(^]', x + y) else f'{x}|{y}' if isinstance(x, str) and x != y else x
+
 class Language:
-    "Words and patterns of one language"
+    "Words and patterns of one language; of `en+de`: of two, for who speaks both in one breath"
     def __init__(self, code):
-        d = tomllib.loads((Path(__file__).parent/'languages'/f'{code}.toml').read_text('utf-8'))
+        first, *more = [tomllib.loads((Path(__file__).parent/'languages'/f'{c}.toml').read_text('utf-8')) for c in code.split('+')]
+        d = first
+        for o in more: d = {**both(d, o), **{k: first.get(k) for k in ('stemmer', 'date', 'comma', 'plural', 'singular')}, 'dates': [first['date'], o['date']]}
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
+        self.dates = d.get('dates') or [self.date]
         self.gist, self.comma, self.months = d.get('gist'), bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
@@ -115,6 +132,7 @@ class Language:
         self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()      # it holds the word in itself: two threads in it at once get each other's stems
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
         self.telling = {w for k in ('a', 'polite', 'tell') for w in self.words.get(k, ())}      # small words, by which one sees whose a sentence is
+        self.words |= {'number_more': [w for k in ('number_point', 'halves') for p in self.words[k] for w in p.split()], 'half': [p.split()[-1] for p in self.words['halves']]}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
         self.tokens = lru_cache(5_000)(self.tokens)
@@ -146,7 +164,14 @@ class Language:
         t = t.replace(comma, '').replace(point, '.')
         return float(t) if '.' in t else int(t)
     def _spelled(self, text):
-        "Forty-seven"
+        "Forty-seven, four and a half, nineteen point three"
+        for half in self.words['halves']:
+            if text.endswith(' ' + half) and (n := self._spelled(text.removesuffix(' ' + half))) is not None: return n + .5
+        for point in self.words['number_point']:
+            before, said, after = text.partition(f' {point} ')
+            if said:
+                n, ds = self._spelled(before), [self.words['numbers'].get(w, 10) for w in after.split()]
+                return float(f"{n}.{''.join(map(str, ds))}") if n is not None and all(d < 10 for d in ds) else None
         total, part, numbers = 0, 0, self.words['numbers']
         words = [w for w in re.split(r'[\s-]+', text) if w not in self.words['number_and']]
         if not words or len(words) > 8: return None
@@ -167,7 +192,7 @@ class Language:
         if any(w.rstrip('.') in self.months for w in t.split()):
             if not (m := re.fullmatch(r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?', t)) or (m['m'] or m['m2']) not in self.months: return None
             return _date(int(m['d'] or m['d2']), self.months[m['m'] or m['m2']], m['y'] or m['y2'])
-        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=[self.date], settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
+        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=self.dates, settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
         return found.date().isoformat() if found else None
 
 def _date(d, month, year):

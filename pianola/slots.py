@@ -12,7 +12,7 @@ class Slots:
     def __init__(self, g, table, a, b, row=None, spent=()):
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
         self.values, self.by, self.firm, self.was, self.named, self.like, self.moved, self.now = {}, {n: '' for n in spent}, 0, {}, False, False, False, {}
-        self.known, self.flags = table.index(g.lang).known(), g.flagwords(table)
+        self.known, self.flags, self.names = table.index(g.lang).known(), g.flagwords(table), g.flagnames(table)
         gist = g.g
         self.units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
         self.preps = {w for ws in gist['by_place'] for w in ws.split('|')}
@@ -76,6 +76,32 @@ class Slots:
 
     # what a value can be
 
+    def looks(self):
+        "{text column: time, day, phone or code}: how its values look, and where there are none what its name says; made once"
+        made = self.t.__dict__.setdefault('_looks', {})
+        if self.lang.code not in made:
+            out = made[self.lang.code] = {}
+            for c, k in self.t.columns.items():
+                if k != 'text' or c == self.t.main: continue
+                have = [v for r in self.t.rows[:60] if (v := str(r.get(c) or '').strip())]
+                out[c] = next((name for name, p in patterns.items() if have and sum(bool(p.fullmatch(v)) for v in have) > .7*len(have)), '')
+                if have and not out[c] and sum(self.datelike(v) for v in have) > .7*len(have): out[c] = 'day'
+                if not have: out[c] = next((name for name, cs in self.g.g['looks'].items() if c in cs or c.split('_')[-1] in cs), '')
+        return made[self.lang.code]
+    def datelike(self, v):
+        days = {*self.g.g['days'], *self.lang.months}
+        return bool(re.fullmatch(r'\d{1,2}\.\d{1,2}\.(?:\d{2,4})?|\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}(?:/\d{2,4})?', v)) or len(v.split()) < 5 and any(w.rstrip('.,') in days for w in v.lower().split())
+    def spelled(self, n, look):
+        "(value, end) of a time, a day or a phone number that begins here, as it is written"
+        if not self.free(n): return None
+        w = self.words[n]
+        if look == 'time' and w.kind == 'time' or look == 'phone' and w.kind == 'phone': return w.text, n+1
+        if look == 'day' and (d := self.day(n)):
+            i, j = n, d[1]
+            while i < j and (self.low(i) in self.lang.words['a'] or self.low(i) in ('on', 'due', 'am')): i += 1
+            return self.said(i, j), j
+        return None
+
     def number(self, n, c=''):
         "(value, end) of a number that begins here"
         if not self.free(n): return None
@@ -96,6 +122,7 @@ class Slots:
         if not self.free(n) or self.mark(n): return None
         w = self.words[n]
         if w.kind == 'date': return w.text, n+1
+        if w.kind == 'day': return (d, n+1) if (d := dotted(w.text)) else None
         if w.kind == 'number' and (n+1 >= self.b or self.words[n+1].kind != 'word') : return None
         days = {*self.g.g['days'], *self.lang.months}
         for end in range(min(self.b, n+8), n, -1):
@@ -145,6 +172,9 @@ class Slots:
             if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
             if self.words[k].text in ',;.!?()' and not (self.words[k].text == '.' and skip == 0): return None
             got = self.number(k, c) if kind == 'number' else self.day(k) if kind == 'date' else self.choice(c, k) if kind == 'choice' else None
+            if kind == 'text' and self.looks().get(c) in ('time', 'day', 'phone'):
+                if got := self.spelled(k, self.looks()[c]): return got[0], k, got[1]
+                if self.low(k) in self.g.g['link'] or self.low(k) in self.lang.words['a']: continue
             if kind in ('text', 'long', 'url', 'email') and self.low(k) not in self.g.g['link'] and self.words[k].kind != 'arrow' and self.words[k].text != '.': got = self.text(c, k)
             if got: return got[0], k, got[1]
         return None
@@ -199,6 +229,7 @@ class Slots:
                 if not c and unit in self.g.g['pieces']: c = next((c for c in self.columns('number') if c in self.g.g['counts']), None)
                 if not c and unit in self.g.g['weights'] and len(cs := [c for c in self.columns('number') if c in ('weight', 'mass', 'load', 'gewicht')]) == 1: c = cs[0]
                 if c: self.put(c, v[0]*self.g.g['units'].get(c, {}).get(unit, 1), n, v[1]+1); continue
+            if c := next((c for c in self.columns('text') if (look := self.looks().get(c)) and (got := self.spelled(n, look))), None): self.put(c, got[0], n, got[1]); continue
             if (ds := self.columns('date')) and (self.low(n) not in self.lang.words['a'] or w.kind in ('number', 'date')) and (d := self.day(n)):
                 if len(ds) == 1 or not self.row: self.put(ds[0], d[0], n, d[1])
     def choices(self):
@@ -212,7 +243,7 @@ class Slots:
         for n in range(self.a, self.b):
             for length in (3, 2, 1):
                 said = ' '.join(w.low for w in self.words[n:n+length])
-                f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and self.g.says_flag(n, self.a) and next((f for w, f in self.flags.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
+                f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and self.g.says_flag(n, self.a) and next((f for w, f in self.names.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
                 if f and n+length <= self.b and all(self.free(k) for k in range(n, n+length)) and self.open(f[0]) and not (length == 1 and self.cap(n) and n > self.a):
                     off = bool(re.search(self.g.g['no'], ' '.join(self.low(k) for k in range(max(self.a, n-3), n))))
                     if f[0] not in last or off or self.words[n].low in self.flags: last[f[0]] = f[1] != off, n, n+length          # the last word about it, “the lease … no longer leased”
@@ -512,4 +543,10 @@ class Slots:
         self.values = {c: v for c, v in self.values.items() if c != self.t.main and self.differs(c, v)}
         return self.values
 
+patterns = {'time': re.compile(r'\d{1,2}[:.h]\d\d|\d{1,2}(?:[:.]\d\d)?\s?[ap]m', re.I), 'phone': re.compile(r'\+?[\d ()/-]{6,}')}
+def dotted(text):
+    "A date in the manner of 24.04.2026 as YYYY-MM-DD, else None"
+    d, m, y = (text.strip('.').split('.') + [''])[:3]
+    try: return date(int(y) + 2000*(len(y) == 2) if y else date.today().year, int(m), int(d)).isoformat()
+    except ValueError: return None
 def shape(v): return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]", "A", v))

@@ -49,6 +49,10 @@ def speaks(text, code, first):
     "Does a text hold a word of change of one language that is none of another's?"
     return bool({w.strip('.,;:!?') for w in text.lower().split()} & (own_words(code) - own_words(first)))
 
+def mixture(text, first):
+    "The two languages that a text is written in, as one (`en+de`); '' when it is written in one"
+    return next((f'{first}+{c}' for c in rules.languages() if c != first and speaks(text, c, first) and (speaks(text, first, c) or tongue(text, True) is None)), '')
+
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
     w = world(tx)
@@ -89,6 +93,7 @@ def heard(text, w):
             if code != first and not speaks(text, code, first): continue
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure' and got.name != 'long' and not hushed and (mixed := mixture(text, first)) and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
     if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first
     return got
 
