@@ -5,7 +5,7 @@
 A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
 import re
 from dataclasses import dataclass
-from . import rules
+from . import rules, several
 from .rules import Op, Reading, gate, most_rows, unmask
 from .slots import Slots
 
@@ -74,6 +74,7 @@ class Gist:
         if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
             kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
+        said = re.sub(self.g['preface'], ' ', said, flags=re.I)
         self.name = gate(said, self.lang)
         if got := self.which(t): return got
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
@@ -81,8 +82,7 @@ class Gist:
         if any(re.search(p, told, re.I) for p in self.g['aside']): return Reading('unsure')
         self.wonder = bool(re.match(self.g['wonder'], t, re.I)) and not re.search(self.g['order'], t, re.I)
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
-        several = self.name != 'negation' and not asks and self.parts()
-        got = several or self.one(0, len(self.words), asks)
+        got = not asks and (several.read(self, Gist) or self.name != 'negation' and self.parts()) or self.one(0, len(self.words), asks)
         if not got: return Reading('unsure')
         if self.name == 'condition' and not (got.ops and got.ops[0].verb == 'sort'): return Reading('nothing', name='condition')
         if self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops) and re.search(self.g['said_off'], said, re.I): got = self.flag(0, len(self.words), self.cues(0, len(self.words))) or got
