@@ -5,7 +5,7 @@
 A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
 import re
 from dataclasses import dataclass
-from . import rules, several
+from . import frames, rules, several
 from .rules import Op, Reading, gate, most_rows, unmask
 from .slots import Slots
 
@@ -52,7 +52,7 @@ class Gist:
     "One sentence against one world"
     short = staticmethod(short)
     def __init__(self, text, world, lang):
-        self.reader = rules.Reader(text, world, lang)
+        self.reader = rules.Reader(text if rules.mask(text)[1] else re.sub(lang.gist['preface'], ' ', text, flags=re.I), world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
         self._seen, self.lean, self.plainly = {}, '', False
@@ -74,7 +74,6 @@ class Gist:
         if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
             kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
-        said = re.sub(self.g['preface'], ' ', said, flags=re.I)
         self.name = gate(said, self.lang)
         if got := self.which(t): return got
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
@@ -179,6 +178,7 @@ class Gist:
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
+        if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'): out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
         if not out:
@@ -188,6 +188,14 @@ class Gist:
                 for kind, phrases in self.g['cues'].items():
                     if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
         return out
+
+    def frame(self, a, b):
+        "What a part of the sentence says is to be done with the rest, found once"
+        if ('frame', a, b) not in self._seen: self._seen['frame', a, b] = frames.find(self, a, b)
+        return self._seen['frame', a, b]
+    def label_at(self, n):
+        "Does a column's name stand here?"
+        return any(m.what == 'column' and m.a == n for tb in self.world.tables.values() for m in self.mentions(tb, n, n+1))
 
     def whole_names(self, a, b):
         "[(from, to)] where a row's whole name of several words stands in the middle of a sentence"
@@ -551,7 +559,8 @@ class Gist:
             rows = both or self.target(a, b, [m, *cues.values()], tb)
             if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))
         if off:
-            if not any(re.search(self.g['outof'], ' '.join(w.low for w in self.words[max(a, m.a-3):m.a])) for _, m, *_ in best): return None
+            ticked = any(self.words[n].low in self.g['ticks'] for n in range(cues['delete'].a, b))
+            if not ticked and not any(re.search(self.g['outof'], ' '.join(w.low for w in self.words[max(a, m.a-3):m.a])) for _, m, *_ in best): return None
         if best:
             tb, m, rows, both, _ = max(best, key=lambda x: x[4])
             value = m.value if self.polarity(m, a) else not m.value
@@ -793,6 +802,7 @@ class Gist:
         loose, close = self._create(a, b, cues), self.fresh(a, b, cues)
         if not close or not loose: return close and close[0] or loose
         op = loose.ops[0]
+        if self.world.tables[op.table] is self.reader.todo and len(op.values) == 1: return loose
         return close[0] if close[1] <= self.unsaid(a, b, op, cues) else loose
     def unsaid(self, a, b, op, cues):
         "How many words of a sentence a new row leaves unexplained, with a column's name in the name counting double"
@@ -806,16 +816,18 @@ class Gist:
     def fresh(self, a, b, cues, sure=False):
         "(Reading, words unexplained) of a new row by its parts, else None; `sure`: no cue says that it is new"
         if any(w.kind == 'quote' for w in self.words[a:b]) and len([w for w in self.words[a:b] if w.kind == 'quote']) > 4: return None
-        named, best = self.tables(a, b), None
+        named, best, f = self.tables(a, b), None, self.frame(a, b)
+        f = f if f and f.kind == 'create' else None
+        if f and f.table: named = [m for m in named if m.table == f.table]
         if len({m.table for m in named}) > 1 and (cue := next((m for k, m in cues.items() if k in ('create', 'put')), None)): named = [min(named, key=lambda m: (m.a < cue.a, m.a))]
         for tb in [self.world.tables[m] for m in dict.fromkeys(m.table for m in named)] or self.world.tables.values():
             if tb.columns[tb.main] != 'text': continue
-            s = Slots(self, tb, a, b)
+            s = Slots(self, tb, a, b, spent=f.words if f else ())
             values = s.new(cues)
             if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not str(values[tb.main])[0].isupper() and self.words[i].kind != 'quote' and not any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in named) and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
-            if not named and (s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1) or named:
+            if named or f and f.sure or s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1:
                 score = len(values)*2 - left
                 if not best or score > best[0]: best = score, tb, s, values, left
         if not best: return None
@@ -823,7 +835,7 @@ class Gist:
         name = str(values[tb.main])
         if (sure or len(values) == 1) and any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
         if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns: return None
-        if left > (max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
+        if left > (max(12, 6 + 2*s.firm) if f and f.sure else max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
         if sure and (re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b])) or s.firm < 2 or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
         if tb.columns[tb.main] == 'text' and tb is self.reader.todo: values[tb.main] = name[0].upper() + name[1:]
         return Reading('chip', [Op(tb.name, 'create', values=values)], name='unlike'), left

@@ -189,6 +189,7 @@ class Slots:
             c, end, akin = l
             kind, before, got = self.t.columns[c], n-1, None
             if kind == 'number' and before >= self.a and (got := self._before(n, c, akin)) and not ((nxt := self.after(c, end)) and nxt[1] == end and self.words[before].text == ','): pass
+            elif kind == 'text' and not akin and self.row is None and (got := self.sided(n, c)): pass
             elif got := self.after(c, end): pass
             elif kind == 'text' and not akin and (subject := self.subject(n)): got = subject
             elif kind == 'text' and not akin and not self.row and self.free(n-1) and self.words[n-1].kind == 'word' and self.low(n-1) not in self.glue and c != self.t.main and (end >= self.b or not self.free(end) or self.mark(end) or self.low(end) in self.g.g['joints']): got = self.words[n-1].text, n-1, n
@@ -201,6 +202,11 @@ class Slots:
                 self.put(c, got[0], min(n, got[1]), j)
                 n = j
             else: n += 1
+    def sided(self, n, c):
+        "(value, from, end) of *bride's* in “bride's side”: what some row has, right before the column's name"
+        if not self.free(n-1) or self.words[n-1].kind != 'word': return None
+        said = self.low(n-1).removesuffix("'s")
+        return next(((v, n-1, n) for x in (said, self.lang.singular(said)) for cc, v in self.known.get(x, ()) if cc == c), None)
     def subject(self, n):
         "(value, from, end) of *Ines* in “Ines is the host”"
         k = n-1

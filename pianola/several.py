@@ -1,0 +1,163 @@
+"""Several changes in one sentence: where one ends and the next begins, and what a later part leaves out.
+
+    words → the rows that are named outright → parts at *and*, commas, points → the grouping in which each group is one change · one sentence about several rows · a row and a number, like the one before"""
+from . import rules
+from .rules import Op, Reading, gate, most_rows
+
+most_parts = 7
+
+def anchors(g):
+    "[(from, to, Table, row)] where words name exactly one row by its name, or by its number behind a noun"
+    out, n, b = [], 0, len(g.words)
+    while n < b:
+        got = _anchor(g, n, b)
+        if got: out.append((n, *got)); n = got[0]
+        else: n += 1
+    return out
+
+def _hits(g, n, near=False, first=True):
+    "{(table, place)} of the rows whose name holds a word"
+    w = g.words[n]
+    if w.kind not in ('word', 'code', 'number') or w.stem in g.lang.small or first and (w.low in g.g['common'] or w.low in g.g['chatter']) and w.low == w.text: return set()
+    out = set()
+    for tb in g.world.tables.values():
+        ix, parts = tb.index(g.lang), g.lang.tokens(w.text)
+        if parts: out |= {(tb.name, k) for k in set.intersection(*(ix.rows(p, 'own', near) for p in parts))}
+    return out
+
+def _anchor(g, n, b):
+    "(end, Table, row) of a row that is named from here on, else None"
+    hits = _hits(g, n) or (_hits(g, n, True) if len(g.words[n].low) > 4 and g.words[n].low not in g.reader.nouns else set())
+    if g.words[n].kind == 'number':
+        v = g.lang.number(g.words[n].low.strip('#.'))
+        named = [m.table for m in g.tables(max(0, n-2), n) if m.b == n]
+        ids = {(tb.name, k) for tb in g.world.tables.values() for k, r in enumerate(tb.rows) if r['id'] == v and (named and tb.name in named or g.words[n].text.startswith('#'))}
+        if ids: hits = ids
+        elif len(hits) > 1 or not any(m.b == n for m in g.tables(max(0, n-2), n)): return None
+    if not hits: return None
+    e, k = n+1, n+1
+    while k < b:
+        if g.words[k].stem in g.lang.small or g.words[k].text in ("'", '&', '-', '.') and k+1 < b: k += 1; continue
+        if g.words[k].kind == 'mark' or not (more := hits & _hits(g, k, first=False)): break
+        hits, e, k = more, k+1, k+1
+    if len(hits) > 1:                    # the one that is called just so
+        said, stems = g.text[g.words[n].a:g.words[e-1].b].casefold(), {w.stem for w in g.words[n:e]}
+        exact = [h for h in hits if str(g.world.tables[h[0]].rows[h[1]].get(g.world.tables[h[0]].main)).casefold() == said] or [h for h in hits if {*g.world.tables[h[0]].index(g.lang).own[h[1]]} <= stems]
+        if len(exact) == 1: hits = set(exact)
+    if len(hits) != 1: return None
+    name, place = next(iter(hits))
+    tb = g.world.tables[name]
+    return e, tb, tb.rows[place]
+
+def parts(g):
+    "[(from, to)] between *and*, commas and points"
+    cuts = [n for n, w in enumerate(g.words) if w.low in g.g['and'] or w.text in (',', ';', '!', '?') or w.text == '.' and not (n and (len(g.words[n-1].text) == 1 and g.words[n-1].text.isalpha() or g.words[n-1].low in g.g['titles']))]
+    out, at = [], 0
+    for c in [*cuts, len(g.words)]:
+        if c > at: out.append((at, c))
+        at = c+1
+    return out
+
+def coordinated(g, found, a, b):
+    "The anchors from a up to b that stand beside each other, with nothing but *and* between them"
+    here = [x for x in found if a <= x[0] and x[1] <= b]
+    best, run = [], here[:1]
+    for x, y in zip(here, here[1:]):
+        between = g.words[x[1]:y[0]]
+        joined = between and any(w.low in g.g['and'] or w.text == ',' for w in between) and all(w.low in g.g['and'] or w.text == ',' or w.stem in g.lang.small or w.low in g.reader.nouns for w in between)
+        run = [*run, y] if joined and y[2] is x[2] and y[3] is not x[3] else [y]
+        if len(run) > len(best): best = run
+    return best if len(best) > 1 and len({x[3]['id'] for x in best}) == len(best) else []
+
+def together(g, found, a, b, make):
+    "One sentence about several rows: read of the last of them, meant of each"
+    run = coordinated(g, found, a, b)
+    if not run or g.quotes or any(x not in run for x in found if a <= x[0] and x[1] <= b and x[3] not in [y[3] for y in run]): return None
+    drop = {*g.g['both'], *g.g['all']}
+    kept = [(g.words[a].a, g.words[run[0][0]].a), (g.words[run[-1][0]].a, g.words[b-1].b)]
+    said = ' '.join(g.text[x:y] for x, y in kept)
+    said = ' '.join(w for w in said.split() if w.lower().strip(',') not in drop)
+    one = make(said, g.world, g.lang)
+    one.name, one.wonder = gate(said, g.lang), False
+    got = one.one(0, len(one.words), False)
+    last = run[-1]
+    if not got or got.end != 'chip' or len(got.ops) != 1 or got.ops[0].verb not in ('update', 'delete') or not plain(g, got.ops[0], a, b) or (got.ops[0].table, got.ops[0].id) != (last[2].name, last[3]['id']) or last[2].main in got.ops[0].values: return None
+    op = got.ops[0]
+    return [Op(op.table, op.verb, x[3]['id'], dict(op.values)) for x in run if op.verb == 'delete' or any(x[3].get(c) != v for c, v in op.values.items())]
+
+def like(g, found, a, b, before):
+    "A part that says a row and a number, or that it is so too, and leaves out the column: the one of the change before"
+    here = [x for x in found if a <= x[0] and x[1] <= b]
+    if len(here) != 1 or before.verb != 'update' or len(before.values) != 1 or here[0][2].name != before.table or here[0][3]['id'] == before.id: return None
+    (column, value), tb = *before.values.items(), here[0][2]
+    rest = [n for n in range(a, b) if not here[0][0] <= n < here[0][1]]
+    if tb.columns[column] == 'number':
+        nums = [(v, n) for k, v, n in g.values(a, b) if k == 'number' and n in rest]
+        used = {n for _, n in nums}
+        if len(nums) != 1 or any(g.words[n].stem not in g.lang.small and n not in used and g.words[n].low not in (*g.g['chatter'], *g.g['now'], *g.g['fill']) and not any(m.what == 'column' and m.key == column and m.a <= n < m.b for m in g.mentions(tb, a, b)) and not (u := g.unit(tb, n-1, b) if n else None) for n in rest): return None
+        return [Op(tb.name, 'update', here[0][3]['id'], {column: nums[0][0]})]
+    return None
+
+def group(g, found, a, b, before, make):
+    "[Op] of the words from a up to b as one change, [] where they forbid something and nothing more, None where they are none"
+    sub = g.text[g.words[a].a:g.words[b-1].b]
+    name, inside = gate(sub, g.lang), [x for x in found if a <= x[0] and x[1] <= b]
+    if name and name != 'negation': return None
+    rows = {(x[2].name, x[3]['id']) for x in inside}
+    ops = together(g, found, a, b, make) if len(rows) > 1 else None
+    if not ops and len(rows) < 2:
+        whole, g.name = g.name, name
+        got = g.one(a, b, False)
+        g.name = whole
+        if got and got.end == 'chip': ops = got.ops
+        if ops and any(o.verb in ('list', 'sort') for o in ops): ops = None
+        if ops and len(ops) == 1 and ops[0].verb != 'create' and rows and (ops[0].table, ops[0].id) not in rows: ops = None
+        if ops and any(o.verb == 'create' for o in ops) and not {'create', 'put'} & g.cues(a, b).keys(): ops = None
+        if ops and not rows and any(o.verb != 'create' for o in ops): ops = None
+        if ops and not all(plain(g, o, a, b) for o in ops): ops = None
+        if not ops and before and rows: ops = like(g, found, a, b, before)
+    if name == 'negation' and not (ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in ops)): return [] if rows else None
+    return ops or None
+
+def plain(g, op, a, b):
+    "Is each text of a change one that its column has already, a name, or told with its column?"
+    tb = g.world.tables[op.table]
+    if op.verb != 'update': return True
+    texts = {c: str(v) for c, v in op.values.items() if tb.columns[c] == 'text' and c != tb.main}
+    known = tb.index(g.lang).known()
+    return all(any(x == c for x, _ in known.get(v.lower(), ())) or v[:1].isupper() or any(m.what == 'column' and m.key == c for m in g.mentions(tb, a, b)) for c, v in texts.items())
+
+def read(g, make):
+    "A Reading of a sentence that asks for several changes, each with its own row; None where it does not"
+    spans, found = parts(g), anchors(g)
+    rows = {(x[2].name, x[3]['id']) for x in found}
+    if not 2 <= len(spans) <= most_parts or len(rows) < 2 and not (rows and 'create' in g.cues(0, len(g.words))) or len(rows) > 6: return None
+    if 'create' in g.cues(*spans[0]) and any(w.text == ':' for w in g.words[spans[0][0]:spans[0][1]]): return None        # behind the colon is one new row
+    best = {0: ((0, 0, 0), [])}             # parts explained so far: (score, operations)
+    for e in range(1, len(spans)+1):
+        for s in range(max(0, e-3), e):
+            if s not in best: continue
+            score, ops = best[s]
+            a, b = spans[s][0], spans[e-1][1]
+            inside = any(a <= x[0] and x[1] <= b for x in found)
+            strong = inside or 'create' in g.cues(a, b)
+            if strong: got = group(g, found, a, b, ops[-1] if ops else None, make)
+            else: got = [] if e == s+1 and not (ops and ops[-1].verb == 'create') and not g.cues(a, b).keys() - {'with'} and not g.values(a, b) else None       # “bless her”
+            if got is None: continue
+            new = (score[0] + len(got), score[1] - (e-s-1) - (not strong)*.5, score[2] + sum(len(o.values) for o in got))
+            if e not in best or new > best[e][0]: best[e] = new, [*ops, *got]
+    if len(spans) not in best: return None
+    _, ops = best[len(spans)]
+    merged = []
+    for o in ops:
+        same = next((m for m in merged if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
+        if not same: merged.append(o)
+        elif same.verb == o.verb == 'update' and not same.values.keys() & o.values.keys(): same.values |= o.values
+        else: return None
+    if not 2 <= len(merged) <= most_rows or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans)}: return None
+    return Reading('chip', merged, name='unlike')
+
+def denied(g, x, spans):
+    "Does a row stand in a part that forbids something?"
+    a, b = next((s for s in spans if s[0] <= x[0] < s[1]), (0, 0))
+    return b and gate(g.text[g.words[a].a:g.words[b-1].b], g.lang) == 'negation'
