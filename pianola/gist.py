@@ -132,7 +132,7 @@ class Gist:
             if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return self.gapped(cuts)
             ops += got.ops
         if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
-        if len({o.table for o in ops}) == 1 and all(o.verb == 'create' for o in ops) and (whole := self.fresh(0, len(self.words), self.cues(0, len(self.words)))) and not whole[1] and len(whole[0].ops[0].values) >= len(set().union(*(o.values for o in ops))): return whole[0]
+        if len({o.table for o in ops}) == 1 and all(o.verb == 'create' for o in ops) and (whole := self.fresh(0, len(self.words), self.cues(0, len(self.words)))) and whole[1] <= 3 and len(whole[0].ops[0].values) >= len(set().union(*(o.values for o in ops))): return whole[0]
         rows = [(o.table, o.id) for o in ops if o.id is not None]
         return Reading('chip', ops, name='unlike') if len(set(rows)) == len(rows) <= most_rows else None
 
@@ -169,6 +169,7 @@ class Gist:
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
                     if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems and self.words[n].low != 'sorted') and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+        if 'delete' in out and (d := out['delete']).b > d.a and self.entitled(d.a, d.b): del out['delete']
         if 'delete' in out and out['delete'].b > out['delete'].a and any(out['delete'].a >= x and out['delete'].b <= y for x, y in self.whole_names(a, b)): del out['delete']
         if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
         for kind, ps in self.g['around'].items():
@@ -196,6 +197,12 @@ class Gist:
     def label_at(self, n):
         "Does a column's name stand here?"
         return any(m.what == 'column' and m.a == n for tb in self.world.tables.values() for m in self.mentions(tb, n, n+1))
+
+    def entitled(self, a, b):
+        "Do these words stand within a title, capitals all along, in a sentence that is written in small letters?"
+        cap = lambda n: 0 <= n < len(self.words) and self.words[n].kind == 'word' and self.words[n].text[0].isupper()
+        begins = not a or self.words[a-1].text in '.!?:' or self.words[a-1].kind == 'mark' and not cap(a-2)
+        return cap(a) and not begins and (cap(a-1) or cap(b)) and sum(w.text[0].isupper() for w in self.words if w.kind == 'word') < .7*len(self.words)
 
     def whole_names(self, a, b):
         "[(from, to)] where a row's whole name of several words stands in the middle of a sentence"
@@ -618,6 +625,7 @@ class Gist:
             if 0 <= k < b and self.words[k].kind == 'word':
                 for c, us in self.g['units'].items():
                     if c in table.columns and self.words[k].low in us: return c, us[self.words[k].low]
+                if c := next((c for c, kind in table.columns.items() if kind == 'number' and '_' in c and self.words[k].low in self.g['suffixes'].get(c.rpartition('_')[2], ())), None): return c, 1
         w = self.words[n].low
         if w[0] in '€$£': return next(((c, 1) for c in self.g['units'] if c in table.columns and w[0] in self.g['units'][c]), None)
         return None
@@ -999,6 +1007,11 @@ class Gist:
         if not where and (not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)): return None
         return Reading('press', [Op(table.name, 'list', values=where)])
 
+    def sorts(self, a, b, cue, ms):
+        "Is it an order at all, where no superlative and no direction is said: *by* a column, a column *first*, or a plain verb of sorting"
+        said = {w.low for w in self.words[a:b]}
+        return bool(said & {*self.g['by'], *self.g['plain_sort']}) or any(m.b == cue.a for m in ms)
+
     def sort(self, a, b, cues):
         named = self.tables(a, b)
         options = [self.world.tables[m.table] for m in named] or list(self.world.tables.values())
@@ -1009,13 +1022,16 @@ class Gist:
             ms = [m for m in self.mentions(tb, a, b) if m.what in ('column', 'flag')]
             col = ms[-1].key if ms else None
             way = 'desc' if any(re.search(p, said) for p in self.g['desc']) else 'asc' if any(re.search(p, said) for p in self.g['asc']) else ''
-            for most in self.g['most']:
-                if not re.search(rf"\b(?:{most['words']})\b", said): continue
+            alike = lambda c, names: c in names or '_' in c and c.split('_')[0] in names
+            for most in sorted(self.g['most'], key=lambda most: m.start() if (m := re.search(rf"\b(?:{most['words']})\b", said)) else 999):          # “from the longest to the shortest” begins with the longest
+                if not (m := re.search(rf"\b(?:{most['words']})\b", said)): continue
+                if own := next((c for p, cs in self.g['super'].items() if re.fullmatch(p, m[0]) for c in tb.columns if alike(c, cs)), None): col, way = own, most['order']; break
                 kin = [c for c in tb.columns if c in self.g['money']] if re.search(self.g['dear'], said) else []
                 kin = kin or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']] or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)]) and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else [])
                 pick = col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None
                 if pick: col, way = pick, most['order']; break
             if not col and re.search(self.g['abc'], said): col = tb.main
+            elif col and not way and not self.sorts(a, b, cues['sort'], ms): col = None
             if col: found.append((tb, col, way or 'asc', bool(ms)))
         if len(found) > 1: found = [f for f in found if f[3]]           # whose column is named
         if len(found) != 1: return None

@@ -35,6 +35,7 @@ class Slots:
         at = self.words[i].a
         if at and self.g.text[at-1] in '/~' and (at == 1 or self.g.text[at-2].isspace()): at -= 1          # /sale
         return self.g.reader.clean(self.g.text[at:self.words[j-1].b])
+    def money(self, c): return c in self.g.g['money'] or c.split('_')[-1] in self.g.g['money'] or c.split('_')[0] in self.g.g['money']
     def open(self, c): return c not in self.values
     def columns(self, *kinds): return [c for c, k in self.t.columns.items() if k in kinds and self.open(c)]
 
@@ -53,7 +54,7 @@ class Slots:
                 for w in own:
                     for x in (w, self.lang.singular(w), self.lang.plural(w)): full.setdefault(x, c)
                     if ' ' not in w and len(s := self.lang.stem(w)) >= 4: kin.setdefault(s, c)
-            money = [c for c, k in self.t.columns.items() if k == 'number' and c in self.g.g['money']]
+            money = [c for c, k in self.t.columns.items() if k == 'number' and self.money(c)]
             if len(money) == 1:
                 for w in self.g.g['costs']: full.setdefault(w, money[0])
             for w, cs in self.g.g['verbs'].items():
@@ -228,10 +229,15 @@ class Slots:
             if not self.free(n): continue
             w = self.words[n]
             if w.kind in ('email', 'url') and (cs := [c for c in self.columns(w.kind)] or ([c for c in self.columns('text') if c in self.g.g['sites']] if w.kind == 'url' else [])): self.put(cs[0], w.text.rstrip('.'), n, n+1); continue
-            if w.kind == 'number' and re.search('[€$£]', self.g.text[w.a:w.b+2]) and (cs := [c for c in self.columns('number') if c in self.g.g['money']]) and len(cs) == 1 and (v := self.number(n, cs[0])): self.put(cs[0], v[0], n, v[1]); continue
+            if w.kind == 'number' and re.search('[€$£]', self.g.text[w.a:w.b+2]) and (cs := [c for c in self.columns('number') if self.money(c)]) and len(cs) == 1 and (v := self.number(n, cs[0])): self.put(cs[0], v[0], n, v[1] + (self.low(v[1]) in self.g.g['each'])); continue
+            if w.kind == 'number' and n > self.a and self.words[n-1].text == '@' and len(cs := [c for c in self.columns('number') if self.money(c)]) == 1: self.put(cs[0], self.number(n, cs[0])[0], n-1, n+1 + (self.low(n+1) in self.g.g['each'])); continue
+            if w.kind == 'code' and not self.row and (m := re.fullmatch(r'(\d+)x', w.low)) and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)): self.put(c, int(m[1]), n, n+1); continue
             if (v := self.number(n)) and v[1] < self.b and (self.free(v[1]) and self.words[v[1]].kind == 'word'):
                 unit = self.words[v[1]].low
                 c = next((c for c, us in self.g.g['units'].items() if c in self.t.columns and self.t.columns[c] == 'number' and self.open(c) and unit in us), None)
+                if not c: c = next((c for c in self.columns('number') if unit in self.g.g['suffixes'].get(c.rpartition('_')[2], ()) and '_' in c), None)
+                if not c and unit in self.g.g['heads'] and len(cs := [c for c in self.columns('number') if c in self.g.g['people']]) == 1: c = cs[0]
+                if not c and unit in self.g.g['each'] and len(cs := [c for c in self.columns('number') if self.money(c)]) == 1: c = cs[0]
                 if not c and unit in self.g.g['pieces']: c = next((c for c in self.columns('number') if c in self.g.g['counts']), None)
                 if not c and unit in self.g.g['weights'] and len(cs := [c for c in self.columns('number') if c in ('weight', 'mass', 'load', 'gewicht')]) == 1: c = cs[0]
                 if c: self.put(c, v[0]*self.g.g['units'].get(c, {}).get(unit, 1), n, v[1]+1); continue
@@ -319,12 +325,14 @@ class Slots:
         if t in self.values: return
         if q := [n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'quote']: return self.put(t, self.g.reader.clean(self.words[q[0]].text), q[0], q[0]+1)
         for n in range(self.a, self.b-1):
-            if self.low(n) in self.g.g['naming'] or self.low(n) == 'of' and self.low(n-1) == 'name':
-                k = n+1
+            if self.low(n) in self.g.g['naming'] or (pair := f'{self.low(n)} {self.low(n+1)}') in self.g.g['naming']:
+                k = n+1 + (self.low(n) not in self.g.g['naming'])
                 while self.low(k) in ('it', 'him', 'her', 'is', 'as', 'them') or k < self.b and self.words[k].text == ':': k += 1
                 if k < self.b and self.free(k) and (got := self.text(t, k)):
                     end = next((x for x in range(k+2, got[1]) if self.cap(k) and self.cap(k+1) and self.low(x) in self.preps), got[1]) if self.words[k].kind != 'quote' else got[1]
                     return self.put(t, self.said(k, end) if end != got[1] else got[0], n, end)
+        if len(have := [str(r.get(t) or '') for r in self.t.rows if r.get(t)]) > 1 and len({shape(v.upper()) for v in have}) <= max(2, len(have)//2) and any(re.search(r'\d', v) for v in have):
+            if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'code' and shape(self.words[n].text.upper()) in {shape(v.upper()) for v in have}), None)) is not None: return self.put(t, self.words[n].text, n, n+1)
         runs = self.runs()
         if not runs: return
         caps = [(i, j) for i, j in self.capital(runs) if not (i == self.a and j == i+1)] if any(w.text[:1].isupper() for w in self.words[self.a+1:self.b]) else []
@@ -355,7 +363,7 @@ class Slots:
         for n in range(self.a, self.b):
             if not (v := self.free(n) and self.number(n)): continue
             cs = [c for c in self.columns('number')]
-            if self.low(n-1) in self.g.g['worth'].split('|') and len(money := [c for c in cs if c in self.g.g['money']]) == 1: cs = money
+            if self.low(n-1) in self.g.g['worth'].split('|') and len(money := [c for c in cs if self.money(c)]) == 1: cs = money
             fit = [c for c in cs if self.fits(c, v[0])] if len(cs) > 1 else cs
             if self.row and self.by.get(v[1]) == '' and self.words[v[1]].kind == 'word' and self.low(n-1) not in self.g.g['to']: continue          # “two oil filters” is how many, of what
             if len(fit) == 1 and self.row and isinstance(x := self.row.get(fit[0]), (int, float)) and x > 0 and v[0] > 0 and max(v[0]/x, x/v[0]) > 3: continue
@@ -373,12 +381,23 @@ class Slots:
             start = i == self.a or self.mark(i-1) or i-1 in self.by or self.low(i-1) in self.lang.words['a'] and (i-1 == self.a or self.mark(i-2))
             ended = j == self.b or self.mark(j) or self.cap(i) and j in self.by
             start = start or self.low(i-1) in self.g.g['bringing'] and self.mark(j-1) is False and (j == self.b or self.mark(j))
-            if akin := self.kin(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
+            if akin := self.kin(cs, i, j) or (start or self.low(i-1) in self.g.g['copula']) and ended and self.like_others(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
+            elif len(cs) == 1 and j-i <= 2 and self.low(i-1) in self.g.g['copula'] and ended: self.put(cs[0], self.said(i, j), i, j, 0)
             elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.g.g['bringing'] or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
     def shaped(self, c, i, j):
         "Could these words stand in a column whose values are all codes (A1, B4) or none?"
         vs = [str(r.get(c) or '') for r in self.t.rows if r.get(c)]
         return not (len(vs) > 1 and all(re.search(r'\d', v) and len(v) < 9 for v in vs)) or shape(self.said(i, j).upper()) in {shape(v.upper()) for v in vs}
+    def like_others(self, cs, i, j):
+        "The one open column whose values are written as these words are: so many of them, with capitals or without; of an empty table the one that holds people, for a name"
+        def profile(v): return v[:1].isupper(), len(v.split()) > 1
+        said, score = profile(self.said(i, j)), {}
+        for c in cs:
+            vs = [str(r.get(c) or '') for r in self.t.rows if r.get(c)]
+            if vs: score[c] = sum(profile(v) == said for v in vs)/len(vs)
+            elif said == (True, True): score[c] = float(c in self.g.g['persons'])
+        best = sorted(score, key=score.get, reverse=True)
+        return best[0] if best and score[best[0]] >= .5 and (len(best) == 1 or score[best[1]] <= score[best[0]]/2.5) and len(best) == len(cs) else None
     def kin(self, cs, i, j):
         "The one open column whose values share words with these"
         want = {self.words[k].stem for k in range(i, j) if self.words[k].kind == 'word' and len(self.words[k].low) > 2}

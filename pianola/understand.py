@@ -45,13 +45,13 @@ def own_words(code):
     lang = language(code)
     phrases = [*lang.verbs.values(), *lang.flags.values(), *lang.unflags.values(), *(lang.gist['cues'].values() if lang.gist else ())]
     return {w for ps in phrases for p in ps for w in p.split()} | {*lang.words['a'], *lang.words.get('tell', ()), *lang.past}
-def speaks(text, code, first):
-    "Does a text hold a word of change of one language that is none of another's?"
-    return bool({w.strip('.,;:!?') for w in text.lower().split()} & (own_words(code) - own_words(first)))
+def speaks(text, code, first, least=1):
+    "Does a text hold words of change of one language that are none of another's?"
+    return len({w.strip('.,;:!?') for w in text.lower().split()} & (own_words(code) - own_words(first))) >= least
 
-def mixture(text, first):
-    "The two languages that a text is written in, as one (`en+de`); '' when it is written in one"
-    return next((f'{first}+{c}' for c in rules.languages() if c != first and speaks(text, c, first) and (speaks(text, first, c) or tongue(text, True) is None)), '')
+def mixture(text, first, least=1):
+    "The two languages that a text is written in, as one (`en+de`), where it holds so many words of the second; '' when it is written in one"
+    return next((f'{first}+{c}' for c in rules.languages() if c != first and speaks(text, c, first, least)), '')
 
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
@@ -80,7 +80,10 @@ def heard(text, w):
             return other if [o.action for o in other.ops] == [o.action for o in got.ops] and got.ops[0].verb == 'create' or more(other) > more(got) else Reading('chip', got.ops, 'unlike')
     if got.end == 'press' and any(o.verb == 'update' and any(runs_on(v, language(first), text) for v in o.values.values()) for o in got.ops): got.end, got.name = 'chip', 'unlike'
     if got.end == 'press' and any(o.verb == 'create' and any(v not in ('', None) and c != w.tables[o.table].main and w.tables[o.table].columns[c] == 'text' for c, v in o.values.items()) for o in got.ops): got.end, got.name = 'chip', 'unlike'      # where one text ends and the next begins is never quite sure
-    if got.end == 'unsure' and got.name != 'long' and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
+    quiet = any(c != first and speaks(text, c, first, 2) and gist.hushed(text, c) for c in rules.languages())
+    mixed = mixture(text, first, 2)
+    if got.end == 'unsure' and got.name != 'long' and mixed and not quiet and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure' and got.name != 'long' and not quiet and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
     hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
         for code in () if tongue(text, True) or hushed else rules.languages():          # too short to tell whose words they are
@@ -88,12 +91,12 @@ def heard(text, w):
                 if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
                 return other
     if got.end == 'nothing' and got.name == 'how' and (listed := gist.read(text, w, first)).end == 'press' and all(o.verb == 'list' for o in listed.ops): return listed
-    if got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition'):
+    if not quiet and (got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name in ('negation', 'talk', 'condition')):
         for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
             if code != first and not speaks(text, code, first): continue
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
-    if got.end == 'unsure' and got.name != 'long' and not hushed and (mixed := mixture(text, first)) and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure' and got.name != 'long' and not hushed and not mixed and (mixed := mixture(text, first)) and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
     if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first
     return got
 
