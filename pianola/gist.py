@@ -5,7 +5,7 @@
 A pattern knows how a sentence goes; this knows what the tables are called and what stands in them, so that terse notes and polite detours meet in the same place."""
 import re
 from dataclasses import dataclass
-from . import frames, rules, several
+from . import frames, naming, rules, several
 from .rules import Op, Reading, gate, most_rows, unmask
 from .slots import Slots
 
@@ -416,6 +416,7 @@ class Gist:
         if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
         if not self.name and 'delete' not in cues and (got := self.unheard(a, b, cues)): return got
         if changed and 'rename' in cues and not self.name and changed[1] <= 2 and changed[2].firm and any(m.what == 'column' and m.key in changed[0].ops[0].values and m.b == cues['rename'].a for m in self.mentions(self.world.tables[changed[0].ops[0].table], a, b)): return changed[0]          # “the contact is now Jo Dale”
+        if not self.name and 'delete' not in cues and (got := self.swapped(a, b) or naming.read(self, a, b, cues)): return got
         if 'rename' in cues or 'swap' in cues or 'change' in cues and sum(w.kind == 'quote' for w in self.words[a:b]) == 2:
             if got := self.rename(a, b, cues): return got
         if 'create' in cues or new:
@@ -761,17 +762,23 @@ class Gist:
         while (m := re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I) or re.search(self.g['after'], text, re.I)) and m.start(): text = text[:m.start()].rstrip(' ,')
         return text
 
-    def rename(self, a, b, cues):
-        "Another name for a row"
-        said = ' '.join(w.low for w in self.words[a:b])
+    def swapped(self, a, b):
+        "Part of a name for another: “not this, it is that”"
         sub = self.text[self.words[a].a:self.words[b-1].b]
-        for p in self.g['swap']:                # “not this, it is that”
+        for p in self.g['swap']:
             if m := re.search(p, sub, re.I):
                 old, new = (re.sub(self.g['article'], '', self.reader.clean(m[k]), flags=re.I) for k in ('old', 'new'))
                 hits = [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and re.search(rf'(?<!\w){re.escape(old)}(?!\w)', str(r.get(c) or ''), re.I)]
                 mains = [h for h in hits if h[2] == h[0].main] or hits
                 if new and mains and len(old) > 2:
                     return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r, mains=mains, old=old, new=new: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
+        return None
+
+    def rename(self, a, b, cues):
+        "Another name for a row"
+        said = ' '.join(w.low for w in self.words[a:b])
+        sub = self.text[self.words[a].a:self.words[b-1].b]
+        if got := self.swapped(a, b): return got
         quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
         value = None
         if len(quotes) == 2:                    # this for that, by what stands in the rows
@@ -842,7 +849,7 @@ class Gist:
         _, tb, s, values, left = best
         name = str(values[tb.main])
         if (sure or len(values) == 1) and any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
-        if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns: return None
+        if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns or name.lower() in self.g['naming_nouns']: return None
         if left > (max(12, 6 + 2*s.firm) if f and f.sure else max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None
         if sure and (re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b])) or s.firm < 2 or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name)) or any(w.kind == 'number' and any(r['id'] == self.lang.number(w.low.strip('#')) for r in tb.rows) and n not in s.by for n, w in enumerate(self.words[a:b], a))): return None
         if tb.columns[tb.main] == 'text' and tb is self.reader.todo: values[tb.main] = name[0].upper() + name[1:]
@@ -889,7 +896,7 @@ class Gist:
         if name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']):
             runs = [m[0] for m in re.finditer(r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*", sub) if not self.rows_named(m[0])]
             if len(runs) == 1: name = runs[0]
-        if not name or len(name) > 200 or len(name.split()) > 14 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']): return None
+        if not name or len(name) > 200 or len(name.split()) > 14 or name.lower() in self.g['naming_nouns'] or name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']): return None
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not quotes and not set(self.lang.tokens(name)) - nouns: return None
         if any(str(r.get(table.main) or '').casefold() == name.casefold() for r in table.rows) and not quotes: return None

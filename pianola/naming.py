@@ -1,0 +1,87 @@
+"""Another name for a row: *is to be styled Planispheric astrolabe*, *say Gym ball instead of Exercise ball*, *it's Popsy with a P*, *change Max to Maxwell*.
+
+    words → where a new name may begin (after a verb of naming; or after *is*, *to*, *say*, where it is like the old one) → where it ends → the row that is meant, by its name or because it is called nearly so"""
+import re
+from . import several
+from .rules import Op, Reading, late
+
+def akin(new, now):
+    "Is a name like another: by its letters, or by a word they share?"
+    x, y = new.casefold(), now.casefold()
+    return len(new) > 2 and (late('rapidfuzz.fuzz').ratio(x, y) >= 62 or x.startswith(y) or y.startswith(x)) or bool({w for w in x.split() if len(w) > 2} & {*y.split()})
+
+def leads(g, a, b):
+    "[(where a new name may begin, is it a verb of naming that says so)]"
+    out, f = [], g.g
+    for n in range(a, b):
+        for sure, phrases in ((True, f['names_surely']), (False, f['names_perhaps'])):
+            for length in (3, 2, 1):
+                if n+length <= b and ' '.join(w.low for w in g.words[n:n+length]) in phrases:
+                    if length == 1 and g.words[n].low == 'called' and n > a and g.words[n-1].low in ('has', 'have', 'had', 'just', 'who'): continue
+                    out.append((n+length, sure, n))
+                    break
+    out += [(n+1, True, n) for n in range(a, b) if g.words[n].kind == 'arrow' and g.words[n].text not in (':', '=')]
+    return sorted(out, key=lambda x: not x[1])
+
+def extent(g, k, b, like=''):
+    "(name, from, end) of a name that begins here, as long as `like` where nothing tells where it ends; None for none"
+    f, w = g.g, g.words
+    while k < b and (w[k].low in f['fill'] or w[k].low in f['names_fill']) and not (w[k].text[0].isupper() and k+1 < b and w[k+1].text[0].isupper()): k += 1
+    if k >= b or w[k].kind in ('mark', 'arrow', 'date', 'url', 'email') or w[k].low in f['names_end'] and w[k].text == w[k].low: return None
+    if w[k].kind == 'quote': return g.reader.clean(w[k].text), k, k+1
+    stop = {*f['joints'], *f['names_end'], *g.lang.words['tail'], *f['pronoun']} - {*f['inside']}
+    e, within = k, lambda n: n+1 < b and w[n].low in f['names_within'] and w[n+1].text[0].isupper()          # Gloria in D major
+    while e < b and e < k+8 and w[e].kind not in ('mark', 'arrow', 'quote', 'url', 'email') and not (e > k and w[e].low in stop and w[e].low == w[e].text and not within(e)): e += 1
+    closed = e >= b or w[e].kind == 'mark' or w[e].low in stop
+    if w[k].text[0].isupper():
+        cap = k+1
+        while cap < e and (w[cap].text[0].isupper() or w[cap].kind in ('number', 'code') or w[cap].low in f['inside'] and cap+1 < e and w[cap+1].text[0].isupper() or within(cap)): cap += 1
+        if not closed or e-cap > 2: e = cap
+    elif not closed or e-k > max(3, len(like.split())): e = min(e, k+max(1, len(like.split())))
+    while e > k and (w[e-1].low in f['inside'] or w[e-1].low in f['fill']): e -= 1
+    name = re.sub(f['article'], '', g.shorn(g.reader.clean(g.text[w[k].a:w[e-1].b])), flags=re.I) if e > k else ''
+    return (name, k, e) if name and len(name) <= 80 and re.search(r'[^\W\d_]', name) else None
+
+def nearly(g, name, but):
+    "[(Table, row)] that are called nearly so"
+    ratio, out = late('rapidfuzz.fuzz').ratio, []
+    for tb in g.world.tables.values():
+        if tb.columns[tb.main] != 'text': continue
+        near = {k for p in g.lang.tokens(name) for k in tb.index(g.lang).rows(p, 'own', True)}
+        out += [(ratio(name.casefold(), str(tb.rows[k].get(tb.main)).casefold()), tb.name, k) for k in sorted(near)[:50]]
+    out = sorted((o for o in out if o[0] >= 70), reverse=True)
+    if not out or len(out) > 1 and out[1][0] > out[0][0] - 6: return []
+    return [(g.world.tables[out[0][1]], g.world.tables[out[0][1]].rows[out[0][2]])]
+
+def read(g, a, b, cues):
+    "A Reading that gives the one row that is meant another name, else None"
+    if sum(w.kind == 'quote' for w in g.words[a:b]) > 1: return None
+    found = [x for x in several.anchors(g) if a <= x[0] and x[1] <= b and x[2].columns[x[2].main] == 'text']
+    said = ' '.join(w.low for w in g.words[a:b])
+    wrong = bool(re.search(g.g['misnamed'], said))
+    for k, sure, lead in leads(g, a, b):
+        first = found[0] if found else None
+        got = extent(g, k, b, str(first[3].get(first[2].main)) if first else '')
+        if not got: continue
+        name, i, j = got
+        if not sure and any(m.what == 'column' and i <= m.a < j for tb in g.world.tables.values() for m in g.mentions(tb, a, b)): continue
+        if g.words[k-1].low in g.g['pronoun'] and 'create' in g.cues(0, len(g.words)): continue          # “a new shelf, call it …”
+        out = [x for x in found if x[1] <= i or x[0] >= j]
+        rows = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in out}
+        before = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in out if x[1] <= lead}
+        if len(rows) > 1: rows = before
+        if not rows and (wrong or sure and 'rename' in cues): rows = {(t.name, r['id']): (t, r) for t, r in nearly(g, name, ())}
+        if len(rows) != 1: continue
+        tb, r = next(iter(rows.values()))
+        now = str(r.get(tb.main) or '')
+        anchor = next((x for x in out if x[3] is r), None)
+        turned = anchor and g.words[lead].low in g.g['names_to'] and anchor[1] == lead and any(m.b <= anchor[0] and m.b > m.a for kk, m in cues.items() if kk in ('change', 'rename'))
+        named = sure and (not anchor or i - anchor[1] <= 8 or anchor[0] >= j)
+        if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(tb.main) or '').casefold() for x in tb.rows): continue
+        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or named and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned and name[:1].isupper()): continue
+        return Reading('chip', [Op(tb.name, 'update', r['id'], {tb.main: name})], name='unlike')
+    return None
+
+def new_elsewhere(g, tb, name):
+    "Is this a value that another column has already?"
+    return name.lower() in tb.index(g.lang).known() or name.lower() in g.flagwords(tb)
