@@ -34,6 +34,8 @@ _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|
                    r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
                    r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
+_title = re.compile(r"(?<=[\w,:;] )[A-ZÄÖÜ][\w'’-]*(?: (?:(?:of|the|a|an|and|in|for|to|my|der|die|das|und) )?[A-ZÄÖÜ][\w'’-]*){2,}")
+
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
     if word == full or len(full) < 4 or word[0] != full[0]: return False
@@ -74,11 +76,13 @@ class Gist:
         if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
             kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
-        self.name = gate(said, self.lang)
+        told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
+        aside = lambda t: any(re.search(p, t, re.I) for p in self.g['aside'])
+        self.name, besides = gate(said, self.lang), aside(told)
+        if (self.name or besides) and (plain := self.untitled(said)) != said: self.name, besides = gate(plain, self.lang), aside(self.untitled(told))      # “Forget Me Not” is a song
         if got := self.which(t): return got
         if self.name and self.name not in ('negation', 'condition'): return Reading('nothing', name=self.name)
-        told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
-        if any(re.search(p, told, re.I) for p in self.g['aside']): return Reading('unsure')
+        if besides: return Reading('unsure')
         self.wonder = bool(re.match(self.g['wonder'], t, re.I)) and not re.search(self.g['order'], t, re.I)
         asks = '?' in t and not any(re.search(p, t, re.I) for p in self.g['request'])
         got = not asks and (several.read(self, Gist) or self.name != 'negation' and self.parts()) or self.one(0, len(self.words), asks)
@@ -87,6 +91,14 @@ class Gist:
         if self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops) and re.search(self.g['said_off'], said, re.I): got = self.flag(0, len(self.words), self.cues(0, len(self.words))) or got
         if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)): return Reading('nothing', name='negation')
         return got
+
+    def untitled(self, text):
+        "A text with every title in it as X: the names of rows as they are written, and what is written in capitals within a sentence"
+        for x in several.anchors(self):
+            said = self.text[self.words[x[0]].a:self.words[x[1]-1].b]
+            if x[1] - x[0] > 1 and said == str(x[3].get(x[2].main)): text = text.replace(said, 'X')
+        if sum(w.text[0].isupper() for w in self.words if w.kind == 'word') < .5*len(self.words): text = _title.sub('X', text)
+        return text
 
     def which(self, t):
         "“Who is fasting?”, “what has not been delivered”: the rows that have a flag or have it not"
@@ -179,6 +191,7 @@ class Gist:
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
+        if 'delete' not in out and (gone := self.removal(a, b)): out['delete'] = gone
         if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'): out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
@@ -197,6 +210,24 @@ class Gist:
     def label_at(self, n):
         "Does a column's name stand here?"
         return any(m.what == 'column' and m.a == n for tb in self.world.tables.values() for m in self.mentions(tb, n, n+1))
+
+    def removal(self, a, b):
+        "A cue for removal by how the sentence goes: take X off, kick X from the members, lose X"
+        low = lambda n: self.words[n].low if a <= n < b else ''
+        for x in several.anchors(self):
+            if not (a < x[0] and x[1] <= b): continue
+            v = next((n for n in (x[0]-1, x[0]-2) if n >= a and self.words[n].stem not in self.lang.small and self.words[n].kind == 'word'), None)
+            if v is None or v < x[0]-2 or v == x[0]-2 and low(x[0]-1) not in self.lang.words['a']: continue
+            starts = v == a or self.words[v-1].kind == 'mark' or low(v-1) in self.g['imperative'] or low(v-1) in self.lang.words['polite']
+            if low(v) in self.g['takes'] and low(x[1]) in self.g['frame_off'] and low(x[1]) != 'from' and starts: return Mention('cue', v, v+1, key='delete')
+            if not starts or low(v) in self.g['be']: continue
+            if low(v) in self.g['delete_softly']: return Mention('cue', v, v+1, key='delete')
+            k = x[1] + (low(x[1]) == 'out' and low(x[1]+1) == 'of')
+            if low(k) in (*self.g['leaves'], 'of') and low(k) and low(v) not in self.g['cues']['list']:
+                p = k+1
+                while low(p) and low(p) in self.lang.words['a']: p += 1
+                if p < b and (any(m.a == p for m in self.tables(p, min(b, p+3))) or low(p) in self.g['lists'] or low(p) in self.lang.words['list']) and p > k+1 and low(v) not in (*self.g['cues']['place'], *self.g['cues']['change'], *self.g['cues']['create']): return Mention('cue', v, v+1, key='delete')
+        return None
 
     def entitled(self, a, b):
         "Do these words stand within a title, capitals all along, in a sentence that is written in small letters?"
@@ -396,6 +427,8 @@ class Gist:
         if asks: return self.list(a, b, cues) if 'list' in cues else None
         if 'delete' in cues and 'create' in cues and cues['create'].a == a and self.tables(a, min(b, a+4)) and cues['delete'].a > self.tables(a, min(b, a+4))[0].a and not any(self.words[n].low in self.g['and'] for n in range(a, cues['delete'].a)): cues = {k: m for k, m in cues.items() if k != 'delete'}      # “new vinyl: Erase Me Gently”
         if 'delete' in cues and cues['delete'].b == cues['delete'].a and not self.name and (stepped := self.revise(a, b, cues)) and stepped[2].moved: return stepped[0]          # “take 20 off the total”
+        f = self.frame(a, b)
+        if f and f.kind == 'delete' and f.sure and not self.name and len(rows := self.rows(a, b, [Mention('cue', n, n+1) for n in f.words])[0]) == 1 and not any(self.words[n].low in self.g['ticks'] for n in range(a, b)): return self.offer(rows, lambda tb, r: Op(tb.name, 'delete', r['id']))
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
@@ -528,7 +561,10 @@ class Gist:
         return bool(set(re.sub(self.g['not_all'], '', ' '.join(w.low for w in self.words[a:b])).split()) & set(self.g['all']))
 
     def delete(self, a, b, cues):
-        if self.every(a, b):
+        f, at = self.frame(a, b), cues['delete'].a
+        cut = [n for n in range(a, b) if self.words[n].kind == 'mark']
+        i, j = max([n+1 for n in cut if n < at], default=a), min([n for n in cut if n >= at], default=b)
+        if self.every(a, b) and (not f or f.kind != 'delete') and (self.every(i, j) or cues['delete'].b == at):
             rows = self.bulk(a, b)
             return Reading('chip', [Op(tb.name, 'delete', r['id']) for tb, r in rows], name='too_many') if rows else None
         return self.offer(self.target(a, b, [m for m in cues.values() if m.key == 'delete']), lambda tb, r: Op(tb.name, 'delete', r['id']))
