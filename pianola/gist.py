@@ -844,7 +844,7 @@ class Gist:
         rows = rows or self.rows(a, b, [m for m in skip if m is not used])[0]
         if not rows and quotes: rows = [(tb, r) for tb in self.world.tables.values() for r in self.reader.match(self.lang.tokens(str(value))[:1] or ('',), [tb]) for r in [r[1]]]
         rows = [(tb, r) for tb, r in rows if tb.columns[tb.main] == 'text']
-        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {tb.main: value})) if said else None
+        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {naming.named(self, tb, r, next((x for x in several.anchors(self) if x[3] is r), None), value): value})) if said else None
 
     # new rows
 

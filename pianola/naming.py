@@ -73,14 +73,23 @@ def read(g, a, b, cues):
         if not rows and (wrong or sure and 'rename' in cues): rows = {(t.name, r['id']): (t, r) for t, r in nearly(g, name, ())}
         if len(rows) != 1: continue
         tb, r = next(iter(rows.values()))
-        now = str(r.get(tb.main) or '')
         anchor = next((x for x in out if x[3] is r), None)
+        column = named(g, tb, r, anchor, name)
+        now = str(r.get(column) or '')
         turned = anchor and g.words[lead].low in g.g['names_to'] and anchor[1] == lead and any(m.b <= anchor[0] and m.b > m.a for kk, m in cues.items() if kk in ('change', 'rename'))
-        named = sure and (not anchor or i - anchor[1] <= 8 or anchor[0] >= j)
-        if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(tb.main) or '').casefold() for x in tb.rows): continue
-        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or named and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned and name[:1].isupper()): continue
-        return Reading('chip', [Op(tb.name, 'update', r['id'], {tb.main: name})], name='unlike')
+        plainly = sure and (not anchor or i - anchor[1] <= 8 or anchor[0] >= j)
+        if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(column) or '').casefold() for x in tb.rows): continue
+        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or plainly and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned and name[:1].isupper()): continue
+        return Reading('chip', [Op(tb.name, 'update', r['id'], {column: name})], name='unlike')
     return None
+
+def named(g, tb, r, anchor, new):
+    "The column whose name is meant: the one that holds the words by which the row was named, or that the new name is like"
+    second = tb.titled(g.lang)
+    if second == tb.main: return tb.main
+    said = {w.stem for w in g.words[anchor[0]:anchor[1]]} if anchor else set()
+    inside = lambda c: len(said & {*g.lang.tokens(str(r.get(c) or ''))}) + akin(new, str(r.get(c) or ''))
+    return tb.main if inside(tb.main) > inside(second) else second
 
 def new_elsewhere(g, tb, name):
     "Is this a value that another column has already?"

@@ -38,6 +38,11 @@ class Table:
         own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
         return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
 
+    def titled(self, lang):
+        "The column that says what a row is called: the main one, or another where the main one only says whose or when it is"
+        names = lang.words['titles']
+        return self.main if self.main in names or self.main.split('_')[-1] in names else next((c for n in names for c, k in self.columns.items() if c == n and k == 'text'), self.main)
+
     def whole(self, column):
         "Do only whole numbers stand in a column?"
         return bool(vs := [v for r in self.rows if (v := r.get(column)) is not None]) and all(isinstance(v, int) for v in vs)
@@ -53,6 +58,9 @@ class Index:
         self.lang, self.own, self.words, self.close = lang, [lang.tokens(str(r.get(table.main) or '')) for r in table.rows], {'own': {}}, {}
         for n, words in enumerate(self.own):
             for w in words: self.words['own'].setdefault(w, set()).add(n)
+        if (second := table.titled(lang)) != table.main:
+            for n, r in enumerate(table.rows):
+                for w in lang.tokens(str(r.get(second) or '')): self.words['own'].setdefault(w, set()).add(n)
         self.table, self.place = table, {r['id']: n for n, r in enumerate(table.rows)}
     def of(self, which):
         if which not in self.words:
@@ -645,6 +653,7 @@ class Reader:
         if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
+        if rows[0][0].titled(self.lang) != rows[0][0].main: return Reading('unsure', name='value')        # which of its names?
         return self.update(rows, lambda tb, r: {tb.main: name})
     def set(self, g, t):
         rows, sorry = self.one(g['row'])
