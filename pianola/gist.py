@@ -94,7 +94,7 @@ class Gist:
 
     def untitled(self, text):
         "A text with every title in it as X: the names of rows as they are written, and what is written in capitals within a sentence"
-        for x in several.anchors(self):
+        for x in self.anchored():
             said = self.text[self.words[x[0]].a:self.words[x[1]-1].b]
             if x[1] - x[0] > 1 and said == str(x[3].get(x[2].main)): text = text.replace(said, 'X')
         if sum(w.text[0].isupper() for w in self.words if w.kind == 'word') < .5*len(self.words): text = _title.sub('X', text)
@@ -191,6 +191,7 @@ class Gist:
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
+        if not {'create', 'delete', 'list', 'sort'} & out.keys() and (act := self.acted(a, b)) and not any(x[2].name == act.table and a <= x[0] < b for x in self.anchored()) and not self.tables(a, b): out['create'] = Mention('cue', act.a, act.b, key='create')
         if 'delete' not in out and (gone := self.removal(a, b)): out['delete'] = gone
         if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'): out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
         for most in self.g['most']:
@@ -203,6 +204,18 @@ class Gist:
                     if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
         return out
 
+    def anchored(self):
+        "The rows that are named outright, found once"
+        if 'anchors' not in self._seen: self._seen['anchors'] = several.anchors(self)
+        return self._seen['anchors']
+    def acted(self, a, b):
+        "The table that a verb speaks of (we *lend*: a loan), as a Mention; None where a table is named or none is"
+        for n in range(a, min(b, a+6)):
+            for length in (3, 2, 1):
+                said = ' '.join(w.low for w in self.words[n:n+length])
+                names = n+length <= b and next((ts for v, ts in self.g['acts'].items() if said in v.split('|')), None)
+                if names and (tb := next((t for x in names for t in self.world.tables.values() if x in t.nouns(self.lang)), None)): return Mention('table', n, n+length, tb.name)
+        return None
     def frame(self, a, b):
         "What a part of the sentence says is to be done with the rest, found once"
         if ('frame', a, b) not in self._seen: self._seen['frame', a, b] = frames.find(self, a, b)
@@ -214,7 +227,7 @@ class Gist:
     def removal(self, a, b):
         "A cue for removal by how the sentence goes: take X off, kick X from the members, lose X"
         low = lambda n: self.words[n].low if a <= n < b else ''
-        for x in several.anchors(self):
+        for x in self.anchored():
             if not (a < x[0] and x[1] <= b): continue
             v = next((n for n in (x[0]-1, x[0]-2) if n >= a and self.words[n].stem not in self.lang.small and self.words[n].kind == 'word'), None)
             if v is None or v < x[0]-2 or v == x[0]-2 and low(x[0]-1) not in self.lang.words['a']: continue
@@ -290,6 +303,9 @@ class Gist:
         stems = {self.lang.stem(w): (w, f) for w, f in names.items() if ' ' not in w}
         several = {tuple(self.lang.stem(x) for x in w.split()): f for w, f in flags.items() if ' ' in w}
         cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
+        split = {tuple(w.split()): f for w, f in flags.items() if w.count(' ') == 1 and w.split()[1] in self.g['particles'] and w.split()[0] not in self.g['be']}
+        for n in range(a, b) if split else ():              # brought his book back
+            if any(x == ws[n].low for x, _ in split) and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None)) and not any(ws[k].kind == 'mark' for k in range(n, e)) and (f := split.get((ws[n].low, ws[e].low))): out.append(Mention('flag', n, n+1, table.name, *f))
         n = a
         while n < b:
             for length in (5, 4, 3, 2, 1):
@@ -844,7 +860,7 @@ class Gist:
         rows = rows or self.rows(a, b, [m for m in skip if m is not used])[0]
         if not rows and quotes: rows = [(tb, r) for tb in self.world.tables.values() for r in self.reader.match(self.lang.tokens(str(value))[:1] or ('',), [tb]) for r in [r[1]]]
         rows = [(tb, r) for tb, r in rows if tb.columns[tb.main] == 'text']
-        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {naming.named(self, tb, r, next((x for x in several.anchors(self) if x[3] is r), None), value): value})) if said else None
+        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'], {naming.named(self, tb, r, next((x for x in self.anchored() if x[3] is r), None), value): value})) if said else None
 
     # new rows
 
@@ -868,7 +884,9 @@ class Gist:
         "(Reading, words unexplained) of a new row by its parts, else None; `sure`: no cue says that it is new"
         if any(w.kind == 'quote' for w in self.words[a:b]) and len([w for w in self.words[a:b] if w.kind == 'quote']) > 4: return None
         named, best, f = self.tables(a, b), None, self.frame(a, b)
+        if f and f.kind == 'change' and f.sure: return None
         f = f if f and f.kind == 'create' else None
+        if not named and 'create' in cues and (act := self.acted(a, b)): named = [act]
         if f and f.table: named = [m for m in named if m.table == f.table]
         if len({m.table for m in named}) > 1 and (cue := next((m for k, m in cues.items() if k in ('create', 'put')), None)): named = [min(named, key=lambda m: (m.a < cue.a, m.a))]
         for tb in [self.world.tables[m] for m in dict.fromkeys(m.table for m in named)] or self.world.tables.values():
@@ -1068,6 +1086,7 @@ class Gist:
             alike = lambda c, names: c in names or '_' in c and c.split('_')[0] in names
             for most in sorted(self.g['most'], key=lambda most: m.start() if (m := re.search(rf"\b(?:{most['words']})\b", said)) else 999):          # “from the longest to the shortest” begins with the longest
                 if not (m := re.search(rf"\b(?:{most['words']})\b", said)): continue
+                if col and tb.columns[col] == 'number' and m[0] in self.g['worst'] and not alike(col, self.g['super'].get('best|worst|top rated', ())): way = 'desc'; break
                 if own := next((c for p, cs in self.g['super'].items() if re.fullmatch(p, m[0]) for c in tb.columns if alike(c, cs)), None): col, way = own, most['order']; break
                 kin = [c for c in tb.columns if c in self.g['money']] if re.search(self.g['dear'], said) else []
                 kin = kin or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']] or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)]) and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else [])

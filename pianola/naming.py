@@ -20,6 +20,7 @@ def leads(g, a, b):
                     if length == 1 and g.words[n].low == 'called' and n > a and g.words[n-1].low in ('has', 'have', 'had', 'just', 'who'): continue
                     out.append((n+length, sure, n))
                     break
+    if any(w.low in f['exchange'] for w in g.words[a:b]): out += [(n+1, False, n) for n in range(a, b) if g.words[n].low in f['names_to']]
     out += [(n+1, True, n) for n in range(a, b) if g.words[n].kind == 'arrow' and g.words[n].text not in (':', '=')]
     return sorted(out, key=lambda x: not x[1])
 
@@ -76,10 +77,10 @@ def read(g, a, b, cues):
         anchor = next((x for x in out if x[3] is r), None)
         column = named(g, tb, r, anchor, name)
         now = str(r.get(column) or '')
-        turned = anchor and g.words[lead].low in g.g['names_to'] and anchor[1] == lead and any(m.b <= anchor[0] and m.b > m.a for kk, m in cues.items() if kk in ('change', 'rename'))
+        turned = anchor and g.words[lead].low in g.g['names_to'] and anchor[1] == lead and any(m.b <= anchor[0] and m.b > m.a and g.words[m.a].low not in g.g['cues']['place'] for kk, m in cues.items() if kk in ('change', 'rename'))
         plainly = sure and (not anchor or i - anchor[1] <= 8 or anchor[0] >= j)
         if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(column) or '').casefold() for x in tb.rows): continue
-        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or plainly and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned and name[:1].isupper()): continue
+        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or plainly and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned and (name[:1].isupper() or {*g.lang.tokens(now)} <= {w.stem for w in g.words[anchor[0]:anchor[1]]})): continue
         return Reading('chip', [Op(tb.name, 'update', r['id'], {column: name})], name='unlike')
     return None
 

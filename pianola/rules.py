@@ -588,13 +588,13 @@ class Reader:
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))
         if sorry: return sorry
-        if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0])): return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
+        if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0], self.named(g))): return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
         return Reading('press', [Op(tb.name, 'delete', r['id']) for tb, r in rows]) if len(rows) <= most_rows else None
-    def also(self, text, row):
+    def also(self, text, row, table=None):
         "Other rows that hold all the words of a phrase which names no table, or names one only roughly: what is gone had better be meant"
         want = self.lang.tokens(re.sub(r'Q\d+Q', '', text))
         if not want or 'Q' in text and text.strip().startswith('Q') or re.search(r'\d', text): return []
-        tables = list(self.world.tables.values())
+        tables = [table] if table else list(self.world.tables.values())
         nouns = [w for w in want if any(w in self.lang.tokens(n) for n in self.nouns)]
         exact = ' '.join(w for w in want if w not in nouns) == ' '.join(self.lang.tokens(str(row[1].get(row[0].main) or '')))
         if nouns and exact: return []

@@ -1,8 +1,8 @@
 """Several changes in one sentence: where one ends and the next begins, and what a later part leaves out.
 
     words → the rows that are named outright → parts at *and*, commas, points → the grouping in which each group is one change · one sentence about several rows · a row and a number, like the one before"""
-from . import rules
 from .rules import Op, Reading, gate, most_rows
+from .slots import Slots
 
 most_parts = 7
 
@@ -98,6 +98,17 @@ def like(g, found, a, b, before):
         return [Op(tb.name, 'update', here[0][3]['id'], {column: nums[0][0]})]
     return None
 
+def same(g, before, a, b):
+    "A part that goes on about the row of the change before: “and his deposit is now 900”, “and invoiced”"
+    if before.id is None or before.verb != 'update' or {'create', 'delete'} & g.cues(a, b).keys(): return None
+    tb = g.world.tables[before.table]
+    row = next(r for r in tb.rows if r['id'] == before.id)
+    s = Slots(g, tb, a, b, row)
+    values = {c: v for c, v in s.change(g.cues(a, b)).items() if c not in before.values}
+    op = Op(tb.name, 'update', before.id, values)
+    told = any(tb.columns[c] != 'date' for c in values) or any(m.what == 'column' for m in g.mentions(tb, a, b))
+    return [op] if values and told and len(s.left()) < 2 and plain(g, op, a, b) else None
+
 def group(g, found, a, b, before, make):
     "[Op] of the words from a up to b as one change, [] where they forbid something and nothing more, None where they are none"
     sub = g.text[g.words[a].a:g.words[b-1].b]
@@ -116,6 +127,7 @@ def group(g, found, a, b, before, make):
         if ops and not rows and any(o.verb != 'create' for o in ops): ops = None
         if ops and not all(plain(g, o, a, b) for o in ops): ops = None
         if not ops and before and rows: ops = like(g, found, a, b, before)
+        if not ops and before and not rows: ops = same(g, before, a, b)
     if name == 'negation' and not (ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in ops)): return [] if rows else None
     return ops or None
 
@@ -129,9 +141,9 @@ def plain(g, op, a, b):
 
 def read(g, make):
     "A Reading of a sentence that asks for several changes, each with its own row; None where it does not"
-    spans, found = parts(g), anchors(g)
+    spans, found = parts(g), g.anchored()
     rows = {(x[2].name, x[3]['id']) for x in found}
-    if not 2 <= len(spans) <= most_parts or len(rows) < 2 and not (rows and 'create' in g.cues(0, len(g.words))) or len(rows) > 6: return None
+    if not 2 <= len(spans) <= most_parts or not rows or len(rows) > 6: return None
     if 'create' in g.cues(*spans[0]) and any(w.text == ':' for w in g.words[spans[0][0]:spans[0][1]]): return None        # behind the colon is one new row
     best = {0: ((0, 0, 0), [])}             # parts explained so far: (score, operations)
     for e in range(1, len(spans)+1):
@@ -140,8 +152,9 @@ def read(g, make):
             score, ops = best[s]
             a, b = spans[s][0], spans[e-1][1]
             inside = any(a <= x[0] and x[1] <= b for x in found)
-            strong = inside or 'create' in g.cues(a, b)
-            if strong: got = group(g, found, a, b, ops[-1] if ops else None, make)
+            strong = inside or 'create' in g.cues(a, b) or 'put' in g.cues(a, b) and bool(g.tables(a, b))
+            if not strong and e == s+1 and ops and (more := group(g, found, a, b, ops[-1], make)): got, strong = more, True
+            elif strong: got = group(g, found, a, b, ops[-1] if ops else None, make)
             else: got = [] if e == s+1 and not (ops and ops[-1].verb == 'create') and not g.cues(a, b).keys() - {'with'} and not g.values(a, b) else None       # “bless her”
             if got is None: continue
             new = (score[0] + len(got), score[1] - (e-s-1) - (not strong)*.5, score[2] + sum(len(o.values) for o in got))
@@ -150,11 +163,11 @@ def read(g, make):
     _, ops = best[len(spans)]
     merged = []
     for o in ops:
-        same = next((m for m in merged if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
-        if not same: merged.append(o)
-        elif same.verb == o.verb == 'update' and not same.values.keys() & o.values.keys(): same.values |= o.values
+        mate = next((m for m in merged if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
+        if not mate: merged.append(Op(o.table, o.verb, o.id, dict(o.values)))
+        elif mate.verb == o.verb == 'update' and not mate.values.keys() & o.values.keys(): mate.values |= o.values
         else: return None
-    if not 2 <= len(merged) <= most_rows or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans)}: return None
+    if len(ops) < 2 or len(merged) > most_rows or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans)}: return None
     return Reading('chip', merged, name='unlike')
 
 def denied(g, x, spans):

@@ -423,6 +423,7 @@ class Slots:
     def new(self, cues):
         "{column: value} of a new row, else None"
         self.frame(cues)
+        self.referred()
         self.labelled(('number', 'date', 'choice', 'url', 'email'))
         self.labelled(('text', 'long'))
         self.typed()
@@ -430,10 +431,52 @@ class Slots:
         self.yesno()
         self.seen()
         self.places(True)
+        title = self.t.titled(self.lang)
+        if title != self.t.main: self.owned(title)
         self.name(cues)
         self.places()
         self.rest()
+        if title != self.t.main: self.entitle(title)
+        for c, v in self.values.items():                # “for flat 2”: the flat is called Flat 2
+            if self.t.columns[c] == 'text' and (full := next((v2 for c2, v2 in self.known.get(f'{c} {v}'.lower(), ()) if c2 == c), None) or next((str(r[tb.main]) for tb in self.g.world.tables.values() if tb is not self.t and c in tb.nouns(self.lang) for r in tb.rows if str(r.get(tb.main)).casefold() == f'{c} {v}'.casefold()), None)): self.values[c] = full
         return self.values if self.values.get(self.t.main) else None
+
+    def referred(self):
+        "Rows of another table that a column here is called after: a loan's *book*"
+        for i, j, tb, r in self.g.anchored():
+            if tb is self.t or not (self.a <= i and j <= self.b): continue
+            c = next((c for c in self.columns('text') if c in tb.nouns(self.lang)), None)
+            if c and all(self.free(n) for n in range(i, j)): self.put(c, str(r.get(tb.main)), i, j)
+    def owned(self, title):
+        "Of a table whose first column says whose or when it is: what is called so, stands in quotation marks or behind a colon is the title; *for* and *from* lead to the first"
+        t, low = self.t.main, self.low
+        if self.open(title):
+            at = next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'quote'), None)
+            if at is not None: self.put(title, self.g.reader.clean(self.words[at].text), at, at+1)
+            elif (n := next((n for n in range(self.a, self.b-1) if self.free(n) and low(n) in self.g.g['naming']), None)) is not None and self.free(n+1) and (got := self.text(title, n+1)): self.put(title, got[0], n, got[1])
+            elif (n := next((n for n in range(self.a, self.b-1) if self.words[n].text == ':'), None)) is not None and any(low(k) in self.g.g['whose'] for k in range(self.a, n)) and self.free(n+1) and (got := self.text(title, n+1)): self.put(title, got[0], n+1, got[1])
+        if not self.open(t): return
+        for n in range(self.a, self.b-1):
+            if low(n) not in self.g.g['whose'] or not self.free(n): continue
+            k = n+1 + (low(n+1) in self.lang.words['a'])
+            known = next(((v, k+length) for length in (4, 3, 2, 1) if k+length <= self.b for c, v in self.known_main(k, k+length)), None)
+            if known: return self.put(t, known[0], n, known[1])
+            if self.cap(k):
+                e = k
+                while e < self.b and self.free(e) and (self.cap(e) or self.words[e].kind == 'number' or low(e) in self.g.g['inside'] and self.cap(e+1)): e += 1
+                return self.put(t, self.said(k, e), n, e)
+    def known_main(self, i, j):
+        "[(main column, value)] where these words are what some row has in the main column"
+        said = self.g.text[self.words[i].a:self.words[j-1].b].casefold()
+        return [(self.t.main, r[self.t.main]) for r in self.t.rows if str(r.get(self.t.main) or '').casefold() == said][:1]
+    def entitle(self, title):
+        "What was taken for the first column is the title where it is written as titles are and the first column is open else"
+        t = self.t.main
+        if t not in self.values and title in self.values:
+            for i, j in self.capital(self.runs()): return self.put(t, self.said(i, j), i, j, 0)
+        if title in self.values or t not in self.values: return
+        runs = [r for r in self.runs() if r[1]-r[0] <= 7]
+        if runs: i, j = max(runs, key=lambda r: r[1]-r[0]); return self.put(title, self.said(i, j), i, j, 0)
 
     # what changes about a row
 
@@ -527,6 +570,13 @@ class Slots:
             if len(cs) != 1 or not isinstance(now := self.row.get(cs[0]), (int, float)): continue
             new = now + sign*v[0]*self.g.g['units'].get(cs[0], {}).get(unit, 1)
             return self.stepped(cs[0], round(new, 6), n, v[1] + (unit in self.units))
+    def counted(self):
+        "“We've got 4 isolation valves left”: so many there are"
+        if not any(self.low(n) in self.g.g['counting'] for n in range(self.a, self.b)) or any(self.low(n) in (*self.g.g['compare_up'], *self.g.g['compare_down'], 'need', 'buy', 'order', 'ordered') for n in range(self.a, self.b)): return
+        if len([n for n in range(self.a, self.b) if self.number(n)]) > 1: return
+        cs = [c for c in self.columns('number') if c in self.g.g['counts']]
+        for n in range(self.a, self.b) if len(cs) == 1 else ():
+            if (v := self.number(n, cs[0])) and v[1] < self.b and self.by.get(v[1]) == '' and self.words[v[1]].kind == 'word' and self.low(v[1]) not in self.glue: return self.put(cs[0], v[0], n, v[1], 3)
     def stepped(self, c, v, i, j):
         "A step is a value, and the words that say so are explained"
         self.moved = True
@@ -541,6 +591,7 @@ class Slots:
         self.anchors()
         self.describe()
         self.step()
+        if not self.moved: self.counted()
         for kinds in (('number', 'date', 'choice', 'url', 'email'), ('text', 'long')): self.labelled(kinds)
         name = self.values.pop(self.t.main, None)
         if name and self.differs(self.t.main, str(name)) and ('rename' in cues or any(self.low(n) in self.g.g['should'] for n in range(self.a, self.b))) and self.g.alike(str(name), str(self.row.get(self.t.main) or '')): return {self.t.main: name}
