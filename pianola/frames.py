@@ -15,6 +15,7 @@ def verbs(g):
     "{verb: kind} of the single words that ask for a change, made once"
     made = g.lang.__dict__.setdefault('_frame_verbs', {})
     if not made:
+        made |= {w: 'delete' for w in g.g['delete_softly']}
         for kind, names in (('change', ('change', 'rename')), ('create', ('place', 'put', 'create')), ('delete', ('delete',))):
             made |= {w: kind for n in names for w in g.g['cues'].get(n, ()) if ' ' not in w}
         made |= {w: 'create' for w in g.g['frame_put']} | {w: 'change' for w in g.g['frame_fix']}
@@ -41,6 +42,7 @@ def one(g, i, b):
         while k < b and w[k].low in f['frame_tail']: k += 1
         return Frame(kind, set(range(i, k))) if kind and ends(k) and (not i or w[i-1].kind == 'mark' or wished) and (i or wished) else None
     j += 1
+    if (noun := next((m for m in g.tables(j, min(b, j+2)) if m.a == j), None)) and ends(noun.b): j = noun.b          # “scrub that hive”
     frame, k = Frame(kind or '', set(range(i, j))), j
     if low(k) in f['frame_in']:
         p = k+1

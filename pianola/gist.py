@@ -32,7 +32,7 @@ class Mention:
 
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
                    r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
-                   r"|(?P<code>[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
+                   r"|(?P<code>(?-i:\d{1,3}[A-Z]{1,2})(?!\w)|[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 _title = re.compile(r"(?<=[\w,:;] )[A-ZÄÖÜ][\w'’-]*(?: (?:(?:of|the|a|an|and|in|for|to|my|der|die|das|und) )?[A-ZÄÖÜ][\w'’-]*){2,}")
 
@@ -67,6 +67,20 @@ class Gist:
             while e > n and self.words[e-1].low in (*lang.words['number_and'], *lang.words['number_more']) and self.words[e-1].low not in lang.words['half']: e -= 1
             if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and (v > 12 or v != int(v)): self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
             n += 1
+
+        self.corrected()
+
+    def corrected(self):
+        "“Kennel twelve, no, sorry, eleven”: what is taken back at once was not said"
+        n = 1
+        while n < len(self.words)-1:
+            e = n
+            while e < len(self.words) and (self.words[e].text in ',.–-' or self.words[e].low in self.g['taken_back']): e += 1
+            if e > n and any(w.low in self.g['taken_back'] for w in self.words[n:e]) and e < len(self.words) and (kind := self.told(n-1)) and kind == self.told(e): del self.words[n-1:e]
+            n += 1
+    def told(self, n):
+        w = self.words[n]
+        return 'number' if w.kind == 'number' or w.low in self.lang.words['numbers'] else w.kind if w.kind in ('date', 'time', 'day', 'code') else 'day' if w.low in self.g['days'] else ''
 
     def read(self):
         t = self.text.strip()
@@ -181,6 +195,7 @@ class Gist:
             for n in range(a, b):
                 for length in (4, 3, 2, 1):
                     if n+length <= b and ' '.join(w.low for w in self.words[n:n+length]) in phrases and kind not in out and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems and self.words[n].low != 'sorted') and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
+        if 'list' in out and out['list'].b - out['list'].a > 1: out = {k: m for k, m in out.items() if k == 'list' or m.a != out['list'].a or m.b == m.a}
         if 'delete' in out and (d := out['delete']).b > d.a and self.entitled(d.a, d.b): del out['delete']
         if 'delete' in out and out['delete'].b > out['delete'].a and any(out['delete'].a >= x and out['delete'].b <= y for x, y in self.whole_names(a, b)): del out['delete']
         if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
@@ -189,8 +204,10 @@ class Gist:
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending', 'descending', 'asc', 'desc'}: del out['sort']          # “order 900: …”
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
+        if 'sort' in out and self.lang.words['ordinals'].get(self.words[out['sort'].a].low) == 0 and not self.anchored() and (any(m.a == out['sort'].b for m in self.tables(a, b)) or any(m.what == 'column' and m.key == tb.main and m.a == out['sort'].b for tb in self.world.tables.values() for m in self.mentions(tb, a, b))): out['create'] = out.pop('sort')        # “first guest: …”
+        if not any(tb.rows for tb in self.world.tables.values()) and not {'create', 'list', 'delete'} & out.keys() and self.tables(a, b): out['create'] = Mention('cue', a, a, key='create')          # where nothing is, what is told is new
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
-        if a == 0 and (named := self.tables(a, min(b, a+4))) and named[0].b < b and self.words[named[0].b].text == ':': out['create'] = Mention('cue', a, a, key='create')
+        if a == 0 and (named := self.tables(a, min(b, a+4))) and (k := next((n for n in range(named[0].b, b) if self.words[n].low not in self.lang.words['a']), b)) < b and self.words[k].text == ':': out['create'] = Mention('cue', a, a, key='create')
         if not {'create', 'delete', 'list', 'sort'} & out.keys() and (act := self.acted(a, b)) and not any(x[2].name == act.table and a <= x[0] < b for x in self.anchored()) and not self.tables(a, b): out['create'] = Mention('cue', act.a, act.b, key='create')
         if 'delete' not in out and (gone := self.removal(a, b)): out['delete'] = gone
         if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'): out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
@@ -583,6 +600,11 @@ class Gist:
         if self.every(a, b) and (not f or f.kind != 'delete') and (self.every(i, j) or cues['delete'].b == at):
             rows = self.bulk(a, b)
             return Reading('chip', [Op(tb.name, 'delete', r['id']) for tb, r in rows], name='too_many') if rows else None
+        if cues['delete'].b == at: i, j = next(((x, y) for x, y in zip([a, *[n+1 for n in cut]], [*cut, b]) if any(re.search(p, ' '.join(w.low for w in self.words[x:y])) for p in self.g['around']['delete'])), (a, b))
+        if (i, j) != (a, b) and len(own := self.rows(i, j, [m for m in cues.values() if m.key == 'delete'])[0]) == 1: return self.offer(own, lambda tb, r: Op(tb.name, 'delete', r['id']))
+        k = cues['delete'].b
+        while k < b and self.words[k].low in self.lang.words['a']: k += 1
+        if cues['delete'].b > at and len(self.rows(a, b)[0]) > 1 and (named := next(((x[2], x[3]) for x in self.anchored() if x[0] == k), None)) and not {w.low for w in self.words} & set(self.g['both']) and not self.listed(): return self.offer([named], lambda tb, r: Op(tb.name, 'delete', r['id']))
         return self.offer(self.target(a, b, [m for m in cues.values() if m.key == 'delete']), lambda tb, r: Op(tb.name, 'delete', r['id']))
 
     def bulk(self, a, b, but=()):

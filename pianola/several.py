@@ -25,6 +25,11 @@ def _hits(g, n, near=False, first=True):
         if parts: out |= {(tb.name, k) for k in set.intersection(*(ix.rows(p, 'own', near) for p in parts))}
     return out
 
+def owners(g, hits):
+    "Of rows in several tables those that are called so themselves: a repair whose first column is a flat is not the flat"
+    about = {t.name for t in g.world.tables.values() if any(o is not t and t.main in o.nouns(g.lang) for o in g.world.tables.values())}
+    return {h for h in hits if h[0] not in about}
+
 def _anchor(g, n, b):
     "(end, Table, row) of a row that is named from here on, else None"
     hits = _hits(g, n) or (_hits(g, n, True) if len(g.words[n].low) > 4 and g.words[n].low not in g.reader.nouns else set())
@@ -35,6 +40,7 @@ def _anchor(g, n, b):
         if ids: hits = ids
         elif len(hits) > 1 or not any(m.b == n for m in g.tables(max(0, n-2), n)): return None
     if not hits: return None
+    hits = owners(g, hits) or hits
     e, k = n+1, n+1
     while k < b:
         if g.words[k].stem in g.lang.small or g.words[k].text in ("'", '&', '-', '.') and k+1 < b: k += 1; continue
@@ -100,7 +106,7 @@ def like(g, found, a, b, before):
 
 def same(g, before, a, b):
     "A part that goes on about the row of the change before: “and his deposit is now 900”, “and invoiced”"
-    if before.id is None or before.verb != 'update' or {'create', 'delete'} & g.cues(a, b).keys(): return None
+    if before.id is None or before.verb != 'update' or 'delete' in g.cues(a, b) or 'create' in g.cues(a, b) and not any(w.low in ('it', 'him', 'her', 'them') for w in g.words[a:b]): return None
     tb = g.world.tables[before.table]
     row = next(r for r in tb.rows if r['id'] == before.id)
     s = Slots(g, tb, a, b, row)

@@ -111,9 +111,11 @@ class Slots:
             if w.text.startswith('#'): return None
             v = self.lang.number(w.low.rstrip('k'), bool(c) and self.t.whole(c))
             if v is None: return None
+            if self.low(n+1) in self.g.g['coins'] and n+2 < self.b and re.fullmatch(r'\d\d', self.words[n+2].text) and self.free(n+2) and w.text.isdigit(): return float(f'{w.text}.{self.words[n+2].text}'), n+3          # 6 pound 75
             if self.low(n+1) in self.g.g['hundredths'] and not c.endswith(tuple(self.g.g['hundredths'])): return v/100, n+2
             if n+1 < self.b and self.words[n+1].kind == 'number' and self.g.text[w.b:self.words[n+1].a] == '/': return v, n+2          # 9/10
             return v*1000 if w.low.endswith('k') else v, n+1
+        if w.kind == 'code' and (m := re.fullmatch(r'(\d{1,2})p', w.low)) and self.money(c or ''): return int(m[1])/100, n+1          # 80p
         if w.low in self.g.g['not_numbers'] or w.kind != 'word' or (w.text[0].isupper() and n > self.a): return None
         for end in range(min(self.b, n+6), n, -1):
             if all(self.free(k) and self.words[k].kind == 'word' for k in range(n, end)) and (self.low(end-1) not in self.lang.words['number_and']) and (v := self.lang.number(' '.join(self.low(k) for k in range(n, end)))) is not None: return v, end
@@ -152,16 +154,19 @@ class Slots:
     def places_of(self, n):
         "The columns that stand behind *by*, *at*, *in*"
         return [c for words, cs in self.g.g['by_place'].items() if self.low(n) in words.split('|') for c in cs if c in self.t.columns and self.open(c) and c != self.t.main and self.t.columns[c] in ('text', 'choice')]
+    def within(self, k, n, c):
+        "Is a word that also says what the row is now part of the text that begins at n: “breed as border collie cross”?"
+        return bool(self.row) and k > n and self.by.get(k) == '' and self.now.get(k) in (c, None) and self.words[k].kind == 'word' and self.free(k-1) and self.words[k].stem in self.lang.tokens(str(self.row.get(c) or '')) and k+1 < self.b and self.free(k+1) and not self.mark(k+1)
     def text(self, c, n):
         "(value, end) of a text that begins here"
         if not self.free(n) or self.mark(n) or self.low(n) in self.g.g['joints']: return None
         if self.words[n].kind == 'quote': return self.g.reader.clean(self.words[n].text), n+1
         if self.t.columns[c] in ('url', 'email') : return (self.words[n].text.rstrip('.'), n+1) if self.words[n].kind in ('url', 'email') else None
         end = n
-        while end < self.b and end < n+9 and not (self.stop(end, c) if end > n or self.mark(end) else False): end += 1
+        while end < self.b and end < n+9 and not ((self.stop(end, c) and not self.within(end, n, c)) if end > n or self.mark(end) else False): end += 1
         while end > n and (self.low(end-1) in self.glue or self.words[end-1].kind == 'mark'): end -= 1
         while end < self.b and self.words[end].text == '.' and not self.mark(end): end += 1
-        return (self.said(n, end), end) if end > n else None
+        return (self.said(n, end), end) if end > n and self.low(n) not in self.g.g['never_values'] else None
     def after(self, c, n):
         "(value, from, end) of what stands behind a column's name"
         kind = self.t.columns[c]
@@ -170,7 +175,8 @@ class Slots:
             if k < self.b and self.now.get(k) == c and not (k+1 < self.b and (self.low(k+1) in ('to', 'into', 'auf', 'zu') or self.words[k+1].kind == 'arrow')): return None
             if k < self.b and self.row and self.by.get(k) == '': continue
             if k >= self.b or not self.free(k): return None
-            if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
+            if kind == 'text' and self.low(k) in self.g.g['naming'] and not self.cap(k): continue
+            if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.low(k-1) in self.g.g['naming'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
             if self.words[k].text in ',;.!?()' and not (self.words[k].text == '.' and skip == 0): return None
             got = self.number(k, c) if kind == 'number' else self.day(k) if kind == 'date' else self.choice(c, k) if kind == 'choice' else None
             if kind == 'text' and self.looks().get(c) in ('time', 'day', 'phone'):
@@ -186,6 +192,7 @@ class Slots:
         n = self.a
         while n < self.b:
             l = self.free(n) and self.label(n)
+            if l and self.low(n-1) in ('no', 'without', 'kein', 'keinen'): l = None
             if not l or not self.open(l[0]) or self.t.columns[l[0]] not in kinds: n += 1; continue
             c, end, akin = l
             kind, before, got = self.t.columns[c], n-1, None
@@ -231,6 +238,7 @@ class Slots:
             if w.kind in ('email', 'url') and (cs := [c for c in self.columns(w.kind)] or ([c for c in self.columns('text') if c in self.g.g['sites']] if w.kind == 'url' else [])): self.put(cs[0], w.text.rstrip('.'), n, n+1); continue
             if w.kind == 'number' and re.search('[€$£]', self.g.text[w.a:w.b+2]) and (cs := [c for c in self.columns('number') if self.money(c)]) and len(cs) == 1 and (v := self.number(n, cs[0])): self.put(cs[0], v[0], n, v[1] + (self.low(v[1]) in self.g.g['each'])); continue
             if w.kind == 'number' and n > self.a and self.words[n-1].text == '@' and len(cs := [c for c in self.columns('number') if self.money(c)]) == 1: self.put(cs[0], self.number(n, cs[0])[0], n-1, n+1 + (self.low(n+1) in self.g.g['each'])); continue
+            if w.kind == 'number' and w.text.isdigit() and not self.row and self.low(n+1) == 'x' and self.g.text[w.b:self.words[n+1].a] == '' and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)): self.put(c, int(w.text), n, n+2); continue
             if w.kind == 'code' and not self.row and (m := re.fullmatch(r'(\d+)x', w.low)) and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)): self.put(c, int(m[1]), n, n+1); continue
             if (v := self.number(n)) and v[1] < self.b and (self.free(v[1]) and self.words[v[1]].kind == 'word'):
                 unit = self.words[v[1]].low
@@ -325,8 +333,8 @@ class Slots:
         if t in self.values: return
         if q := [n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'quote']: return self.put(t, self.g.reader.clean(self.words[q[0]].text), q[0], q[0]+1)
         for n in range(self.a, self.b-1):
-            if self.low(n) in self.g.g['naming'] or (pair := f'{self.low(n)} {self.low(n+1)}') in self.g.g['naming']:
-                k = n+1 + (self.low(n) not in self.g.g['naming'])
+            if self.low(n) in self.g.g['naming'] or self.low(n) in self.g.g['calling'] and self.low(n+1) in ('it', 'him', 'her', 'them') or f'{self.low(n)} {self.low(n+1)}' in self.g.g['naming']:
+                k = n+1 + (self.low(n) not in self.g.g['naming'] and f'{self.low(n)} {self.low(n+1)}' in self.g.g['naming'])
                 while self.low(k) in ('it', 'him', 'her', 'is', 'as', 'them') or k < self.b and self.words[k].text == ':': k += 1
                 if k < self.b and self.free(k) and (got := self.text(t, k)):
                     end = next((x for x in range(k+2, got[1]) if self.cap(k) and self.cap(k+1) and self.low(x) in self.preps), got[1]) if self.words[k].kind != 'quote' else got[1]
@@ -341,7 +349,7 @@ class Slots:
         colon = next((r for r in runs if any(self.words[k].kind == 'arrow' for k in range(max(self.a, r[0]-2), r[0]))), None)
         i, j = colon or next((c for c in caps if c[0] in lead), None) or (max(caps, key=lambda c: (c[1]-c[0], -c[0])) if caps else None) or near(runs) or runs[0]
         if (i, j) in caps and not colon and (whole := next((r for r in runs if r[0] == i), None)) and (i-1 in lead or i in lead or i and self.mark(i-1)) and not any(self.low(k) in self.preps or self.low(k) in self.g.g['joints'] or self.words[k].kind == 'number' for k in range(j, whole[1])): j = whole[1]
-        j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
+        j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and not self.cap(k) and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
         if i < j and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
         if j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1)) and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number'))): j -= 1
@@ -380,9 +388,10 @@ class Slots:
                 continue
             start = i == self.a or self.mark(i-1) or i-1 in self.by or self.low(i-1) in self.lang.words['a'] and (i-1 == self.a or self.mark(i-2))
             ended = j == self.b or self.mark(j) or self.cap(i) and j in self.by
+            ended = ended or self.low(i-1) in self.g.g['copula'] and self.by.get(j) == self.t.main
             start = start or self.low(i-1) in self.g.g['bringing'] and self.mark(j-1) is False and (j == self.b or self.mark(j))
             if akin := self.kin(cs, i, j) or (start or self.low(i-1) in self.g.g['copula']) and ended and self.like_others(cs, i, j): self.put(akin, self.said(i, j), i, j, 0)
-            elif len(cs) == 1 and j-i <= 2 and self.low(i-1) in self.g.g['copula'] and ended: self.put(cs[0], self.said(i, j), i, j, 0)
+            elif len(cs) == 1 and j-i <= 2 and self.low(i-1) in self.g.g['copula'] and ended and not (j < self.b and self.words[j].text[0].isupper()): self.put(cs[0], self.said(i, j), i, j, 0)
             elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.g.g['bringing'] or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
     def shaped(self, c, i, j):
         "Could these words stand in a column whose values are all codes (A1, B4) or none?"
@@ -433,6 +442,7 @@ class Slots:
         self.places(True)
         title = self.t.titled(self.lang)
         if title != self.t.main: self.owned(title)
+        self.headed()
         self.name(cues)
         self.places()
         self.rest()
@@ -441,6 +451,17 @@ class Slots:
             if self.t.columns[c] == 'text' and (full := next((v2 for c2, v2 in self.known.get(f'{c} {v}'.lower(), ()) if c2 == c), None) or next((str(r[tb.main]) for tb in self.g.world.tables.values() if tb is not self.t and c in tb.nouns(self.lang) for r in tb.rows if str(r.get(tb.main)).casefold() == f'{c} {v}'.casefold()), None)): self.values[c] = full
         return self.values if self.values.get(self.t.main) else None
 
+    def headed(self):
+        "What stands before a colon and fills nothing only announces what follows; X = Y are two texts"
+        colon = next((n for n in range(self.a+1, self.b-1) if self.words[n].text == ':' and self.free(n+1)), None)
+        if colon is not None and self.t.main not in self.values and not self.label(colon-1): self.by |= {n: '' for n in range(self.a, colon) if self.free(n)}
+        pair = next((n for n in range(self.a+1, self.b-1) if self.words[n].text in ('=', '->', '→') and self.free(n-1) and self.free(n+1)), None)
+        texts = [c for c in self.columns('text')]
+        if pair is not None and len(texts) > 1 and texts[0] == self.t.main and (second := self.text(texts[1], pair+1)):
+            i = pair
+            while i > self.a and self.free(i-1) and not self.mark(i-1): i -= 1
+            self.put(texts[0], self.said(i, pair), i, pair)
+            self.put(texts[1], second[0], pair, second[1])
     def referred(self):
         "Rows of another table that a column here is called after: a loan's *book*"
         for i, j, tb, r in self.g.anchored():
