@@ -34,6 +34,10 @@ class Table:
             elif have and k == 'date' and not any(iso.fullmatch(v) for v in have): self.columns = {**self.columns, c: 'text'}
     def nouns(self, lang):
         "What the table and one of its rows are called"
+        made = self.__dict__.setdefault('_nouns', {})
+        if lang.code not in made: made[lang.code] = self._nouns_of(lang)
+        return made[lang.code]
+    def _nouns_of(self, lang):
         own = {n.lower().replace('_', ' ') for n in (self.name, self.one, self.title) if n}
         own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
         return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
@@ -45,7 +49,10 @@ class Table:
 
     def whole(self, column):
         "Do only whole numbers stand in a column?"
-        return bool(vs := [v for r in self.rows if (v := r.get(column)) is not None]) and all(isinstance(v, int) for v in vs)
+        made = self.__dict__.setdefault('_whole', {})
+        if column not in made: made[column] = self._whole_of(column)
+        return made[column]
+    def _whole_of(self, column): return bool(vs := [v for r in self.rows if (v := r.get(column)) is not None]) and all(isinstance(v, int) for v in vs)
 
     def index(self, lang):
         "Which rows hold which words, made once"
@@ -239,12 +246,17 @@ class World:
     def shape(self): return tuple((t.name, t.one, t.title, t.main, tuple(t.columns.items())) for t in self.tables.values())
 
 @lru_cache(16)
+def _nouns(code, shape):
+    "{what a table of this shape is called in a language: its name}"
+    lang = language(code)
+    return {n: t.name for t in reversed([Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]) for n in t.nouns(lang)}
+
+@lru_cache(16)
 def _compiled(code, shape):
     "The patterns of a language over tables of this shape: [(kind, regex)]"
-    lang = language(code)
+    lang, nouns = language(code), _nouns(code, shape)
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
-    nouns = {n: t.name for t in reversed(tables) for n in t.nouns(lang)}
     columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [c.replace('_', ' '), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
@@ -261,7 +273,7 @@ def _compiled(code, shape):
             seen.add(name)
             return f'(?P<{name}>{kinds[w]})'
         return re.compile(re.sub(r'\{(\w+)\}', fill, p), re.I)
-    return [(kind, regex(kind, p)) for kind, ps in lang.patterns.items() for p in ps], nouns
+    return [(kind, regex(kind, p)) for kind, ps in lang.patterns.items() for p in ps]
 
 order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
@@ -281,8 +293,11 @@ class Reader:
     def __init__(self, text, world, lang):
         self.world, self.lang = world, lang
         self.text, self.quotes = mask(whole(text.replace('’', "'"), lang))
-        self.patterns, self.nouns = _compiled(lang.code, world.shape)
+        self.nouns = _nouns(lang.code, world.shape)
         self.failed, self.pin, self.found, self.doubt = [], None, {}, False
+
+    @cached_property
+    def patterns(self): return _compiled(self.lang.code, self.world.shape)
 
     def read(self):
         t = self.text.strip()

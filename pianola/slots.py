@@ -18,6 +18,18 @@ class Slots:
         self.preps = {w for ws in gist['by_place'] for w in ws.split('|')}
         self.glue = {*self.lang.words['a']} - {'entry', 'row', 'item', 'record', 'thing'} | { *self.lang.words['it'], *gist['chatter'], *gist['fill'], *gist['pronoun'], *gist['link'], *gist['and'], *gist['by'], *gist['now'], *self.lang.words['not']} | {w for p in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['wish']) for w in p.split()}
 
+    def once(self, what, c, make):
+        "Something about a table's column that is found out once"
+        made = self.t.__dict__.setdefault('_once', {})
+        if (what, c) not in made: made[what, c] = make([v for r in self.t.rows if (v := r.get(c)) not in (None, '')])
+        return made[what, c]
+    def shapes(self, c):
+        "How the codes of a column look (KAR-03: AAA-9), an empty set where it holds none"
+        def make(have):
+            found = {shape(str(v).upper()) for v in have}
+            return found if len(have) > 1 and len(found) <= max(2, len(have)//2) and any('9' in v for v in found) else set()
+        return self.once('shapes', c, make)
+
     # words
 
     def low(self, n): return self.words[n].low if self.a <= n < self.b else ''
@@ -339,8 +351,7 @@ class Slots:
                 if k < self.b and self.free(k) and (got := self.text(t, k)):
                     end = next((x for x in range(k+2, got[1]) if self.cap(k) and self.cap(k+1) and self.low(x) in self.preps), got[1]) if self.words[k].kind != 'quote' else got[1]
                     return self.put(t, self.said(k, end) if end != got[1] else got[0], n, end)
-        if len(have := [str(r.get(t) or '') for r in self.t.rows if r.get(t)]) > 1 and len({shape(v.upper()) for v in have}) <= max(2, len(have)//2) and any(re.search(r'\d', v) for v in have):
-            if (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'code' and shape(self.words[n].text.upper()) in {shape(v.upper()) for v in have}), None)) is not None: return self.put(t, self.words[n].text, n, n+1)
+        if (codes := self.shapes(t)) and (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind == 'code' and shape(self.words[n].text.upper()) in codes), None)) is not None: return self.put(t, self.words[n].text, n, n+1)
         runs = self.runs()
         if not runs: return
         caps = [(i, j) for i, j in self.capital(runs) if not (i == self.a and j == i+1)] if any(w.text[:1].isupper() for w in self.words[self.a+1:self.b]) else []
@@ -353,7 +364,7 @@ class Slots:
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
         if i < j and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
         if j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1)) and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number'))): j -= 1
-        most = max((len(str(r.get(t) or '').split()) for r in self.t.rows), default=9)
+        most = self.once('most', t, lambda vs: max((len(str(v).split()) for v in vs), default=9))
         if i == self.a and j-i == most+1 and j-i > 2 and (i, j) in caps: i += 1          # “Admit Bernard Cole”: an order begins with a capital too
         if i < j: self.put(t, self.said(i, j), i, j, 0)
     def capital(self, runs):
@@ -377,7 +388,7 @@ class Slots:
             if len(fit) == 1 and self.row and isinstance(x := self.row.get(fit[0]), (int, float)) and x > 0 and v[0] > 0 and max(v[0]/x, x/v[0]) > 3: continue
             if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
         for n in range(self.a, self.b):
-            if self.free(n) and self.words[n].kind == 'code' and len(cs := [c for c in self.columns('text') if c != self.t.main and (vs := [str(r.get(c) or '') for r in self.t.rows if r.get(c)]) and all(shape(v) == shape(self.words[n].text.upper()) for v in vs)]) == 1: self.put(cs[0], self.words[n].text.upper(), n, n+1)
+            if self.free(n) and self.words[n].kind == 'code' and len(cs := [c for c in self.columns('text') if c != self.t.main and self.once('shape', c, lambda vs: {shape(str(v)) for v in vs}) == {shape(self.words[n].text.upper())}]) == 1: self.put(cs[0], self.words[n].text.upper(), n, n+1)
         for i, j in self.runs():
             if self.row: break
             cs = [c for c in self.columns('text') if c != self.t.main and self.shaped(c, i, j)]
@@ -395,15 +406,15 @@ class Slots:
             elif len(cs) == 1 and start and ended and (self.cap(i) or j-i <= 2 and (self.low(i-1) in self.g.g['bringing'] or self.mark(i - 1 - (self.low(i-1) in self.lang.words['a']))) and not self.row): self.put(cs[0], self.said(i, j), i, j, 0)
     def shaped(self, c, i, j):
         "Could these words stand in a column whose values are all codes (A1, B4) or none?"
-        vs = [str(r.get(c) or '') for r in self.t.rows if r.get(c)]
-        return not (len(vs) > 1 and all(re.search(r'\d', v) and len(v) < 9 for v in vs)) or shape(self.said(i, j).upper()) in {shape(v.upper()) for v in vs}
+        coded = self.once('coded', c, lambda vs: {shape(str(v).upper()) for v in vs} if len(vs) > 1 and all(re.search(r'\d', str(v)) and len(str(v)) < 9 for v in vs) else None)
+        return coded is None or shape(self.said(i, j).upper()) in coded
     def like_others(self, cs, i, j):
         "The one open column whose values are written as these words are: so many of them, with capitals or without; of an empty table the one that holds people, for a name"
         def profile(v): return v[:1].isupper(), len(v.split()) > 1
         said, score = profile(self.said(i, j)), {}
         for c in cs:
-            vs = [str(r.get(c) or '') for r in self.t.rows if r.get(c)]
-            if vs: score[c] = sum(profile(v) == said for v in vs)/len(vs)
+            share = self.once('profiles', c, lambda vs: {p: sum(profile(str(v)) == p for v in vs)/len(vs) for p in {profile(str(v)) for v in vs}})
+            if share: score[c] = share.get(said, 0.)
             elif said == (True, True): score[c] = float(c in self.g.g['persons'])
         best = sorted(score, key=score.get, reverse=True)
         return best[0] if best and score[best[0]] >= .5 and (len(best) == 1 or score[best[1]] <= score[best[0]]/2.5) and len(best) == len(cs) else None
@@ -411,11 +422,13 @@ class Slots:
         "The one open column whose values share words with these"
         want = {self.words[k].stem for k in range(i, j) if self.words[k].kind == 'word' and len(self.words[k].low) > 2}
         cs = [c for c in cs if self.shaped(c, i, j)]
-        hits = [c for c in cs if any(want & {*self.lang.tokens(str(r.get(c) or ''))} for r in self.t.rows)]
+        hits = [c for c in cs if want & self.once('tokens', c, lambda vs: {w for v in vs for w in self.lang.tokens(str(v))})]
         return hits[0] if len(hits) == 1 else None
     def span(self, c):
-        vs = [v for r in self.t.rows if isinstance(v := r.get(c), (int, float)) and not isinstance(v, bool) and v]
-        return (min(vs), max(vs)) if vs else None
+        def make(have):
+            vs = [v for v in have if isinstance(v, (int, float)) and not isinstance(v, bool) and v]
+            return (min(vs), max(vs)) if vs else None
+        return self.once('span', c, make)
     def fits(self, c, v):
         "Is a number like those that stand in a column, or like the one that stands in the row?"
         if self.row: return isinstance(x := self.row.get(c), (int, float)) and x > 0 and v > 0 and max(v/x, x/v) < 1.6 and not (self.t.whole(c) and v != int(v)) and c not in self.was
