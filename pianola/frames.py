@@ -44,6 +44,7 @@ def one(g, i, b):
     j += 1
     if (noun := next((m for m in g.tables(j, min(b, j+2)) if m.a == j), None)) and ends(noun.b): j = noun.b          # “scrub that hive”
     frame, k = Frame(kind or '', set(range(i, j))), j
+    if low(k) in f['frame_right'] and low(k+1) not in ('away', 'now'): return Frame('change', set(range(i, k+1)))
     if low(k) in f['frame_in']:
         p = k+1
         while low(p) in f['frame_in'] or low(p) in lang.words['a'] and p < b: p += 1

@@ -88,7 +88,7 @@ class Gist:
         said = self.text
         parts = re.split(r'(?:[,;.!?]|\bas|\bbecause|\bsince|\bso|\bbut|\bweil|\bda|\balso)\s+', said)
         if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
-            kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I)]
+            kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I) or gate(x, self.lang) in ('condition', 'maybe')]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
         told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
         aside = lambda t: any(re.search(p, t, re.I) for p in self.g['aside'])
@@ -205,6 +205,7 @@ class Gist:
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending', 'descending', 'asc', 'desc'}: del out['sort']          # “order 900: …”
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if 'sort' in out and self.lang.words['ordinals'].get(self.words[out['sort'].a].low) == 0 and not self.anchored() and (any(m.a == out['sort'].b for m in self.tables(a, b)) or any(m.what == 'column' and m.key == tb.main and m.a == out['sort'].b for tb in self.world.tables.values() for m in self.mentions(tb, a, b))): out['create'] = out.pop('sort')        # “first guest: …”
+        if 'create' in out and out['create'].b - out['create'].a == 1 and self.words[out['create'].a].low in self.g['one'] and any(m.what == 'column' and m.key != tb.main and m.a == out['create'].b for tb in {x[2].name: x[2] for x in self.anchored()}.values() for m in self.mentions(tb, out['create'].b, min(b, out['create'].b+3))): out['change'] = out.pop('create')          # “has a new owner”
         if not any(tb.rows for tb in self.world.tables.values()) and not {'create', 'list', 'delete'} & out.keys() and self.tables(a, b): out['create'] = Mention('cue', a, a, key='create')          # where nothing is, what is told is new
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and (k := next((n for n in range(named[0].b, b) if self.words[n].low not in self.lang.words['a']), b)) < b and self.words[k].text == ':': out['create'] = Mention('cue', a, a, key='create')
@@ -304,6 +305,7 @@ class Gist:
             for on, no in self.g['opposite']:
                 if plain.startswith(on + ' '): out[no + plain[len(on):]] = (c, False)
             for w in [plain, *(w for g in kin for w in lang.flags[g])]: out[w] = (c, True)
+            if ' ' in plain and plain.split()[0] in self.g['onto']: out[plain.replace(' ', f" {self.g['the']} ", 1)] = (c, True)
         return out
 
     def mentions(self, table, a, b):
@@ -462,6 +464,7 @@ class Gist:
         if 'delete' in cues and cues['delete'].b == cues['delete'].a and not self.name and (stepped := self.revise(a, b, cues)) and stepped[2].moved: return stepped[0]          # “take 20 off the total”
         f = self.frame(a, b)
         if f and f.kind == 'delete' and f.sure and not self.name and len(rows := self.rows(a, b, [Mention('cue', n, n+1) for n in f.words])[0]) == 1 and not any(self.words[n].low in self.g['ticks'] for n in range(a, b)): return self.offer(rows, lambda tb, r: Op(tb.name, 'delete', r['id']))
+        if f and f.kind == 'create' and f.sure and not self.name and 'delete' not in cues and not asks and (got := self.create(a, b, cues)) and not any(x[2].name == got.ops[0].table or self.text[self.words[x[0]].a:self.words[x[1]-1].b].casefold() in str(got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold() for x in self.anchored() if a <= x[0] < b): return got
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
@@ -888,7 +891,8 @@ class Gist:
 
     def create(self, a, b, cues):
         "A new row: as its parts say, or as the sentence is built, whichever explains more"
-        loose, close = self._create(a, b, cues), self.fresh(a, b, cues)
+        loose, close, f = self._create(a, b, cues), self.fresh(a, b, cues), self.frame(a, b)
+        if loose and f and f.sure and any(self.words[n].low in self.g['frame_it'] and re.search(rf'(?<!\w){re.escape(self.words[n].low)}(?!\w)', str(loose.ops[0].values.get(self.world.tables[loose.ops[0].table].main)).lower()) for n in f.words): loose = None          # “note that down” names nothing
         if not close or not loose: return close and close[0] or loose
         op = loose.ops[0]
         if self.world.tables[op.table] is self.reader.todo and len(op.values) == 1: return loose
@@ -1093,7 +1097,8 @@ class Gist:
     def sorts(self, a, b, cue, ms):
         "Is it an order at all, where no superlative and no direction is said: *by* a column, a column *first*, or a plain verb of sorting"
         said = {w.low for w in self.words[a:b]}
-        return bool(said & {*self.g['by'], *self.g['plain_sort']}) or any(m.b == cue.a for m in ms)
+        asked = cue.a == a or self.words[cue.a-1].kind == 'mark' or self.words[cue.a-1].low in (*self.g['imperative'], *self.lang.words['polite'], 'to') or cue.b == cue.a
+        return bool(said & {*self.g['by']}) or asked and bool(said & {*self.g['plain_sort']}) or any(m.b == cue.a for m in ms)
 
     def sort(self, a, b, cues):
         named = self.tables(a, b)

@@ -43,14 +43,14 @@ def extent(g, k, b, like=''):
     name = re.sub(f['article'], '', g.shorn(g.reader.clean(g.text[w[k].a:w[e-1].b])), flags=re.I) if e > k else ''
     return (name, k, e) if name and len(name) <= 80 and re.search(r'[^\W\d_]', name) else None
 
-def nearly(g, name, but):
+def nearly(g, name):
     "[(Table, row)] that are called nearly so"
-    ratio, out = late('rapidfuzz.fuzz').ratio, []
+    out, plain = [], name.casefold()
     for tb in g.world.tables.values():
         if tb.columns[tb.main] != 'text': continue
-        near = {k for p in g.lang.tokens(name) for k in tb.index(g.lang).rows(p, 'own', True)}
-        out += [(ratio(name.casefold(), str(tb.rows[k].get(tb.main)).casefold()), tb.name, k) for k in sorted(near)[:50]]
-    out = sorted((o for o in out if o[0] >= 70), reverse=True)
+        names = tb.__dict__.setdefault('_names', [str(r.get(tb.main) or '').casefold() for r in tb.rows])
+        out += [(score, tb.name, k) for _, score, k in late('rapidfuzz.process').extract(plain, names, scorer=late('rapidfuzz.fuzz').ratio, score_cutoff=70, limit=3)]
+    out.sort(reverse=True)
     if not out or len(out) > 1 and out[1][0] > out[0][0] - 6: return []
     return [(g.world.tables[out[0][1]], g.world.tables[out[0][1]].rows[out[0][2]])]
 
@@ -71,7 +71,7 @@ def read(g, a, b, cues):
         rows = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in out}
         before = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in out if x[1] <= lead}
         if len(rows) > 1: rows = before
-        if not rows and (wrong or sure and 'rename' in cues): rows = {(t.name, r['id']): (t, r) for t, r in nearly(g, name, ())}
+        if not rows and (wrong or sure and 'rename' in cues): rows = {(t.name, r['id']): (t, r) for t, r in nearly(g, name)}
         if len(rows) != 1: continue
         tb, r = next(iter(rows.values()))
         anchor = next((x for x in out if x[3] is r), None)

@@ -257,7 +257,7 @@ def _compiled(code, shape):
     lang, nouns = language(code), _nouns(code, shape)
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
-    columns = {w for t in tables for c in t.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
+    columns = {w for t in tables for c, k in t.columns.items() for w in (c.replace('_', ' '), *([f"{c.replace('_', ' ')} {lang.words['date_word']}"] if k == 'date' else ()), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [c.replace('_', ' '), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
     kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
@@ -533,6 +533,7 @@ class Reader:
     def column(self, table, word):
         "The column that a word means in a table, else None"
         w = ' '.join(word.lower().split())
+        w = w.removesuffix(' ' + self.lang.words['date_word'])
         return next((c for c in table.columns if w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))), None) or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None)
 
     def flag_of(self, table, word):

@@ -188,7 +188,8 @@ class Slots:
             if k < self.b and self.row and self.by.get(k) == '': continue
             if k >= self.b or not self.free(k): return None
             if kind == 'text' and self.low(k) in self.g.g['naming'] and not self.cap(k): continue
-            if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.low(k-1) in self.g.g['naming'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
+            if skip and self.by.get(k-1) != '' and not (self.low(k-1) in self.g.g['link'] or self.words[k-1].text == ',' and k-1 == n or self.low(k-1) in self.g.g['naming'] or self.words[k-1].kind == 'arrow' or self.words[k-1].text == '.'): return None
+            if self.words[k].text == ',' and self.row and self.cap(k+1) and not skip and self.low(n-2) in self.g.g['one']: continue          # “has a new owner, Ruth Alder”
             if self.words[k].text in ',;.!?()' and not (self.words[k].text == '.' and skip == 0): return None
             got = self.number(k, c) if kind == 'number' else self.day(k) if kind == 'date' else self.choice(c, k) if kind == 'choice' else None
             if kind == 'text' and self.looks().get(c) in ('time', 'day', 'phone'):
@@ -360,6 +361,7 @@ class Slots:
         colon = next((r for r in runs if any(self.words[k].kind == 'arrow' for k in range(max(self.a, r[0]-2), r[0]))), None)
         i, j = colon or next((c for c in caps if c[0] in lead), None) or (max(caps, key=lambda c: (c[1]-c[0], -c[0])) if caps else None) or near(runs) or runs[0]
         if (i, j) in caps and not colon and (whole := next((r for r in runs if r[0] == i), None)) and (i-1 in lead or i in lead or i and self.mark(i-1)) and not any(self.low(k) in self.preps or self.low(k) in self.g.g['joints'] or self.words[k].kind == 'number' for k in range(j, whole[1])): j = whole[1]
+        j = next((k for k in range(i+1, j) if not self.cap(k) and not self.cap(i) and self.low(k) in self.g.g['name_ends']), j)
         j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and not self.cap(k) and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
         if i < j and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
@@ -589,7 +591,7 @@ class Slots:
             unit = after[0] if after else ''
             by, up, down = bool({*before[-1:]} & {*self.g.g['by']} or before[-1:] and before[-1] in self.g.g['link'] and before[0] in self.g.g['steps']), {*self.g.g['more']}, {*self.g.g['less']}
             compared = {*after[:2]} & ({*self.g.g['compare_up']} | {*self.g.g['compare_down']}) or {*before} & {*self.g.g['compare_new']}
-            if not by and not compared: continue
+            if not by and not compared and not (unit in self.g.g['spans'] and said & {*self.g.g['shifts']}): continue
             sign = -1 if compared & {*self.g.g['compare_down']} or not compared and said & down and not said & up else 1
             if unit in self.g.g['spans'] and len(ds := self.columns('date')) == 1 and (now := self.row.get(ds[0])) and not any(u in self.t.columns for u in (unit, self.lang.plural(unit))):
                 late, soon = said & {*self.g.g['later']}, said & {*self.g.g['sooner']}
