@@ -32,7 +32,7 @@ class Mention:
 
 _word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
                    r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
-                   r"|(?P<code>(?-i:\d{1,3}[A-Z]{1,2})(?!\w)|[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
+                   r"|(?P<code>(?-i:\d{1,3}[A-Z]{1,2})(?!\w)|\d{1,3}[-–]\d{1,3}(?![\w-])|[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 _title = re.compile(r"(?<=[\w,:;] )[A-ZÄÖÜ][\w'’-]*(?: (?:(?:of|the|a|an|and|in|for|to|my|der|die|das|und) )?[A-ZÄÖÜ][\w'’-]*){2,}")
 
@@ -398,7 +398,7 @@ class Gist:
                     if n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b)) and (x := lang.number(w.low.rstrip('k%'))) is not None:
                         hits = [r['id'] for r in tb.rows if r.get(u[0]) == x*u[1]]
                         for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2.4/len(hits)**.5
-                    elif v.isdigit():
+                    elif v.isdigit() and (not self.unknown(a, b) or n == a or w.text.startswith('#') or self.words[n-1].low in self.reader.nouns):
                         for r in tb.rows:
                             if r['id'] == int(v): scores[tb.name, r['id']] = scores.get((tb.name, r['id']), 0) + 3
                 for part in lang.tokens(w.text):
@@ -431,6 +431,12 @@ class Gist:
         keep = [k for k, s in scores.items() if s >= best*.93]
         return [(tb, tb.rows[tb.index(lang).place[i]]) for n, i in keep for tb in [self.world.tables[n]]], best
 
+    def unknown(self, a, b):
+        "Does somebody stand here, two names in capitals, of whom no row has heard?"
+        if ('unknown', a, b) not in self._seen:
+            cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(self.words[n].low) > 1 and self.words[n].low not in self.lang.words['polite'] and not any(tb.index(self.lang).rows(self.words[n].stem, 'own', True) for tb in self.world.tables.values())
+            self._seen['unknown', a, b] = any(cap(n) and cap(n+1) for n in range(a, b-1))
+        return self._seen['unknown', a, b]
     def target(self, a, b, skip=(), table=None):
         "The one row that is meant as [(Table, row)]; several candidates; or what was touched last"
         rows, best = self.rows(a, b, skip, table)
@@ -465,6 +471,7 @@ class Gist:
         f = self.frame(a, b)
         if f and f.kind == 'delete' and f.sure and not self.name and len(rows := self.rows(a, b, [Mention('cue', n, n+1) for n in f.words])[0]) == 1 and not any(self.words[n].low in self.g['ticks'] for n in range(a, b)): return self.offer(rows, lambda tb, r: Op(tb.name, 'delete', r['id']))
         if f and f.kind == 'create' and f.sure and not self.name and 'delete' not in cues and not asks and (got := self.create(a, b, cues)) and not any(x[2].name == got.ops[0].table or self.text[self.words[x[0]].a:self.words[x[1]-1].b].casefold() in str(got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold() for x in self.anchored() if a <= x[0] < b): return got
+        if not self.name and not asks and not self.wonder and not {'delete', 'rename', 'list'} & cues.keys() and self.unknown(a, b) and not any(a <= x[0] < b for x in self.anchored()) and (got := self.fresh(a, b, cues)) and got[1] <= 3 and len(got[0].ops[0].values) > 2: return got[0]          # somebody nobody knows, of whom several things are told
         if 'delete' in cues:
             got = self.flag(a, b, cues, off=True)
             if got: return got
@@ -847,6 +854,7 @@ class Gist:
                 old, new = (re.sub(self.g['article'], '', self.reader.clean(m[k]), flags=re.I) for k in ('old', 'new'))
                 hits = [(tb, r, c) for tb in self.world.tables.values() for r in tb.rows for c, k in tb.columns.items() if k == 'text' and re.search(rf'(?<!\w){re.escape(old)}(?!\w)', str(r.get(c) or ''), re.I)]
                 mains = [h for h in hits if h[2] == h[0].main] or hits
+                if (alike := [h for h in mains if len(new.split()) > len(old.split()) and naming.akin(new, str(h[1][h[2]])) and new.split()[0].casefold() in str(h[1][h[2]]).casefold().split()]) and len(alike) == 1: return self.offer([(tb, r) for tb, r, _ in alike], lambda tb, r, c=alike[0][2], new=new: Op(tb.name, 'update', r['id'], {c: new}))          # the whole name was said
                 if new and mains and len(old) > 2:
                     return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r, mains=mains, old=old, new=new: Op(tb.name, 'update', r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
         return None

@@ -365,6 +365,7 @@ class Slots:
         j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and not self.cap(k) and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
         if i < j and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)) and (v := self.number(i)) and v[1] < j: self.put(c, v[0], i, v[1]); i = v[1]
+        while j-1 > i and self.low(j-1) in self.g.g['days'] and not self.cap(j-1): j -= 1          # “Kofi Adu yesterday”
         if j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1)) and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number'))): j -= 1
         most = self.once('most', t, lambda vs: max((len(str(v).split()) for v in vs), default=9))
         if i == self.a and j-i == most+1 and j-i > 2 and (i, j) in caps: i += 1          # “Admit Bernard Cole”: an order begins with a capital too
