@@ -434,7 +434,7 @@ class Gist:
     def unknown(self, a, b):
         "Does somebody stand here, two names in capitals, of whom no row has heard?"
         if ('unknown', a, b) not in self._seen:
-            cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(self.words[n].low) > 1 and self.words[n].low not in self.lang.words['polite'] and not any(tb.index(self.lang).rows(self.words[n].stem, 'own', True) for tb in self.world.tables.values())
+            cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(self.words[n].low) > 1 and self.words[n].low not in (*self.lang.words['polite'], *self.g['titles']) and not (n == a and any(self.words[n].low in ps for ps in (*self.g['cues'].values(), self.g['delete_softly']))) and not any(tb.index(self.lang).rows(self.words[n].stem, 'own', True) or self.words[n].stem in tb.index(self.lang).of('all') for tb in self.world.tables.values())
             self._seen['unknown', a, b] = any(cap(n) and cap(n+1) for n in range(a, b-1))
         return self._seen['unknown', a, b]
     def target(self, a, b, skip=(), table=None):

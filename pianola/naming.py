@@ -57,7 +57,7 @@ def nearly(g, name):
 def read(g, a, b, cues):
     "A Reading that gives the one row that is meant another name, else None"
     if sum(w.kind == 'quote' for w in g.words[a:b]) > 1: return None
-    found = [x for x in several.anchors(g) if a <= x[0] and x[1] <= b and x[2].columns[x[2].main] == 'text']
+    found = [x for x in several.anchors(g) if a <= x[0] and x[1] <= b and x[2].columns[x[2].titled(g.lang)] == 'text']
     said = ' '.join(w.low for w in g.words[a:b])
     wrong = bool(re.search(g.g['misnamed'], said))
     for k, sure, lead in leads(g, a, b):

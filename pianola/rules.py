@@ -28,10 +28,10 @@ class Table:
     required: tuple = ()
     def __post_init__(self):
         for c, k in self.columns.items():           # what stands there tells more than what a column is called
-            if k not in ('text', 'date') or c == self.main: continue
+            if k not in ('text', 'date') or c == self.main and k == 'text': continue
             have = [v for r in self.rows[:60] if (v := str(r.get(c) or ''))]
             if have and k == 'text' and all(iso.fullmatch(v) for v in have): self.columns = {**self.columns, c: 'date'}
-            elif have and k == 'date' and not any(iso.fullmatch(v) for v in have): self.columns = {**self.columns, c: 'text'}
+            elif k == 'date' and (have and not any(iso.fullmatch(v) for v in have) or not have and c == self.main): self.columns = {**self.columns, c: 'text'}
     def nouns(self, lang):
         "What the table and one of its rows are called"
         made = self.__dict__.setdefault('_nouns', {})
@@ -311,6 +311,7 @@ class Reader:
         if self.failed:
             many = next((f for f in self.failed if f.end == 'ask'), None)
             if many and len(many.candidates) == 2 and many.ops and set(self.lang.words['both']) & set(t.lower().split()): return Reading('chip', many.ops, name='too_many')
+            if many and len(many.ops) == 1 and many.ops[0].verb == 'update': return Reading('chip', many.ops, name='unlike')       # of the others it makes no sense
             return many or self.failed[0]
         return Reading('unsure')
 
