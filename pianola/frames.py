@@ -67,6 +67,7 @@ def one(g, i, b):
             if k == j: return None
             k = j
         frame.words = set(range(i, k))
+    if any(m.what == 'flag' and m.a in frame.words for tb in g.world.tables.values() for m in g.mentions(tb, i, min(b, k+1))): return None          # “check them in”
     return frame if frame.kind else None
 
 def find(g, a, b):

@@ -210,7 +210,7 @@ class Gist:
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
         if a == 0 and (named := self.tables(a, min(b, a+4))) and (k := next((n for n in range(named[0].b, b) if self.words[n].low not in self.lang.words['a']), b)) < b and self.words[k].text == ':': out['create'] = Mention('cue', a, a, key='create')
         if not {'create', 'delete', 'list', 'sort'} & out.keys() and (act := self.acted(a, b)) and not any(x[2].name == act.table and a <= x[0] < b for x in self.anchored()) and not self.tables(a, b): out['create'] = Mention('cue', act.a, act.b, key='create')
-        if 'delete' not in out and (gone := self.removal(a, b)): out['delete'] = gone
+        if 'delete' not in out and (gone := self.removal(a, b)): out = {**{k: m for k, m in out.items() if m.a != gone.a}, 'delete': gone}
         if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'): out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
         for most in self.g['most']:
             if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
@@ -245,7 +245,8 @@ class Gist:
     def removal(self, a, b):
         "A cue for removal by how the sentence goes: take X off, kick X from the members, lose X"
         low = lambda n: self.words[n].low if a <= n < b else ''
-        for x in self.anchored():
+        if not any(low(n) in self.g['takes'] or low(n) in self.g['delete_softly'] or low(n) in self.g['leaves'] for n in range(a, b)): return None
+        for x in self.anchored() or several.anchors(self, 'all'):
             if not (a < x[0] and x[1] <= b): continue
             v = next((n for n in (x[0]-1, x[0]-2) if n >= a and self.words[n].stem not in self.lang.small and self.words[n].kind == 'word'), None)
             if v is None or v < x[0]-2 or v == x[0]-2 and low(x[0]-1) not in self.lang.words['a']: continue
@@ -324,7 +325,7 @@ class Gist:
         cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
         split = {tuple(w.split()): f for w, f in flags.items() if w.count(' ') == 1 and w.split()[1] in self.g['particles'] and w.split()[0] not in self.g['be']}
         for n in range(a, b) if split else ():              # brought his book back
-            if any(x == ws[n].low for x, _ in split) and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None)) and not any(ws[k].kind == 'mark' for k in range(n, e)) and (f := split.get((ws[n].low, ws[e].low))): out.append(Mention('flag', n, n+1, table.name, *f))
+            if any(x == ws[n].low or self.lang.stem(x) == ws[n].stem for x, _ in split) and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None)) and not any(ws[k].kind == 'mark' for k in range(n, e)) and (f := next((f for (x, y), f in split.items() if y == ws[e].low and (x == ws[n].low or self.lang.stem(x) == ws[n].stem)), None)): out.append(Mention('flag', n, n+1, table.name, *f))
         n = a
         while n < b:
             for length in (5, 4, 3, 2, 1):
@@ -631,7 +632,7 @@ class Gist:
     def polarity(self, m, a):
         "False where a flag is said not to be so"
         before = ' '.join(w.low for w in self.words[max(a, m.a-7):m.a])
-        return not re.search(self.g['no'], before)
+        return not re.search(self.g['no'], before) and not (m.a > a and self.words[m.a-1].low in self.g['none'])
 
     def flag(self, a, b, cues, off=False):
         "A yes or no about a row"

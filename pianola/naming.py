@@ -37,7 +37,7 @@ def extent(g, k, b, like=''):
     if w[k].text[0].isupper():
         cap = k+1
         while cap < e and (w[cap].text[0].isupper() or w[cap].kind in ('number', 'code') or w[cap].low in f['inside'] and cap+1 < e and w[cap+1].text[0].isupper() or within(cap)): cap += 1
-        if not closed or e-cap > 2: e = cap
+        if not closed or e-cap > 1: e = cap
     elif not closed or e-k > max(3, len(like.split())): e = min(e, k+max(1, len(like.split())))
     while e > k and (w[e-1].low in f['inside'] or w[e-1].low in f['fill']): e -= 1
     name = re.sub(f['article'], '', g.shorn(g.reader.clean(g.text[w[k].a:w[e-1].b])), flags=re.I) if e > k else ''

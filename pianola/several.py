@@ -1,28 +1,30 @@
 """Several changes in one sentence: where one ends and the next begins, and what a later part leaves out.
 
     words → the rows that are named outright → parts at *and*, commas, points → the grouping in which each group is one change · one sentence about several rows · a row and a number, like the one before"""
+import re
 from .rules import Op, Reading, gate, most_rows
 from .slots import Slots
 
 most_parts = 7
 
-def anchors(g):
-    "[(from, to, Table, row)] where words name exactly one row by its name, or by its number behind a noun"
+def anchors(g, which='own'):
+    "[(from, to, Table, row)] where words name exactly one row by its name, or by its number behind a noun; with `all` also by another name that stands in it (“the Coltrane”)"
     out, n, b = [], 0, len(g.words)
     while n < b:
-        got = _anchor(g, n, b)
+        got = _anchor(g, n, b, which)
         if got: out.append((n, *got)); n = got[0]
         else: n += 1
     return out
 
-def _hits(g, n, near=False, first=True):
+def _hits(g, n, near=False, first=True, which='own'):
     "{(table, place)} of the rows whose name holds a word"
     w = g.words[n]
     if w.kind not in ('word', 'code', 'number') or w.stem in g.lang.small or first and (w.low in g.g['common'] or w.low in g.g['chatter']) and w.low == w.text: return set()
     out = set()
     for tb in g.world.tables.values():
         ix, parts = tb.index(g.lang), g.lang.tokens(w.text)
-        if parts: out |= {(tb.name, k) for k in set.intersection(*(ix.rows(p, 'own', near) for p in parts))}
+        if parts: out |= {(tb.name, k) for k in set.intersection(*(ix.rows(p, which, near) for p in parts))}
+    if which == 'all': out = {h for h in out if len(w.low) > 3 and any(k == 'text' and re.search(rf'(?<!\w){re.escape(w.low.capitalize())}', str(g.world.tables[h[0]].rows[h[1]].get(c) or '')) for c, k in g.world.tables[h[0]].columns.items())}
     return out
 
 def owners(g, hits):
@@ -30,9 +32,9 @@ def owners(g, hits):
     about = {t.name for t in g.world.tables.values() if any(o is not t and t.main in o.nouns(g.lang) for o in g.world.tables.values())}
     return {h for h in hits if h[0] not in about}
 
-def _anchor(g, n, b):
+def _anchor(g, n, b, which='own'):
     "(end, Table, row) of a row that is named from here on, else None"
-    hits = _hits(g, n) or (_hits(g, n, True) if len(g.words[n].low) > 4 and g.words[n].low not in g.reader.nouns else set())
+    hits = _hits(g, n, which=which) if which == 'all' else _hits(g, n) or (_hits(g, n, True) if len(g.words[n].low) > 4 and g.words[n].low not in g.reader.nouns else set())
     if g.words[n].kind == 'number':
         v = g.lang.number(g.words[n].low.strip('#.'))
         named = [m.table for m in g.tables(max(0, n-2), n) if m.b == n]
@@ -44,7 +46,7 @@ def _anchor(g, n, b):
     e, k = n+1, n+1
     while k < b:
         if g.words[k].stem in g.lang.small or g.words[k].text in ("'", '&', '-', '.') and k+1 < b: k += 1; continue
-        if g.words[k].kind == 'mark' or not (more := hits & _hits(g, k, first=False)): break
+        if g.words[k].kind == 'mark' or not (more := hits & _hits(g, k, first=False, which=which)): break
         hits, e, k = more, k+1, k+1
     if len(hits) > 1:                    # the one that is called just so
         said, stems = g.text[g.words[n].a:g.words[e-1].b].casefold(), {w.stem for w in g.words[n:e]}

@@ -299,6 +299,7 @@ class Slots:
         for n in range(self.a, self.b-1):
             if not self.free(n): continue
             if not (cs := self.places_of(n)): continue
+            if self.low(n) == 'of' and any(self.low(x) in ('by', 'from') for x in range(n+1, self.b)): continue          # a copy of this by that one
             k = n+1
             while k < self.b and self.low(k) in self.lang.words['a'] and self.low(k) not in ('in', 'on', 'at'): k += 1
             if sure and not (k < self.b and (self.cap(k) or self.words[k].kind == 'quote')) or sure and self.low(n) in self.g.g['inside'] and self.cap(n-1) and not (self.cap(k) and self.cap(k+1)): continue
@@ -493,6 +494,7 @@ class Slots:
             elif (n := next((n for n in range(self.a, self.b-1) if self.free(n) and low(n) in self.g.g['naming']), None)) is not None and self.free(n+1) and (got := self.text(title, n+1)): self.put(title, got[0], n, got[1])
             elif (n := next((n for n in range(self.a, self.b-1) if self.words[n].text == ':'), None)) is not None and any(low(k) in self.g.g['whose'] for k in range(self.a, n)) and self.free(n+1) and (got := self.text(title, n+1)): self.put(title, got[0], n+1, got[1])
         if not self.open(t): return
+        if (codes := self.shapes(t)) and (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind in ('number', 'code') and shape(self.words[n].text.upper()) in codes and len(self.words[n].text) in self.once('lengths', t, lambda vs: {len(str(v)) for v in vs})), None)) is not None: return self.put(t, self.words[n].text, n, n+1)          # room 103
         for n in range(self.a, self.b-1):
             if low(n) not in self.g.g['whose'] or not self.free(n): continue
             k = n+1 + (low(n+1) in self.lang.words['a'])
@@ -586,7 +588,7 @@ class Slots:
         "A change by so much: two more, 2.5 kg heavier, a week later"
         said = {self.low(n) for n in range(self.a, self.b)}
         for n in range(self.a, self.b):
-            v = self.number(n) or ((1, n+1) if self.low(n) in ('a', 'an', 'one', 'eine', 'einen', 'ein') and self.low(n+1) in self.g.g['spans'] else None)
+            v = self.number(n) or ((1, n+1) if self.low(n) in ('a', 'an', 'one', 'eine', 'einen', 'ein') and self.low(n-1) not in self.g.g['halves'] and (self.low(n+1) in self.g.g['spans'] or self.low(n+2) in self.g.g['compare_up'] and n+1 < self.b and self.free(n+1) and self.label(n+1)) else None)
             if not v: continue
             after, before = [self.low(k) for k in range(v[1], min(self.b, v[1]+3))], [self.low(k) for k in range(max(self.a, n-2), n)]
             unit = after[0] if after else ''
