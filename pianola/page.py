@@ -22,8 +22,8 @@ class Page(Kind):
         "Decorator: f(e) is called with every line of the log"
         self.heard = f
         return f
-    async def hear(self, e):
-        if self.heard: await contain.steps(self.heard(e))
+    def hear(self, e): return self._hear(e) if self.heard else None
+    async def _hear(self, e): await contain.steps(self.heard(e))
     def mount(self, app):
         for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
     async def view(self):
