@@ -71,7 +71,7 @@ async def until_over(ws, began):
     "Read frames until the reply is over; seconds to its first text and to its end"
     first = 0
     async for text in ws:
-        if not first and began and text.startswith('{"m":') and re.search(r'"(tail|append)":"..|"add":', text): first = time.perf_counter()-began
+        if not first and began and re.search(r'^{"m":.*("(tail|append)":"..|"add":)|data-status=\\"streaming\\".*class=\\"(tail|block)\\"><[^/]', text): first = time.perf_counter()-began
         if 'data-role=\\"assistant\\" data-status=\\"done\\"' in text: return first or time.perf_counter()-(began or 0), time.perf_counter()-(began or 0)
 
 async def say(ws):

@@ -159,7 +159,7 @@ async def one(req):
 @door('/api/messages/{id}/prompt')
 async def prompt(req):
     m = await store.read(history.message, number(req.path_params['id'], 'the message'))
-    refs = json.loads(m['prompt'] or '[]')
+    refs = json.loads(await store.read(lambda tx: tx.value('select prompt from message where id=?', m['id'])) or '[]')
     bodies = await store.read(lambda tx: [(role, tx.value('select body from told where hash=?', h)) for role, h in refs])
     if 'hx-request' not in req.headers: return JSONResponse([{'role': r, 'content': b} for r, b in bodies])
     stats = json.loads(m['stats'] or '{}')

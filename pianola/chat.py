@@ -54,19 +54,24 @@ class Reply:
     async def flush(self):
         fresh, self.fresh = self.fresh, {'': '', 'thinking': ''}
         if not any(fresh.values()): return
-        await store.write(_piece, self.id, fresh, durable=False)
+        look = await store.write(_piece, self.id, fresh, self.conversation, {*undrawn[self.conversation], self.id} if self.conversation in undrawn else None, durable=False)
         n = len(self.blocks.done)
         self.blocks.feed(fresh[''])
         f = self.blocks.frame()
-        if f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
+        if look and (waiting := undrawn.pop(self.conversation, None)):        # its place is not drawn yet: it comes with these words in it
+            draw_now(self.conversation, waiting, *look)
+            for id in waiting.keys() - {m['id'] for m, _ in look[0]}: draw_soon(id, self.conversation, waiting[id])       # came meanwhile
+        elif f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
         if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
     def phase(self, p): tabs.send({'phase': self.id, 'what': p.what, 'done': p.done, 'total': p.total}, conversation=self.conversation)
 
-def _piece(tx, id, fresh):
+def _piece(tx, id, fresh, conversation, waiting):
+    "Keep what is fresh; what else waits to be drawn is looked up along with it"
     for what, text in fresh.items():
         if text: tx.run("insert into log(at,kind,by,what,ref,text) values (?,'piece','model',?,?,?)", time.time(), what, id, text)
+    return seen(tx, conversation, waiting) if waiting else None
 
 replies: dict[int, Reply] = {}                  # running, by message
 runners: dict[int, 'Runner'] = {}               # by conversation: answers one message after the other
@@ -74,10 +79,11 @@ runners: dict[int, 'Runner'] = {}               # by conversation: answers one m
 class Runner:
     "Answers what is unanswered in one conversation, one reply at a time"
     def __init__(self, conversation):
-        self.conversation, self.poked, self.todo, self.ending = conversation, True, None, False
+        self.conversation, self.poked, self.todo, self.ending, self.began = conversation, True, None, False, False
         self.task = asyncio.create_task(self.run())
         self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))      # also when it is cancelled before its first step
     async def run(self):
+        self.began = True
         try:
             while self.poked:
                 self.poked = self.ending = False
@@ -97,15 +103,17 @@ def start(conversation, **todo):
 def stop(conversation):
     "Stop the running reply; what was said stays. True when there was one."
     r = runners.get(conversation)
-    if r: r.task.cancel()
+    if r and r.began: r.task.cancel()
+    elif r: asyncio.get_running_loop().call_soon(r.task.cancel)        # its first step finishes what is kept already
     return bool(r)
 
-async def answer(conversation, resume=None, under=None):
-    "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again."
-    placing, stopped = asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)), None
+async def answer(conversation, resume=None, under=None, placing=None):
+    "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already."
+    placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)), None
+    asking.add(conversation)
     try: placed = await asyncio.shield(placing)
     except asyncio.CancelledError as e: placed, stopped = await placing, e       # stopped while its place was made: the place is finished, as stopped
-    if not placed: return
+    if not placed: return asking.discard(conversation)
     m, told, decided, doubt = placed
     reply = replies[m['id']] = Reply(m)
     reply.decided = decided
@@ -129,6 +137,7 @@ async def answer(conversation, resume=None, under=None):
             try:
                 async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head, temperature=await kv.get('temperature', .0))) as stream:
                     async for p in stream:
+                        if asking: asking.discard(conversation)
                         if isinstance(p, Said): reply.take(p)
                         elif isinstance(p, Phase): reply.phase(p)
                         else: reply.stats = done_stats(p, reply)
@@ -153,6 +162,7 @@ async def answer(conversation, resume=None, under=None):
         error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': 'The log in data/pianola.log has the details.'}
     finally:
         drawing.cancel()
+        asking.discard(conversation)
         if r := runners.get(conversation): r.ending = not r.poked
         await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
 
@@ -185,7 +195,7 @@ def obey(tx, said, id):
     key = f"rule:{said['id']}"
     if tx.value('select 1 from log where key=?', key): return True, None
     tx.run('savepoint rules')
-    mark = len(tx.events), len(tx.changes), dict(tx.rows)
+    mark = tx.mark()
     try:
         waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation'])
         if len(waits) == 1 and (yes := understand.word(said['text'], 'yes')) or len(waits) == 1 and understand.word(said['text'], 'no'):
@@ -205,8 +215,7 @@ def obey(tx, said, id):
         if isinstance(e, apsw.Error): raise
         if not isinstance(e, Refused): log.exception('the rules broke; the model answers')
         tx.run('rollback to rules')
-        del tx.events[mark[0]:], tx.changes[mark[1]:]
-        tx.rows = mark[2]
+        tx.back(mark)
         return False, None
     finally: tx.run('release rules')
     noted(tx, said, note)
@@ -343,9 +352,37 @@ async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
     if not isinstance(text, str) or not text.strip(): raise Refused('the message is empty', 'write something')
     if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
     text = text.encode('utf-8', 'replace').decode().replace('\0', '')
-    conversation, id, fresh = await store.write(_hear, conversation, text, key, plugin, brings, by, durable=False)
-    if fresh: start(conversation)
+    words, opened = (text, key, plugin, brings, by), await kv.get('open', '')
+    if not conversation or conversation in runners:
+        conversation, id, fresh = await store.write(_hear, conversation, *words, durable=False)
+        if fresh: start(conversation)
+        return conversation, id
+    hearing = asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False))
+    async def placing():
+        try: return (await hearing)[1]
+        except Exception: return None             # told to whoever said it
+    start(conversation, placing=asyncio.ensure_future(placing()))
+    try: (conversation, id, _), _ = await asyncio.shield(hearing)
+    except (Refused, apsw.Error): raise
+    except Exception:
+        log.exception('a reply could not be begun')      # a plugin held the store too long: what was said is kept without one
+        conversation, id, _ = await store.write(_hear, conversation, *words, durable=False)
     return conversation, id
+
+def _heard_and_placed(tx, conversation, words, opened):
+    "Keep the user's words and make the place of the reply, as one transaction: ((conversation, message, fresh), the place). When there can be no place the words are kept all the same."
+    heard = _hear(tx, conversation, *words)
+    if not heard[2]: return heard, None
+    tx.run('savepoint place')
+    mark = tx.mark()
+    try: return heard, _place(tx, conversation, None, None, opened)
+    except Exception as e:
+        if isinstance(e, apsw.Error): raise
+        log.exception('a reply could not be begun')
+        tx.run('rollback to place')
+        tx.back(mark)
+        return heard, None
+    finally: tx.run('release place')
 
 async def redraw(id, conversation):
     "Draw one message anew in every tab that shows its conversation"
@@ -353,22 +390,31 @@ async def redraw(id, conversation):
 
 async def redraw_all(conversation, ids):
     "Draw messages, {id: is it new}, in one frame"
-    def look(tx):
-        c = tx.one('select * from conversation where id=? and deleted=0', conversation)
-        found = [history.message(tx, id) for id in sorted(ids) if c]
-        for m in found:
-            if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
-        return [(m, bubble.around(tx, m, c['head'])) for m in found], tx.value('select max(id) from log')
-    found, seq = await store.read(look)
-    items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list', only=not ids[m['id']]) for m, beside in found]
+    draw_now(conversation, ids, *await store.read(seen, conversation, ids))
+def seen(tx, conversation, ids):
+    "What there is to draw of these messages, and the newest line of the log"
+    c = tx.one('select * from conversation where id=? and deleted=0', conversation)
+    found = [history.message(tx, id) for id in sorted(ids) if c]
+    for m in found:
+        if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
+    return [(m, bubble.around(tx, m, c['head'])) for m in found], tx.value('select max(id) from log')
+def draw_now(conversation, ids, found, seq):
+    if not any(t.conversation == conversation for t in tabs.tabs): return         # nobody sees it
+    items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list', only=not ids.get(m['id'])) for m, beside in found]
     tabs.put(items=items, seq=seq, conversation=conversation)
 
 undrawn: dict[int, dict] = {}           # by conversation: messages that changed and are not drawn yet
+asking: set[int] = set()                # conversations whose words are on the way to the model
 def draw_soon(id, conversation, new):
-    "Draw a message in a moment, together with whatever else changes until then; what is on its way to the model goes first"
+    "Draw a message in a moment, together with whatever else changes until then; what is on its way to the model goes first, for at most 40 ms"
+    loop = asyncio.get_running_loop()
+    def due(until):
+        if conversation not in undrawn: return            # drawn with the first words of the reply
+        if asking and loop.time() < until: loop.call_later(.004, due, until)
+        else: hold(redraw_all(conversation, undrawn.pop(conversation)), 'messages could not be drawn')
     if conversation not in undrawn:
         undrawn[conversation] = {}
-        asyncio.get_running_loop().call_later(.006, lambda: hold(redraw_all(conversation, undrawn.pop(conversation)), 'messages could not be drawn'))
+        loop.call_later(.006, due, loop.time() + .04)
     undrawn[conversation][id] = undrawn[conversation].get(id) or new
 
 async def adopt(conversation, tab=None, also_fresh=False):

@@ -278,9 +278,9 @@ class Crud(Kind):
 
     # what is seen: drawn by grid
 
-    async def hear(self, e):
+    def hear(self, e): return self._drawn(e) if e.kind == 'action' and e.data.get('status') == 'done' else None
+    async def _drawn(self, e):
         "A row changed: change it in every tab, whoever did it, the way each tab looks at the table"
-        if e.kind != 'action' or e.data.get('status') != 'done': return
         looking = {look: [t for t in tabs.tabs if t.view in ('', self.plugin_name) and t.looks.get(self.name, grid.plain) == look] for look in {t.looks.get(self.name, grid.plain) for t in tabs.tabs}}
         changes = e.data.get('changes') or []
         others, what = {f.table for f in self.columns.values() if f.kind in ('ref', 'rows')}, {}

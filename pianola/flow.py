@@ -324,10 +324,11 @@ class Flow(Kind):
             return cards.whole(self, tx, r or self.find(tx))
         if asked or await store.read(runs.current, self.name): return await store.read(shown)
         return await store.write(shown)                # the first look at a flow begins its first run
-    async def hear(self, e):
+    def hear(self, e):
         "Something changed in a run: draw it in every tab that looks at it"
         changed = {i for t, i in e.rows if t == 'run'} | ({e.data['run']} if e.kind in ('note', 'flow') and e.what.partition('.')[0] == self.name and 'run' in e.data else set())
-        if not changed: return
+        return self._drawn(e, changed) if changed else None
+    async def _drawn(self, e, changed):
         for run in changed: await self.draw(run, whole=e.what in ('undo', f'{self.name}.delete'), seq=e.id)
     async def draw(self, run, whole=False, seq=0):
         items = await store.read(self.items, run, whole)

@@ -3,10 +3,12 @@ import json, re, time
 from .actions import action
 from .store import Refused, put, got
 
+seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking status engine model at ended stats error prelude played brings'.split())        # all but `prompt`: it grows with the conversation, and is asked for by itself
+
 def path(tx, head, limit=100_000, since=0):
     "The messages that lead to `head`, itself included, oldest first; at most the last `limit`, none before message `since`"
-    return tx.q("""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
-        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select m.* from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
+    return tx.q(f"""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
+        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select {seen} from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
 
 def later(tx, head, than, limit):
     "How far the way to `head` goes in `limit` messages after message `than`; None when that is not on it"
@@ -26,13 +28,13 @@ def current(tx):
     return tx.value('select id from conversation where id=? and deleted=0', id) or tx.value('select id from conversation where deleted=0 order by used desc limit 1')
 
 def message(tx, id):
-    m = tx.one('select m.* from message m join conversation c on c.id=m.conversation where m.id=? and c.deleted=0', id)
+    m = tx.one(f'select {seen} from message m join conversation c on c.id=m.conversation where m.id=? and c.deleted=0', id)
     return m or missing(id)
 def missing(id): raise Refused(f'there is no message {id}', status=404)
 
 def asked(tx, m):
     "The user's message that a reply answers, None when there is none"
-    while m and m['role'] != 'user': m = tx.one('select * from message where id=?', m['parent'])
+    while m and m['role'] != 'user': m = tx.one(f'select {seen} from message m where m.id=?', m['parent'])
     return m
 
 def siblings(tx, m):

@@ -23,7 +23,7 @@ class Kind:
     def open(self, tx): "Runs once in the store's thread when the plugin is loaded"
     def mount(self, app): "Add its own routes, if it has any"
     def close(self): "It is gone, or a newer one is in its place"
-    async def hear(self, e): "Called with every line of the log"
+    def hear(self, e): "Called with every line of the log: a coroutine when there is something to do, else None"
     def tell(self, tx): return ''
     async def view(self): raise NotImplementedError
 
@@ -318,7 +318,8 @@ class Plugins(dict):
     def tables(self): return [k for p in list(self.values()) for k in p.kinds if hasattr(k, 'columns')]
     def hear(self, e):
         for p in list(self.values()):
-            for k in p.kinds: _hold(k.hear(e), f'{p.name} could not hear {e.what}')
+            for k in p.kinds:
+                if work := k.hear(e): _hold(work, f'{p.name} could not hear {e.what}')
 
 own_tables = frozenset(t.lower() for m in migrations for t in re.findall(r'create (?:virtual )?table (?:if not exists )?"?(\w+)', m))
 def _here(mark): return f'{mark} {sys.version}'

@@ -144,6 +144,14 @@ class Tx:
         self.events.append(e)
         return e.id
 
+    def mark(self):
+        "How far this transaction has come, for `back`; the caller has a savepoint there"
+        return len(self.events), len(self.changes), len(self.after), dict(self.rows)
+    def back(self, mark):
+        "Forget what was to be told and done since `mark`; the caller has rolled back to its savepoint"
+        del self.events[mark[0]:], self.changes[mark[1]:], self.after[mark[2]:]
+        self.rows = mark[3]
+
     def new_id(self, table):
         "The next number of a table. Never one that was used before, so that taking back a delete cannot meet a stranger."
         n = max(self.value('select id from last_id where name=?', table) or 0, self.value(f'select max(id) from "{table}"') or 0) + 1

@@ -51,6 +51,10 @@ def send(frame, seq=0, conversation=None, to=None):
         text = dumps(frame)
         for t in looking: t.put(text)
 
+def viewers(plugin):
+    "The tabs that look at a plugin: what nobody sees need not be drawn (`put(..., to=viewers('roll'))`)"
+    return [t for t in tabs if t.view == plugin]
+
 def html(*ft): return to_xml(ft if len(ft) != 1 else ft[0], indent=False)
 
 def item(id, ft, into=None, only=False):

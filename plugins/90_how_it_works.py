@@ -1,5 +1,5 @@
 "How it works: the rooms of the house, what happens in it just now, and the source of every plugin."
-from pianola import Article, Code, Details, H2, Li, Ol, P, Page, Pre, Small, Summary, Table, Td, Tr, house, item, loaded, put, when
+from pianola import Article, Code, Details, H2, Li, Ol, P, Page, Pre, Small, Summary, Table, Td, Tr, house, item, loaded, put, viewers, when
 
 page = Page()
 
@@ -12,4 +12,5 @@ def index():
 
 @page.hears
 async def event(e):
-    if e.kind != 'piece': put(item(f'event-{e.id}', Li(when(e.at), ' ', Code(f'{e.id} {e.kind} {e.what}'), ' ', Small(f'by {e.by}'), ' ', e.text[:120], id=f'event-{e.id}', data_pos=-e.id), 'events'), gone=[f'event-{e.id-50}'])
+    if e.kind == 'piece' or not (to := viewers(page.plugin_name)): return
+    put(item(f'event-{e.id}', Li(when(e.at), ' ', Code(f'{e.id} {e.kind} {e.what}'), ' ', Small(f'by {e.by}'), ' ', e.text[:120], id=f'event-{e.id}', data_pos=-e.id), 'events'), gone=[f'event-{e.id-50}'], to=to)
