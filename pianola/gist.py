@@ -205,6 +205,7 @@ class Gist:
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending', 'descending', 'asc', 'desc'}: del out['sort']          # “order 900: …”
         if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
         if 'sort' in out and self.lang.words['ordinals'].get(self.words[out['sort'].a].low) == 0 and not self.anchored() and (any(m.a == out['sort'].b for m in self.tables(a, b)) or any(m.what == 'column' and m.key == tb.main and m.a == out['sort'].b for tb in self.world.tables.values() for m in self.mentions(tb, a, b))): out['create'] = out.pop('sort')        # “first guest: …”
+        if a == 0 and not {'create', 'delete', 'change', 'list', 'sort'} & out.keys() and (named := self.tables(a, min(b, a+3))) and (k := next((n for n in range(named[0].b, min(b-1, a+12)) if self.words[n].text == ':'), None)) and k > named[0].b and not any(x[2].name == named[0].table and x[0] < k for x in self.anchored()) and self.words[named[0].b].kind != 'number': out['create'] = Mention('cue', a, a, key='create')          # “complaint from room 4: …”
         if 'create' in out and out['create'].b - out['create'].a == 1 and self.words[out['create'].a].low in self.g['one'] and any(m.what == 'column' and m.key != tb.main and m.a == out['create'].b for tb in {x[2].name: x[2] for x in self.anchored()}.values() for m in self.mentions(tb, out['create'].b, min(b, out['create'].b+3))): out['change'] = out.pop('create')          # “has a new owner”
         if not any(tb.rows for tb in self.world.tables.values()) and not {'create', 'list', 'delete'} & out.keys() and self.tables(a, b): out['create'] = Mention('cue', a, a, key='create')          # where nothing is, what is told is new
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
@@ -331,6 +332,7 @@ class Gist:
             for length in (5, 4, 3, 2, 1):
                 if n+length > b: continue
                 said = ' '.join(w.low.removesuffix("'s") for w in ws[n:n+length])
+                if n and ws[n-1].low.endswith("'s") and f'is {said}' in flags: out.append(Mention('flag', n, n+length, table.name, *flags[f'is {said}']))          # “the rotavator's back”
                 if said in columns: out.append(Mention('column', n, n+length, table.name, columns[said]))
                 if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
                 if said not in known and length == 1 and len(said) > 3 and (one := self.lang.singular(said)) in known and any(table.columns[c] == 'choice' for c, _ in known[one]): out += [Mention('value', n, n+1, table.name, c, v) for c, v in known[one] if table.columns[c] == 'choice']
@@ -480,6 +482,7 @@ class Gist:
             return self.delete(a, b, cues)
         new = 'create' in cues and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values() for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column')) and (self.rows(a, b)[1] > 3 or len(self.rows(a, b)[0]) == 1 and self.rows(a, b)[1] > 2))) or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues
         if self.wonder: return self.list(a, b, cues) if 'list' in cues else None
+        if not self.name and (got := self.refers(a, b, cues)): return got
         changed = self.revise(a, b, cues) if self.name not in ('condition',) and ('delete' not in cues or cues['delete'].b == cues['delete'].a) else None
         if changed and 'delete' in cues and not changed[2].moved: changed = None
         if changed and new and not changed[2].moved: changed = None
@@ -504,6 +507,15 @@ class Gist:
         if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
         says = any(m.what == 'flag' and not m.slip and m.a > a and self.words[m.a-1].low in {*self.g['be'], 'has', 'have', 'hat', 'haben'} for tb in self.world.tables.values() for m in self.mentions(tb, a, b)) and 'change' not in cues
         return (says and self.flag(a, b, cues)) or self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4 and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite'])) and self.list(a, b, cues)) or None
+
+    def refers(self, a, b, cues):
+        "“Move Hugo to Spanish A2”: a row of one table for a column of another that is called after it"
+        here = [x for x in self.anchored() if a <= x[0] and x[1] <= b]
+        if len(here) != 2 or here[0][2] is here[1][2] or {'create', 'delete'} & cues.keys(): return None
+        for x, y in (here, here[::-1]):
+            c = next((c for c, k in x[2].columns.items() if k == 'text' and c != x[2].main and c in y[2].nouns(self.lang)), None)
+            if c and self.words[y[0]-1 - (self.words[y[0]-1].low in self.lang.words['a'] and self.words[y[0]-1].low not in self.g['onto'])].low in self.g['onto'] and not any(m.what == 'flag' for m in self.mentions(x[2], a, b)): return self.offer([(x[2], x[3])], lambda tb, r: Op(tb.name, 'update', r['id'], {c: str(y[3].get(y[2].main))}))
+        return None
 
     def unheard(self, a, b, cues):
         "A new row of which nothing says that it is new, but that there is none of that name and that several columns are told"
@@ -913,7 +925,7 @@ class Gist:
         held = {w for v in op.values.values() for w in re.findall(r'[\w.@-]+', str(v).lower())}
         full, name = s.labels()[0], str(op.values[s.t.main])
         words = name.split()
-        odd = 2*max(0, len(words)-5) + 3*(words[0].lower() in self.lang.words['adding']) + 2*sum(w.lower() in self.g['joints'] for w in words if w.lower() not in ('and', 'with', 'und', 'mit'))
+        odd = 3*(':' in name) + 3*bool(re.match(r'[a-zäöü]+ (?:for|from|by|of|to|für|von) [A-ZÄÖÜ]', name)) + 3*(name.islower() and self.unknown(a, b)) + 3*(words[0].lower() in s.preps and not words[0][0].isupper()) + 2*max(0, len(words)-5) + 3*(words[0].lower() in self.lang.words['adding']) + 2*sum(w.lower() in self.g['joints'] for w in words if w.lower() not in ('and', 'with', 'und', 'mit'))
         return odd + len([n for n in s.left() if self.words[n].low not in held and self.words[n].low not in full and self.words[n].kind not in ('number', 'date', 'quote')]) + 2*sum(w in full and full[w] in s.t.columns for w in re.findall(r'\w+', name.lower())) + sum(self.words[n].kind in ('number', 'date', 'quote') and n not in s.by and self.lang.number(self.words[n].low.rstrip('k')) not in op.values.values() and self.words[n].text not in map(str, op.values.values()) and not unmask(self.words[n].text, self.quotes) in map(str, op.values.values()) for n in range(a, b))
     def fresh(self, a, b, cues, sure=False):
         "(Reading, words unexplained) of a new row by its parts, else None; `sure`: no cue says that it is new"
@@ -932,7 +944,7 @@ class Gist:
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
             if named or f and f.sure or s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1:
-                score = len(values)*2 - left
+                score = len(values) + 2*s.firm - left
                 if not best or score > best[0]: best = score, tb, s, values, left
         if not best: return None
         _, tb, s, values, left = best

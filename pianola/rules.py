@@ -239,6 +239,16 @@ def mask(text):
 _quote = re.compile(r'```[\s\S]*?```|`[^`]+`|"[^"]*"|“[^”]*”|„[^“”"]*[“”"]|«[^»]*»|(?<![\w])[\'‘](?=\S)(?:[^\'’]|(?<=\w)[\'’](?=\w))*[\'’](?!\w)')
 def unmask(text, quotes): return re.sub(r'Q(\d+)Q', lambda m: quotes[int(m[1])] if int(m[1]) < len(quotes) else m[0], text)
 
+def joined(ops):
+    "Operations, where what changes of one row is one of them; None where two of them contradict"
+    out = []
+    for o in ops:
+        mate = next((m for m in out if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
+        if not mate: out.append(Op(o.table, o.verb, o.id, dict(o.values)))
+        elif mate.verb == o.verb == 'update' and not mate.values.keys() & o.values.keys(): mate.values |= o.values
+        else: return None
+    return out
+
 class World:
     "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first"
     def __init__(self, tables, recent=()):
@@ -349,7 +359,7 @@ class Reader:
                 verb = m[1] if m and got.ops[0].verb in ('delete', 'update') else verb
                 out += got.ops
             if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out): ok = False      # all behind the colon is what to write
-            if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows: return Reading('press', out)
+            if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows and (out := joined(out)): return Reading('press', out)
         return whole
 
     def split(self, t):

@@ -2,7 +2,7 @@
 
     words → the rows that are named outright → parts at *and*, commas, points → the grouping in which each group is one change · one sentence about several rows · a row and a number, like the one before"""
 import re
-from .rules import Op, Reading, gate, most_rows
+from .rules import Op, Reading, gate, joined, most_rows
 from .slots import Slots
 
 most_parts = 7
@@ -24,7 +24,10 @@ def _hits(g, n, near=False, first=True, which='own'):
     for tb in g.world.tables.values():
         ix, parts = tb.index(g.lang), g.lang.tokens(w.text)
         if parts: out |= {(tb.name, k) for k in set.intersection(*(ix.rows(p, which, near) for p in parts))}
-    if which == 'all': out = {h for h in out if len(w.low) > 3 and any(k == 'text' and re.search(rf'(?<!\w){re.escape(w.low.capitalize())}', str(g.world.tables[h[0]].rows[h[1]].get(c) or '')) for c, k in g.world.tables[h[0]].columns.items())}
+    if which == 'all':
+        begins = re.compile(r'(?<!\w)' + re.escape(w.low.removesuffix("'s").capitalize()))          # as names are written there
+        texts = lambda tb, k: [str(tb.rows[k].get(c) or '') for c, kind in tb.columns.items() if kind == 'text']
+        out = {(n, k) for n, k in out if len(w.low) > 3 and any(begins.search(v) for v in texts(g.world.tables[n], k))}
     return out
 
 def owners(g, hits):
@@ -91,6 +94,7 @@ def together(g, found, a, b, make):
     last = run[-1]
     if not got or got.end != 'chip' or len(got.ops) != 1 or got.ops[0].verb not in ('update', 'delete') or not plain(g, got.ops[0], a, b) or (got.ops[0].table, got.ops[0].id) != (last[2].name, last[3]['id']) or last[2].main in got.ops[0].values: return None
     op = got.ops[0]
+    if op.verb == 'delete' and (cue := g.cues(a, b).get('delete')) and cue.a < run[0][0] and any(w.kind not in ('mark', 'word') or w.kind == 'word' and w.low in (*g.g['be'], *g.g['now'], *g.g['with_verbs']) for w in g.words[last[1]:b]): return None          # “delete this, and that was 3-1”
     return [Op(op.table, op.verb, x[3]['id'], dict(op.values)) for x in run if op.verb == 'delete' or any(x[3].get(c) != v for c, v in op.values.items())]
 
 def like(g, found, a, b, before):
@@ -123,6 +127,7 @@ def group(g, found, a, b, before, make):
     name, inside = gate(sub, g.lang), [x for x in found if a <= x[0] and x[1] <= b]
     if name and name != 'negation': return None
     rows = {(x[2].name, x[3]['id']) for x in inside}
+    if len(rows) == 2 and (got := g.refers(a, b, g.cues(a, b))) and got.end == 'chip': return got.ops
     ops = together(g, found, a, b, make) if len(rows) > 1 else None
     if not ops and len(rows) < 2:
         whole, g.name = g.name, name
@@ -133,6 +138,7 @@ def group(g, found, a, b, before, make):
         if ops and len(ops) == 1 and ops[0].verb != 'create' and rows and (ops[0].table, ops[0].id) not in rows: ops = None
         if ops and any(o.verb == 'create' for o in ops) and not {'create', 'put'} & g.cues(a, b).keys(): ops = None
         if ops and not rows and any(o.verb != 'create' for o in ops): ops = None
+        if ops and ops[0].verb == 'create' and g.lean and not g.tables(a, b) and not ((cue := g.cues(a, b).get('create')) and a <= cue.a < cue.b and cue.a - a < 3 and str(ops[0].values.get(g.world.tables[ops[0].table].main))[:1].isupper()): ops = None
         if ops and not all(plain(g, o, a, b) for o in ops): ops = None
         if not ops and before and rows: ops = like(g, found, a, b, before)
         if not ops and before and not rows: ops = same(g, before, a, b)
@@ -145,14 +151,17 @@ def plain(g, op, a, b):
     if op.verb != 'update': return True
     texts = {c: str(v) for c, v in op.values.items() if tb.columns[c] == 'text' and c != tb.main}
     known = tb.index(g.lang).known()
-    return all(any(x == c for x, _ in known.get(v.lower(), ())) or v[:1].isupper() or any(m.what == 'column' and m.key == c for m in g.mentions(tb, a, b)) for c, v in texts.items())
+    return all(any(x == c for x, _ in known.get(v.lower(), ())) or v[:1].isupper() or re.search(r'\d', v) and any(re.search(r'\d', str(r.get(c) or '')) for r in tb.rows[:60]) or any(m.what == 'column' and m.key == c for m in g.mentions(tb, a, b)) for c, v in texts.items())
 
 def read(g, make):
     "A Reading of a sentence that asks for several changes, each with its own row; None where it does not"
     spans, found = parts(g), g.anchored()
+    bare = [(a, b) for a, b in spans if {'delete', 'change', 'done', 'put', 'place'} & g.cues(a, b).keys() and 'create' not in g.cues(a, b) and not any(a <= x[0] < b for x in found)]
+    if bare: found = sorted([*found, *[x for x in anchors(g, 'all') if any(a <= x[0] and x[1] <= b for a, b in bare)]], key=lambda x: x[:2])          # “and mark Aisha's cake paid”
     rows = {(x[2].name, x[3]['id']) for x in found}
     if not 2 <= len(spans) <= most_parts or not rows or len(rows) > 6: return None
     if 'create' in g.cues(*spans[0]) and any(w.text == ':' for w in g.words[spans[0][0]:spans[0][1]]): return None        # behind the colon is one new row
+    lean, g.lean = g.lean, found[0][2].name if len({x[2].name for x in found}) == 1 else g.lean
     best = {0: ((0, 0, 0), [])}             # parts explained so far: (score, operations)
     for e in range(1, len(spans)+1):
         for s in range(max(0, e-3), e):
@@ -167,15 +176,11 @@ def read(g, make):
             if got is None: continue
             new = (score[0] + len(got), score[1] - (e-s-1) - (not strong)*.5, score[2] + sum(len(o.values) for o in got))
             if e not in best or new > best[e][0]: best[e] = new, [*ops, *got]
+    g.lean = lean
     if len(spans) not in best: return None
     _, ops = best[len(spans)]
-    merged = []
-    for o in ops:
-        mate = next((m for m in merged if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
-        if not mate: merged.append(Op(o.table, o.verb, o.id, dict(o.values)))
-        elif mate.verb == o.verb == 'update' and not mate.values.keys() & o.values.keys(): mate.values |= o.values
-        else: return None
-    if len(ops) < 2 or len(merged) > most_rows or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans)}: return None
+    merged = joined(ops)
+    if len(ops) < 2 or not merged or len(merged) > most_rows or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans) or str(x[3].get(x[2].main)) in {str(v) for o in ops for v in o.values.values()}}: return None
     return Reading('chip', merged, name='unlike')
 
 def denied(g, x, spans):

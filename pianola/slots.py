@@ -112,6 +112,7 @@ class Slots:
         if look == 'day' and (d := self.day(n)):
             i, j = n, d[1]
             while i < j and (self.low(i) in self.lang.words['a'] or self.low(i) in ('on', 'due', 'am')): i += 1
+            while j > i+1 and not (self.low(j-1).rstrip('.') in {*self.g.g['days'], *self.lang.months, *self.lang.days} or self.words[j-1].kind in ('number', 'date', 'day', 'code')): j -= 1
             return self.said(i, j), j
         return None
 
@@ -142,7 +143,7 @@ class Slots:
         days = {*self.g.g['days'], *self.lang.months}
         for end in range(min(self.b, n+8), n, -1):
             ws = self.words[n:end]
-            if any(x.low.rstrip('.') in days for x in ws) and not any(x.kind in ('quote', 'url', 'arrow', 'email') or x.text in ';:!?()' for x in ws) and ws[-1].kind != 'mark' and all(self.free(k) for k in range(n, end)) and (d := self.lang.day(self.g.text[ws[0].a:ws[-1].b])): return d, end
+            if any(x.low.rstrip('.') in days for x in ws) and not any(x.kind in ('quote', 'url', 'arrow', 'email', 'time', 'phone') or x.text in ';:!?()' for x in ws) and ws[-1].kind != 'mark' and all(self.free(k) for k in range(n, end)) and (d := self.lang.day(self.g.text[ws[0].a:ws[-1].b])): return d, end
         return None
     def choice(self, c, n):
         "(value, end) of a choice that begins here"
@@ -192,6 +193,7 @@ class Slots:
             if self.words[k].text == ',' and self.row and self.cap(k+1) and not skip and self.low(n-2) in self.g.g['one']: continue          # “has a new owner, Ruth Alder”
             if self.words[k].text in ',;.!?()' and not (self.words[k].text == '.' and skip == 0): return None
             got = self.number(k, c) if kind == 'number' else self.day(k) if kind == 'date' else self.choice(c, k) if kind == 'choice' else None
+            if kind == 'text' and (codes := self.shapes(c)) and self.words[k].kind in ('number', 'code') and shape(self.words[k].text.upper()) in codes: return self.words[k].text, k, k+1
             if kind == 'text' and self.looks().get(c) in ('time', 'day', 'phone'):
                 if got := self.spelled(k, self.looks()[c]): return got[0], k, got[1]
                 if self.low(k) in self.g.g['link'] or self.low(k) in self.lang.words['a']: continue
@@ -253,7 +255,7 @@ class Slots:
             if w.kind == 'number' and n > self.a and self.words[n-1].text == '@' and len(cs := [c for c in self.columns('number') if self.money(c)]) == 1: self.put(cs[0], self.number(n, cs[0])[0], n-1, n+1 + (self.low(n+1) in self.g.g['each'])); continue
             if w.kind == 'number' and w.text.isdigit() and not self.row and self.low(n+1) == 'x' and self.g.text[w.b:self.words[n+1].a] == '' and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)): self.put(c, int(w.text), n, n+2); continue
             if w.kind == 'code' and not self.row and (m := re.fullmatch(r'(\d+)x', w.low)) and (c := next((c for c in self.columns('number') if c in self.g.g['counts']), None)): self.put(c, int(m[1]), n, n+1); continue
-            if (v := self.number(n)) and v[1] < self.b and (self.free(v[1]) and self.words[v[1]].kind == 'word'):
+            if (v := self.number(n)) and v[1] < self.b and (self.free(v[1]) and (self.words[v[1]].kind == 'word' or self.low(v[1]) in self.g.g['suffixes']['m2'])):
                 unit = self.words[v[1]].low
                 c = next((c for c, us in self.g.g['units'].items() if c in self.t.columns and self.t.columns[c] == 'number' and self.open(c) and unit in us), None)
                 if not c: c = next((c for c in self.columns('number') if unit in self.g.g['suffixes'].get(c.rpartition('_')[2], ()) and '_' in c), None)
@@ -361,7 +363,7 @@ class Slots:
         near = lambda rs: next((r for r in rs if r[0] in lead or any(self.low(r[0]-1) in self.lang.words['a'] and r[0]-k in lead for k in (1, 2))), None)
         colon = next((r for r in runs if any(self.words[k].kind == 'arrow' for k in range(max(self.a, r[0]-2), r[0]))), None)
         i, j = colon or next((c for c in caps if c[0] in lead), None) or (max(caps, key=lambda c: (c[1]-c[0], -c[0])) if caps else None) or near(runs) or runs[0]
-        if (i, j) in caps and not colon and (whole := next((r for r in runs if r[0] == i), None)) and (i-1 in lead or i in lead or i and self.mark(i-1)) and not any(self.low(k) in self.preps or self.low(k) in self.g.g['joints'] or self.words[k].kind == 'number' for k in range(j, whole[1])): j = whole[1]
+        if (i, j) in caps and not colon and (whole := next((r for r in runs if r[0] == i), None)) and (i-1 in lead or i in lead or i and self.mark(i-1)) and not any(self.low(k) in self.preps or self.low(k) in self.g.g['joints'] or self.words[k].kind == 'number' or self.low(k) in self.g.g['name_ends'] for k in range(j, whole[1])): j = whole[1]
         j = next((k for k in range(i+1, j) if not self.cap(k) and not self.cap(i) and self.low(k) in self.g.g['name_ends']), j)
         j = next((k for k in range(i+1, j) if self.low(k) in self.g.g['joints'] and not self.cap(k) and self.low(k) not in ('and', 'with', 'not', 'n', 'und', 'mit')), j)
         if not colon and (i, j) in runs and (new := [n for n in range(i+1, j) if self.low(n) in self.g.g['one']]): i = new[-1]+1
@@ -515,7 +517,11 @@ class Slots:
             for i, j in self.capital(self.runs()): return self.put(t, self.said(i, j), i, j, 0)
         if title in self.values or t not in self.values: return
         runs = [r for r in self.runs() if r[1]-r[0] <= 7]
-        if runs: i, j = max(runs, key=lambda r: r[1]-r[0]); return self.put(title, self.said(i, j), i, j, 0)
+        if runs:
+            i, j = max(runs, key=lambda r: r[1]-r[0])
+            if not self.cap(i) and (named := list(self.capital([(i, j)]))) and all(str(v)[:1].isupper() for v in [r.get(title) for r in self.t.rows[:20]] if v): i, j = named[0]
+            j = next((k for k in range(i+1, j) if not self.cap(k) and self.low(k) in self.g.g['name_ends']), j)
+            return self.put(title, self.said(i, j), i, j, 0)
 
     # what changes about a row
 
@@ -616,6 +622,14 @@ class Slots:
         cs = [c for c in self.columns('number') if c in self.g.g['counts']]
         for n in range(self.a, self.b) if len(cs) == 1 else ():
             if (v := self.number(n, cs[0])) and v[1] < self.b and self.by.get(v[1]) == '' and self.words[v[1]].kind == 'word' and self.low(v[1]) not in self.glue: return self.put(cs[0], v[0], n, v[1], 3)
+    def toward(self):
+        "“Up to intermediate”: behind *to*, written as the values of one text column are"
+        for n in range(self.a, self.b-1):
+            if self.low(n) not in ('to', 'into', 'auf', 'zu', 'in') or self.by.get(n) or not self.free(n+1): continue
+            e = n+1
+            while e < self.b and self.free(e) and not self.mark(e) and self.low(e) not in self.glue: e += 1
+            cs = [c for c in self.columns('text') if c != self.t.main and self.shaped(c, n+1, e)] if e > n+1 else []
+            if cs and e-n <= 4 and (c := self.kin(cs, n+1, e) or self.like_others(cs, n+1, e)): return self.put(c, self.said(n+1, e), n, e)
     def stepped(self, c, v, i, j):
         "A step is a value, and the words that say so are explained"
         self.moved = True
@@ -655,6 +669,7 @@ class Slots:
         if any(self.t.columns[c] == 'bool' and self.differs(c, v) for c, v in self.values.items()) and len(self.values) > 1:
             for c in [c for c in self.values if c not in sure and self.t.columns[c] in ('number', 'date')]: self.values.pop(c)
         if not self.values and self.named: self.becomes()
+        if not self.values and self.named and {'put', 'place', 'change'} & cues.keys(): self.toward()
         self.values = {c: v for c, v in self.values.items() if c != self.t.main and self.differs(c, v)}
         return self.values
 
