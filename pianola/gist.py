@@ -186,7 +186,9 @@ class Gist:
 
     def cues(self, a, b):
         "`_cues`, found once"
-        if ('cues', a, b) not in self._seen: self._seen['cues', a, b] = self._cues(a, b)
+        if ('cues', a, b) not in self._seen:
+            self._seen['cues', a, b] = {}            # what is asked for on the way here
+            self._seen['cues', a, b] = self._cues(a, b)
         return self._seen['cues', a, b]
     def _cues(self, a, b):
         "The kinds of change that have a word here: {kind: Mention}, the strongest"
@@ -237,7 +239,9 @@ class Gist:
         return None
     def frame(self, a, b):
         "What a part of the sentence says is to be done with the rest, found once"
-        if ('frame', a, b) not in self._seen: self._seen['frame', a, b] = frames.find(self, a, b)
+        if ('frame', a, b) not in self._seen:
+            self._seen['frame', a, b] = None
+            self._seen['frame', a, b] = frames.find(self, a, b)
         return self._seen['frame', a, b]
     def label_at(self, n):
         "Does a column's name stand here?"
