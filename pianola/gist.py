@@ -953,6 +953,7 @@ class Gist:
         if not best: return None
         _, tb, s, values, left = best
         name = str(values[tb.main])
+        if not any(t.rows for t in self.world.tables.values()) and 'create' in cues and cues['create'].b == cues['create'].a and not (f and f.sure) and not any(w.text == ':' for w in self.words[a:b]) and not (len(values) > 1 and s.firm and name[0].isupper()): return None          # “we had a lovely event” where nothing is yet
         if (sure or len(values) == 1) and any(str(r.get(tb.main) or '').casefold() == name.casefold() for r in tb.rows) or any(c not in values for c in tb.required): return None
         if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns or name.lower() in self.g['naming_nouns']: return None
         if left > (max(12, 6 + 2*s.firm) if f and f.sure else max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else 3 + 2*s.firm): return None

@@ -41,6 +41,7 @@ def extent(g, k, b, like=''):
     elif not closed or e-k > max(3, len(like.split())): e = min(e, k+max(1, len(like.split())))
     while e > k and (w[e-1].low in f['inside'] or w[e-1].low in f['fill']): e -= 1
     name = re.sub(f['article'], '', g.shorn(g.reader.clean(g.text[w[k].a:w[e-1].b])), flags=re.I) if e > k else ''
+    if all(x.low in f['days'] or x.low in f['chatter'] for x in w[k:e]): return None
     return (name, k, e) if name and len(name) <= 80 and re.search(r'[^\W\d_]', name) else None
 
 def nearly(g, name):

@@ -682,6 +682,7 @@ class Reader:
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
         if rows[0][0].titled(self.lang) != rows[0][0].main: return Reading('unsure', name='value')        # which of its names?
+        if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}: return Reading('unsure', name='value')       # “Ryan is called Ryan”
         return self.update(rows, lambda tb, r: {tb.main: name})
     def set(self, g, t):
         rows, sorry = self.one(g['row'])
