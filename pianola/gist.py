@@ -903,7 +903,7 @@ class Gist:
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
                 if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
                 if ws: value, used = self.shorn(self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b])), Mention('value', ws[0], ws[-1]+1); break
-        if not value or value.lower() in (*self.lang.words['it'], *self.g['pronoun']): return self.renamed(a, b, cues)
+        if not value or value.lower() in (*self.lang.words['it'], *self.g['pronoun'], *self.g['days']): return self.renamed(a, b, cues)
         skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
         rows, _ = self.rows(a, used.a, skip)
         if not rows: rows, _ = self.rows(used.b, b, skip)
@@ -947,7 +947,8 @@ class Gist:
             if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not str(values[tb.main])[0].isupper() and self.words[i].kind != 'quote' and not any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in named) and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
-            if named or f and f.sure or s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1:
+            somebody = [t for t in self.world.tables.values() if t.main in self.g['mains']] == [tb] and 'create' in cues and cues['create'].b > cues['create'].a and name_like(values[tb.main])          # “add Tom Reilly”: there is one table of people
+            if named or f and f.sure or somebody or s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1:
                 score = len(values) + 2*s.firm - left
                 if not best or score > best[0]: best = score, tb, s, values, left
         if not best: return None
