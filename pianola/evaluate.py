@@ -3,7 +3,7 @@
     python -m pianola eval FILE… [--engine auto|ollama|embedded|none] [--model NAME] [--json OUT]
 
 A case file holds tables, rows before, requests and the operations that would be right; see docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
-import argparse, asyncio, json, math, re, sys, tempfile, time
+import argparse, asyncio, json, keyword, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger
@@ -15,12 +15,17 @@ from .store import store
 types = {'int': 'int', 'float': 'float', 'number': 'float', 'str': 'str', 'text': 'str', 'bool': 'bool', 'date': '_date', 'url': 'Url'}
 blank = {'int': '0', 'float': '0.0', 'str': "''", 'bool': 'False', '_date': 'None', 'Url': "''"}
 
+taken = {'pos', 'where', 'words', *keyword.kwlist}       # no columns can be called so; nor tables as the app's own are, which `main` adds
+def safe(name): return f'{name}_' if name in taken else name
+def said(name): return name.removesuffix('_')
+
 def source(name, columns):
     "The plugin that a table of a case file is"
+    name, columns = safe(name), {safe(k): t for k, t in columns.items()}
     cols = {k: t if re.fullmatch(r"Literal\[(?:'[^'\\]*'(?:, )?)+\]", t) else types.get(t, 'str') for k, t in columns.items() if k != 'id'}
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
     lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
-    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {said(name).capitalize()}:\n{lines}\n{name} = Crud({said(name).capitalize()})\n'
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"
@@ -52,12 +57,12 @@ def operation(name, args):
     table, _, verb = name.partition('.')
     op = {'create': 'create', 'update': 'update', 'delete': 'delete', 'list': 'read', 'sort': 'sort'}.get(verb)
     if not op: return None
-    values = {k: v for k, v in args.items() if k not in ('id', 'where', 'limit', 'by', 'order')}
-    out = {'op': op, 'table': table}
+    values = {said(k): v for k, v in args.items() if k not in ('id', 'where', 'limit', 'by', 'order')}
+    out = {'op': op, 'table': said(table)}
     if op in ('update', 'delete'): out['id'] = args.get('id')
     if op in ('create', 'update'): out['values'] = values
-    if op == 'read': out['filter'] = args.get('where') or None
-    if op == 'sort': out |= {'by': args.get('by'), 'order': args.get('order', 'asc')}
+    if op == 'read': out['filter'] = {said(k): v for k, v in (args.get('where') or {}).items()} or None
+    if op == 'sort': out |= {'by': said(args.get('by') or ''), 'order': args.get('order', 'asc')}
     return out
 def flat(name, args): return [o for x in (args['actions'] if name == 'several' else [{'action': name, 'args': args}]) if (o := operation(x['action'], x['args']))]
 
@@ -74,10 +79,10 @@ async def run(case, file):
     def before(tx):
         for t in ('log', 'approval', 'message', 'conversation', 'last_id'): tx.run(f'delete from {t}')
         for name in file['schema']['tables']:
-            tx.run(f'delete from "{name}"')
+            tx.run(f'delete from "{safe(name)}"')
             for n, r in enumerate(rows.get(name, ())):
-                keys = list(r)
-                tx.run(f'''insert into "{name}"({",".join(f'"{k}"' for k in keys)},pos) values ({",".join("?"*len(keys))},?)''', *[int(v) if isinstance(v, bool) else v for v in r.values()], n+1)
+                keys = [safe(k) for k in r]
+                tx.run(f'''insert into "{safe(name)}"({",".join(f'"{k}"' for k in keys)},pos) values ({",".join("?"*len(keys))},?)''', *[int(v) if isinstance(v, bool) else v for v in r.values()], n+1)
     await store.write(before)
     began = time.perf_counter()
     conversation, _ = await chat.say(case['utterance'])
@@ -142,9 +147,10 @@ async def main(argv):
             c = config.read(['--data', f'{d}/data', '--plugins', f'{d}/plugins'])
             c.engine, c.model = ('auto' if a.engine == 'none' else a.engine), a.model or c.model
             c.plugins.mkdir()
-            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')
             prompts.folder = c.prompts
             await store.open(c.data)
+            taken.update(await store.read(lambda tx: [n for n, in tx.conn.execute("select name from sqlite_master where type='table'")]))
+            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{safe(name)}.py').write_text(source(name, columns), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, chat.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
             try:

@@ -6,7 +6,7 @@ A pattern knows how a sentence goes; this knows what the tables are called and w
 import re
 from dataclasses import dataclass
 from . import frames, naming, rules, several
-from .rules import Op, Reading, gate, most_rows, unmask
+from .rules import Op, Reading, gate, most_rows, spoken_name, unmask
 from .slots import Slots
 
 @dataclass
@@ -293,7 +293,7 @@ class Gist:
         out = {}
         for c, k in table.columns.items():
             if k != 'bool': continue
-            plain = c.replace('_', ' ')
+            plain = spoken_name(c)
             for k in self.g.get('kin', ()):
                 if plain in k['of'] or plain.split()[-1] in k['of']:
                     for w in k['yes']: out.setdefault(w, (c, True))
@@ -304,7 +304,7 @@ class Gist:
         out, lang = {}, self.lang
         for c, k in table.columns.items():
             if k != 'bool': continue
-            plain = c.replace('_', ' ')
+            plain = spoken_name(c)
             kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g] or ' ' in plain and g == plain.split()[-1]]          # dues_paid, lent_out
             for g in kin:
                 for w in lang.unflags.get(g, ()): out[w] = (c, False)
@@ -324,7 +324,7 @@ class Gist:
         known = table.index(self.lang).known()
         flags = self.flagwords(table)
         names = self.flagnames(table)
-        columns = {w: c for c in table.columns for w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
+        columns = {w: c for c in table.columns for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
         stems = {self.lang.stem(w): (w, f) for w, f in names.items() if ' ' not in w}
         several = {tuple(self.lang.stem(x) for x in w.split()): f for w, f in flags.items() if ' ' in w}
         cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
@@ -947,7 +947,7 @@ class Gist:
             if values and sure and (i := next((n for n in range(a, b) if s.by.get(n) == tb.main), a)) > a and not str(values[tb.main])[0].isupper() and self.words[i].kind != 'quote' and not any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in named) and not (self.words[i-1].kind == 'arrow' or any(m.b == i for m in named)): continue
             if not values or len(str(values[tb.main])) > 120 or len(str(values[tb.main]).split()) > 9: continue
             left = len(s.left())
-            somebody = [t for t in self.world.tables.values() if t.main in self.g['mains']] == [tb] and 'create' in cues and cues['create'].b > cues['create'].a and name_like(values[tb.main])          # “add Tom Reilly”: there is one table of people
+            somebody = 'swap' not in cues and [t for t in self.world.tables.values() if t.main in self.g['mains']] == [tb] and 'create' in cues and cues['create'].b > cues['create'].a and name_like(values[tb.main])          # “add Tom Reilly”: there is one table of people
             if named or f and f.sure or somebody or s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1:
                 score = len(values) + 2*s.firm - left
                 if not best or score > best[0]: best = score, tb, s, values, left
@@ -981,7 +981,7 @@ class Gist:
             for m in self.mentions(table, a, b):
                 if m.what == 'value' and table.columns[m.key] == 'choice' and not m.slip and m.a > a and (self.words[m.a-1].low in self.g['one'] or any(c.b == m.a for c in cues.values())): named, preset = [Mention('table', m.a, m.b, table.name)], {m.key: m.value}; break
         for m in self.mentions(table, a, b):
-            if m.what == 'column' and m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.key.replace('_', ' '), sub, count=1)
+            if m.what == 'column' and m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', spoken_name(m.key), sub, count=1)
         for m in named:
             if m.slip: sub = re.sub(rf'(?<!\w){re.escape(self.words[m.a].text)}(?!\w)', m.table, sub, count=1)
         quotes = [n for n in range(a, b) if self.words[n].kind == 'quote']
@@ -999,7 +999,7 @@ class Gist:
         values, rest = self.columns(table, rest, name)
         name = name or values.pop('', '')
         name = re.sub(self.g['article'], '', name, flags=re.I).strip()
-        if not quotes: name = re.sub(rf"^(?:{'|'.join(map(re.escape, [table.main.replace('_', ' '), *self.lang.columns.get(table.main, ())]))})\s*[:=]?\s+(?=\S)", '', name, flags=re.I)
+        if not quotes: name = re.sub(rf"^(?:{'|'.join(map(re.escape, [spoken_name(table.main), *self.lang.columns.get(table.main, ())]))})\s*[:=]?\s+(?=\S)", '', name, flags=re.I)
         if name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']):
             runs = [m[0] for m in re.finditer(r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*", sub) if not self.rows_named(m[0])]
             if len(runs) == 1: name = runs[0]
@@ -1031,7 +1031,7 @@ class Gist:
                 if open_(x) and open_(y) and (m := re.search(r'(?<![\w.])(\d+)\s?[x×]\s?(\d+)(?!\w)', s)): values[x], values[y], s = int(m[1]), int(m[2]), s[:m.start()] + ' ¦ ' + s[m.end():]
             for c, k in table.columns.items():
                 if k != 'number' or not open_(c): continue
-                nouns = [c.replace('_', ' '), *lang.columns.get(c, ())]
+                nouns = [spoken_name(c), *lang.columns.get(c, ())]
                 us = self.g['units'].get(c, {})
                 alt = '|'.join(sorted(map(re.escape, {*nouns, *us, *({c[:3], c[:4]} if len(c) > 5 else ())}), key=len, reverse=True))
                 num = r'(?P<v>-?\d[\d.,]*(?<=\d)k?|' + '|'.join(lang.words['numbers']) + r')'
@@ -1052,9 +1052,9 @@ class Gist:
                     s = re.sub(rf'\s*(?:\b(?:as an?|already|is|marked)\s+)*{re.escape(f)}\b.*', ' ¦ ', s, flags=re.I) if n == 0 and first else ''
                     break
             for c, k in table.columns.items():
-                if not set(lang.tokens(s.replace('¦', ' '))) - {lang.stem(w) for col in table.columns for x in (col.replace('_', ' '), *lang.columns.get(col, ())) for w in x.split()}: s = ''; break
+                if not set(lang.tokens(s.replace('¦', ' '))) - {lang.stem(w) for col in table.columns for x in (spoken_name(col), *lang.columns.get(col, ())) for w in x.split()}: s = ''; break
                 if k not in ('text', 'choice') or not open_(c): continue
-                noun = '|'.join(sorted(map(re.escape, [c.replace('_', ' '), *lang.columns.get(c, ())]), key=len, reverse=True))
+                noun = '|'.join(sorted(map(re.escape, [spoken_name(c), *lang.columns.get(c, ())]), key=len, reverse=True))
                 if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I): values[c] = self.reader.clean(m['v'].strip(' ¦')); s = s[:m.start()]
                 elif (n or not first) and c not in self.g['kept'] and (m := re.search(rf'(?:^|\s)(?P<v>\w[\w-]*)\s+(?:{noun})(?=\s*(?:¦|$))', s, re.I)) and lang.stem(m['v'].lower()) not in lang.small: values[c] = m[0].strip() if c in self.g['kept'] else m['v']; s = s[:m.start()] + ' ¦ ' + s[m.end():]
             for words, cs in self.g['by_place'].items():
@@ -1092,7 +1092,7 @@ class Gist:
         m = re.fullmatch(r'(?:[a-zäöüß-]+\s+){1,2}((?:[A-ZÄÖÜ][\w.\'&-]*)(?:\s+[\w.\'&-]+)*)', name)
         return m[1] if m and self.lang.code == 'en' and not (self.reader.todo and len(self.world.tables) == 1) and len(m[1]) > 2 else name
 
-    def says(self, table, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (c.replace('_', ' '), *self.lang.columns.get(c, ())))
+    def says(self, table, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (spoken_name(c), *self.lang.columns.get(c, ())))
 
     # looking
 

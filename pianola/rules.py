@@ -38,7 +38,7 @@ class Table:
         if lang.code not in made: made[lang.code] = self._nouns_of(lang)
         return made[lang.code]
     def _nouns_of(self, lang):
-        own = {n.lower().replace('_', ' ') for n in (self.name, self.one, self.title) if n}
+        own = {spoken_name(n.lower()) for n in (self.name, self.one, self.title) if n}
         own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
         return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
 
@@ -224,6 +224,10 @@ def late(name):
         with _late: found = _have[name] = importlib.import_module(name)
     return found
 
+def spoken_name(name):
+    "A table's or a column's name as people say it"
+    return name.replace('_', ' ').strip()
+
 @lru_cache(8)
 def language(code): return Language(code)
 @lru_cache(1)
@@ -268,9 +272,9 @@ def _compiled(code, shape):
     lang, nouns = language(code), _nouns(code, shape)
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
-    columns = {w for t in tables for c, k in t.columns.items() for w in (c.replace('_', ' '), *([f"{c.replace('_', ' ')} {lang.words['date_word']}"] if k == 'date' else ()), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
+    columns = {w for t in tables for c, k in t.columns.items() for w in (spoken_name(c), *([f"{spoken_name(c)} {lang.words['date_word']}"] if k == 'date' else ()), spoken_name(c).removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
-    flags = {w for c in known for w in [c.replace('_', ' '), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
+    flags = {w for c in known for w in [spoken_name(c), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
     kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
     small = {'a': alt([w for w in lang.words['a'] if w not in ('and', 'or', 'called', 'named')]), 'every': alt(lang.words['every']), 'list': alt(lang.words['list']), **{k: alt(v) for k, v in lang.verbs.items() if k not in ('list',)}}
     def regex(kind, p):
@@ -522,7 +526,7 @@ class Reader:
             return f'{before} ¦ {after}' if before.strip() and after.strip() else ' ' + (before + after).strip()      # ¦: something was said there
         for c, kind in [*table.columns.items()]*2:             # twice: what stood behind the first is the end now
             if c == table.main or c in values: continue
-            noun = '(?:' + '|'.join(re.escape(w) for w in (c.replace('_', ' '), *lang.columns.get(c, ()))) + ')'
+            noun = '(?:' + '|'.join(re.escape(w) for w in (spoken_name(c), *lang.columns.get(c, ()))) + ')'
             lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
             if kind == 'url' and (m := re.search(rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I)): values[c] = m['v'].rstrip('.,;)'); rest = take(m)
             elif kind in ('email', 'text') and 'mail' in c and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I)): values[c] = m['v']; rest = take(m)
@@ -546,7 +550,7 @@ class Reader:
         "The column that a word means in a table, else None"
         w = ' '.join(word.lower().split())
         w = w.removesuffix(' ' + self.lang.words['date_word'])
-        return next((c for c in table.columns if w in (c.replace('_', ' '), c.replace('_', ' ').removesuffix(' at').removesuffix(' on'))), None) or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None)
+        return next((c for c in table.columns if w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'))), None) or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None)
 
     def flag_of(self, table, word):
         "(column, value) that a word means in a table, else None"
@@ -555,7 +559,7 @@ class Reader:
             if w.startswith(n + ' ') or n in ('un', 'non') and w.startswith(n) and not any(w in self.lang.unflags.get(c, ()) for c in table.columns): w, off = w[len(n):].strip(' -'), True; break
         for c, k in table.columns.items():
             if k != 'bool': continue
-            if w in [c.replace('_', ' '), *self.lang.flags.get(c, ())]: return c, not off
+            if w in [spoken_name(c), *self.lang.flags.get(c, ())]: return c, not off
             if w in self.lang.unflags.get(c, ()): return c, off
         return None
     @property
@@ -583,7 +587,7 @@ class Reader:
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
         if 'Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ()) and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1]): return None       # “put the books from newest to oldest”
-        labels = {w for c in table.columns for w in (c.replace('_', ' '), *self.lang.columns.get(c, ()))} - set(table.nouns(self.lang))
+        labels = {w for c in table.columns for w in (spoken_name(c), *self.lang.columns.get(c, ()))} - set(table.nouns(self.lang))
         if any(k != table.main and table.columns[k] == 'text' and 'Q' not in g['value'].partition(str(v))[0][-3:] and (len(str(v).split()) > 3 or re.search(r'\d', str(v)) and len(str(v).split()) > 1) for k, v in values.items()): return Reading('unsure', name='missing')       # more than one thing was said there
         if 'Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower()) for v in (name, *values.values()) for w in labels) or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower()) and any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels): return Reading('unsure', name='missing')       # “with venue Night Owl”: a column's name is no part of a row's
         if (m := re.match(r'#?(\d+)\b', name)) and any(r['id'] == int(m[1]) for r in table.rows): return None            # “make visit 12 urgent”
@@ -611,7 +615,7 @@ class Reader:
         table = self.todo
         if not table: return None
         if re.match(r'(?:know|see|understand|ask|help|say|tell you|be|have|find out|think|do something|talk)\b', g['value'], re.I): return None
-        return self.create({**g, 'table': table.name.replace('_', ' ')}, t)
+        return self.create({**g, 'table': spoken_name(table.name)}, t)
 
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))

@@ -5,7 +5,7 @@
 Every word ends as part of a value, as glue, or unexplained; a reading that leaves much unexplained is none."""
 import re
 from datetime import date, timedelta
-from .rules import unmask
+from .rules import spoken_name, unmask
 
 class Slots:
     "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"
@@ -59,7 +59,7 @@ class Slots:
         if self.lang.code not in made:
             full, kin = {}, {}
             for c, k in self.t.columns.items():
-                plain = c.replace('_', ' ')
+                plain = spoken_name(c)
                 own = [plain, plain.removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ())]
                 parts = plain.split()
                 if len(parts) > 1: own += [x for x in parts if k == 'number' and len(x) > 3 and x not in self.lang.words['a']] + [parts[0]]*(len(parts[0]) > 4 and k != 'bool')
