@@ -140,6 +140,65 @@ def test_what_only_sounds_like_it_is_no_change(said):
 def test_a_word_of_another_language_makes_no_order_of_what_was_denied():
     assert understand.heard('dont mark Theo present', school()).end == 'nothing' and understand.heard('nobody ordered Mia', school()).end in ('nothing', 'unsure')
 
+def club(recent=()):
+    return World([Table('players', {'name': 'text', 'position': 'text', 'number': 'number', 'goals': 'number', 'injured': 'bool', 'paid': 'bool'}, 'name', [
+        {'id': 2, 'name': 'Jamal Okafor', 'position': 'striker', 'number': 9, 'goals': 7, 'injured': False, 'paid': False}, {'id': 3, 'name': 'Lee Tan', 'position': 'winger', 'number': 11, 'goals': 3, 'injured': True, 'paid': False},
+        {'id': 4, 'name': 'Danny Walsh', 'position': 'defender', 'number': 5, 'goals': 1, 'injured': False, 'paid': True}], one='player', title='Players', required=('name',)),
+                  Table('lessons', {'day': 'date', 'topic': 'text', 'coach': 'text', 'starts': 'text', 'players': 'text', 'full': 'bool'}, 'day', [
+        {'id': 21, 'day': 'Monday', 'topic': 'Corner kicks', 'coach': 'Maud Ellis', 'starts': '18:00', 'players': '', 'full': False}, {'id': 22, 'day': 'Friday', 'topic': 'Stamina', 'coach': 'Diego Ruiz', 'starts': '19:30', 'players': '', 'full': True}], one='lesson', title='Lessons', required=('day',))], recent)
+
+@pytest.mark.parametrize('said, ops', [
+    # what is to be done stands apart from what it is about
+    ('There was somebody at the gate, Nico Ferri, a keeper, number 12, would you put him among the players', [('create', None, {'name': 'Nico Ferri', 'position': 'keeper', 'number': 12})]),
+    ('Danny Walsh has moved to Leeds, strike him off the list please', [('delete', 4, {})]),
+    ('kick jamal from the players', [('delete', 2, {})]),
+    # several at once
+    ('Jamal and Danny are both injured', [('update', 2, {'injured': True}), ('update', 4, {'injured': True})]),
+    ('remove Lee, Jamal moves to winger', [('delete', 3, {}), ('update', 2, {'position': 'winger'})]),
+    ('Danny is number 6 now and he is a winger', [('update', 4, {'number': 6, 'position': 'winger'})]),
+    ('Jamal has paid, bless him, and lee is fit again', [('update', 2, {'paid': True}), ('update', 3, {'injured': False})]),
+    # another name
+    ("it's Danny Welsh, not Walsh", [('update', 4, {'name': 'Danny Welsh'})]),
+    ('Lee Tan is henceforth to be styled Leonard Tan', [('update', 3, {'name': 'Leonard Tan'})]),
+    ('change corner kicks to Free kicks', [('update', 21, {'topic': 'Free kicks'})]),
+    # times, days and half numbers as they stand in a column; what is taken back at once
+    ('stamina begins at 20:15', [('update', 22, {'starts': '20:15'})]),
+    ('Jamal has number 14, no, sorry, 15', [('update', 2, {'number': 15})]),
+    ('there is room again in stamina', [('update', 22, {'full': False})])])
+def test_what_people_leave_out_or_say_apart_is_found(said, ops):
+    got = understand.heard(said, club())
+    assert [(o.verb, o.id, o.values) for o in got.ops if got.end in ('press', 'chip')] == ops, got
+
+@pytest.mark.parametrize('said', ['I took Jamal off at half time', 'Danny lost his gloves', 'you could put that in a book', 'would you believe it', 'Under no circumstances remove Danny', 'Should Lee recover, mark him fit',
+    'I had planned to have Danny removed but thought better of it', 'one of them said please remove Jamal', "if Lee doesn't pay, drop him", 'Danny wants to be captain', 'they chucked Lee out of the pub', 'Lee got kicked in the shin'])
+def test_what_has_a_word_of_change_and_asks_for_none_is_left_alone(said):
+    got = understand.heard(said, club())
+    assert got.end in ('unsure', 'nothing'), got
+
+def test_two_languages_in_one_sentence_are_read_as_one():
+    got = understand.heard('die Stamina ist jetzt wieder frei, also not full anymore', club())
+    assert understand.mixture('Lee bitte löschen, he moved to Leeds', 'en') == 'en+de' and not understand.mixture('please remove Lee', 'en')
+    assert [(o.verb, o.id) for o in understand.heard('den Lee bitte löschen, he moved to Leeds', club()).ops] == [('delete', 3)]
+    assert [(o.id, o.values) for o in got.ops] == [(22, {'full': False})]
+
+@pytest.mark.parametrize('said, number', [('fourteen point two', 14.2), ('four and a half', 4.5), ('thirty nine and a half', 39.5), ('point', None), ('nine point eleven', None), ('and a half', None)])
+def test_halves_and_points_in_words(said, number): assert rules.language('en').number(said) == number
+
+def test_words_in_any_order_break_nothing():
+    "The reader asks itself many questions on its way; none of them may lead it in circles"
+    said = ['I only found one of the peppers, tick it', 'die Schillerstr. ist vermietet, take it off the available ones', 'put it in it', 'check them in', 'x = y = z', ': : :', 'not', 'call it', 'no, sorry', 'first', '12 point', "it's not, it's", 'and and and', 'remove']
+    words = ' '.join(said).split()
+    mixed = [' '.join(words[n::k][:9]) for k in (2, 3, 5, 7) for n in range(k)]
+    assert all(understand.heard(t, w).end in ('press', 'chip', 'ask', 'nothing', 'unsure') for t in said + mixed for w in (club(), world(), shop(), World([Table('things', {'name': 'text'}, 'name', [], one='thing', title='Things')])))
+
+def test_a_case_file_may_use_the_names_the_app_uses(tmp_path):
+    file = {'schema': {'tables': {'job': {'id': 'int', 'work': 'str', 'words': 'int', 'class': 'str'}}}, 'states': {'now': {'job': [{'id': 1, 'work': 'Menu', 'words': 300, 'class': 'a'}]}},
+            'cases': [{'id': 'a', 'category': 'set', 'state': 'now', 'utterance': 'set the words of Menu to 420', 'expected': [{'op': 'update', 'table': 'job', 'id': 1, 'values': {'words': 420}}]}]}
+    (tmp_path/'job.json').write_text(json.dumps(file))
+    done = subprocess.run([sys.executable, '-m', 'pianola', 'eval', str(tmp_path/'job.json'), '--engine', 'none', '--json', str(tmp_path/'out.json')], cwd=root, capture_output=True, text=True, timeout=60)
+    assert not done.returncode, done.stderr
+    assert [r['end'] for r in json.loads((tmp_path/'out.json').read_text())['results']] == ['right']
+
 def cases():
     "(the folder, the world, its rows, a case) of every case there is"
     made = {}
@@ -153,7 +212,7 @@ def around(file, case):
     "The world of a case file, as its plugins would make it"
     rows, tables = file['states'][case['state']] if isinstance(case['state'], str) else case['state'], []
     for name, columns in file['schema']['tables'].items():
-        kinds = {k: 'choice' if t.startswith('Literal') else {'int': 'number', 'float': 'number', 'bool': 'bool', 'date': 'date', 'url': 'url'}.get(t, 'text') for k, t in columns.items() if k != 'id'}
+        kinds = {k: 'choice' if t.startswith('Literal') else {'int': 'number', 'float': 'number', 'bool': 'bool', 'date': 'date', 'url': 'url'}.get(t) or understand._kind(k, str) for k, t in columns.items() if k != 'id'}
         main = next(k for k, t in columns.items() if t == 'str')
         tables.append(Table(name, kinds, main, rows.get(name, []), name, name.capitalize(), {k: re.findall(r"'([^']*)'", t) for k, t in columns.items() if t.startswith('Literal')}, (main,)))
     return World(tables), rows
@@ -176,7 +235,7 @@ def test_no_case_is_written_wrongly_and_most_are_understood():
             right[group] = right.get(group, 0) + (fits and got.end in ('press', 'chip'))
     assert sum(seen.values()) > 500 and quiet > 300
     assert len(offered) <= quiet*.03, offered
-    least = {'strangers': .35}              # nothing was developed on these: they say what a voice nobody knew may expect
+    least = {'strangers': .68}              # unlike the rest they were read at first sight before anything was developed on them: docs/understanding.md has that count
     assert all(right[g] >= n*least.get(g, .9) for g, n in seen.items()), (right, seen)
 
 def test_a_delete_that_could_mean_another_row_asks_which():
