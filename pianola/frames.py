@@ -33,7 +33,7 @@ def one(g, i, b):
         elif low(j) in f['frame_soft'] and (j > i or start or wished): j += 1
         else: break
     if j >= b or w[j].kind != 'word': return None
-    kind, verb = known.get(low(j)), j
+    kind = known.get(low(j))
     if not kind and not ((wished or start) and w[j].stem not in lang.small and low(j) not in f['be'] and low(j) not in g.reader.nouns and len(low(j)) > 2): return None
     j += 1
     ends = lambda k: k >= b or w[k].kind == 'mark'

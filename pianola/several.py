@@ -101,12 +101,12 @@ def like(g, found, a, b, before):
     "A part that says a row and a number, or that it is so too, and leaves out the column: the one of the change before"
     here = [x for x in found if a <= x[0] and x[1] <= b]
     if len(here) != 1 or before.verb != 'update' or len(before.values) != 1 or here[0][2].name != before.table or here[0][3]['id'] == before.id: return None
-    (column, value), tb = *before.values.items(), here[0][2]
+    column, tb = next(iter(before.values)), here[0][2]
     rest = [n for n in range(a, b) if not here[0][0] <= n < here[0][1]]
     if tb.columns[column] == 'number':
         nums = [(v, n) for k, v, n in g.values(a, b) if k == 'number' and n in rest]
         used = {n for _, n in nums}
-        if len(nums) != 1 or any(g.words[n].stem not in g.lang.small and n not in used and g.words[n].low not in (*g.g['chatter'], *g.g['now'], *g.g['fill']) and not any(m.what == 'column' and m.key == column and m.a <= n < m.b for m in g.mentions(tb, a, b)) and not (u := g.unit(tb, n-1, b) if n else None) for n in rest): return None
+        if len(nums) != 1 or any(g.words[n].stem not in g.lang.small and n not in used and g.words[n].low not in (*g.g['chatter'], *g.g['now'], *g.g['fill']) and not any(m.what == 'column' and m.key == column and m.a <= n < m.b for m in g.mentions(tb, a, b)) and not (n and g.unit(tb, n-1, b)) for n in rest): return None
         return [Op(tb.name, 'update', here[0][3]['id'], {column: nums[0][0]})]
     return None
 
