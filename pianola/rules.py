@@ -141,6 +141,7 @@ class Language:
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.dates = d.get('dates') or [self.date]
         self.gist, self.comma, self.months = d.get('gist'), bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
+        self.cues = {kind: frozenset(phrases) for kind, phrases in d['gist']['cues'].items()} if d.get('gist') else {}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
@@ -151,7 +152,7 @@ class Language:
         self.words |= {'number_more': [w for k in ('number_point', 'halves') for p in self.words[k] for w in p.split()], 'half': [p.split()[-1] for p in self.words['halves']]}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
-        self.tokens = lru_cache(5_000)(self.tokens)
+        self.tokens, self.number = lru_cache(5_000)(self.tokens), lru_cache(5_000)(self.number)
     def stem(self, w):
         w = self.past.get(w, w)
         if w.isdigit(): return w

@@ -84,7 +84,9 @@ class Slots:
         w = self.words[n]
         if not self.free(n) or len(w.low) < 3 or w.low in self.g.g['common']: return None
         if c := kin.get(w.stem) or next((c for s, c in kin.items() if len(w.stem) >= 4 and abs(len(s)-len(w.stem)) <= 3 and (s.startswith(w.stem) or w.stem.startswith(s))), None): return c, n+1, True
-        if c := next((c for x, c in full.items() if ' ' not in x and self.g.short(w.low, x)), None): return c, n+1, True
+        slips = self.t.__dict__.setdefault('_slips', {})
+        if (key := (self.lang.code, w.low)) not in slips: slips[key] = next((c for x, c in full.items() if ' ' not in x and self.g.short(w.low, x)), None)
+        if slips[key]: return slips[key], n+1, True
         return None
 
     # what a value can be
