@@ -329,8 +329,9 @@ def test_which_record_a_sentence_is_about(said, named):
     ('Emma is due on 5 January 2027', {'due': '2027-01-05'}, {'due': '2027-01-05'}), ('Emma is due soon', {'due': '2027-01-05'}, {}), ('nothing about Emma', {}, {}), ('Emma', {'pages': None, 'title': 'Emma'}, {}),
     ('Emma has 480 pages, due 5 January 2027', {'pages': '480', 'read': 'true', 'due': 20270105, 'title': ['Emma'], 'author': {'a': 1}, 'url': True}, {}), ('Emma has 1 page', {'pages': True}, {})])
 def test_only_what_the_user_said_changes_in_a_record(said, after, values):
-    books = world().tables['books']
-    assert record.changed(books, books.rows[0], {**record.shown(books, books.rows[0]), **after}, said, 'en') == values
+    books, lang = world().tables['books'], rules.language('en')
+    open = record.allowed(books, books.rows[0], said, lang)
+    assert record.changed(books, books.rows[0], {**record.shown(books, books.rows[0]), **after}, open, said, lang) == values
 
 def test_what_the_model_makes_of_a_record_is_offered_and_one_press_does_it(app, page):
     "Asked in a shape it cannot leave, with the record before it; what it says is a chip, and then it is asked for words only"
