@@ -43,7 +43,14 @@ def asset(name):
 
 class Files(StaticFiles):
     "A folder of files for the browser; text goes out packed, each file packed once"
-    packed = {}
+    packed, ready = {}, {}
+    async def get_response(self, path, scope):
+        "One that is named by its content is looked up on the disk once"
+        named = scope['query_string'].startswith(b'v=') and scope['method'] == 'GET' and (str(self.directory), path, scope['query_string'])
+        if named and (got := self.ready.get(named)) and 'gzip' in Headers(scope=scope).get('accept-encoding', ''): return got
+        out = await super().get_response(path, scope)
+        if named and out.status_code == 200 and out.headers.get('content-encoding') == 'gzip' and len(self.ready) < 100: self.ready[named] = out
+        return out
     def file_response(self, full_path, stat_result, scope, status_code=200):
         out = super().file_response(full_path, stat_result, scope, status_code)
         if not isinstance(out, FileResponse) or str(full_path).rpartition('.')[2] not in ('js', 'css', 'svg', 'html', 'json', 'txt'): return out
