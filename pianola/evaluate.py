@@ -9,7 +9,7 @@ from pathlib import Path
 from loguru import logger
 from . import chat, config, prompts
 from .engines import Engines
-from .plugins import plugins
+from .plugins import plugins, reserved
 from .store import store
 
 types = {'int': 'int', 'float': 'float', 'number': 'float', 'str': 'str', 'text': 'str', 'bool': 'bool', 'date': '_date', 'url': 'Url'}
@@ -21,6 +21,22 @@ def source(name, columns):
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
     lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
     return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+
+columns = {'words': 'word_count', 'pos': 'position', 'where': 'place'}       # what tables use themselves, and what a column of that name is called here
+def renamed(file, taken):
+    "The same cases where a table is called like one of the app's own (a plumber's `job`) or a column like what tables use themselves: called otherwise, as near as can be"
+    there = file['schema']['tables']
+    other = {n: next(m for m in (f'{n}s', f'{n}_list', f'{n}_table') if m not in taken and m not in there) for n in there if n in taken}
+    col = {t: {c: columns[c] for c in cs if c in columns and columns[c] not in cs} for t, cs in there.items()}
+    if not other and not any(col.values()): return file
+    row = lambda t, r: {col.get(t, {}).get(c, c): v for c, v in r.items()}
+    rows = lambda state: {other.get(t, t): [row(t, r) for r in rs] for t, rs in state.items()}
+    def op(o):
+        t = o.get('table')
+        return o | {k: row(t, o[k]) for k in ('values', 'filter') if o.get(k)} | ({'by': col.get(t, {}).get(o['by'], o['by'])} if o.get('by') else {}) | ({'table': other.get(t, t)} if t else {})
+    ops = lambda found: [op(o) for o in found]
+    return file | {'schema': file['schema'] | {'tables': {other.get(t, t): row(t, cs) for t, cs in there.items()}}, 'states': {k: rows(v) for k, v in file.get('states', {}).items()},
+        'cases': [c | {'expected': ops(c['expected']), 'also_accept': [ops(a) for a in c.get('also_accept') or []]} | ({} if isinstance(c['state'], str) else {'state': rows(c['state'])}) for c in file['cases']]}
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"
@@ -142,9 +158,10 @@ async def main(argv):
             c = config.read(['--data', f'{d}/data', '--plugins', f'{d}/plugins'])
             c.engine, c.model = ('auto' if a.engine == 'none' else a.engine), a.model or c.model
             c.plugins.mkdir()
-            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')
             prompts.folder = c.prompts
             await store.open(c.data)
+            file = renamed(file, set(await store.read(lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
+            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, chat.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
             try:

@@ -6,6 +6,7 @@
 A small model that may write any operation writes wrong ones; one that copies a record has to mean a change to make one, and one that may only choose among the user's own words invents none.
 Nothing of this is done unasked. docs/understanding.md has the count."""
 import json, re
+from collections import Counter
 from contextlib import aclosing
 from loguru import logger as log
 from . import gist, prompts, rules
@@ -45,19 +46,23 @@ def named(text, world):
     found, ratio = [], rules.late('rapidfuzz.fuzz').ratio
     near = lambda w, x: len(w) > 3 and len(x) > 3 and (x.startswith(w) and len(x)-len(w) < 3 or w.startswith(x) and len(w)-len(x) < 3 or ratio(x, w) >= 80)
     for t in world.tables.values():
+        others = Counter(w for r in t.rows for w in {w for c, k in t.columns.items() if k == 'text' and c != t.main for w in names(r.get(c))})
         for r in t.rows:
             own = [w for w in words(r.get(t.main) or '') if w not in small]
             hit = {w for w in own if w in said} | {x for w in own if w not in said for x in said if near(w, x)}
             if r['id'] > 20 and str(r['id']) in said: hit.add(str(r['id']))
-            if not hit: continue
+            people = {w for c, k in t.columns.items() if k == 'text' and c != t.main for w in names(r.get(c)) if others[w] == 1 and (w in said or w + 's' in said)}
+            if not hit and not people: continue
             whole = spoken(r[t.main], text) if r.get(t.main) else ''
             also = {w for c, k in t.columns.items() if c != t.main and k in ('text', 'choice', 'date') for w in words(r.get(c) or '') if w in said and len(w) > 2}
-            found.append((3*bool(whole) + 2*len(hit)/max(1, len(own)) + .5*len(hit) + 3*(str(r['id']) in hit) + .4*min(2, len(also)), hit, bool(whole), t, r))
+            found.append((3*bool(whole) + 2*bool(people) + .5*len(people) + 2*len(hit)/max(1, len(own)) + .5*len(hit) + 3*(str(r['id']) in hit) + .4*min(2, len(also)), hit | people, bool(whole), t, r))
     found.sort(key=lambda f: -f[0])
     kept = []
     for score, hit, whole, t, r in found:
         if not any(hit < k[1] or hit == k[1] and k[0] > score + .3 for k in kept): kept.append((score, hit, whole, t, r))
     return [(t, r) for score, hit, whole, t, r in kept if whole or score >= .45*kept[0][0]]
+
+def names(v): return {w.lower() for w in re.findall(r'\w+', str(v or '')) if w[0].isupper() and len(w) > 2 and not w.isupper()}
 
 def likely(tables, g, text):
     "The tables a new row may be for: those that have a column for the amounts that are said, and of these the ones whose columns are named most"
@@ -83,7 +88,7 @@ def amounts(text, lang):
         if (m[2] is None or m[2] in units or m[2] in ('x', '%', '€', '$', '£', 'eur') or low[m.end(1):m.end(1)+1] == ' ') and (n := lang.number(m[1])) is not None: out.append((n, m[2] if m[2] in units else ''))
     toks, i = re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d\S*", low), 0
     while i < len(toks):
-        k = next((k for k in (4, 3, 2, 1) if i+k <= len(toks) and not toks[i][0].isdigit() and not any(t[0].isdigit() for t in toks[i:i+k]) and lang.number(' '.join(toks[i:i+k])) is not None), 0)
+        k = next((k for k in (4, 3, 2, 1) if i+k <= len(toks) and toks[i+k-1] not in lang.words.get('number_and', ('and', 'und')) and not any(t[0].isdigit() for t in toks[i:i+k]) and lang.number(' '.join(toks[i:i+k])) is not None), 0)
         if not k: i += 1; continue
         n, first, rest = lang.number(' '.join(toks[i:i+k])), toks[i], toks[i+k:i+k+3]
         if len(rest) > 1 and rest[0] in ('point', 'komma') and (f := lang.number(rest[1])) is not None and 0 <= f < 10: n, k = float(f'{int(n)}.{int(f)}'), k+2
@@ -99,7 +104,7 @@ def among(table, column, nums):
     far = lambda n: len(now) > 2 and n and (not now[0]/8 <= abs(n) <= now[-1]*8 or now[0] > 1000 and now[-1] < 1.2*now[0] and not .9*now[0] <= n <= 1.1*now[-1])
     return [n for n, u in nums if (not u or u == in_[column] or not in_[column] and u not in in_.values() and u not in small_units) and not far(n) and not (table.whole(column) and n != int(n))]
 
-edge = small - {'the', 'a', 'an', 'der', 'die', 'das', 'all', 'old'} | set("but it's w me him us u has have was are his so as now then which who put add called named name title heißt let get got also too auch noch be can would could in into onto off out up there here just really".split())
+edge = small - {'the', 'a', 'an', 'der', 'die', 'das', 'all', 'old'} | set("back each again both gone later maybe but it's w me him us u has have was are his so as now then which who put add called named name title heißt let get got also too auch noch be can would could in into onto off out up there here just really".split())
 def phrases(text):
     "The parts of a sentence that can be a value: some words of one clause, without small words around them"
     out = dict.fromkeys(m[1].strip() for m in re.finditer(r'["“„«]([^"”“»]{1,80})["”“»]', text))
@@ -110,7 +115,7 @@ def phrases(text):
                 if i and ws[i-1].lower() in ('not', 'nicht', 'statt') or ws[i].lower().strip("'.") in edge or ws[k-1].lower().strip("'.") in edge: continue
                 out[s := ' '.join(ws[i:k])] = None
                 if s.endswith(("'s", '’s')): out[s[:-2]] = None
-    return [s for s in out if s and '\\' not in s and len(s) <= 100]
+    return [s for s in out if {*words(s)} - small and '\\' not in s and len(s) <= 100]
 
 def coded(table):
     "Are the rows of a table called by codes, as KAR-01?"
@@ -209,7 +214,7 @@ def shares(text, found, lang):
     for c, o in zip(clauses, of):
         at = o[0] if o else at
         if at is not None: parts[at].append(c)
-    parts = [', '.join(p) for p in parts]
+    parts = [re.sub(r'^(?:and|und)\s+', '', ', '.join(p)) for p in parts]
     return parts if all(re.search(r'\d', p) or len({*words(p)} - own - small - {'and', 'und'}) > 1 or 1 == len({*words(p)} - own - small) for p, own in zip(parts, mine)) and not any(re.search(p, text, re.I) for p in lang.record['swaps']) else [text]*len(found)
 
 def chaff(v, table, lang):
@@ -220,7 +225,7 @@ def chaff(v, table, lang):
 def days(text, lang):
     "The dates that are said, as YYYY-MM-DD"
     w = text.split()
-    return {d for n in range(len(w)) for length in (1, 2, 3, 4) if (d := lang.day(' '.join(w[n:n+length]).strip('.,;!')))}
+    return {d for n in range(len(w)) for length in (1, 2, 3, 4) if len(said := ' '.join(w[n:n+length]).strip('.,;!')) > 2 and (d := lang.day(said))}
 
 patience = {}           # {model: slow answers in a row}
 
