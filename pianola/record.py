@@ -202,6 +202,14 @@ def whole(name, text):
     own = [w for w in words(name) if w not in small]
     return 2*sum(w in words(text) or any(len(w) > 3 and rules.late('rapidfuzz.fuzz').ratio(w, x) >= 80 for x in words(text)) for w in own) >= len(own)
 
+def removed(text, world, code):
+    "[Op] to offer where somebody says that a row is to go (“chuck it off the board”) in whatever words, and names one row and nothing else that would change: never done, only asked"
+    lang = rules.language(code)
+    said = own_words(text)
+    if not lang.gist or not said or len(said) > most_chars or '\n' in said or said.endswith('?') or not any(re.search(p, said, re.I) for p in lang.record['off']) or any(re.search(p, said, re.I) for p in lang.record['asks']) or Evidence(said, lang).gate: return []
+    rows = named(said, world)
+    return [Op(t.name, 'delete', r['id']) for t, r in rows] if len(rows) == 1 and not Evidence(said, lang).says(lang.verbs['create'][:3]) and whole(rows[0][1].get(rows[0][0].main), said) else []
+
 def shares(text, found, lang):
     "For each row its own part of a sentence that speaks of several one after the other; the whole where a part says nothing of its row"
     if len(found) < 2 or any(not row for _, row in found): return [text]*len(found)

@@ -60,6 +60,7 @@ def read(tx, text):
     if not w.tables: return Reading('unsure')
     got = next((r for f in learned if (r := f(tx, text, w))), None) or heard(text, w)
     code = tongue(text)
+    if got.end == 'unsure' and (gone := record.removed(text, w, code)): got = Reading('chip', gone, 'unlike')
     if got.end == 'unsure' or got.end == 'chip' and record.odd(got.ops, text, w, code): got.records, got.said, got.code = record.about(text, w, code), text, code      # a model is asked, see record
     return got
 

@@ -344,6 +344,12 @@ def test_a_column_may_hold_what_is_there_and_what_was_said_and_looks_like_it():
     assert record.amounts('fourteen point two kilos in kennel six, call 0170 5550199 by 09:45 on 2026-05-01, thirty nine and a half', lang) == [(14.2, ''), (6, ''), (39.5, '')]
     assert 'Blue Room' in record.phrases('name it Blue Room, not Red Room') and not [p for p in record.phrases('name it Blue Room, not Red Room') if p.startswith('Red')]
 
+@pytest.mark.parametrize('said, gone', [('chuck the dentist off the list', [2]), ('Call the dentist is over, strike it from the register', [2]), ('the dentist is not to be struck from the register', []), ('is the dentist off the list?', []), ('the dentist moved', []),
+    ('take the invoice out of the list', []), ('she wrote "take Buy milk and the dentist off the list", what now', [])])
+def test_that_a_row_is_to_go_is_asked_in_whatever_words(said, gone):
+    "One row that is named, never where it is denied, asked or quoted, and never one of several"
+    assert [(o.verb, o.id) for o in record.removed(said, world(), 'en')] == [('delete', n) for n in gone]
+
 def test_each_row_gets_its_own_part_of_a_sentence():
     w, lang = world(), rules.language('en')
     rows = [(w.tables['tasks'], r) for r in w.tables['tasks'].rows[3:]]
