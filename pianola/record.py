@@ -33,7 +33,7 @@ def about(text, world, code):
     if 'create' not in cues and any(re.search(p, text, re.I) for p in lang.record['off']): return []
     if rows and 'create' not in cues: return rows if len(rows) <= most_rows else []
     tables = {m.table for m in g.tables(0, len(g.words))}
-    if not ('create' in cues or any(ev.cue('create', t) for t in world.tables.values()) and not {*cues} & {'change', 'delete', 'sort', 'list', 'rename'}): return []
+    if not ('create' in cues or any(ev.cue('create', t) for t in world.tables.values()) and not {*cues} - {'with', 'place'}): return []
     return [(t, None) for t in likely([world.tables[n] for n in tables or world.tables], g, text)]
 
 def own_words(text): return re.sub(r'(["“„«])[^"”“»]{25,}["”“»]|(?<!\w)[\'‘][^\'’]{25,}[\'’](?!\w)', ' ', text.strip()).strip()       # what is quoted at length is somebody else's
@@ -121,12 +121,17 @@ def coded(table):
     "Are the rows of a table called by codes, as KAR-01?"
     vals = [str(r[table.main]) for r in table.rows if r.get(table.main)]
     return bool(vals) and all(' ' not in v and re.search(r'\d', v) for v in vals)
+def few(table, column):
+    "Does a column hold one of a few words again and again, as idea, edited, published?"
+    vals = [str(r[column]) for r in table.rows if r.get(column)]
+    return table.columns[column] == 'text' and column != table.main and len(vals) > 2 and len({*vals}) <= .7*len(vals) and all(v.islower() for v in vals)
 def form(v): return re.sub('a+', 'a', re.sub(r'\d+', '0', re.sub(r'[^\W\d_]+', 'a', str(v).strip())))
 def allowed(table, row, text, lang):
     """{column: [values]} of a record as far as a sentence can say something of it: what it holds now (or nothing), and what is said that looks like what the column holds.
     A column that nothing said would fit is left out."""
     mine = words(row.get(table.main) or '') if row else []
-    nums, parts, out = [a for a in amounts(text, lang) if not row or (a[0] != row['id'] or row['id'] < 20) and str(a[0]) not in mine], phrases(text), {}
+    orders = {w for k in ('change', 'rename', 'done', 'delete') for w in lang.verbs[k]} if row else ()
+    nums, parts, out = [a for a in amounts(text, lang) if not row or (a[0] != row['id'] or row['id'] < 20) and str(a[0]) not in mine], [p for p in phrases(text) if p.split()[0].lower() not in orders], {}
     tokens, exact, taken = {*lang.tokens(text)}, [], [words(r.get(table.main) or '') for r in table.rows] if row else []
     for c, now in shown(table, row).items():
         k, vals = table.columns[c], [str(r[c]) for r in table.rows if r.get(c) not in (None, '')]
@@ -145,7 +150,7 @@ def allowed(table, row, text, lang):
             codes = coded(table)
             more = [p for p in parts if re.search(r'[^\W\d_]', p) and (not codes or re.search(r'\d', p) and ' ' not in p) and not (row and words(p) in taken)]
         elif figures: more = [p for p in parts if form(p) in forms] or ([] if plain else [p for p in parts if re.search(r'\d', p) and re.search(r'[^\W\d_]', p) and len(p.split()) <= 3])
-        elif len(vals) > 2 and len({*vals}) <= .7*len(vals) and all(v.islower() for v in vals): more = list(known)         # one of a few words, again and again
+        elif few(table, c): more = list(known)
         else: more = [*dict.fromkeys([*known, *(p for p in parts if len(p.split()) <= 4 + 3*bool(row) and re.search(r'[^\W\d_]', p))])]
         if k not in ('number', 'bool') and c != table.main and figures: exact += more
         if more or row and k in ('text', 'choice', 'long') and (c == table.main or not figures): out[c] = list(dict.fromkeys([*([now] if row or c != table.main else ()), *more]))
@@ -228,7 +233,7 @@ def shares(text, found, lang):
 def chaff(v, table, lang):
     "Is a text nothing but small words and the names of the table?"
     g = lang.gist
-    return {*words(v)} <= {*small, *edge, *g['common'], *g['chatter'], *g['fill'], *g['pronoun'], *(w for n in table.nouns(lang) for w in n.split())}
+    return all(len(w) < 3 and w.islower() for w in re.findall(r'\w+', v)) or {*words(v)} <= {*small, *edge, *g['common'], *g['chatter'], *g['fill'], *g['pronoun'], *(w for n in table.nouns(lang) for w in n.split())}
 
 def days(text, lang):
     "The dates that are said, as YYYY-MM-DD"
@@ -269,7 +274,7 @@ async def read(engine, model, text, found, code, phase=lambda p: None):
         if not row or not (open := allowed(table, row, text, lang)): continue
         now = shown(table, row)
         more = {c: [v for v in vs if v != now[c] and not (table.columns[c] == 'number' and v == len(found) > 1 and text == said[-1])] for c, vs in open.items()}
-        firm = {c: vs for c, vs in more.items() if vs and (table.columns[c] not in ('text', 'long', 'bool') or c == table.main and coded(table) or c != table.main and table.columns[c] == 'text' and all(re.search(r'\d', v) for v in vs))}
+        firm = {c: vs for c, vs in more.items() if vs and (table.columns[c] not in ('text', 'long', 'bool') or c == table.main and coded(table) or few(table, c) or c != table.main and table.columns[c] == 'text' and all(re.search(r'\d', v) for v in vs))}
         if exact := {c: vs for c, vs in firm.items() if table.columns[c] != 'number'}: firm = exact
         name = {table.main: vs} if any(re.search(p, text, re.I) for p in lang.record['renames']) and (vs := [v for v in more.get(table.main, ()) if not {*words(v)} <= {*words(now[table.main])} and words(v)[:1] != words(now[table.main])[:1] or words(v)[:len(words(now[table.main]))] == words(now[table.main]) and len(words(v)) <= len(words(now[table.main]))+2]) else {}
         ask_part = firm if firm and not name else name
