@@ -124,11 +124,20 @@ async def answer(conversation, resume=None, under=None, placing=None):
         if decided and not talk: status = 'done'; return
         if resume: await redraw(m['id'], conversation)
         elif under: await relist(conversation)
-        engine, model, why = await engines.choose(await kv.get('model', ''))
-        m['engine'], m['model'] = engine.name, model
-        if doubt and (ops := await record.read(engine, model, doubt.said, doubt.records, doubt.code, reply.phase)) and (now := await store.write(offer, m, ops, await kv.get('open', ''))):
-            told, reply.decided = now, True
-            if not talk: status = 'done'; return
+        missing = None
+        try: engine, model, why = await engines.choose(await kv.get('model', ''))
+        except Fault as e:
+            if not (doubt and doubt.ops): raise
+            missing = e                         # what the rules would offer needs no model
+        else: m['engine'], m['model'] = engine.name, model
+        if doubt:
+            read = await record.read(engine, model, doubt.said, doubt.records, doubt.code, reply.phase) if engine else []
+            for ops, who, why in ((read, 'model', 'read_so'), (doubt.ops, 'user', doubt.name)):
+                if ops and (now := await store.write(offer, m, ops, await kv.get('open', ''), who, why)):
+                    told, reply.decided = now, True
+                    if not talk: status = 'done'; return
+                    break
+        if missing: raise missing
         messages, room, head, moved = await context.fit(engine, model, m, told)
         if moved: await relist(conversation)
         log.opt(lazy=True).debug('prompt\n{}', lambda: json.dumps(messages, ensure_ascii=False, indent=1))
@@ -205,6 +214,7 @@ def obey(tx, said, id):
             got = understand.read(tx, said['text'])
             many = sum(o.verb == 'delete' for o in got.ops) > 1
             if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
+            elif got.end == 'chip' and got.records: return False, got       # what it would write is not quite what was said: a model is asked how the record reads, and this is offered when it knows no better
             elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
             elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
             elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
@@ -225,11 +235,11 @@ def noted(tx, said, note):
     "What was decided for the user's words is told to the model, which then only talks"
     tx.run('update message set prelude=? where id=?', f"{said['prelude']}\n[{note}. Answer in one short sentence, without JSON.]".strip(), said['id'])
 
-def offer(tx, m, ops, plugin):
-    "What the model made of the records that were spoken of waits for the user's word; what the reply is then told, None when there is nothing to ask"
+def offer(tx, m, ops, plugin, who, why):
+    "What the model made of the records that were spoken of, or the rules were not quite sure of, waits for the user's word; what the reply is then told, None when there is nothing to ask"
     said = history.asked(tx, history.message(tx, m['id']))
     if tx.value('select 1 from log where key=?', key := f"rule:{said['id']}"): return None
-    try: asks = wait(tx, [(o.action, o.args) for o in ops], 'model', m['id'], key, 'read_so').text
+    try: asks = wait(tx, [(o.action, o.args) for o in ops], who, m['id'], key, why).text
     except Refused: return None                 # it cannot be done like that: a row of that name is there already, or a value is none
     noted(tx, said, f'The user is asked to confirm: {asks}')
     return context.compose(tx, m, plugin)

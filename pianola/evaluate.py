@@ -9,23 +9,34 @@ from pathlib import Path
 from loguru import logger
 from . import chat, config, prompts
 from .engines import Engines
-from .plugins import plugins
+from .plugins import plugins, reserved
 from .store import store
 
 types = {'int': 'int', 'float': 'float', 'number': 'float', 'str': 'str', 'text': 'str', 'bool': 'bool', 'date': '_date', 'url': 'Url'}
 blank = {'int': '0', 'float': '0.0', 'str': "''", 'bool': 'False', '_date': 'None', 'Url': "''"}
 
-taken = {'pos', 'where', 'words', *keyword.kwlist}       # no columns can be called so; nor tables as the app's own are, which `main` adds
-def safe(name): return f'{name}_' if name in taken else name
-def said(name): return name.removesuffix('_')
-
 def source(name, columns):
     "The plugin that a table of a case file is"
-    name, columns = safe(name), {safe(k): t for k, t in columns.items()}
     cols = {k: t if re.fullmatch(r"Literal\[(?:'[^'\\]*'(?:, )?)+\]", t) else types.get(t, 'str') for k, t in columns.items() if k != 'id'}
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
     lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
-    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {said(name).capitalize()}:\n{lines}\n{name} = Crud({said(name).capitalize()})\n'
+    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+
+columns = {'words': 'word_count', 'pos': 'position', 'where': 'place', **{k: f'{k}_name' for k in keyword.kwlist}}       # what tables use themselves, and what a column of that name is called here
+def renamed(file, taken):
+    "The same cases where a table is called like one of the app's own (a plumber's `job`) or a column like what tables use themselves: called otherwise, as near as can be"
+    there = file['schema']['tables']
+    other = {n: next(m for m in (f'{n}s', f'{n}_list', f'{n}_table') if m not in taken and m not in there) for n in there if n in taken}
+    col = {t: {c: columns[c] for c in cs if c in columns and columns[c] not in cs} for t, cs in there.items()}
+    if not other and not any(col.values()): return file
+    row = lambda t, r: {col.get(t, {}).get(c, c): v for c, v in r.items()}
+    rows = lambda state: {other.get(t, t): [row(t, r) for r in rs] for t, rs in state.items()}
+    def op(o):
+        t = o.get('table')
+        return o | {k: row(t, o[k]) for k in ('values', 'filter') if o.get(k)} | ({'by': col.get(t, {}).get(o['by'], o['by'])} if o.get('by') else {}) | ({'table': other.get(t, t)} if t else {})
+    ops = lambda found: [op(o) for o in found]
+    return file | {'schema': file['schema'] | {'tables': {other.get(t, t): row(t, cs) for t, cs in there.items()}}, 'states': {k: rows(v) for k, v in file.get('states', {}).items()},
+        'cases': [c | {'expected': ops(c['expected']), 'also_accept': [ops(a) for a in c.get('also_accept') or []]} | ({} if isinstance(c['state'], str) else {'state': rows(c['state'])}) for c in file['cases']]}
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"
@@ -57,12 +68,12 @@ def operation(name, args):
     table, _, verb = name.partition('.')
     op = {'create': 'create', 'update': 'update', 'delete': 'delete', 'list': 'read', 'sort': 'sort'}.get(verb)
     if not op: return None
-    values = {said(k): v for k, v in args.items() if k not in ('id', 'where', 'limit', 'by', 'order')}
-    out = {'op': op, 'table': said(table)}
+    values = {k: v for k, v in args.items() if k not in ('id', 'where', 'limit', 'by', 'order')}
+    out = {'op': op, 'table': table}
     if op in ('update', 'delete'): out['id'] = args.get('id')
     if op in ('create', 'update'): out['values'] = values
-    if op == 'read': out['filter'] = {said(k): v for k, v in (args.get('where') or {}).items()} or None
-    if op == 'sort': out |= {'by': said(args.get('by') or ''), 'order': args.get('order', 'asc')}
+    if op == 'read': out['filter'] = args.get('where') or None
+    if op == 'sort': out |= {'by': args.get('by'), 'order': args.get('order', 'asc')}
     return out
 def flat(name, args): return [o for x in (args['actions'] if name == 'several' else [{'action': name, 'args': args}]) if (o := operation(x['action'], x['args']))]
 
@@ -79,10 +90,10 @@ async def run(case, file):
     def before(tx):
         for t in ('log', 'approval', 'message', 'conversation', 'last_id'): tx.run(f'delete from {t}')
         for name in file['schema']['tables']:
-            tx.run(f'delete from "{safe(name)}"')
+            tx.run(f'delete from "{name}"')
             for n, r in enumerate(rows.get(name, ())):
-                keys = [safe(k) for k in r]
-                tx.run(f'''insert into "{safe(name)}"({",".join(f'"{k}"' for k in keys)},pos) values ({",".join("?"*len(keys))},?)''', *[int(v) if isinstance(v, bool) else v for v in r.values()], n+1)
+                keys = list(r)
+                tx.run(f'''insert into "{name}"({",".join(f'"{k}"' for k in keys)},pos) values ({",".join("?"*len(keys))},?)''', *[int(v) if isinstance(v, bool) else v for v in r.values()], n+1)
     await store.write(before)
     began = time.perf_counter()
     conversation, _ = await chat.say(case['utterance'])
@@ -149,8 +160,8 @@ async def main(argv):
             c.plugins.mkdir()
             prompts.folder = c.prompts
             await store.open(c.data)
-            taken.update(await store.read(lambda tx: [n for n, in tx.conn.execute("select name from sqlite_master where type='table'")]))
-            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{safe(name)}.py').write_text(source(name, columns), 'utf-8')
+            file = renamed(file, set(await store.read(lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
+            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, chat.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
             try:

@@ -45,7 +45,7 @@ def layers(plugin=''):
     "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."
     out = [('system', layer('system')), ('actions', layer('actions').replace('{actions}', keys()))]
     if plugin.isidentifier() and (more := keys(plugin)): out += [(f'keys:{plugin}', f'While {plugin} is open there are these keys too:\n\n{more}')]
-    if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary', 'explain', 'mend', 'record'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
+    if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary', 'explain', 'mend', 'record', 'part', 'new'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
     return [(n, t) for n, t in [*out, (f'experts/{expert}', layer(f'experts/{expert}') if expert else '')] if t]
 def system(plugin=''):
     "The system message: who you are, the keys, the open plugin's own words, the expert of the hour"

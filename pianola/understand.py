@@ -62,7 +62,11 @@ def read(tx, text):
     "What the rules make of a sentence; every language is tried"
     w = world(tx)
     if not w.tables: return Reading('unsure')
-    return next((r for f in learned if (r := f(tx, text, w))), None) or heard(text, w)
+    got = next((r for f in learned if (r := f(tx, text, w))), None) or heard(text, w)
+    code = tongue(text)
+    if got.end == 'unsure' and (gone := record.removed(text, w, code)): got = Reading('chip', gone, 'unlike')
+    if got.end == 'unsure' or got.end == 'chip' and record.odd(got.ops, text, w, code): got.records, got.said, got.code = record.about(text, w, code), text, code      # a model is asked, see record
+    return got
 
 def same(these, those):
     "Do two lists of operations say the same, but for case?"
@@ -102,7 +106,6 @@ def heard(text, w):
             likely = gist.read(text, w, code)
             if likely.end in ('press', 'chip', 'ask'): return likely
     if got.end == 'unsure' and got.name != 'long' and not hushed and not mixed and (mixed := mixture(text, first)) and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
-    if got.end == 'unsure': got.records, got.said, got.code = record.about(text, w, first), text, first
     return got
 
 _polite = re.compile(r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+|[, ]+(?:please|now|bitte)$", re.I)
