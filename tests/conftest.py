@@ -207,10 +207,13 @@ class Postgres:
         self.who = {'user': 'postgres', 'group': 'postgres', 'extra_groups': []} if os.name == 'posix' and os.getuid() == 0 else {}       # it refuses to run as root
         if self.who: shutil.chown(self.folder, 'postgres')
         self.run('initdb', '-D', str(self.folder/'db'), '-U', 'pianola', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8')
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            self.port = s.getsockname()[1]
-        self.start()
+        for left in (3, 2, 1, 0):
+            with socket.socket() as s:
+                s.bind(('127.0.0.1', 0))
+                self.port = s.getsockname()[1]
+            try: self.start(); break
+            except AssertionError:                  # somebody took the port meanwhile
+                if not left: raise
         subprocess.run([sys.executable, '-c', 'import sys; from dbos import DBOS; DBOS.migrate(system_database_url=sys.argv[1])', self.new('empty')], check=True, capture_output=True, timeout=180)       # DBOS' tables, once for all
     def run(self, name, *args):
         r = subprocess.run([str(self.bin/name), *args], **self.who, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)

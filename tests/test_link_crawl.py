@@ -100,7 +100,9 @@ def fetched(pattern, at):
     "The newest package of that name, unpacked: the folder that holds its site"
     import re, shutil
     if not (shutil.which('apt-get') and shutil.which('dpkg-deb')): pytest.skip(f'this machine has no apt-get to fetch the real site ({pattern}) with')
-    run = lambda *a, seconds=120: subprocess.run(a, cwd=at, capture_output=True, text=True, timeout=seconds)
+    def run(*a):
+        try: return subprocess.run(a, cwd=at, capture_output=True, text=True, timeout=180)
+        except subprocess.TimeoutExpired: pytest.skip(f'{" ".join(a[:2])} did not end within three minutes: the network to fetch the real site ({pattern}) with is away')
     names = [pattern] if '\\' not in pattern else sorted((n for n in run('apt-cache', 'pkgnames').stdout.split() if re.fullmatch(pattern, n)), key=lambda n: [int(d) for d in re.findall(r'\d+', n)])
     got = run('apt-get', 'download', names[-1]) if names else None
     if not (debs := list(at.glob('*.deb'))): pytest.skip(f'apt has no {pattern} to fetch: {got.stderr.strip()[-200:] if got else "there is no such name"}')
