@@ -10,7 +10,7 @@
 """
 import gc
 gc.disable()            # nothing that is made while it starts is rubbish: looking for some takes an eighth of the start
-import asyncio, shlex, signal, sys, threading, webbrowser
+import asyncio, ctypes, shlex, signal, sys, threading
 from contextlib import asynccontextmanager
 import uvicorn
 from loguru import logger as log
@@ -33,7 +33,8 @@ def make(config):
         await models.look()
 
     async def warm():
-        "What the first reply would wait for is loaded when the page has had its turn"
+        "What the first reply would wait for is loaded when somebody looks, and the page has had its turn"
+        await tabs.somebody.wait()
         await asyncio.sleep(.7)
         for f in (render.warm, understand.warm): await asyncio.to_thread(f)
 
@@ -93,7 +94,9 @@ class Server(uvicorn.Server):
         gc.enable()
         self.ours.port = self.servers[0].sockets[0].getsockname()[1]
         console.say(f'Pianola is at {self.ours.url}')
-        if self.ours.browser: threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()
+        if self.ours.browser:
+            import webbrowser
+            threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()
 
     def handle_exit(self, sig, frame):
         self.force_exit, self.should_exit = self.should_exit and sig == signal.SIGINT, True      # uvicorn's own raises the signal again in the end, as if to be asked were a failure
@@ -109,7 +112,12 @@ def again():
     args = [a for a in sys.argv[1:] if a != '--reload']
     run_process(page.static.parent/'pianola', __file__, target=shlex.join([sys.executable, __file__, *args, '--no-browser']), target_type='command')
 
+def frugal():
+    "One heap for all threads: glibc would give each its own, and only one of them runs Python at a time"
+    if sys.platform == 'linux' and (tell := getattr(ctypes.CDLL(None), 'mallopt', None)): tell(-8, 1)         # M_ARENA_MAX
+
 def main():
+    frugal()
     config = read()
     if config.reload: return again()
     console.open(config)

@@ -112,9 +112,11 @@ def overhear(tx, conversation, text, plugin):
 
 def about(tx, table, text):
     "Are these words about this table: do they name it, or share a word with a row? Rows nobody spoke of tempt a small model to change them."
-    words = {w for w in _words(text)}
-    names = _words(f'{table.name} {table.one} {table.title}')
-    return bool(words & names) or any(words & _words(str(r[table.main])) for r in table.rows(tx, 500))
+    if (words := _words(text)) & _words(f'{table.name} {table.one} {table.title}'): return True
+    texts = [str(r[table.main]) for r in table.rows(tx, 500)]
+    if _held.get(table.name, ('',))[0] != texts: _held[table.name] = texts, set().union(*map(_words, texts))
+    return bool(words & _held[table.name][1])
+_held = {}              # by table: the texts of its rows as they were read last, and the words in them
 stop_words = frozenset('the and for with from that this what which have has are was were not you your can please add new all one about into out how who why when where will would could should mark make '
                        'list show delete remove change update rename set done'.split())
 def _words(text): return {w.rstrip('s') for w in ''.join(c if c.isalnum() else ' ' for c in text.casefold()).split() if len(w) > 2} - stop_words

@@ -70,6 +70,7 @@ class Index:
         words = self.of(which)
         if not near: return words.get(word, set())
         if word not in self.close:
+            if len(self.close) > 5000: self.close.clear()         # a table that nobody changes is kept for days
             ratio = late('rapidfuzz.fuzz').ratio
             like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))

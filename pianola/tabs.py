@@ -17,6 +17,7 @@ class Tab:
         self.looks = {}                               # {table: how this tab looks at it}, where that is not the plain way
         self.fresh = False                            # it asked for a new conversation; else it goes along with the first one begun
         self.task = asyncio.create_task(self._send())
+        somebody.set()
     async def _send(self):
         try:
             while True:
@@ -42,6 +43,7 @@ class Tab:
         self.task.cancel()
 
 tabs: set[Tab] = set()
+somebody = asyncio.Event()              # a page is open, or was
 
 def send(frame, seq=0, conversation=None, to=None):
     "One frame to every tab (of a conversation, or to those in `to`). `seq` is the line of the log it shows."

@@ -3,7 +3,7 @@ import asyncio, json, os, re, sqlite3, time
 from contextlib import closing
 from typing import Annotated, Literal, Optional
 from pianola import File, Flow, Link, Long, Page, Range, Refused, Secret, Url, act, action, address, ask, item, kv, log, logins, own_folder, put, say
-from . import look as first, panel, schema, urls, view
+from . import panel, schema, urls, view
 
 class Settings:
     comments: bool = True           # the model says a sentence when something happens in a crawl
@@ -44,6 +44,7 @@ def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a 
         good, bad = imports.addresses(table.path)
         starts, wrong = starts + good, wrong + [f'{line}: {why}' for line, why in bad]
     if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if kind != 'list' else 'write some, one a line')
+    from . import look as first         # what reads pages is loaded when a site is looked at
     seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), kind, logins=logins(), proxy=Settings.proxy or ''))
     return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, **({'not_addresses': wrong[:100]} if wrong else {})}
 
@@ -59,6 +60,7 @@ def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'At most so many
     if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
     if not starts: return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last." if seen else 'It comes from a table: nothing is asked for.', 'asked': {'pages': pages} if seen else {}}
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
+    from . import look as first
     many, seconds, said = first.estimate(seen, pages, speed, local)
     return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, unverified=unverified, **({'agent': agent.strip()} if agent.strip() else {}))}
 
