@@ -16,7 +16,7 @@ def room(name):
 def page(body='', head='', status=200, **headers): return status, {'Content-Type': 'text/html; charset=utf-8', **{k.replace('_', '-'): v for k, v in headers.items()}}, f'<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>'.encode()
 
 class Site:
-    "`pages`: {path: (status, headers, body) or a function of (path, how often it was asked) that gives one}; `rest` answers what is not in it; `files`: a folder instead; `login` (user, password): who does not say them gets 401; `tls`: with a certificate of a name that nobody trusts"
+    "`pages`: {path: (status, headers, body) or a function of (path, how often it was asked) that gives one}; `rest` answers what is not in it; `files`: a folder instead; `delay`: seconds before each answer, or a function that says them, changed as one likes; `login` (user, password): who does not say them gets 401; `tls`: with a certificate of a name that nobody trusts"
     def __init__(self, pages=(), rest=None, files=None, delay=0.0, login=None, tls=''):
         self.pages, self.rest, self.delay, self.asked, self.times, self.heads = dict(pages), rest, delay, [], [], []
         site = self
@@ -26,7 +26,8 @@ class Site:
             def do_HEAD(self): self.do_GET()
             def do_GET(self):
                 site.asked.append(self.path), site.times.append(time.monotonic()), site.heads.append((self.command, dict(self.headers)))
-                if site.delay: time.sleep(site.delay)
+                began = time.monotonic()
+                while (left := began + (site.delay() if callable(site.delay) else site.delay) - time.monotonic()) > 0: time.sleep(min(left, .05))
                 if login and self.headers.get('Authorization') != basic(*login):
                     self.send_response(401)
                     for k, v in (('WWW-Authenticate', 'Basic realm="for friends"'), ('Content-Length', '0')): self.send_header(k, v)

@@ -14,7 +14,7 @@ def test_a_new_plugin_of_each_kind_stands_the_contract_and_is_on_the_menu(serve,
     for kind in ('crud', 'flow', 'page'):
         done = pianola('pianola', 'new', kind, f'my-{kind}s', PIANOLA_PLUGINS=f)
         assert done.returncode == 0, done.stderr
-        s.until(lambda: s.get('/api/health')[1]['plugins'].get(f'my_{kind}s') == 'ok', 3)      # noqa: B023
+        s.until(lambda: s.get('/api/health')[1]['plugins'].get(f'my_{kind}s') == 'ok')      # noqa: B023
         assert 'card failed' not in s.get(f'/my_{kind}s', HX_Request='true')[1]
     said = pianola('pianola', 'check', *map(str, sorted(f.glob('*.py'))))
     assert said.returncode == 0 and said.stdout.count('✓') == 18 and '✗' not in said.stdout, said.stdout

@@ -58,7 +58,7 @@ def test_a_plugin_asks_the_model_speaks_shows_and_remembers(server, page):
     page.fill('#msg', 'what did it say?')
     page.press('#msg', 'Enter')
     page.locator('#msg-list > [data-role=assistant][data-status=done]').wait_for()
-    assert any('the model said kind word' in line for line in server.lines)
+    server.until(lambda: any('the model said kind word' in line for line in server.lines))
 
 def test_every_word_of_pianola_stands_in_the_reference():
     import pianola

@@ -36,7 +36,7 @@ def test_the_keys_of_the_page_are_those_there_are(server):
 
 def test_the_command_of_the_page_works_as_printed(folder, tmp_path):
     args = re.search(r'python -m pianola run (.*?) --out', page_)[1].split()
-    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(tmp_path/'o')], cwd=root, capture_output=True, text=True, timeout=60)
+    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(tmp_path/'o')], cwd=root, capture_output=True, text=True, timeout=180)
     assert p.returncode == 0 and json.loads((tmp_path/'o'/'cost.json').read_text())['each'] == 7.56, p.stderr
 
 def test_a_secret_is_in_no_row_log_or_export(serve, tmp_path):

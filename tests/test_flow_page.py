@@ -8,7 +8,7 @@ from test_flow import folder, links, numbers, states, step, walker, walk      # 
 @pytest.fixture
 def server(serve, folder): return serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})       # noqa: F811
 def state(page, name, what): page.locator(f'#{name}[data-state={what}]').wait_for()
-def until(page, js, seconds=20):
+def until(page, js, seconds=60):
     "Our policy forbids what Playwright's own waiting does"
     end = time.time() + seconds
     while not page.evaluate(js):
@@ -85,7 +85,8 @@ def test_two_tabs_on_two_runs_never_mix_and_two_on_one_are_the_same(server, page
     press(page, 'links-site')
     for p, site in ((page, 'one.example'), (two, 'two.example'), (twin, 'two.example')):
         state(p, 'links-site', 'done')
-        assert site in p.locator('#links-site .short').inner_text() and 'open' == p.locator('#links-walk').get_attribute('data-state')
+        p.locator('#links-site .short', has_text=site).wait_for()
+        state(p, 'links-walk', 'open')
     press(twin, 'links-walk')
     state(two, 'links-walk', 'done')
     assert page.locator('#links-walk').get_attribute('data-state') == 'open'
@@ -145,6 +146,7 @@ def test_a_job_shows_its_progress_and_locks_its_button_in_every_tab(serve, tmp_p
     page.goto(s.url + '/walker')
     other = context.new_page()
     other.goto(s.url + '/walker?run=1')
+    (tmp_path/'p'/'hold').touch()
     page.locator('#walker-site-pages').fill('40')
     press(page, 'walker-site')
     state(page, 'walker-site', 'done')
@@ -155,6 +157,7 @@ def test_a_job_shows_its_progress_and_locks_its_button_in_every_tab(serve, tmp_p
         until(p, "+document.querySelector('#walker-walk progress').value > 3")
     page.reload()
     until(page, "+document.querySelector('#walker-walk progress')?.value > 3")
+    (tmp_path/'p'/'hold').unlink()
     for p in (page, other): state(p, 'walker-walk', 'done')
 
 def test_the_introduction_begins_with_one_click_and_remembers(serve, upstream, page):
@@ -183,6 +186,7 @@ def test_the_stream_simulator_breaks_goes_on_and_is_commented(serve, upstream, p
     s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
     page.goto(s.url + '/stream_simulator')
     page.select_option('#stream_simulator-what-kind', 'failing')
+    page.fill('#stream_simulator-what-pieces', '120')               # a quarter of it takes longer than a comment
     press(page, 'stream_simulator-what')
     state(page, 'stream_simulator-what', 'done')
     press(page, 'stream_simulator-stream')

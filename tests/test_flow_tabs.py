@@ -147,7 +147,7 @@ class Walk(RuleBasedStateMachine):
         for run in {t.run for t in self.tabs}:
             fresh = None
             for t in (t for t in self.tabs if t.run == run):
-                end = time.time() + 4
+                end = time.time() + 30
                 while (fresh := Tab.__new__(Tab)) and (fresh.__dict__.update(parts=parts(self.server.get(f'/numbers?run={run}', HX_Request='true')[1]), drafts={}) or fresh.shown != t.shown) and time.time() < end: time.sleep(.02)
                 assert t.shown == fresh.shown, f'a tab on run {run}'
             with self.sql() as db: deleted = db.execute('select deleted, locked from run where id=?', (run,)).fetchone()
@@ -162,7 +162,7 @@ class Walk(RuleBasedStateMachine):
                 if (run, s) in self.expected and s in truth: assert {k: truth[s][1][k] for k in self.expected[run, s]} == self.expected[run, s]
                 if state in ('done', 'stale') and s == 'c' and truth[s][1]['word']: assert truth[s][1]['word'].replace('<', '&lt;').replace('>', '&gt;').split()[0] in words
     def settle(self):
-        end = time.time() + 10
+        end = time.time() + 60
         with self.sql() as db:
             while db.execute("select count(*) from answer where status='running'").fetchone()[0]:
                 assert time.time() < end, 'a step is never over'

@@ -10,6 +10,9 @@ page = Page()
 @page
 def index(): return 'x'
 done = lambda text: open(pathlib.Path(os.environ['PIANOLA_TEST_OUT']), 'a').write(text + chr(10))
+def hold(n, i):
+    "Until who looks at it has seen enough"
+    while os.path.exists(os.environ['PIANOLA_TEST_OUT'] + f'.hold.{n}.{i}'): time.sleep(.01)
 
 @action(title='Count in a coroutine')
 async def count(job, n: int = 20, pause: float = .02):
@@ -25,6 +28,7 @@ def slow(job, n: int = 20, pause: float = .02):
     "Count."
     first = job.step('first', lambda: done('first') or 7)
     for i in job.each(range(n)):
+        hold(n, i)
         done(f'slow {i}')
         time.sleep(pause)
         job.progress(i+1, n)
@@ -37,6 +41,7 @@ def heavy(job, n: int = 20, pause: float = .02):
     pathlib.Path(os.environ['PIANOLA_TEST_OUT'] + f'.pid.{n}').write_text(str(os.getpid()))
     first = job.step('first', lambda: done('first') or 7)
     for i in job.each(range(n)):
+        hold(n, i)
         done(f'heavy {i}')
         time.sleep(pause)
         job.progress(i+1, n)
@@ -81,9 +86,10 @@ def app(serve, tmp_path, request):
         s.jobs = url
         if url and ready: s.until(lambda: s.get('/api/health')[1]['jobs']['ready'])
         s.did = lambda: out.read_text().splitlines()
+        s.hold = lambda n, i: tmp_path/f'out.hold.{n}.{i}'          # while this is there, `slow` and `heavy` of n wait before their unit i
         s.job = lambda id: next(j for j in s.get('/api/jobs')[1] if j['id'] == id)
         s.begin = lambda name, **kw: s.act(f'work.{name}', **kw)['result']['job']
-        s.over = lambda id, seconds=30: s.until(lambda: (j := s.job(id)) and j['state'] in ('done', 'failed', 'cancelled') and j, seconds)
+        s.over = lambda id, seconds=90: s.until(lambda: (j := s.job(id)) and j['state'] in ('done', 'failed', 'cancelled') and j, seconds)
         return s
     return start
 
@@ -120,12 +126,15 @@ def test_it_is_heard_by_the_model_and_seen_by_every_tab(app, page):
     s.stop()
     s = app()
     page.goto(s.url + '/jobs_page')
-    id = s.begin('slow', n=60, pause=.1)
+    s.hold(60, 20).touch()
+    id = s.begin('slow', n=60, pause=.05)
     page.locator(f'#job-{id}[data-state=running]').wait_for()
     page.locator(f'#job-{id} .text', has_text='of 60').wait_for()
     page.reload()
     page.locator(f'#job-{id} .text', has_text='of 60').wait_for()
     page.locator(f'#job-{id}').get_by_role('button', name='Stop').click()
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: s.until(lambda: db.execute('select cancel from job where id=?', (id,)).fetchone()[0])
+    s.hold(60, 20).unlink()
     page.locator(f'#job-{id}[data-state=cancelled]').wait_for()
     page.locator(f'#job-{id}').get_by_role('button', name='Try again').click()
     page.locator(f'#job-{id}[data-state=done]').wait_for()
@@ -155,6 +164,7 @@ def test_failures_are_tried_again_later_each_time_and_then_told_and_who_does_not
 @both
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
+    for i in (40, 60): s.hold(80, i).touch()
     id = s.begin('heavy', n=80)
     s.until(lambda: s.job(id)['done'] and s.job(id)['done'] > 10)
     def read(s, last=0):
@@ -165,11 +175,16 @@ def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
                 k, _, v = line.decode().rstrip('\n').partition(': ')
                 if k: event[k] = v
                 elif event: yield event; event = {}
-    first, second = [e for _, e in zip(range(2), read(s))]
+    events = read(s)
+    first = next(events)
+    s.hold(80, 40).unlink()
+    second = next(events)
+    events.close()
     assert json.loads(first['data'])['done'] > 10 and int(second['id']) > int(first['id'])
     s.kill()                                        # the server goes, the process does not
     time.sleep(.5)
     s = app()
+    s.hold(80, 60).unlink()
     rest = list(read(s, int(second['id'])))
     assert rest[-1]['event'] == 'done' and json.loads(rest[-1]['data'])['state'] == 'done'
     assert [x for x in s.did() if x.startswith('heavy')] == [f'heavy {i}' for i in range(80)], 'nothing twice: the process outlived the server'
@@ -213,9 +228,11 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(app, works):
 @both
 def test_changed_code_is_said_and_goes_on(app):
     s = app()
+    s.hold(40, 20).touch()
     id = s.begin('slow', n=40)
     s.until(lambda: (s.job(id)['done'] or 0) > 5)
     s.kill()
+    s.hold(40, 20).unlink()
     p = s.data.parent/'p/work.py'
     p.write_text(p.read_text().replace("done(f'slow {i}')", "done(f'slow {i}'); str(i)"))
     s = app()
@@ -239,6 +256,7 @@ def turn(job, file: File): return {'all': file.read_bytes()[::-1], 'some': Setti
     for s in (one, two):
         s.jobs = url
         s.until(lambda s=s: s.get('/api/health')[1]['jobs']['ready'])
+    one.hold(100, 50).touch()
     a, b = one.begin('heavy', n=100), two.begin('heavy', n=3)
     time.sleep(.7)
     assert one.job(a)['state'] == two.job(b)['state'] == 'waiting', 'nobody is there to do it'
@@ -251,9 +269,10 @@ def turn(job, file: File): return {'all': file.read_bytes()[::-1], 'some': Setti
     one.until(lambda: one.job(a)['done'] and one.job(a)['done'] > 5)
     if os.name == 'posix': os.kill(int((tmp_path/'out.pid.100').read_text()), 9)
     for w in (first, second): w.kill()
+    one.hold(100, 50).unlink()
     before = one.job(a)['done']
     works(one, 'w3')
-    assert one.over(a, 60)['state'] == 'done' and one.job(a)['attempt'] >= 2
+    assert one.over(a)['state'] == 'done' and one.job(a)['attempt'] >= 2
     done = [x for x in one.did() if x.startswith('heavy')]
     assert {f'heavy {i}' for i in range(100)} == set(done) and len(done) <= 100 + 3 + 2, (before, done)
     answer = one.until(lambda: (x := one.act('mirror.show', run=run)['result']['steps'][0])['state'] == 'done' and x)
@@ -279,7 +298,7 @@ def test_while_postgresql_is_away_nothing_is_lost_and_the_page_says_it(app, post
         s = app(ready=False)
         assert not s.get('/api/health')[1]['jobs']['ready'] and s.job(ids['later'])['state'] == 'waiting'
     finally: postgres.start()
-    for id in ids.values(): assert s.over(id, 40)['state'] == 'done'
+    for id in ids.values(): assert s.over(id)['state'] == 'done'
     did = s.did()
     for name in ('slow', 'heavy'): assert {f'{name} {i}' for i in range(80)} == {x for x in did if x.startswith(name)} and len([x for x in did if x.startswith(name)]) <= 83
 
@@ -287,7 +306,8 @@ def test_while_postgresql_is_away_nothing_is_lost_and_the_page_says_it(app, post
 def test_what_was_given_away_can_be_taken_back_without_postgresql(app):
     s = app(PIANOLA_WORKERS='elsewhere')
     id = s.begin('heavy', n=4)
-    time.sleep(.5)
+    import psycopg
+    with psycopg.connect(s.jobs, autocommit=True) as db: s.until(lambda: db.execute('select count(*) from pianola.job').fetchone() == (1,))
     s.stop()
     s = app(ready=False, PIANOLA_JOBS='')
     assert 'PostgreSQL has it' in s.job(id)['text'] and s.job(id)['state'] == 'waiting'

@@ -82,7 +82,7 @@ def test_a_job_whose_plugin_is_gone_or_broken_waits_and_goes_on_when_it_is_there
     s, file = app, app.data.parent/'p/work.py'
     slow = plugin.replace("    if bad:", "    for n in job.each(range(30)):\n        __import__('time').sleep(.1)\n        job.progress(n+1, 30)\n    if bad:")
     file.write_text(slow)
-    time.sleep(1)
+    s.until(lambda: any('plugin work: loaded' in line for line in s.lines))
     id = s.began(what='a fence')
     state = lambda: next(j for j in s.get('/api/jobs')[1] if j['id'] == id)
     s.until(lambda: (state()['done'] or 0) > 5)
@@ -92,5 +92,5 @@ def test_a_job_whose_plugin_is_gone_or_broken_waits_and_goes_on_when_it_is_there
     s.until(lambda: state()['text'].startswith('cannot go on: work does not load now'))
     assert state()['state'] == 'waiting'
     file.write_text(slow)
-    s.until(lambda: state()['state'] == 'done', 15)
+    s.until(lambda: state()['state'] == 'done')
     assert state()['done'] == 30

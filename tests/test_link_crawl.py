@@ -29,11 +29,12 @@ def test_killed_ten_times_at_any_moment_the_crawl_equals_the_undisturbed_one(tmp
         before = -1
         for _ in range(60):
             p = subprocess.Popen([sys.executable, str(root/'tests/link_site.py'), str(at), s.url + '/', '{}'], cwd=root)
-            end = time.monotonic() + 20
+            end = time.monotonic() + 90
             while p.poll() is None and time.monotonic() < end:       # it must have begun to write, or ten kills would all hit the beginning
                 now = len(s.asked)
-                if kills < 10 and now > before + 20:
-                    time.sleep(rng.uniform(0, .12))
+                if kills < 10 and now > before + 15:
+                    until = time.monotonic() + rng.uniform(0, .12)
+                    while time.monotonic() < until and len(s.asked) < now + 15: time.sleep(.002)        # ten kills, and something left for each
                     break
                 time.sleep(.005)
             if p.poll() is None:
@@ -66,13 +67,13 @@ def test_two_crawlers_of_one_file_take_turns(tmp_path):
         whole = told(crawl(tmp_path/'whole.sqlite', s.url + '/'))
         n, at = len(s.asked), tmp_path/'both.sqlite'
         begin = lambda: subprocess.Popen([sys.executable, str(root/'tests/link_site.py'), str(at), s.url + '/', '{}'], cwd=root)
-        first, until = begin(), time.monotonic() + 20
+        first, until = begin(), time.monotonic() + 60
         while len(s.asked) < n + 20 and time.monotonic() < until: time.sleep(.01)
         if os.name == 'posix': first.send_signal(signal.SIGSTOP)
         second = begin()
         time.sleep(1)
         if os.name == 'posix': first.send_signal(signal.SIGCONT)
-        assert first.wait(30) == 0 and second.wait(30) == 0
+        assert first.wait(120) == 0 and second.wait(120) == 0
         db = room('schema').open(at)
         assert told(db) == whole and len(s.asked) == 2*n and one(db, "select count(*) from event where kind='done'") == 1
 
@@ -99,7 +100,9 @@ def fetched(pattern, at):
     "The newest package of that name, unpacked: the folder that holds its site"
     import re, shutil
     if not (shutil.which('apt-get') and shutil.which('dpkg-deb')): pytest.skip(f'this machine has no apt-get to fetch the real site ({pattern}) with')
-    run = lambda *a, seconds=120: subprocess.run(a, cwd=at, capture_output=True, text=True, timeout=seconds)
+    def run(*a):
+        try: return subprocess.run(a, cwd=at, capture_output=True, text=True, timeout=180)
+        except subprocess.TimeoutExpired: pytest.skip(f'{" ".join(a[:2])} did not end within three minutes: the network to fetch the real site ({pattern}) with is away')
     names = [pattern] if '\\' not in pattern else sorted((n for n in run('apt-cache', 'pkgnames').stdout.split() if re.fullmatch(pattern, n)), key=lambda n: [int(d) for d in re.findall(r'\d+', n)])
     got = run('apt-get', 'download', names[-1]) if names else None
     if not (debs := list(at.glob('*.deb'))): pytest.skip(f'apt has no {pattern} to fetch: {got.stderr.strip()[-200:] if got else "there is no such name"}')
@@ -218,16 +221,16 @@ def test_a_page_is_read_whole():
 # robots and sitemaps
 
 def test_robots_as_rfc_9309_has_it(tmp_path):
-    text = 'User-agent: *\nDisallow: /*?sort=\nDisallow: /private\nAllow: /private/open\nDisallow: /*.pdf$\n\nUser-agent: pianola\nDisallow: /only-us\nDisallow: /*?sort=\nCrawl-delay: 0.05\nSitemap: /map.xml\n'
+    text = 'User-agent: *\nDisallow: /*?sort=\nDisallow: /private\nAllow: /private/open\nDisallow: /*.pdf$\n\nUser-agent: pianola\nDisallow: /only-us\nDisallow: /*?sort=\nCrawl-delay: 0.3\nSitemap: /map.xml\n'
     links = '<a href=/only-us>1</a><a href=/private>2</a><a href=/x?sort=a>3</a><a href=/ok>4</a>'
     with Site({'/robots.txt': (200, {}, text.encode()), '/': page(links), '/ok': page(), '/private': page(), '/map.xml': (200, {}, b'http://%s/mapped\n')}) as s:
         s.pages['/map.xml'] = 200, {}, f'{s.url}/mapped\n'.encode()
         db = crawl(tmp_path/'r.sqlite', s.url + '/')
         got = {u.removeprefix(s.url): (st, r) for u, st, r in rows(db, 'select url, state, rule from page')}
         assert got['/only-us'][0] == got['/x?sort=a'][0] == 'blocked' and got['/private'][0] == got['/ok'][0] == 'done' and got['/only-us'][1] == 'Disallow: /only-us' and '/only-us' not in s.asked
-        assert got['/mapped'][0] == 'done' and one(db, 'select sitemap from page where url=?', s.url + '/mapped') == 1 and one(db, 'select delay from robots') == .05
+        assert got['/mapped'][0] == 'done' and one(db, 'select sitemap from page where url=?', s.url + '/mapped') == 1 and one(db, 'select delay from robots') == .3
         gaps = [b-a for a, b in zip(s.times[1:], s.times[2:])]
-        assert min(gaps) > .03, 'the delay is kept between any two requests'
+        assert min(gaps) > .1, 'the delay is kept between any two requests'
         db = crawl(tmp_path/'r2.sqlite', s.url + '/', agent='Other/1.0')
         assert {u for u, in rows(db, "select replace(url,?,'') from page where state='blocked'", s.url)} == {'/private', '/x?sort=a'}
         assert one(crawl(tmp_path/'r3.sqlite', s.url + '/', obey=False), "select count(*) from page where state='blocked'") == 0
@@ -273,7 +276,7 @@ def test_what_fails_is_tried_again_with_a_pause_and_costs_one_page(tmp_path):
     big = page('x' * 300_000)
     with Site({'/': page(''.join(f'<a href={p}>x</a>' for p in ('/flaky', '/slow', '/down', '/cut', '/big', '/odd', '/pdf', '/500'))), '/flaky': flaky, '/slow': slow, '/down': (503, {}, b''), '/cut': (200, {'Content-Type': 'text/html', 'Content-Length': '5000'}, b'<p>'), '/big': big, '/500': (500, {}, b''),
                '/odd': (200, {'Content-Type': 'text/html', 'X-Odd': 'caf\xe9'}, b'<title>\xff\xfe'), '/pdf': (200, {'Content-Type': 'application/pdf', 'X-Robots-Tag': 'noindex'}, b'%PDF' * 50_000)}) as s:
-        db = crawl(tmp_path/'c.sqlite', s.url + '/', timeout=2, most_bytes=200_000)
+        db = crawl(tmp_path/'c.sqlite', s.url + '/', timeout=3, most_bytes=200_000)
         got = {u.removeprefix(s.url): tuple(x) for u, *x in rows(db, 'select url, status, error, tries, indexable, why from page')}
         assert got['/flaky'] == (200, None, 3, 1, None) and got['/slow'][:3] == (200, None, 2) and got['/down'] == (503, None, 3, 0, '5xx') and got['/500'][:3] == (500, None, 1)
         assert got['/big'][1] == 'too_large' and got['/odd'][0] == 200 and got['/pdf'] == (200, None, 1, 0, 'type') and got['/cut'][1] in ('timeout', 'broken') and got['/cut'][3:] == (0, 'no answer') if got['/cut'][0] == 0 else True
@@ -326,7 +329,7 @@ def test_pause_and_stop_come_through_the_file(tmp_path):
         out = []
         t = threading.Thread(target=lambda: out.append(asyncio.run(c.run())))
         t.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while len(s.asked) < 20 and time.monotonic() < until: time.sleep(.01)
         say('pause')
         while json.loads(one(outside, "select value from crawl where key='state'")) != 'paused' and time.monotonic() < until: time.sleep(.02)
@@ -337,7 +340,7 @@ def test_pause_and_stop_come_through_the_file(tmp_path):
         say(None)
         while len(s.asked) < n + 20 and time.monotonic() < until: time.sleep(.01)
         say('stop')
-        t.join(10)
+        t.join(60)
         assert out == ['stopped'] and one(outside, "select count(*) from page where state='new'") == 0 and one(outside, "select count(*) from page where error='limit'") > 0
 
 # JavaScript

@@ -6,7 +6,7 @@ from test_link_crawl import web
 
 def alone(out, *args):
     env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'OLLAMA_HOST': '127.0.0.1:9'}
-    return subprocess.run([sys.executable, '-m', 'pianola', 'run', 'link_graph', *args, '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, '-m', 'pianola', 'run', 'link_graph', *args, '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=300)
 
 def test_without_a_page_a_site_becomes_tables_a_picture_and_a_file(tmp_path):
     with Site(web(30)) as s:
@@ -28,7 +28,9 @@ def test_the_server_killed_ten_times_and_the_crawler_with_it_the_crawl_equals_th
     seed = int(os.environ.get('PIANOLA_TEST_SEED') or random.randrange(10**6))
     print(f'PIANOLA_TEST_SEED={seed}')
     rng = random.Random(seed)
-    with Site(web(100), delay=.8) as site:
+    with Site(web(100)) as site:
+        most = 60                                          # then it answers hardly at all: a busy machine needs long for its kills, and the crawl has to outlive them
+        site.delay = lambda: .8 if len(site.asked) < most else 15
         start = lambda: serve(tmp_path/'data', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
         s = start()
         s.act('link_graph.begin', url=site.url)
@@ -36,12 +38,13 @@ def test_the_server_killed_ten_times_and_the_crawler_with_it_the_crawl_equals_th
         pid = lambda: sqlite3.connect(tmp_path/'data/pianola.db').execute('select pid from job where id=?', (job,)).fetchone()[0]
         both = {rng.randrange(1, 3), rng.randrange(6, 9)}              # twice its crawler dies with it, which is noticed when nothing was heard of it for six seconds
         for n in range(10):
-            if n == 5: s.until(lambda: len(site.asked) > 40, 30)
+            if n == 5: s.until(lambda: len(site.asked) > 40)
             time.sleep(rng.uniform(0, .4))
             assert steps(s)['crawl']['state'] == 'running', f'the crawl must outlive the {n+1}. kill, to be disturbed by it'
             s.kill()
             if n == 5:                                      # without a server its crawler goes on by itself
-                before, until = len(site.asked), time.monotonic() + 20
+                before, until = len(site.asked), time.monotonic() + 60
+                most = before + 40
                 while len(site.asked) < before + 20 and time.monotonic() < until: time.sleep(.05)
                 assert len(site.asked) >= before + 20
             if n in both and (p := pid()):
@@ -50,7 +53,7 @@ def test_the_server_killed_ten_times_and_the_crawler_with_it_the_crawl_equals_th
                     seen += 1
             s = start()
         site.delay = 0
-        s.until(lambda: steps(s)['export']['state'] == 'open', 60)
+        s.until(lambda: steps(s)['export']['state'] == 'open', 180)
         assert steps(s)['crawl']['job'] == job and seen and len(site.asked) > 200
         db = room('schema').open(tmp_path/f'data/plugins/link_graph/{job}.sqlite')
         asked = json.loads(db.execute("select value from crawl where key='asked'").fetchone()[0])
@@ -78,17 +81,17 @@ def test_a_crawl_is_begun_paused_and_ended_by_keys(serve, tmp_path):
         s = serve(tmp_path/'data', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
         said = s.act('link_graph.begin', url=site.url, pages=5000)['result']
         assert said['url'] == site.url + '/' and 'pages' in said['estimate']
-        s.until(lambda: len(site.asked) > 30, 30)
+        s.until(lambda: len(site.asked) > 30)
         s.act('link_graph.pause')
         def still():
             n = len(site.asked)
             time.sleep(.6)
             return len(site.asked) == n
-        s.until(still, 15)
+        s.until(still)
         s.act('link_graph.go_on')
         n = len(site.asked)
-        s.until(lambda: len(site.asked) > n, 15)
+        s.until(lambda: len(site.asked) > n)
         s.act('link_graph.enough')
-        s.until(lambda: steps(s)['draw']['state'] == 'done', 90)
+        s.until(lambda: steps(s)['draw']['state'] == 'done', 180)
         counts = steps(s)['crawl']['result']['counts']
         assert counts['ended'] == 'stopped' and 0 < counts['pages'] < 300

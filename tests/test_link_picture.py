@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 sys.path.insert(0, str(Path(__file__).parent.parent/'bench'))
 from graphs import make, room
 
@@ -250,20 +251,28 @@ def seen(page, selector='#scene'):
     from PIL import Image
     return np.asarray(Image.open(io.BytesIO(page.locator(selector).screenshot())).convert('RGB')).astype(int)
 
+def until(page, true, seconds=30):
+    "What is drawn comes when the processor is done with it"
+    import time
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f'not within {seconds} s'
+        page.wait_for_timeout(100)
+
 def test_the_viewer_draws_errors_red_where_they_are_and_links_between(page, site):
     _, planted, _ = site
     x, y = map(int, page.evaluate(f'picture.at({planted["missing"][3]})'))
     shot = seen(page)
     assert red(shot[y-6:y+7, x-6:x+7]).any() and red(shot).sum() < .05 * shot.shape[0] * shot.shape[1]
     page.select_option('#links', 'none')
-    page.wait_for_timeout(300)
-    assert (np.abs(seen(page) - shot).sum(2) > 30).mean() > .02
+    until(page, lambda: (np.abs(seen(page) - shot).sum(2) > 30).mean() > .02)
 
 def test_a_circle_is_pressed_and_its_pages_are_near_and_listed(page, site):
     page.click('#marks li:nth-child(1) button')
     page.wait_for_function('picture.look().lit')
     look = page.evaluate('picture.look()')
-    assert look['lit'] == len(site[1]['missing']) and look['scale'] > 2 * look['home']['scale'] and page.inner_text('#what') == f"{len(site[1]['missing'])} pages"
+    assert look['lit'] == len(site[1]['missing']) and look['scale'] > 2 * look['home']['scale']
+    expect(page.locator('#what')).to_have_text(f"{len(site[1]['missing'])} pages")
     page.click('#all')
     page.wait_for_function('picture.look().lit === null')
 
@@ -289,7 +298,8 @@ def test_a_lasso_gives_the_list_of_what_is_inside(page, site):
     for x, y in ((x1, y0), (x1, y1), (x0, y1), (x0, y0)): page.mouse.move(box['x'] + x, box['y'] + y, steps=3)
     page.mouse.up()
     page.wait_for_function('picture.look().lit')
-    assert page.inner_text('#what') == f"Lassoed: {len(at)} pages" and all('campaign' in t for t in page.locator('#rows td:first-child').all_inner_texts())
+    expect(page.locator('#what')).to_have_text(f"Lassoed: {len(at)} pages")
+    until(page, lambda: (rows := page.locator('#rows td:first-child').all_inner_texts()) and all('campaign' in t for t in rows))
 
 def test_keys_move_come_nearer_open_and_let_go(page):
     page.focus('#scene')
@@ -300,7 +310,7 @@ def test_keys_move_come_nearer_open_and_let_go(page):
     page.keyboard.press('Enter')
     page.wait_for_selector('#card:not([hidden])')
     page.keyboard.press('Escape')
-    assert page.locator('#card').is_hidden()
+    expect(page.locator('#card')).to_be_hidden()
     page.keyboard.press('0')
     page.wait_for_function('Math.abs(picture.look().scale - picture.look().home.scale) < 1e-6')
     page.keyboard.press('/')
@@ -310,11 +320,10 @@ def test_colours_follow_any_column_and_the_theme(page):
     shot = seen(page)
     page.select_option('#colour', 'depth')
     page.wait_for_selector('#legend .ramp')
-    page.wait_for_timeout(200)
-    assert (np.abs(seen(page) - shot).sum(2) > 30).mean() > .005
+    until(page, lambda: (np.abs(seen(page) - shot).sum(2) > 30).mean() > .005)
+    assert 60 > shot[-200:, :200].mean()
     page.emulate_media(color_scheme='light')
-    page.wait_for_timeout(400)
-    assert seen(page)[-200:, :200].mean() > 200 > 60 > shot[-200:, :200].mean()
+    until(page, lambda: seen(page)[-200:, :200].mean() > 200)
 
 def test_the_picture_is_said_to_those_who_do_not_see_it(page):
     assert 'links to 40 pages that are not there' in page.get_attribute('#scene', 'aria-label')

@@ -121,7 +121,7 @@ def test_in_the_chat_the_model_is_heard_only_where_it_is_right_and_two_crawls_ar
             steps = {x['step']: x for x in s.act('link_graph.show', run=run)['result']['steps']}
             assert steps['examine']['state'] != 'failed', steps['examine']
             return steps['examine']['state'] == 'done' and steps['examine']['result']
-        return s.until(over, 60)
+        return s.until(over, 180)
     with shop.served() as site:
         assert s.post('/api/actions/link_graph.explain', {})[0] == 409
         kinds = crawled()['kinds']

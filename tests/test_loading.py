@@ -2,6 +2,7 @@
 import json, re, sqlite3, sys, threading, time, urllib.request
 import pytest
 from playwright.sync_api import expect
+from conftest import busy, held
 from ollama_double import words
 
 good = '"Notes: small things."\nfrom pianola import Crud\nclass Note: name: str\nnotes = Crud(Note)\n'
@@ -20,7 +21,7 @@ class Folder:
         f.write_text(code, 'utf-8')
     def remove(self, name): (self.path/f'{name}.py').unlink()
     def health(self): return self.s.get('/api/health')[1]['plugins']
-    def until(self, name, says, seconds=8):
+    def until(self, name, says, seconds=60):
         "Wait until health says this of a plugin (None: it is not there); what it says comes back"
         fits = (lambda v: v is None) if says is None else (lambda v: v is not None and says in v)
         self.s.until(lambda: fits(self.health().get(name)), seconds)
@@ -32,21 +33,20 @@ def folder(serve, tmp_path): return lambda env=None, **files: Folder(serve, tmp_
 
 def test_a_saved_file_is_a_plugin_within_a_second_and_a_removed_one_is_none(folder):
     f = folder(a_first=good)
-    before = time.time()
-    f.save('20_hello', page_ % 'one')
-    f.until('hello', 'ok', 1)
-    assert time.time() - before < 1
+    def at_once(do, see):
+        began = time.perf_counter()
+        do()
+        see()
+        took = time.perf_counter() - began
+        assert took < 1 or took < 1*busy(), took
+    at_once(lambda: f.save('20_hello', page_ % 'one'), lambda: f.until('hello', 'ok'))
     assert 'one' in f.s.get('/hello', HX_Request='true')[1]
-    f.save('20_hello', page_ % 'two')
-    f.s.until(lambda: 'two' in f.s.get('/hello', HX_Request='true')[1], 1)
-    f.save('30_tasks', good.replace('Note', 'Task').replace('notes', 'tasks'))
-    f.until('tasks', 'ok', 1)
+    at_once(lambda: f.save('20_hello', page_ % 'two'), lambda: f.s.until(lambda: 'two' in f.s.get('/hello', HX_Request='true')[1]))
+    at_once(lambda: f.save('30_tasks', good.replace('Note', 'Task').replace('notes', 'tasks')), lambda: f.until('tasks', 'ok'))
     assert f.s.act('tasks.create', name='x')['result']['id'] == 1
-    f.remove('30_tasks')
-    f.until('tasks', None, 1)
+    at_once(lambda: f.remove('30_tasks'), lambda: f.until('tasks', None))
     assert 'tasks.create' not in f.keys() and f.s.post('/api/actions/tasks.create', {'name': 'y'})[0] == 404
-    f.save('05_tasks', good.replace('Note', 'Task').replace('notes', 'tasks'))
-    f.until('tasks', 'ok', 1)
+    at_once(lambda: f.save('05_tasks', good.replace('Note', 'Task').replace('notes', 'tasks')), lambda: f.until('tasks', 'ok'))
     assert [r['name'] for r in f.s.rows('tasks')] == ['x'], 'rows outlive the file'
     assert list(f.health()) == ['tasks', 'first', 'hello'] or list(f.health())[0] == 'tasks', f.health()
 
@@ -54,7 +54,7 @@ def test_a_renamed_file_keeps_its_keys_and_moves_in_the_menu(folder):
     f = folder(**{'10_notes': good, '20_hello': page_ % 'one'})
     f.s.act('notes.create', name='kept')
     (f.path/'10_notes.py').rename(f.path/'30_notes.py')
-    f.s.until(lambda: list(f.health()) == ['hello', 'notes'], 2)
+    f.s.until(lambda: list(f.health()) == ['hello', 'notes'])
     assert [r['name'] for r in f.s.rows('notes')] == ['kept']
     menu = re.findall(r'data-view="(\w+)"', f.s.get('/')[1].partition('<main')[0])
     assert menu == ['hello', 'notes']
@@ -93,14 +93,14 @@ def test_whatever_a_file_does_when_it_is_imported_it_is_told_in_words_and_nothin
     try:
         for what, (code, says) in traps.items():
             f.save('trap', code)
-            f.s.until(lambda says=says: re.search(says, f.health().get('trap', '')), 10)
+            f.s.until(lambda says=says: re.search(says, f.health().get('trap', '')))
             assert f.s.act('notes.create', name=what)['status'] == 'done'
             f.remove('trap')
             f.until('trap', None)
     finally: over.set(); watcher.join()
     assert f.s.p.poll() is None and f.s.p.pid == pid and f.health() == {'notes': 'ok'}
     assert len(f.s.rows('notes')) == len(traps)
-    assert sorted(worst)[int(len(worst)*.99)] < .5, 'the others were served all the while'
+    assert sorted(worst)[int(len(worst)*.99)] < .5*busy(), 'the others were served all the while'
 
 def test_the_version_that_runs_goes_on_when_the_next_one_is_broken(folder):
     f = folder(notes=good)
@@ -145,7 +145,7 @@ def test_two_files_of_one_name_are_told_apart(folder):
     f = folder(**{'10_notes': good, '20_notes': good})
     assert f.health()['notes'] == 'ok' and '10_notes.py has the name notes already' in f.health()['20_notes']
     f.remove('10_notes')
-    f.s.until(lambda: f.health() == {'notes': 'ok'}, 3)
+    f.s.until(lambda: f.health() == {'notes': 'ok'})
 
 # at run time
 
@@ -218,7 +218,7 @@ def test_a_key_that_waits_in_c_is_left_behind_and_the_others_go_on(folder):
     for w in waits: w.start()
     f.s.until(lambda: 'busy for' in f.health()['wild'] or 'broke' in f.health()['wild'])
     assert f.s.act('notes.create', name='goes on')['result']['id'] == 1, 'behind the two'
-    for w in waits: w.join(20)
+    for w in waits: w.join(60)
     for status, said in ended: assert status == 422 and f'line {line("time.sleep(seconds)")} of wild.py and was left behind' in said['error'], said
     assert 'wild.asleep broke' in f.health()['wild'] and f.s.rows('wild') == []
     status, said = f.s.post('/api/actions/wild.counts')
@@ -246,7 +246,7 @@ def test_a_key_that_breaks_is_refused_with_the_line_and_nothing_of_it_is_kept(fo
     assert f.s.post('/api/actions/wild.refuse') == (400, {'error': 'not today', 'hint': 'tomorrow'})
     began = time.time()
     status, said = f.s.post('/api/actions/wild.spin')
-    assert 400 <= status < 500 and 'interrupted' in said['error'] and 'of wild.py' in said['error'] and time.time()-began < 9, said
+    assert 400 <= status < 500 and 'interrupted' in said['error'] and 'of wild.py' in said['error'] and time.time()-began < 9*busy(), said
     assert f.s.act('notes.create', name='goes on')
 
 def test_a_route_that_breaks_or_blocks_is_a_card_and_the_others_answer(folder):
@@ -261,7 +261,7 @@ def test_a_route_that_breaks_or_blocks_is_a_card_and_the_others_answer(folder):
     blocked = threading.Thread(target=lambda: ended.append(f.s.get('/wild/loops')))
     blocked.start()
     for _ in range(20): assert f.s.get('/wild/fine')[0] == 200 and f.s.act('notes.list')['status'] == 'done'
-    blocked.join(15)
+    blocked.join(60)
     assert ended[0][0] == 500 and 'took too long' in ended[0][1]['error'], ended
     status, said = f.s.get('/wild/spins')
     assert status == 500 and 'took too long' in said['error'], 'a coroutine that never awaits is interrupted too'
@@ -272,7 +272,7 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     for body, says in {'1/0': 'ZeroDivisionError', 'import sys; sys.exit()': 'SystemExit', 'open("/nowhere/x")': 'FileNotFoundError', 'while True: pass': 'took too long'}.items():
         for how in ('def', 'async def'):
             f.save('v', f'"V: x"\nfrom pianola import Page\npage = Page()\n@page\n{how} index():\n    {body}\n')
-            f.s.until(lambda says=says: 'v' in f.health() and says in f.s.get('/v', HX_Request='true')[1], 12)
+            f.s.until(lambda says=says: 'v' in f.health() and says in f.s.get('/v', HX_Request='true')[1])
             html = f.s.get('/v', HX_Request='true')[1]
             assert 'card failed' in html and 'line 6 of v.py' in html and 'its view broke' in f.health()['v'], html
     f.save('v', page_ % 'mended')
@@ -288,12 +288,12 @@ def test_a_changed_table_is_copied_first_and_nothing_is_dropped(folder):
     f = folder(notes=good)
     for n in range(3): f.s.act('notes.create', name=f'n{n}')
     f.save('notes', good.replace('name: str', 'name: str; stars: int = 1'))
-    f.s.until(lambda: 'stars' in f.s.rows('notes')[0], 3)
+    f.s.until(lambda: 'stars' in f.s.rows('notes')[0])
     copies = list((f.s.data/'backups').glob('plugin-notes-*.db'))
     assert len(copies) == 1
     with sqlite3.connect(copies[0]) as db: assert [c[1] for c in db.execute('pragma table_info(notes)')].count('stars') == 0 and db.execute('select count(*) from notes').fetchone() == (3,)
     f.save('notes', good + '# a word\n')
-    f.s.until(lambda: 'stars' not in f.s.rows('notes')[0], 3)
+    f.s.until(lambda: 'stars' not in f.s.rows('notes')[0])
     with sqlite3.connect(f.s.data/'pianola.db') as db: assert db.execute('select sum(stars) from notes').fetchone()[0] == 3 or db.execute("select count(*) from sqlite_master where sql like '%stars%'").fetchone()[0] >= 1, 'what the class no longer names is kept'
     f.save('notes', good + 'class Rude(Crud):\n    def open(self, tx):\n        super().open(tx)\n        tx.run("drop table notes")\nclass R: name: str\nr = Rude(R, name="notes_r")\n')
     assert 'would drop the table notes' in f.until('notes', 'would drop')
@@ -312,7 +312,7 @@ def test_a_folder_plugin_brings_modules_files_prompts_and_sentences(folder):
     assert 'aaa' in f.s.get('/box', HX_Request='true')[1]
     assert f.s.get('/box/static/box.txt') == (200, 'a file') and f.s.get('/box/static/../__init__.py')[0] in (403, 404)
     f.save('box/inside', 'word = "bbb"\n')
-    f.s.until(lambda: 'bbb' in f.s.get('/box', HX_Request='true')[1], 2)
+    f.s.until(lambda: 'bbb' in f.s.get('/box', HX_Request='true')[1])
 
 def test_a_missing_package_is_named_and_installed_on_a_click(folder, tmp_path):
     "The package is a wheel made here: the installer is the real one, and finds it where its own settings point"
@@ -335,7 +335,7 @@ def test_a_missing_package_is_named_and_installed_on_a_click(folder, tmp_path):
         status, said = f.s.post('/api/actions/plugins.install', {'plugin': 'thing'})
         assert status == 202, 'a program has to wait for the user’s word'
         f.s.post(f"/api/approvals/{said['approval']}", {'approve': True})
-        f.until('thing', 'ok', 60)
+        f.until('thing', 'ok', 180)
         assert 'here' in f.s.get('/thing', HX_Request='true')[1]
     finally: subprocess.run([sys.executable, '-m', 'pip', 'uninstall', '-y', 'pianola-test-thing'], capture_output=True)
 
@@ -345,10 +345,10 @@ def test_settings_are_a_form_and_a_secret_stays_out_of_everything(folder):
     assert said() == 'Berlin/3/0'
     status, done = f.s.post('/api/settings/weather', {'city': 'Oslo', 'days': 5, 'key': 'hush-hush-42'})
     assert status == 200, done
-    f.s.until(lambda: said() == 'Oslo/5/12', 3)
+    f.s.until(lambda: said() == 'Oslo/5/12')
     assert f.s.post('/api/settings/weather', {'days': 'many'})[0] == 400 and f.s.post('/api/settings/weather', {'colour': 'red'})[0] == 400
     f.s.post(f"/api/roll/{done['id']}/undo")
-    f.s.until(lambda: said() == 'Berlin/3/12', 3)
+    f.s.until(lambda: said() == 'Berlin/3/12')
     assert f.s.post('/api/actions/settings.change', {'plugin': 'weather', 'values': {'key': 'x'}})[0] == 403
     f.s.kill()
     for p in f.s.data.rglob('*'):
@@ -382,9 +382,9 @@ async def count(job, to: int = 2000):
 '''
 
 def test_a_plugin_comes_changes_breaks_is_mended_and_goes_while_a_reply_streams_and_a_job_runs(folder, upstream, page, context):
-    u = upstream(words(1500), rate=120)
+    u = upstream(held(words(1500), 1400)[0], rate=120)               # never over
     f = folder(env=u.env, **{'10_notes': good, '30_ticking': ticking})
-    job = f.s.act('ticking.count')['result']['job']
+    job = f.s.act('ticking.count', to=50_000)['result']['job']
     events, heard = urllib.request.urlopen(f'{f.s.url}/api/jobs/{job}/events', timeout=60), []
     threading.Thread(target=lambda: [heard.append(json.loads(l[5:])) for l in events if l.startswith(b'data:')], daemon=True).start()
     sockets, errors = [], []
@@ -396,7 +396,7 @@ def test_a_plugin_comes_changes_breaks_is_mended_and_goes_while_a_reply_streams_
     other.goto(f.s.url + '/notes')
     page.fill('#msg', 'go')
     page.press('#msg', 'Enter')
-    expect(page.locator('#msg-list .block').first).to_be_visible(timeout=10000)
+    expect(page.locator('#msg-list .block').first).to_be_visible()
     page.fill('#msg', 'I am still wri')
     page.evaluate("""() => { window.swaps = []; new MutationObserver(ms => { for (const m of ms) for (const n of [...m.addedNodes, ...m.removedNodes]) if (n.id) window.swaps.push(n.id) })
         .observe(document.querySelector('#nav'), { childList: true, subtree: true }); window.main = document.querySelector('#main'); window.col = document.querySelector('#chat') }""")
@@ -407,18 +407,18 @@ def test_a_plugin_comes_changes_breaks_is_mended_and_goes_while_a_reply_streams_
         see()
         took[what] = time.perf_counter()-began
     item = lambda p: p.locator('#menu a[data-view=hello]')
-    timed('drop', lambda: f.save('20_hello', page_ % 'one'), lambda: expect(item(page)).to_be_visible(timeout=3000))
-    expect(item(other)).to_be_visible(timeout=3000)
+    timed('drop', lambda: f.save('20_hello', page_ % 'one'), lambda: expect(item(page)).to_be_visible())
+    expect(item(other)).to_be_visible()
     other.locator('#menu a[data-view=hello]').click()
     expect(other.locator('#said')).to_have_text('one')
-    timed('change', lambda: f.save('20_hello', (page_ % 'two').replace('Hi:', 'Hey:')), lambda: expect(other.locator('#said')).to_have_text('two', timeout=3000))
+    timed('change', lambda: f.save('20_hello', (page_ % 'two').replace('Hi:', 'Hey:')), lambda: expect(other.locator('#said')).to_have_text('two'))
     expect(item(page)).to_contain_text('Hey')
-    timed('break', lambda: f.save('20_hello', 'def ('), lambda: expect(other.locator('.card.failed')).to_contain_text('SyntaxError', timeout=3000))
+    timed('break', lambda: f.save('20_hello', 'def ('), lambda: expect(other.locator('.card.failed')).to_contain_text('SyntaxError'))
     expect(other.locator('#said')).to_have_text('two')
     expect(item(page).locator('.bad')).to_be_visible()
-    timed('mend', lambda: f.save('20_hello', page_ % 'three'), lambda: expect(other.locator('#said')).to_have_text('three', timeout=3000))
+    timed('mend', lambda: f.save('20_hello', page_ % 'three'), lambda: expect(other.locator('#said')).to_have_text('three'))
     expect(other.locator('.card.failed')).to_have_count(0)
-    timed('remove', lambda: f.remove('20_hello'), lambda: expect(item(page)).to_have_count(0, timeout=3000))
+    timed('remove', lambda: f.remove('20_hello'), lambda: expect(item(page)).to_have_count(0))
     expect(other.locator('#main')).to_contain_text('was removed')
     assert page.locator('#msg-list > [data-role=assistant]').get_attribute('data-status') == 'streaming', 'the reply never stopped'
     assert page.input_value('#msg') == 'I am still wri' and page.input_value('form#notes-new input[name=name]') == 'half a word'

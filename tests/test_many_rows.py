@@ -75,7 +75,7 @@ def test_killed_while_it_imports_nothing_of_it_is_there_and_nothing_of_it_stays(
     for n in range(3):
         t = threading.Thread(target=press, args=(s, s.give(lines(of=40_000))))
         t.start()
-        s.until(s.lots, 20)                     # it has begun to put rows away
+        s.until(s.lots)                     # it has begun to put rows away
         time.sleep(.05*n)
         s.kill()
         t.join()

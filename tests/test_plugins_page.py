@@ -1,6 +1,7 @@
 "What a person does with the plugins that ship: Prompts, Roll, Settings, Jobs, How it works."
 import shutil, time
 import pytest
+from playwright.sync_api import expect
 from conftest import root
 
 asks = '''"Weather: of one city."
@@ -82,15 +83,16 @@ def test_the_editor_stays_on_its_prompt_and_says_when_that_was_changed_elsewhere
     page.locator('.outside').wait_for()
     assert area.input_value() == 'half a thought'
     page.get_by_role('button', name='Take the new one').click()
-    assert area.input_value() == 'Explain it like that.'
+    expect(area).to_have_value('Explain it like that.')
     area.fill('Explain it like this.')
     page.get_by_role('button', name='Keep').click()
     page.locator('#prompt-edit', has_text='As it was until').wait_for()
-    assert area.input_value() == 'Explain it like this.' and not page.locator('.outside').is_visible()
+    expect(area).to_have_value('Explain it like this.')
+    expect(page.locator('.outside')).to_be_hidden()
     (s.prompts/'explain.md').write_text('And like that again.', 'utf-8')
     s.until(lambda: area.input_value() == 'And like that again.')
     page.reload()
-    assert area.input_value() == 'And like that again.', 'the address names the prompt'
+    expect(area).to_have_value('And like that again.')              # the address names the prompt
 
 def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
     s = made
@@ -102,7 +104,7 @@ def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
     assert lines.count() == 3
     page.locator('.tools input[name=words]').fill('shirts')
     page.locator('#roll-some > li', has_text='shirts').wait_for()
-    assert lines.count() == 1
+    expect(lines).to_have_count(1)
     page.locator('.tools input[name=words]').fill('')
     page.locator('.tools select[name=plugin]').select_option('profiles')
     page.locator('#roll-some > li', has_text='Hooli').wait_for()
@@ -139,10 +141,10 @@ def test_settings_are_set_a_secret_is_never_shown_again_and_wrong_values_are_sai
 def test_jobs_are_watched_stopped_and_tried_again(made, page):
     s = made
     page.goto(s.url + '/jobs')
-    s.act('stream_simulator.run', values={'kind': 'slow', 'pieces': 40, 'comments': False})
+    s.act('stream_simulator.run', values={'kind': 'slow', 'pieces': 400, 'comments': False})
     s.act('stream_simulator.run')
     card = page.locator('.job.card', has_text='Let it run')
-    card.locator('.text', has_text='of 40').wait_for()
+    card.locator('.text', has_text='of 400').wait_for()
     card.locator('.text', has_text='left').wait_for()
     card.get_by_role('button', name='Stop').click()
     page.locator('.job.card[data-state=cancelled]').wait_for()

@@ -29,6 +29,7 @@ def made(serve, tmp_path):
     def start(): return serve(data=tmp_path/'d', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
     return start
 
+later = lambda: f'{(datetime.datetime.now() + datetime.timedelta(hours=5)):%H:00}'        # today or tomorrow, but never while a test runs
 def answered(s):
     s.act('trip.run', values={'distance': 90})
     s.act('trip.run', values={'people': 3})
@@ -60,8 +61,8 @@ def test_what_is_no_time_is_refused_with_what_would_be_one(every):
 def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(made):
     s = made()
     run = answered(s)
-    once = s.act('schedule.add', action='trip.again', every='daily 09:00', args={'run': run})['result']
-    skip = s.act('schedule.add', action='trip.again', every='weekdays 09:00', args={'run': run}, missed='skip')['result']
+    once = s.act('schedule.add', action='trip.again', every=f'daily {later()}', args={'run': run})['result']
+    skip = s.act('schedule.add', action='trip.again', every=f'weekdays {later()}', args={'run': run}, missed='skip')['result']
     assert once['title'] == 'Trip, with the answers of “Run 1”'
     status, why = s.post('/api/actions/schedule.add', {'action': 'trip.delete', 'every': 'daily 09:00'})
     assert status == 400 and 'deletes' in why['error']
@@ -103,10 +104,10 @@ def test_the_form_on_the_page(made, page):
     page.locator('#trip-more .plan').click()
     page.locator('#plan-new').wait_for()
     assert page.locator('#plan-new [name=what]').input_value() == f'trip.again {run}' and not page.locator('#plan-new [name=n]').is_visible()
-    page.locator('#plan-new [name=at]').fill('09:00')
+    page.locator('#plan-new [name=at]').fill(when := later())
     page.get_by_role('button', name='Schedule', exact=True).click()
     line = page.locator('#plans > li', has_text='Trip, with the answers of “Run 1”')
-    line.get_by_text('every day at 09:00 · next').wait_for()
+    line.get_by_text(f'every day at {when} · next').wait_for()
     page.locator('#plan-new [name=how]').select_option('hours')
     assert page.locator('#plan-new [name=n]').is_visible() and not page.locator('#plan-new [name=at]').is_visible()
     page.locator('#plan-new [name=n]').fill('6')

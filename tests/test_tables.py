@@ -2,6 +2,7 @@
 import csv, io, json, random, time, urllib.parse, urllib.request
 import pytest
 from playwright.sync_api import expect
+from conftest import busy
 
 works = '''"Works: everything a column can be."
 from datetime import date, datetime
@@ -129,10 +130,10 @@ def test_a_cell_keeps_what_was_typed_and_says_what_is_wrong(server, page):
     site.press('Enter')
     expect(site).to_have_value('https://example.com')
     page.locator('#works-1 select[name=state]').select_option('done')
-    server.until(lambda: server.rows('works')[0]['state'] == 'done', 5)
+    server.until(lambda: server.rows('works')[0]['state'] == 'done')
     page.locator('#works-1 .cell[name=note]').fill('a\nb')
     page.locator('#works-1 .cell[name=note]').press('Enter')
-    server.until(lambda: server.rows('works')[0]['note'] == 'a\nb', 5)
+    server.until(lambda: server.rows('works')[0]['note'] == 'a\nb')
 
 def test_a_row_of_a_large_table_is_found_by_typing(server, page):
     fill(server, 'people', [{'name': f'Person {n:03}', 'age': n} for n in range(300)])
@@ -143,18 +144,18 @@ def test_a_row_of_a_large_table_is_found_by_typing(server, page):
     box.press_sequentially('person 271')
     expect(page.locator('.options [role=option]')).to_have_count(2)          # it, and none
     box.press('Enter')
-    server.until(lambda: server.rows('works')[0]['who'] == 272, 5)
+    server.until(lambda: server.rows('works')[0]['who'] == 272)
     expect(page.locator('#works-1 [role=combobox]')).to_have_value('Person 271')
     server.act('people.update', id=272, name='Zoe')
     expect(page.locator('#works-1 [role=combobox]')).to_have_value('Zoe')
     page.locator('#works-1 [role=combobox]').click()
     page.locator('.options').get_by_text('— none —').click()
-    server.until(lambda: server.rows('works')[0]['who'] is None, 5)
+    server.until(lambda: server.rows('works')[0]['who'] is None)
     page.locator('form#works-new [role=combobox]').fill('Person 005')
     page.locator('.options [role=option]', has_text='Person 005').click()
     page.locator('form#works-new [name=name]').fill('Dig')
     page.locator('form#works-new [name=name]').press('Enter')
-    server.until(lambda: len(server.rows('works')) == 2 and server.rows('works')[1]['who'] == 6, 5)
+    server.until(lambda: len(server.rows('works')) == 2 and server.rows('works')[1]['who'] == 6)
 
 def test_a_row_opens_as_a_form_and_only_what_was_changed_is_written(server, page):
     server.act('works.create', name='Paint', hours=3)
@@ -189,7 +190,7 @@ def test_arrows_go_from_cell_to_cell_and_f2_goes_into_one(server, page):
     page.keyboard.press('ArrowDown'); assert at() == 'things-3 n', 'the last row is the last'
     page.keyboard.type('42')                                                    # writing replaces what was there
     page.keyboard.press('Enter')
-    server.until(lambda: server.rows('things')[2]['n'] == 42, 5)
+    server.until(lambda: server.rows('things')[2]['n'] == 42)
     page.wait_for_timeout(150)
     assert at() == 'things-3 n'
     page.keyboard.press('ArrowUp'); assert at() == 'things-2 n'
@@ -202,7 +203,7 @@ def test_arrows_go_from_cell_to_cell_and_f2_goes_into_one(server, page):
     page.keyboard.press('F2')
     page.keyboard.type(' more')
     page.keyboard.press('ArrowDown')                                            # leaving keeps
-    server.until(lambda: server.rows('things')[1]['name'] == 'two more', 5)
+    server.until(lambda: server.rows('things')[1]['name'] == 'two more')
     assert at() == 'things-3 name'
     page.keyboard.press('Enter'); assert at() == 'things-3 name'
     page.keyboard.press('Shift+Enter'); assert at() == 'things-2 name'
@@ -215,7 +216,7 @@ def test_sort_filter_and_search_are_each_tabs_own_and_stay_true(server, page, co
     page.goto(server.url + '/things')
     other.goto(server.url + '/things')
     page.locator('.head [data-sort=name]').click()
-    shown = lambda want, p=page: server.until(lambda: names(p) == want, 5)
+    shown = lambda want, p=page: server.until(lambda: names(p) == want)
     shown(['apple', 'Banana', 'Ébène', 'fig', 'Pear'])
     assert names(other) == ['Pear', 'apple', 'Ébène', 'fig', 'Banana']
     page.locator('.head [data-sort=name]').click()
@@ -238,13 +239,14 @@ def test_sort_filter_and_search_are_each_tabs_own_and_stay_true(server, page, co
     expect(page.locator('.nothing')).to_be_visible()
     expect(page.locator('.empty')).to_be_hidden()
     page.fill('.filter', 'n>=10 -gone')
-    server.until(lambda: all(r['n'] >= 10 and r['name'] != 'Gone' for r in server.rows('things') if r['name'] in names(page)) and len(names(page)) == 2, 5)
+    server.until(lambda: all(r['n'] >= 10 and r['name'] != 'Gone' for r in server.rows('things') if r['name'] in names(page)) and len(names(page)) == 2)
     page.fill('.filter', '')
     page.select_option('.which', 'is-done')
-    server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']), 5)
+    server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']))
     page.reload()                                                               # a tab stays as it looks
-    server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']), 5)
-    assert page.input_value('.which') == 'is-done' and names(page) == sorted(names(page), key=str.casefold, reverse=True)
+    server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']))
+    server.until(lambda: names(page) == sorted(names(page), key=str.casefold, reverse=True))
+    assert page.input_value('.which') == 'is-done'
     page.select_option('.which', '')
     page.locator('.head [data-sort=name]').click()
     shown(names(other))
@@ -261,7 +263,7 @@ def test_what_every_tab_shows_is_what_the_table_holds(server, page, context):
     tabs[2][0].locator('.head [data-sort=name]').click()
     truth = lambda q: [r['id'] for r in server.get(f'/api/tables/things.json?{q}')[1]]
     def agree():
-        for p, q in tabs: server.until(lambda p=p, q=q: ids(p) == truth(q), 5)
+        for p, q in tabs: server.until(lambda p=p, q=q: ids(p) == truth(q))
     agree()
     for step in range(60):
         here = truth('')
@@ -292,11 +294,11 @@ def test_ten_thousand_rows_open_fast_and_are_worked_on(large, page):
     began = time.perf_counter()
     status, html = large.get('/things', HX_Request='true')
     took = time.perf_counter() - began
-    assert status == 200 and html.count('class="row') >= 200 and took < 1.5, took
+    assert status == 200 and html.count('class="row') >= 200 and took < 1.5*busy(), took
     began = time.perf_counter()
     page.goto(large.url + '/things')
     expect(page.locator('#things-200')).to_be_attached()
-    assert time.perf_counter() - began < 4 and page.locator('#things-list > .row').count() == 200
+    assert time.perf_counter() - began < 4*busy() and page.locator('#things-list > .row').count() == 200
     expect(page.locator('#things-foot')).to_have_text('10,000 rows')
     expect(page.locator('#things-gap')).to_contain_text('9,800 of 10,000 are not drawn')
     page.fill('form#things-new [name=name]', 'New one')
@@ -310,17 +312,17 @@ def test_ten_thousand_rows_open_fast_and_are_worked_on(large, page):
     large.act('things.move', id=300, before=1)
     expect(page.locator('#things-list > .row').first).to_have_attribute('id', 'things-300')
     page.locator('.more').click()
-    large.until(lambda: page.locator('#things-list > .row').count() == 400, 5)
+    large.until(lambda: page.locator('#things-list > .row').count() == 400)
     page.fill('.filter', '"thing 0999"')
-    large.until(lambda: names(page) == [f'Thing 0999{n}' for n in range(10)], 5)
+    large.until(lambda: names(page) == [f'Thing 0999{n}' for n in range(10)])
     page.locator('.head [data-sort=name]').click()
     page.locator('.head [data-sort=name]').click()
-    large.until(lambda: names(page) == [f'Thing 0999{n}' for n in range(9, -1, -1)], 5)
+    large.until(lambda: names(page) == [f'Thing 0999{n}' for n in range(9, -1, -1)])
 
 def test_all_ten_thousand_are_changed_as_one_and_taken_back_as_one(large, page):
     page.goto(large.url + '/things')
     page.select_option('.which', 'not-done')
-    large.until(lambda: page.locator('#things-foot').inner_text() == '5,000 of 10,000 rows', 5)
+    large.until(lambda: page.locator('#things-foot').inner_text() == '5,000 of 10,000 rows')
     page.locator('.head').hover()
     page.locator('.head .all').click()
     page.locator('.bulk .every').click()
@@ -328,10 +330,10 @@ def test_all_ten_thousand_are_changed_as_one_and_taken_back_as_one(large, page):
     page.select_option('.bulk .col', 'done')
     page.locator('.bulk .to:visible select').select_option('true')
     page.locator('.bulk .go').click()
-    expect(page.locator('#toasts')).to_contain_text('Set done to yes in 5,000 rows of Things', timeout=20000)
+    expect(page.locator('#toasts')).to_contain_text('Set done to yes in 5,000 rows of Things', timeout=60_000)
     assert len(large.get('/api/tables/things.json?which.done=is-done')[1]) == 10_000
     page.locator('#toasts .undo').last.click()
-    large.until(lambda: len(large.get('/api/tables/things.json?which.done=is-done')[1]) == 5000, 20)
+    large.until(lambda: len(large.get('/api/tables/things.json?which.done=is-done')[1]) == 5000)
 
 # several at once
 
@@ -350,7 +352,7 @@ def test_several_rows_are_selected_changed_and_deleted_as_one(server, page, cont
     page.select_option('.bulk .col', 'n')
     page.locator('.bulk .to:visible input').fill('99')
     page.locator('.bulk .go').click()
-    server.until(lambda: [r['n'] for r in server.rows('things')] == [0, 99, 2, 99, 99, 5, 6, 7], 5)
+    server.until(lambda: [r['n'] for r in server.rows('things')] == [0, 99, 2, 99, 99, 5, 6, 7])
     expect(other.locator('#things-5 .cell[name=n]')).to_have_value('99')
     entry = [e for e in server.get('/api/roll?limit=1000')[1] if e['action'] != 'things.list'][-1]
     assert entry['action'] == 'things.update_many' and entry['by'] == 'user'
@@ -360,7 +362,7 @@ def test_several_rows_are_selected_changed_and_deleted_as_one(server, page, cont
     expect(page.locator('.bulk')).to_be_hidden()
     page.locator('#toasts [data-roll]', has_text='Deleted 3 rows').locator('.undo').click()
     expect(other.locator('#things-list > .row')).to_have_count(8)
-    server.until(lambda: names(other) == [f't{n}' for n in range(8)], 5)
+    server.until(lambda: names(other) == [f't{n}' for n in range(8)])
     page.locator('.head .all').click()
     expect(page.locator('.bulk .said')).to_have_text('8 selected')
     server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': 1})[1]['approval']}", {'approve': True})      # somebody takes one away
@@ -442,7 +444,7 @@ def test_an_import_is_looked_at_before_it_is_done(server, page):
     expect(page.locator('#toasts')).to_contain_text('Imported 2 rows into Works, left out 2')
     assert [(r['name'], r['hours'], r['due']) for r in server.rows('works')] == [('Paint', 3, None), ('Sing', 4, None)]
     page.locator('#toasts .undo').last.click()
-    server.until(lambda: server.rows('works') == [], 5)
+    server.until(lambda: server.rows('works') == [])
 
 def test_a_file_that_cannot_be_read_is_said(server):
     for name, data, why in (('a.csv', b'', 'it is empty'), ('a.json', b'[1, 2]', 'no list of objects'), ('a.csv', b'a,b\n1,2,3\n', 'line 2 has 3 values'), ('a.json', b'{"a": ', 'cannot be read')):
@@ -518,7 +520,7 @@ def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, t
     page.goto(s.url + '/books')
     expect(page.locator('#books-1 .own')).to_have_text('Emma by <b>Austen</b> (1815)')
     page.select_option('.order', 'name up')
-    s.until(lambda: ids(page, 'books') == [2, 1], 5)
+    s.until(lambda: ids(page, 'books') == [2, 1])
     page.locator('#books-2').hover()
     page.locator('#books-2 .edit').click()
     page.locator('#dialog').get_by_label('Author').fill('Bram Stoker')
