@@ -368,7 +368,7 @@ async def test_the_model_itself_reads_what_no_rule_knows(tmp_path, models_dir):
     from pianola.engines import Engines
     c = config.read(['--data', str(tmp_path/'data')])
     c.engine, prompts.folder = 'embedded', root/'prompts'
-    engines, lang = Engines(c), rules.language('en')
+    engines = Engines(c)
     dogs = Table('dogs', {'name': 'text', 'breed': 'text', 'weight': 'number', 'arrived': 'date', 'chipped': 'bool'}, 'name', [
         {'id': n, 'name': a, 'breed': b, 'weight': w, 'arrived': '2026-05-01', 'chipped': False} for n, a, b, w in ((1, 'Rex', 'collie', 20.0), (2, 'Tilly', 'whippet', 12.5), (3, 'Mopsy', 'pug', 8.0))], one='dog', title='Dogs', required=('name',))
     w = World([dogs])
