@@ -8,6 +8,7 @@ Nothing of this is done unasked. docs/understanding.md has the count."""
 import json, re
 from collections import Counter
 from contextlib import aclosing
+from functools import lru_cache
 from loguru import logger as log
 from . import gist, prompts, rules
 from .engines.base import Fault, Phase, Said
@@ -38,17 +39,20 @@ def about(text, world, code):
 
 def own_words(text): return re.sub(r'(["“„«])[^"”“»]{25,}["”“»]|(?<!\w)[\'‘][^\'’]{25,}[\'’](?!\w)', ' ', text.strip()).strip()       # what is quoted at length is somebody else's
 
-small = set('the a an of and or to in on at for is it its i we you he she they them his her my our your with by from that this not no new same other bit please pls all old der die das und oder ein eine ist im den dem zu auf mit von für nicht bitte'.split())
+@lru_cache(1)
+def small():
+    "The small words of every language: people mix them"
+    return frozenset(w for c in rules.languages() for w in rules.language(c).record['small'])
 
 def named(text, world):
     "[(Table, row)] whose name, or part of it, stands in a text, a letter off or not; a row of which less is said than of another is left out"
-    said = {w for w in words(text) if w not in small}
+    said = {w for w in words(text) if w not in small()}
     found, ratio = [], rules.late('rapidfuzz.fuzz').ratio
     near = lambda w, x: len(w) > 3 and len(x) > 3 and (x.startswith(w) and len(x)-len(w) < 3 or w.startswith(x) and len(w)-len(x) < 3 or ratio(x, w) >= 80)
     for t in world.tables.values():
         others = Counter(w for r in t.rows for w in {w for c, k in t.columns.items() if k == 'text' and c != t.main for w in names(r.get(c))})
         for r in t.rows:
-            own = [w for w in words(r.get(t.main) or '') if w not in small]
+            own = [w for w in words(r.get(t.main) or '') if w not in small()]
             hit = {w for w in own if w in said} | {x for w in own if w not in said for x in said if near(w, x)}
             if r['id'] > 20 and str(r['id']) in said: hit.add(str(r['id']))
             people = {w for c, k in t.columns.items() if k == 'text' and c != t.main for w in names(r.get(c)) if others[w] == 1 and (w in said or w + 's' in said)}
@@ -104,7 +108,10 @@ def among(table, column, nums):
     far = lambda n: len(now) > 2 and n and (not now[0]/8 <= abs(n) <= now[-1]*8 or now[0] > 1000 and now[-1] < 1.2*now[0] and not .9*now[0] <= n <= 1.1*now[-1])
     return [n for n, u in nums if (not u or u == in_[column] or not in_[column] and u not in in_.values() and u not in small_units) and not far(n) and not (table.whole(column) and n != int(n))]
 
-edge = small - {'the', 'a', 'an', 'der', 'die', 'das', 'all', 'old'} | set("back each again both gone later maybe but it's w me him us u has have was are his so as now then which who put add called named name title heißt let get got also too auch noch be can would could in into onto off out up there here just really".split())
+@lru_cache(1)
+def edge():
+    "The words with which no value begins or ends"
+    return frozenset(w for c in rules.languages() for w in rules.language(c).record['edge'])
 def phrases(text):
     "The parts of a sentence that can be a value: some words of one clause, without small words around them"
     out = dict.fromkeys(m[1].strip() for m in re.finditer(r'["“„«]([^"”“»]{1,80})["”“»]', text))
@@ -112,10 +119,10 @@ def phrases(text):
         ws = part.split()
         for i in range(len(ws)):
             for k in range(i+1, min(len(ws), i+most_words)+1):
-                if i and ws[i-1].lower() in ('not', 'nicht', 'statt') or ws[i].lower().strip("'.") in edge or ws[k-1].lower().strip("'.") in edge: continue
+                if i and ws[i-1].lower() in ('not', 'nicht', 'statt') or ws[i].lower().strip("'.") in edge() or ws[k-1].lower().strip("'.") in edge(): continue
                 out[s := ' '.join(ws[i:k])] = None
                 if s.endswith(("'s", '’s')): out[s[:-2]] = None
-    return [s for s in out if {*words(s)} - small and '\\' not in s and len(s) <= 100]
+    return [s for s in out if {*words(s)} - small() and '\\' not in s and len(s) <= 100]
 
 def coded(table):
     "Are the rows of a table called by codes, as KAR-01?"
@@ -194,7 +201,7 @@ def changed(table, row, after, open, text, lang):
         if k == 'bool': out |= {c: v} if not (v and no) else {}
         elif k == 'number': out |= {c: v} if row or v and not any(v == x for x in out.values() if not isinstance(x, bool)) else {}
         elif c == table.main:
-            if words(v) != words(before) and not (row and words(v)[:len(words(was))] == words(was) and {*words(v)[len(words(was)):]} & edge): out[c] = v
+            if words(v) != words(before) and not (row and words(v)[:len(words(was))] == words(was) and {*words(v)[len(words(was)):]} & edge()): out[c] = v
         elif k in ('text', 'long') and (words(v) == words(before) or chaff(v, table, lang) or {*words(v)} & {*words(main), *words(was)} or any({*words(v)} & {*words(x)} for o, x in out.items() if isinstance(x, str))): continue
         else: out[c] = v
     if row: return out
@@ -204,7 +211,7 @@ def changed(table, row, after, open, text, lang):
 
 def whole(name, text):
     "Is at least half of a name said?"
-    own = [w for w in words(name) if w not in small]
+    own = [w for w in words(name) if w not in small()]
     return 2*sum(w in words(text) or any(len(w) > 3 and rules.late('rapidfuzz.fuzz').ratio(w, x) >= 80 for x in words(text)) for w in own) >= len(own)
 
 def removed(text, world, code):
@@ -220,7 +227,7 @@ def shares(text, found, lang):
     if len(found) < 2 or any(not row for _, row in found): return [text]*len(found)
     cuts = [0, *(m.start() for m in re.finditer(r'[,;.]\s|\s(?:and|und)\s', text)), len(text)]
     clauses = [text[a:b].strip(' ,;.') for a, b in zip(cuts, cuts[1:])]
-    mine = [{w for w in words(r.get(t.main) or '') if w not in small} for t, r in found]
+    mine = [{w for w in words(r.get(t.main) or '') if w not in small()} for t, r in found]
     of = [[n for n, own in enumerate(mine) if own & {*words(c)}] for c in clauses]
     if any(len(o) > 1 for o in of): return [text]*len(found)
     parts, at = [[] for _ in found], None
@@ -228,12 +235,12 @@ def shares(text, found, lang):
         at = o[0] if o else at
         if at is not None: parts[at].append(c)
     parts = [re.sub(r'^(?:and|und)\s+', '', ', '.join(p)) for p in parts]
-    return parts if all(re.search(r'\d', p) or len({*words(p)} - own - small - {'and', 'und'}) > 1 or 1 == len({*words(p)} - own - small) for p, own in zip(parts, mine)) and not any(re.search(p, text, re.I) for p in lang.record['swaps']) else [text]*len(found)
+    return parts if all(re.search(r'\d', p) or len({*words(p)} - own - small()) > 1 or 1 == len({*words(p)} - own - small()) for p, own in zip(parts, mine)) and not any(re.search(p, text, re.I) for p in lang.record['swaps']) else [text]*len(found)
 
 def chaff(v, table, lang):
     "Is a text nothing but small words and the names of the table?"
     g = lang.gist
-    return all(len(w) < 3 and w.islower() for w in re.findall(r'\w+', v)) or {*words(v)} <= {*small, *edge, *g['common'], *g['chatter'], *g['fill'], *g['pronoun'], *(w for n in table.nouns(lang) for w in n.split())}
+    return all(len(w) < 3 and w.islower() for w in re.findall(r'\w+', v)) or {*words(v)} <= {*small(), *edge(), *g['common'], *g['chatter'], *g['fill'], *g['pronoun'], *(w for n in table.nouns(lang) for w in n.split())}
 
 def days(text, lang):
     "The dates that are said, as YYYY-MM-DD"

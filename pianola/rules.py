@@ -140,7 +140,7 @@ class Language:
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.dates = d.get('dates') or [self.date]
-        self.gist, self.record, self.comma, self.months = d.get('gist'), {'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
+        self.gist, self.record, self.comma, self.months = d.get('gist'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
         self.cues = {kind: frozenset(phrases) for kind, phrases in d['gist']['cues'].items()} if d.get('gist') else {}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
