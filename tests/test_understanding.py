@@ -3,6 +3,7 @@ import json, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
+from conftest import busy
 from pianola import actions, evaluate, gist, guard, record, rules, understand
 from pianola.rules import Op, Table, World
 
@@ -279,7 +280,7 @@ def test_rules_are_quick_with_a_thousand_rows():
         w, at = made(), time.perf_counter()
         rules.read(s, w), gist.read(s, w)
         took.append(time.perf_counter() - at)
-    assert min(took) < .05, took
+    assert min(took) < .05*busy(), took
 
 # in the app
 
