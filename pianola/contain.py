@@ -236,4 +236,4 @@ def hold(coroutine, said):
         except Exception: log.exception(said)
     t = asyncio.create_task(run())
     held.add(t)
-    t.add_done_callback(held.discard)
+    t.add_done_callback(lambda t: (held.discard(t), getattr(coroutine, 'close', bool)()))       # one that was cancelled before it began is not left open

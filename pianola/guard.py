@@ -72,7 +72,7 @@ def ground(ev, table, row, recent=()):
 def judge(ev, op, world):
     "What becomes of one proposed operation on a table: a Verdict"
     table, lang = world.tables[op.table], ev.lang
-    if op.verb == 'list': return Verdict('nothing', ev.gate) if ev.gate in ('writing', 'reported') else Verdict('run', op=op)
+    if op.verb == 'list': return Verdict('nothing', ev.gate) if ev.gate in ('writing', 'reported') or ev.gate == 'negation' and not ev.says(lang.verbs['list']) else Verdict('run', op=op)
     if ev.gate: return Verdict('nothing', ev.gate)
     if op.verb == 'sort': return Verdict('run' if ev.says(lang.verbs['sort']) or ev.says(lang.order['asc'] + lang.order['desc']) else 'chip', 'no_cue', op)
     why = '' if ev.cue(op.verb, table) else 'no_cue'
