@@ -13,10 +13,15 @@ class Slots:
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
         self.values, self.by, self.firm, self.was, self.named, self.like, self.moved, self.now = {}, {n: '' for n in spent}, 0, {}, False, False, False, {}
         self.known, self.flags, self.names = table.index(g.lang).known(), g.flagwords(table), g.flagnames(table)
-        gist = g.g
-        self.units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
-        self.preps = {w for ws in gist['by_place'] for w in ws.split('|')}
-        self.glue = {*self.lang.words['a']} - {'entry', 'row', 'item', 'record', 'thing'} | { *self.lang.words['it'], *gist['chatter'], *gist['fill'], *gist['pronoun'], *gist['link'], *gist['and'], *gist['by'], *gist['now'], *self.lang.words['not']} | {w for p in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['wish']) for w in p.split()}
+        if '_sets' not in g.lang.__dict__: g.lang._sets = self.sets(g.g)
+        self.units, self.preps, self.glue = g.lang._sets
+
+    def sets(self, gist):
+        "(units, words of place, words that hold others together) of a language, made once"
+        units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
+        preps = {w for ws in gist['by_place'] for w in ws.split('|')}
+        glue = {*self.lang.words['a']} - {'entry', 'row', 'item', 'record', 'thing'} | { *self.lang.words['it'], *gist['chatter'], *gist['fill'], *gist['pronoun'], *gist['link'], *gist['and'], *gist['by'], *gist['now'], *self.lang.words['not']} | {w for p in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['wish']) for w in p.split()}
+        return units, preps, glue
 
     def once(self, what, c, make):
         "Something about a table's column that is found out once"
