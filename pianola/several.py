@@ -183,6 +183,24 @@ def read(g, make):
     if len(ops) < 2 or not merged or len(merged) > most_rows or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans) or str(x[3].get(x[2].main)) in {str(v) for o in ops for v in o.values.values()}}: return None
     return Reading('chip', merged, name='unlike')
 
+def listed(text, world, lang, got):
+    """“Add milk, eggs and bread”, “new tasks: call Bob and call Jim”: several new rows of a table that has one text, where a reading saw one. Offered, because milk, eggs and bread may be one thing to buy;
+    simply done where the table's rows are named in the plural. None where it is no plain list."""
+    if got.end not in ('press', 'chip') or len(got.ops) != 1 or got.ops[0].verb != 'create' or not lang.gist: return None
+    op, table = got.ops[0], world.tables[got.ops[0].table]
+    if any(v not in ('', None, 0, False) for c, v in op.values.items() if c != table.main) or sum(k not in ('bool', 'number', 'ref') for k in table.columns.values()) != 1: return None
+    alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w) for w in ws), key=len, reverse=True)) + ')'
+    many = [n for n in table.nouns(lang) if n != lang.singular(n)]
+    place = rf"(?:\s+{alt(lang.gist['onto'])}\s+(?:\w+\s+){{0,3}}{alt([*table.nouns(lang), *lang.words['list'], *lang.gist['lists']])})?"
+    m = re.fullmatch(rf"(?:{alt(lang.words['polite'])}[, ]+)*{alt([*lang.verbs['create'], *many])}\s*:?\s+(?:(?:{alt(lang.words['a'])}\s+)*(?P<many>{alt(many or ['Q'])})\s*:?\s+)?(?P<them>[^:;.!?\"“„]+?){place}(?:[, ]+{alt(lang.gist['frame_tail'])})*[.!]?", text.strip(), re.I)
+    if not m or re.match(rf"{alt(lang.gist['one'])}\s+{alt(table.nouns(lang))}\b", m['them'], re.I): return None
+    plural = bool(m['many']) or m[0].lower().startswith(tuple(many))
+    joins = alt([w.strip() for w in lang.words['and'] if w.strip().isalpha() and ' ' not in w.strip()])
+    them = [x.strip() for x in re.split(rf"\s*,\s*(?:{joins}\s+)?|\s+{joins}\s+", m['them'])]
+    if len(them) < 3 - plural or not plural and not re.search(rf"\s{joins}\s+[^,]+$", m['them']) or not all(x and len(x.split()) <= 5 for x in them) or len({*map(str.lower, them)}) < len(them): return None
+    ops = [Op(op.table, 'create', None, {**op.values, table.main: x[:1].upper() + x[1:] if str(op.values[table.main])[:1].isupper() else x}) for x in them]
+    return Reading('press' if plural and got.end == 'press' else 'chip', ops, name='' if plural and got.end == 'press' else 'too_many') if len(ops) <= most_rows else None
+
 def denied(g, x, spans):
     "Does a row stand in a part that forbids something?"
     a, b = next((s for s in spans if s[0] <= x[0] < s[1]), (0, 0))

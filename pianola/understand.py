@@ -5,7 +5,7 @@
 import json, re
 from collections import OrderedDict
 from functools import lru_cache
-from . import gist, record, rules
+from . import gist, record, rules, several
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
 from .plugins import plugins
@@ -79,6 +79,10 @@ def runs_on(value, lang, text):
 
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
+    got = _heard(text, w)
+    return several.listed(text, w, language(tongue(text)), got) or got
+
+def _heard(text, w):
     first = tongue(text)
     got = rules.read(text, w, first)
     if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered

@@ -45,6 +45,14 @@ def test_what_must_not_act_does_not_and_says_why(said, name):
     got = rules.read(said, world())
     assert (got.end, got.name) == ('nothing', name) and name in guard.names
 
+@pytest.mark.parametrize('said, end, names', [('add milk, eggs and bread', 'chip', ['Milk', 'Eggs', 'Bread']), ('please add milk, eggs and bread to the list', 'chip', ['Milk', 'Eggs', 'Bread']),
+    ('add tasks: call Bob and call Jim', 'press', ['Call Bob', 'Call Jim']), ('new tasks: one of ours, two of theirs', 'press', ['One of ours', 'Two of theirs']), ('Bitte füge Milch, Eier und Brot hinzu', 'chip', ['Milch', 'Eier', 'Brot']),
+    ('add fish and chips', 'press', ['Fish and chips']), ('add a task: buy milk, eggs and bread', 'press', ['Buy milk, eggs and bread'])])
+def test_a_list_of_new_rows_is_several_rows(said, end, names):
+    shopping = World([Table('tasks', {'name': 'text', 'done': 'bool'}, 'name', [{'id': 1, 'name': 'Pay rent', 'done': False}], one='task', title='Tasks')])
+    got = understand.heard(said, shopping)
+    assert (got.end, [o.values['name'] for o in got.ops]) == (end, names)
+
 def test_what_fits_several_rows_is_asked():
     got = rules.read('delete the invoice task', world())
     assert got.end == 'ask' and [(o.action, o.id) for o in got.ops] == [('tasks.delete', 7), ('tasks.delete', 8)]
