@@ -16,7 +16,7 @@ async def warm(argv):
         if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): registry.update(Plugin(path).read().keys)
     try:
         engine, model, _ = await engines.choose()
-        for what, messages in (('its instructions', [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]), ('how records are kept', record.head())):
+        for what, messages in (('its instructions', [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]), *((what, record.head(layer)) for layer, what in record.layers.items())):
             if engine.name != 'embedded' or not messages or await engine.kept(model, messages): continue
             print(f'Letting {model} read {what}, once', flush=True)
             began = time.monotonic()

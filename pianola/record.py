@@ -168,6 +168,7 @@ def allowed(table, row, text, lang):
 
 # how it reads
 
+layers = {'record': 'how a record reads afterwards', 'part': 'what of it is different', 'new': 'how a new one reads'}          # the three questions, as files of prompts/
 def head(layer):
     "The turns before a question, always the same: an engine reads them once"
     who, _, examples = prompts.layer(layer).partition('\n---\n')
