@@ -31,7 +31,7 @@ def about(text, world, code):
     if ev.gate: return []
     g, rows = gist.Gist(text, world, lang), named(text, world)
     cues = g.cues(0, len(g.words))
-    if 'create' not in cues and any(re.search(p, text, re.I) for p in lang.record['off']): return []
+    if any(re.search(p, text, re.I) for p in lang.record['off']): return []         # “chuck it off the list” asks for no new row
     if rows and 'create' not in cues: return rows if len(rows) <= most_rows else []
     tables = {m.table for m in g.tables(0, len(g.words))}
     if not ('create' in cues or any(ev.cue('create', t) for t in world.tables.values()) and not {*cues} - {'with', 'place'}): return []
