@@ -348,7 +348,7 @@ def test_pause_and_stop_come_through_the_file(tmp_path):
 def test_a_page_that_goes_on_to_another_is_rendered_where_it_ends(tmp_path):
     if not room('javascript').find(): (pytest.fail if os.environ.get('CI') else pytest.skip)('no Chromium, Chrome or Edge on this machine')
     with Site({'/': page("<script>setTimeout(() => { location.href = '/there' }, 300)</script>"), '/there': page('<h1>There</h1>')}) as s:
-        db = crawl(tmp_path/'j.sqlite', s.url + '/', javascript=True, timeout=6, resources=False)
+        db = crawl(tmp_path/'j.sqlite', s.url + '/', javascript=True, timeout=40, resources=False)        # a fifth of it is the patience with a page that goes on
         assert rows(db, 'select h1, error from rendered where page=1') == [('There', None)]
 
 def test_what_javascript_makes_of_a_page_is_kept_beside_what_was_sent(tmp_path):

@@ -38,6 +38,7 @@ def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
     page.goto(s.url + '/prompts')
     page.locator('#prompt-edit select[name=of]').select_option('explain')
     page.locator('#prompt-edit textarea[aria-label="The prompt explain"]').wait_for()
+    page.wait_for_function('() => !document.querySelector(".htmx-added, .htmx-settling, .htmx-swapping")')        # what has just come listens a moment later
     page.locator('#prompt-edit select[name=of]').select_option('system')
     page.locator('#prompt-edit textarea[aria-label="The prompt system"]').wait_for()
     before = (s.prompts/'system.md').read_text('utf-8')
