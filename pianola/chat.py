@@ -90,7 +90,9 @@ class Runner:
                 todo, self.todo = self.todo, None
                 await answer(self.conversation, **(todo or {}))
         except Exception: log.exception('a turn broke')
-        finally: runners.get(self.conversation) is self and runners.pop(self.conversation)
+        finally:
+            asking.discard(self.conversation)        # also when there was nothing to ask, or its place could not be made
+            runners.get(self.conversation) is self and runners.pop(self.conversation)
 
 def start(conversation, **todo):
     "Answer, now or after the reply that is running"
@@ -113,7 +115,7 @@ async def answer(conversation, resume=None, under=None, placing=None):
     asking.add(conversation)
     try: placed = await asyncio.shield(placing)
     except asyncio.CancelledError as e: placed, stopped = await placing, e       # stopped while its place was made: the place is finished, as stopped
-    if not placed: return asking.discard(conversation)
+    if not placed: return
     m, told, decided, doubt = placed
     reply = replies[m['id']] = Reply(m)
     reply.decided = decided
@@ -203,31 +205,27 @@ def obey(tx, said, id):
     if said['model'] or said['brings']: return False, None       # a plugin wrote it, or a click that asks for words: rules and a bare yes obey the person alone
     key = f"rule:{said['id']}"
     if tx.value('select 1 from log where key=?', key): return True, None
-    tx.run('savepoint rules')
-    mark = tx.mark()
     try:
-        waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation'])
-        if len(waits) == 1 and (yes := understand.word(said['text'], 'yes')) or len(waits) == 1 and understand.word(said['text'], 'no'):
-            out = decided(tx, waits[0]['id'], bool(yes))
-            note = out.text if out.status == 'done' else 'They were asked and said no; nothing was done'
-        else:
-            got = understand.read(tx, said['text'])
-            many = sum(o.verb == 'delete' for o in got.ops) > 1
-            if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
-            elif got.end == 'chip' and got.records: return False, got       # what it would write is not quite what was said: a model is asked how the record reads, and this is offered when it knows no better
-            elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
-            elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
-            elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
-                note = f'Nothing was done: {guard.names[got.name]}'
-                tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
-            else: return False, got if got.records else None
+        with tx.attempt():
+            waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation'])
+            if len(waits) == 1 and (yes := understand.word(said['text'], 'yes')) or len(waits) == 1 and understand.word(said['text'], 'no'):
+                out = decided(tx, waits[0]['id'], bool(yes))
+                note = out.text if out.status == 'done' else 'They were asked and said no; nothing was done'
+            else:
+                got = understand.read(tx, said['text'])
+                many = sum(o.verb == 'delete' for o in got.ops) > 1
+                if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
+                elif got.end == 'chip' and got.records: return False, got       # what it would write is not quite what was said: a model is asked how the record reads, and this is offered when it knows no better
+                elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
+                elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
+                elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
+                    note = f'Nothing was done: {guard.names[got.name]}'
+                    tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
+                else: return False, got if got.records else None
     except Exception as e:                      # it cannot be done like that: the model may make more of it
         if isinstance(e, apsw.Error): raise
         if not isinstance(e, Refused): log.exception('the rules broke; the model answers')
-        tx.run('rollback to rules')
-        tx.back(mark)
         return False, None
-    finally: tx.run('release rules')
     noted(tx, said, note)
     return True, None
 
@@ -383,16 +381,12 @@ def _heard_and_placed(tx, conversation, words, opened):
     "Keep the user's words and make the place of the reply, as one transaction: ((conversation, message, fresh), the place). When there can be no place the words are kept all the same."
     heard = _hear(tx, conversation, *words)
     if not heard[2]: return heard, None
-    tx.run('savepoint place')
-    mark = tx.mark()
-    try: return heard, _place(tx, conversation, None, None, opened)
-    except Exception as e:
-        if isinstance(e, apsw.Error): raise
+    try:
+        with tx.attempt(): return heard, _place(tx, conversation, None, None, opened)
+    except apsw.Error: raise
+    except Exception:
         log.exception('a reply could not be begun')
-        tx.run('rollback to place')
-        tx.back(mark)
         return heard, None
-    finally: tx.run('release place')
 
 async def redraw(id, conversation):
     "Draw one message anew in every tab that shows its conversation"

@@ -6,6 +6,7 @@
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
 import asyncio, json, math, os, queue, sqlite3, sys, threading, time, unicodedata
 from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager
 from pathlib import Path
 import apsw, apsw.ext, msgspec
 spared = [m for m in ('pandas', 'numpy') if m not in sys.modules]
@@ -144,13 +145,19 @@ class Tx:
         self.events.append(e)
         return e.id
 
-    def mark(self):
-        "How far this transaction has come, for `back`; the caller has a savepoint there"
-        return len(self.events), len(self.changes), len(self.after), dict(self.rows)
-    def back(self, mark):
-        "Forget what was to be told and done since `mark`; the caller has rolled back to its savepoint"
-        del self.events[mark[0]:], self.changes[mark[1]:], self.after[mark[2]:]
-        self.rows = mark[3]
+    @contextmanager
+    def attempt(self):
+        "What raises in here is taken back whole, also what was to be told of it; an error of the database itself ends the transaction"
+        self.run('savepoint attempt')
+        events, changes, after, rows = len(self.events), len(self.changes), len(self.after), dict(self.rows)
+        try: yield
+        except apsw.Error: raise
+        except Exception:
+            self.run('rollback to attempt')
+            del self.events[events:], self.changes[changes:], self.after[after:]
+            self.rows = rows
+            raise
+        finally: self.run('release attempt')
 
     def new_id(self, table):
         "The next number of a table. Never one that was used before, so that taking back a delete cannot meet a stranger."
