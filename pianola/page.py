@@ -33,12 +33,13 @@ class Page(Kind):
         return tuple(out) if isinstance(out, list) else out
 
 static = Path(__file__).parent.parent/'static'
+together = {'page.css': ('pianola.css', 'tables.css', 'live.css', 'flow.css'), 'page.js': ('pianola.js', 'forms.js', 'tables.js', 'flow.js', 'live.js')}      # each file of its own would cost the browser five milliseconds before the page can be used
+def content(name): return b'\n'.join((static/n).read_bytes() for n in together.get(name, (name,)))
 _stamps = {}
 def asset(name):
-    "URL of one of our own files, changing with its content so that a browser may keep it"
-    p = static/name
-    at = p.stat().st_mtime_ns
-    if _stamps.get(name, (0,))[0] != at: _stamps[name] = at, f'/static/{name}?v={hashlib.sha256(p.read_bytes()).hexdigest()[:10]}'
+    "URL of one of our own files, or of several that go out as one, changing with the content so that a browser may keep it"
+    at = [(static/n).stat().st_mtime_ns for n in together.get(name, (name,))]
+    if _stamps.get(name, (0,))[0] != at: _stamps[name] = at, f'/static/{name}?v={hashlib.sha256(content(name)).hexdigest()[:10]}'
     return _stamps[name][1]
 
 class Files(StaticFiles):
@@ -47,8 +48,12 @@ class Files(StaticFiles):
     async def get_response(self, path, scope):
         "One that is named by its content is looked up on the disk once"
         named = scope['query_string'].startswith(b'v=') and scope['method'] == 'GET' and (str(self.directory), path, scope['query_string'])
-        if named and (got := self.ready.get(named)) and 'gzip' in Headers(scope=scope).get('accept-encoding', ''): return got
-        out = await super().get_response(path, scope)
+        packs = 'gzip' in Headers(scope=scope).get('accept-encoding', '')
+        if named and packs and (got := self.ready.get(named)): return got
+        if path in together and self.directory == static and scope['method'] in ('GET', 'HEAD'):
+            body = content(path)
+            out = Response(gzip.compress(body, mtime=0) if packs else body, 200, {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})}, 'text/css' if path.endswith('css') else 'text/javascript')
+        else: out = await super().get_response(path, scope)
         if named and out.status_code == 200 and out.headers.get('content-encoding') == 'gzip' and len(self.ready) < 100: self.ready[named] = out
         return out
     def file_response(self, full_path, stat_result, scope, status_code=200):
@@ -118,8 +123,8 @@ async def whole(open_, conversation, status):
     aside = await store.read(panel, conversation, status)
     p = plugins.get(open_)
     return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
-                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Link(rel='icon', href='/static/icon.svg'), Link(rel='stylesheet', href=asset('pianola.css')), Link(rel='stylesheet', href=asset('tables.css')), Link(rel='stylesheet', href=asset('live.css')), Link(rel='stylesheet', href=asset('flow.css')),
-                     Script(src=asset('theme.js')), Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('pianola.js'), defer=True), Script(src=asset('forms.js'), defer=True), Script(src=asset('tables.js'), defer=True), Script(src=asset('flow.js'), defer=True), Script(src=asset('live.js'), defer=True)),
+                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Script(src=asset('theme.js')), Link(rel='stylesheet', href=asset('page.css')),
+                     Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('page.js'), defer=True, blocking='render' if src.startswith('/') else None), Link(rel='icon', href='/static/icon.svg')),
                 Body(A('To the message box', href='#msg', cls='skip'), menu(open_), main, Div(id='split', role='separator', tabindex='0', aria_orientation='vertical', aria_label='Width of the chat', aria_valuemin='25', aria_valuemax='70', aria_valuenow='40'),
                      aside, Button('Chat', type='button', id='chat-open'), Dialog(id='dialog', aria_label='Details'), Div(id='toasts', role='status', aria_live='polite'), Div(id='live', role='log', aria_live='polite', cls='sr'),
                      Div('Connecting again …', id='offline', role='status', hidden=True)), lang='en')

@@ -5,7 +5,7 @@
 Kept before anybody is told, without pickles: a node that came in a file from elsewhere can be read as safely as one of our own. Figures come back as the picture they are."""
 import dataclasses, datetime, enum, hashlib, io, json, math, re, sys
 from pathlib import Path
-import msgspec, nh3
+import msgspec
 from fasthtml.common import A, Details, Div, Figcaption, Figure, Img, Li, NotStr, P, Small, Span, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul, to_xml
 from . import render
 from .forms import File, file_url, keep_file
@@ -233,6 +233,8 @@ def unsafe(node, deep=0):
                                      and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])
                                      and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())): return 'a table is damaged'
     if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list) and all(isinstance(t, str) for t in node['traces'])): return 'a figure is damaged'
-    if node['k'] == 'html' and 'v' in node: node['v'] = nh3.clean(node['v'])
+    if node['k'] == 'html' and 'v' in node:
+        import nh3              # more than a megabyte, for a file from elsewhere
+        node['v'] = nh3.clean(node['v'])
     if node['k'] == 'data' and 'v' not in node and not ('f' in node and 'head' in node): return 'a result is damaged'
     return ''

@@ -186,13 +186,16 @@ function listed() {
   l.addEventListener('touchmove', () => { stuck = false }, { passive: true });
   busy();
 }
-function entered() {       // a chat column is on the page: anew, or another conversation
+function entered(soon = f => f()) {       // a chat column is on the page: anew, or another conversation. `soon`: what measures the page waits for it to be laid out anyway
   stuck = true; listed();
   const at = chat().dataset.at && id('msg-' + chat().dataset.at);
-  if (at) { stuck = false; settle(at, 'center'); at.classList.add('found') } else toEnd();
+  if (at) stuck = false;
   box().value = keep.get('draft:' + (conversation() || 'new')) || '';
   id('overheard').checked = keep.get('overheard') === '1'; list().classList.toggle('with-overheard', id('overheard').checked);
-  $('.msg.user .body.said') || box().focus({ preventScroll: true });
+  soon(() => {
+    if (at) { settle(at, 'center'); at.classList.add('found') } else toEnd();
+    if (!$('.msg.user .body.said') && [document.body, null].includes(document.activeElement)) box().focus({ preventScroll: true });
+  });
 }
 
 // ---- speaking
@@ -324,7 +327,7 @@ split.addEventListener('pointerdown', e => { split.setPointerCapture(e.pointerId
 split.addEventListener('keydown', e => { const now = +split.getAttribute('aria-valuenow'); if (e.key === 'ArrowLeft') setSplit(now + 2); if (e.key === 'ArrowRight') setSplit(now - 2) });
 if (keep.get('split')) split.setAttribute('aria-valuenow', Math.round(+keep.get('split')));
 id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme || 'system');
-$('#menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+requestAnimationFrame(() => $('#menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }));
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
@@ -351,5 +354,5 @@ document.addEventListener('htmx:beforeSwap', e => {       // older messages come
 });
 addEventListener('popstate', () => location.reload());
 
-entered(); connect();
+entered(requestAnimationFrame); connect();
 addEventListener('DOMContentLoaded', () => setTimeout(() => { const forms = early; window.early = null; for (const f of forms) if (f.isConnected) f.requestSubmit() }));      // what was sent before the scripts were here
