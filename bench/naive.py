@@ -32,6 +32,12 @@ async def listen(ws):
             if said['msg'] == 'job':
                 ws.state.job = asyncio.create_task(job())
                 continue
+            if said.get('bare'):                  # nothing but what it takes to pass a reply on: the least that a server between the two can cost
+                ws.app.state.session = getattr(ws.app.state, 'session', None) or aiohttp.ClientSession()
+                async with ws.app.state.session.post(f'{upstream}/api/chat', json={'model': 'double', 'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
+                    async for line in r.content: await ws.send_text(json.loads(line)['message']['content'])
+                await ws.send_text('done')
+                continue
             async with aiohttp.ClientSession() as s, s.post(f'{upstream}/api/chat', json={'model': 'double', 'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
                 async for line in r.content:
                     text = json.loads(line)['message']['content']

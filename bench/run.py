@@ -3,7 +3,7 @@
     python bench/run.py [first stream start page long browser plugin click tabs job table]        in the environment that `python3 start.py test` makes
 
 The model is the scripted Ollama of the tests, as its own process, so that only our own time is measured. Prints Markdown."""
-import asyncio, contextlib, gzip, json, os, platform, re, statistics, subprocess, sys, tempfile, threading, time, urllib.request
+import asyncio, compileall, contextlib, gzip, itertools, json, os, platform, re, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
 root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
@@ -74,27 +74,37 @@ async def until_over(ws, began):
         if not first and began and re.search(r'^{"m":.*("(tail|append)":"..|"add":)|data-status=\\"streaming\\".*class=\\"(tail|block)\\"><[^/]', text): first = time.perf_counter()-began
         if 'data-role=\\"assistant\\" data-status=\\"done\\"' in text: return first or time.perf_counter()-(began or 0), time.perf_counter()-(began or 0)
 
+said_before = itertools.count(1)
 async def say(ws):
+    "Say something, each time something else, as nobody says the same forty times; seconds to the first text and to the end"
     began = time.perf_counter()
-    await ws.send(json.dumps({'msg': 'go'}))
+    await ws.send(json.dumps({'msg': f'Tell me something about the number {next(said_before)}.'}))
     return await until_over(ws, began)
+async def passed_on(ws):
+    "The same with a server that only passes the reply on"
+    began, first = time.perf_counter(), 0
+    await ws.send('{"msg":"go","bare":true}')
+    while (text := await ws.recv()) != 'done': first = first or (time.perf_counter()-began if text else 0)
+    return first
 
 async def first():
     "Time to the first text"
-    with double(chunks=12, rate=100) as url, pianola(url) as s:
+    with double(chunks=12, rate=100) as url, pianola(url) as s, naive(url) as (_, where):
         async with aiohttp.ClientSession() as session:
-            tabs = [(await tab(s))[0] for _ in range(10)]
-            ours, theirs = [], []
+            tabs, others = [(await tab(s))[0] for _ in range(10)], [await websockets.connect(where) for _ in range(10)]
+            ours, theirs, bare = [], [], []
             for _ in range(40):
                 theirs.append(await direct(session, url, first=True))
+                bare.append(await passed_on(others[0]))
                 ours.append((await say(tabs[0]))[0])
-            row('First text, one reply at a time', f'{ms(mid(ours)-mid(theirs))} later than direct', f'direct {ms(mid(theirs))}', '2 ms')
-            ours, theirs = [], []
+            row('First text, one reply at a time', f'{ms(mid(ours)-mid(theirs))} later than direct', f'direct {ms(mid(theirs))}; passed on by a bare server {ms(mid(bare)-mid(theirs))} later', '2 ms')
+            ours, theirs, bare = [], [], []
             for _ in range(10):
                 theirs += await asyncio.gather(*(direct(session, url, first=True) for _ in tabs))
+                bare += await asyncio.gather(*map(passed_on, others))
                 ours += [a for a, _ in await asyncio.gather(*map(say, tabs))]
-            row('First text, ten at once', f'{ms(mid(ours)-mid(theirs))} later than direct', f'direct {ms(mid(theirs))}', '3 ms')
-            for t in tabs: await t.close()
+            row('First text, ten at once', f'{ms(mid(ours)-mid(theirs))} later than direct', f'direct {ms(mid(theirs))}; passed on by a bare server {ms(mid(bare)-mid(theirs))} later', '3 ms')
+            for t in (*tabs, *others): await t.close()
     # each chunk at 50 a second: the double runs in this process, on the same clock
     said = {}
     def script(body):
@@ -158,6 +168,7 @@ async def stream():
 
 def start():
     "Start-up, memory, what is sent"
+    for part in ('pianola', 'plugins'): compileall.compile_dir(root/part, quiet=2)        # as after any first start, also where Python is told not to keep what it compiled
     took, size = [], []
     for n in range(5):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
@@ -204,14 +215,16 @@ def page():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
         s = Server(Path(d)/'data', env={'PIANOLA_ENGINE': 'embedded'})
         with chromium() as b:
-            took = []
-            for _ in range(7):
-                p = b.new_page()
-                p.goto(s.url)
-                p.wait_for_function('() => ws.readyState === 1')
-                took.append(p.evaluate('performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd')/1000)
-                p.close()
-            row('Page interactive in Chromium', ms(mid(took)), '', '130 ms')
+            took, seen, empty = [], [], []
+            for _ in range(9):
+                for url in (s.url, f'{s.url}/api/health'):
+                    p = b.new_page()
+                    p.goto(url)
+                    if url == s.url: p.wait_for_function('() => ws.readyState === 1')
+                    (took if url == s.url else empty).append(p.evaluate('performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd')/1000)
+                    if url == s.url: seen.append(p.evaluate('performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN')/1000)
+                    p.close()
+            row('Page interactive in Chromium', ms(mid(took)), f'painted after {ms(mid(sorted(x for x in seen if x == x)))}; a page with nothing in it {ms(mid(empty))}', '130 ms')
         s.kill()
 
 def long():

@@ -1,6 +1,9 @@
 "How a message looks: the same for one that grows and for one from last year."
 import json, time
+from functools import cache
+from types import SimpleNamespace
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
+from fastcore.xml import Safe
 from . import guard, render, tabs
 from .history import grown, thought, later, leaf, line, overheard, path, siblings
 
@@ -9,7 +12,7 @@ def press(label, name, args, cls='quiet', **kw):
     "A button that presses a key"
     return Button(label, type='button', cls=cls, hx_post=key(name), hx_swap='none', hx_vals=tabs.dumps(args), **kw)
 
-def clock(at): return Time(time.strftime('%H:%M' if time.time()-at < 80_000 else '%d %b %H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
+def clock(at): return NotStr(at) if at == hole[1] else Time(time.strftime('%H:%M' if time.time()-at < 80_000 else '%d %b %H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
 
 def body(blocks, tail=''):
     "Rendered blocks as they stand in a reply; hx-disable: nothing in them can ever become a request"
@@ -17,7 +20,20 @@ def body(blocks, tail=''):
 
 def article(m, around=None, reply=None):
     """One message. `around` has what stands beside it: outcomes, siblings, whether it is the head. `reply` is the running Reply, which holds blocks already."""
-    around = around or {}
+    around, begun = around or {}, reply and not (reply.text or reply.thinking)
+    if not m['error'] and not m['thinking'] and len(around.get('tries', ())) < 2 and not around.get('rolls') and not around.get('asks') and (begun or m['role'] == 'user' and not m['model'] and (around.get('busy') or not around.get('head'))):
+        return Safe(mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at']))).replace(hole[2], render.esc(m['text'])))
+    return made(m, around, reply)
+
+hole = [f'{n}\ufdd0' for n in range(3)]       # no text from outside holds this character
+@cache
+def mould(role, status):
+    "How what was just said and the reply to it look, with holes for the number, the time and the words: the browser waits for these two, and putting tags together takes a while"
+    m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': hole[1]}
+    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thinking='') if role == 'assistant' else None))
+
+def made(m, around, reply):
+    "`article`, put together"
     mine, streaming = m['role'] == 'user', m['status'] == 'streaming'
     if mine: inside = Div(m['text'], cls='body said', hx_disable=True)
     elif reply: inside = body(reply.blocks.done, reply.blocks.tail())

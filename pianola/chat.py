@@ -29,7 +29,7 @@ class Reply:
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
         self.dirty, self.spoken, self.first, self.began, self.stats = asyncio.Event(), 0, 0, time.monotonic(), {}
-        self.task, self.broken, self.decided = asyncio.current_task(), None, False      # decided: by rules, so nothing in the reply is pressed
+        self.task, self.broken, self.decided, self.told = asyncio.current_task(), None, False, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
@@ -58,9 +58,7 @@ class Reply:
         n = len(self.blocks.done)
         self.blocks.feed(fresh[''])
         f = self.blocks.frame()
-        if look and (waiting := undrawn.pop(self.conversation, None)):        # its place is not drawn yet: it comes with these words in it
-            draw_now(self.conversation, waiting, *look)
-            for id in waiting.keys() - {m['id'] for m, _ in look[0]}: draw_soon(id, self.conversation, waiting[id])       # came meanwhile
+        if draw_waiting(self.conversation, look): pass        # its place was not drawn yet: it came with these words in it
         elif f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
@@ -72,6 +70,18 @@ def _piece(tx, id, fresh, conversation, waiting):
     for what, text in fresh.items():
         if text: tx.run("insert into log(at,kind,by,what,ref,text) values (?,'piece','model',?,?,?)", time.time(), what, id, text)
     return seen(tx, conversation, waiting) if waiting else None
+
+async def asked(reply):
+    "While the model is thinking the place of its reply is drawn, and, when its first words had their turn, what it was told is kept; what is still on its way to a model goes first"
+    c, until = reply.conversation, time.monotonic() + .04
+    for _ in range(3): await asyncio.sleep(0)           # the question goes out
+    asking.discard(c)
+    while asking and time.monotonic() < until: await asyncio.sleep(.002)
+    if c in undrawn: draw_waiting(c, await store.read(seen, c, {*undrawn[c]}))
+    await asyncio.sleep(.03)
+    if (p := reply.told) and reply.id in replies:
+        reply.told = None
+        await store.write(context.told, reply.m, p, durable=False)
 
 replies: dict[int, Reply] = {}                  # running, by message
 runners: dict[int, 'Runner'] = {}               # by conversation: answers one message after the other
@@ -140,24 +150,26 @@ async def answer(conversation, resume=None, under=None, placing=None):
                     if not talk: status = 'done'; return
                     break
         if missing: raise missing
-        messages, room, head, moved = await context.fit(engine, model, m, told)
+        p, room, head, moved = await context.fit(engine, model, m, told)
+        messages, reply.told = p['messages'], p
         if moved: await relist(conversation)
+        hold(asked(reply), 'what was told could not be kept')
         log.opt(lazy=True).debug('prompt\n{}', lambda: json.dumps(messages, ensure_ascii=False, indent=1))
         stalled, limit = 0, most_explained if told.get('parts') else most
         while True:
             try:
                 async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head, temperature=await kv.get('temperature', .0))) as stream:
-                    async for p in stream:
-                        if asking: asking.discard(conversation)
-                        if isinstance(p, Said): reply.take(p)
-                        elif isinstance(p, Phase): reply.phase(p)
-                        else: reply.stats = done_stats(p, reply)
+                    async for x in stream:
+                        if isinstance(x, Said): reply.take(x)
+                        elif isinstance(x, Phase): reply.phase(x)
+                        else: reply.stats = done_stats(x, reply)
                 break
             except Fault as e:                  # an engine that cannot count tokens says so here; forget some more of the past and ask again
                 stalled += 1
                 if e.kind != 'context' or reply.first or stalled > 6: raise
                 await context.calibrate(engine, model, messages, room, 1.25)
-                messages, room, head, moved = await context.fit(engine, model, m)
+                p, room, head, moved = await context.fit(engine, model, m)
+                messages, reply.told = p['messages'], p
                 if moved: await relist(conversation)
         status = 'done'
         if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
@@ -193,11 +205,11 @@ def _place(tx, conversation, resume, under, plugin):
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
         if not under and (said['role'] != 'user' or by_phrase(tx, said, plugin)): return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
-    about = history.asked(tx, history.message(tx, id))
+    m = history.message(tx, id)
+    about = history.asked(tx, m if resume else said)
     decided, doubt = bool(about and about['brings']), None
     if by_rules and not decided: decided, doubt = obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
-    m = history.message(tx, id)
-    return m, context.compose(tx, m, plugin), decided, doubt
+    return m, context.compose(tx, m, plugin, about, c), decided, doubt
 
 def obey(tx, said, id):
     """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. (True, None) when rules have decided:
@@ -207,9 +219,10 @@ def obey(tx, said, id):
     if tx.value('select 1 from log where key=?', key): return True, None
     try:
         with tx.attempt():
-            waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation'])
-            if len(waits) == 1 and (yes := understand.word(said['text'], 'yes')) or len(waits) == 1 and understand.word(said['text'], 'no'):
-                out = decided(tx, waits[0]['id'], bool(yes))
+            yes = understand.word(said['text'], 'yes')
+            waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation']) if yes or understand.word(said['text'], 'no') else ()
+            if len(waits) == 1:
+                out = decided(tx, waits[0]['id'], yes)
                 note = out.text if out.status == 'done' else 'They were asked and said no; nothing was done'
             else:
                 got = understand.read(tx, said['text'])
@@ -271,6 +284,7 @@ async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
     whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
     def keep(tx):
+        if reply.told: context.told(tx, m, reply.told)
         tx.run("delete from log where ref=? and kind='piece'", m['id'])
         tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
                json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
@@ -344,13 +358,12 @@ def on_hearing(f):
 def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     "Keep the user's words; the conversation is begun where there is none"
     if key and (old := tx.one('select ref from log where key=?', key)): return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
-    if conversation: history.conversation(tx, conversation)
     new = not conversation
-    conversation = conversation or history.begin(tx)
-    prelude = context.overhear(tx, conversation, text, plugin)
+    c = history.conversation(tx, conversation or (conversation := history.begin(tx)))
+    prelude = context.overhear(tx, c['head'], text, plugin)
     brings = brings or next((b for f in hearing if (b := f(tx, text, plugin))), None)
     id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude, brings=json.dumps(brings, ensure_ascii=False) if brings else None, **({'model': by} if by else {}))       # who really wrote it
-    if not tx.value('select title from conversation where id=?', conversation): tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
+    if not c['title']: tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
 
@@ -365,11 +378,9 @@ async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
         conversation, id, fresh = await store.write(_hear, conversation, *words, durable=False)
         if fresh: start(conversation)
         return conversation, id
-    hearing = asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False))
-    async def placing():
-        try: return (await hearing)[1]
-        except Exception: return None             # told to whoever said it
-    start(conversation, placing=asyncio.ensure_future(placing()))
+    hearing, placing = asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False)), asyncio.get_running_loop().create_future()
+    hearing.add_done_callback(lambda h: placing.done() or placing.set_result(None if h.cancelled() or h.exception() else h.result()[1]))       # what went wrong is told to whoever said it
+    start(conversation, placing=placing)
     try: (conversation, id, _), _ = await asyncio.shield(hearing)
     except (Refused, apsw.Error): raise
     except Exception:
@@ -406,6 +417,13 @@ def draw_now(conversation, ids, found, seq):
     if not any(t.conversation == conversation for t in tabs.tabs): return         # nobody sees it
     items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list', only=not ids.get(m['id'])) for m, beside in found]
     tabs.put(items=items, seq=seq, conversation=conversation)
+
+def draw_waiting(conversation, look):
+    "Draw what waited in a conversation, as `seen` found it; what came meanwhile waits on. False when it was drawn already."
+    if not look or (waiting := undrawn.pop(conversation, None)) is None: return False
+    draw_now(conversation, waiting, *look)
+    for id in waiting.keys() - {m['id'] for m, _ in look[0]}: draw_soon(id, conversation, waiting[id])
+    return True
 
 undrawn: dict[int, dict] = {}           # by conversation: messages that changed and are not drawn yet
 asking: set[int] = set()                # conversations whose words are on the way to the model

@@ -1,12 +1,12 @@
 "What the model is given for a reply: system message, examples, the turns that fit its memory, and before the user's words what happened meanwhile."
 import json
-from . import history, learn, prompts
+from . import history, learn, prompts, understand
 from .engines.base import Fault
-from .plugins import plugins, _hold as hold
+from .plugins import plugins
 from .store import kv, store
 
 async def fit(engine, model, m, p=None):
-    """The messages for a reply, the context (tokens) they are given, how many of them stay the same (system, examples), and whether
+    """What a reply is told (see `compose`), the context (tokens) that is given, how many messages stay the same (system, examples), and whether
     the beginning moved. What does not fit is left out from the oldest turn on, at a mark the user sees,
     in a big step, so that the next turns find the same beginning and the engine need not read it again."""
     info = await engine.model(model)
@@ -28,8 +28,7 @@ async def fit(engine, model, m, p=None):
         first = p['ids'][turns[lo]]
         await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
         moved = True
-    hold(store.write(_told, m, p, durable=False), 'what was told could not be kept')      # beside the asking, which need not wait for it
-    return p['messages'], room, len(p['head']), moved
+    return p, room, len(p['head']), moved
 
 async def shortened(engine, model, p, budget):
     "The messages of a question that brings something along, with as much of that as fits: the longest of it are cut first"
@@ -60,11 +59,11 @@ def brought(tx, m, asked):
     return {'head': messages[:n], 'said': messages[n:], 'messages': messages, 'turns': [0], 'ids': [asked['id']], 'parts': b['parts'], 'cut': cut}
 rule, most_brought = '-'*20, 6000       # tokens: more takes a small machine too long to read, and a small model too far from the question
 
-def compose(tx, m, plugin):
-    "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}"
-    if (asked := history.asked(tx, m)) and asked['brings']: return brought(tx, m, asked)
-    c = history.conversation(tx, m['conversation'])
-    said = history.path(tx, m['parent'], since=c['memory'] or 0)
+def compose(tx, m, plugin, asked=None, c=None):
+    "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"
+    if (asked := asked or history.asked(tx, m)) and asked['brings']: return brought(tx, m, asked)
+    c = c or history.conversation(tx, m['conversation'])
+    said = history.path(tx, m['parent'], since=c['memory'] or 0, columns='m.id,m.role,m.text,m.prelude,m.model')
     head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples(), *learn.examples(tx)]
     out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
     for s in said:
@@ -79,7 +78,7 @@ def compose(tx, m, plugin):
     turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
     return {'head': head, 'said': out, 'messages': head + out, 'turns': turns, 'ids': ids}
 
-def _told(tx, m, p):
+def told(tx, m, p):
     "Remember exactly what this reply was given; each text is kept once"
     refs = [(o['role'], prompts.fingerprint(o['content'])) for o in p['messages']]
     kept = {h for _, h in json.loads(tx.value('select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation']) or '[]')}      # nearly all of it was told the last time too
@@ -99,11 +98,10 @@ async def calibrate(engine, model, messages, room, harder=0, tokens=0):
     if harder: await kv.set(name, min(old, chars/room)/harder)
     elif tokens: await kv.set(name, round(min(4.5, .7*old + .3*chars/tokens), 3))
 
-def overhear(tx, conversation, text, plugin):
-    "What the model is told before the user's words: what happened since its last turn, and the rows these words are about"
-    head = tx.value('select head from conversation where id=?', conversation)
-    events = history.overheard(tx, head or (tx.value('select max(id) from log') or 0) - 40, limit=20)
-    happened = [history.line(e) for e in events]
+def overhear(tx, head, text, plugin):
+    "What the model is told before the user's words: what happened since its last turn (`head`: the newest message), and the rows these words are about"
+    since = head or (tx.value('select max(id) from log') or 0) - 40
+    happened = [history.line(e) for e in history.overheard(tx, since, limit=20)]
     rows = []
     for t in plugins.tables():
         if about(tx, t, text): rows.append(t.tell(tx))
@@ -113,7 +111,7 @@ def overhear(tx, conversation, text, plugin):
 def about(tx, table, text):
     "Are these words about this table: do they name it, or share a word with a row? Rows nobody spoke of tempt a small model to change them."
     if (words := _words(text)) & _words(f'{table.name} {table.one} {table.title}'): return True
-    texts = [str(r[table.main]) for r in table.rows(tx, 500)]
+    texts = [str(r[table.main]) for r in understand.rows_of(table, tx)[:500]]
     if _held.get(table.name, ('',))[0] != texts: _held[table.name] = texts, set().union(*map(_words, texts))
     return bool(words & _held[table.name][1])
 _held = {}              # by table: the texts of its rows as they were read last, and the words in them

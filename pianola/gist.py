@@ -22,8 +22,8 @@ class Gist(Mentions):
         if len(parts) > 1:                      # what only gives a reason for an order that stands beside it
             kept = [x for x in parts if not re.match(self.g['reason'], x.strip(), re.I) or gate(x, self.lang) in ('condition', 'maybe')]
             if kept and len(kept) < len(parts) and any(re.search(self.g['order'], x.strip(), re.I) for x in kept): said = ', '.join(kept)
-        told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I)
-        aside = lambda t: any(re.search(p, t, re.I) for p in self.g['aside'])
+        told = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.reader.nouns))})\s+(?=Q\d+Q)", 'X ', said, flags=re.I) if self.quotes else said
+        aside = self.lang.beside
         self.name, besides = gate(said, self.lang), aside(told)
         if (self.name or besides) and (plain := self.untitled(said)) != said: self.name, besides = gate(plain, self.lang), aside(self.untitled(told))      # “Forget Me Not” is a song
         if got := self.which(t): return got
@@ -807,7 +807,7 @@ def hushed(text, code):
     "Is this no order in a language, whatever it is about?"
     lang = rules.language(code)
     t = rules.mask(text)[0]
-    return bool(lang.gist and (gate(t, lang) or any(re.search(p, t, re.I) for p in lang.gist['aside'])))
+    return bool(lang.gist and (gate(t, lang) or lang.beside(t)))
 
 def read(text, world, code='en'):
     "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"

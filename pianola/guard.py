@@ -32,7 +32,7 @@ class Evidence:
         self.words = set(lang.tokens(re.sub(r'Q\d+Q', ' ', self.masked)))
         self.quoted = {w for q in self.quotes for w in lang.tokens(q)} if all(len(q.split()) <= 12 for q in self.quotes) else set()
         self.numbers = {n for w in re.findall(r'-?[\d][\d.,]*|\w+', self.low) if (n := lang.number(w.rstrip('.,'))) is not None} | {n for q in self.quotes for w in re.findall(r'[\d][\d.,]*', q) if (n := lang.number(w.rstrip('.,'))) is not None}
-        self.gate = gate(re.sub(r'Q\d+Q', 'X', self.masked), lang) or ('maybe' if lang.gist and any(re.search(p, self.masked, re.I) for p in lang.gist['aside']) else '')
+        self.gate = gate(re.sub(r'Q\d+Q', 'X', self.masked), lang) or ('maybe' if lang.gist and lang.beside(self.masked) else '')
     def says(self, words): return any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', self.low) for w in words)
     def cue(self, verb, table):
         "Is there a word for this kind of change?"

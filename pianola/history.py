@@ -5,10 +5,10 @@ from .store import Refused, put, got
 
 seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking status engine model at ended stats error prelude played brings'.split())        # all but `prompt`: it grows with the conversation, and is asked for by itself
 
-def path(tx, head, limit=100_000, since=0):
+def path(tx, head, limit=100_000, since=0, columns=seen):
     "The messages that lead to `head`, itself included, oldest first; at most the last `limit`, none before message `since`"
     return tx.q(f"""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
-        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select {seen} from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
+        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select {columns} from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
 
 def later(tx, head, than, limit):
     "How far the way to `head` goes in `limit` messages after message `than`; None when that is not on it"
@@ -48,6 +48,7 @@ def leaf(tx, id):
 def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))     # what the user does to the chat itself is no news
 def overheard(tx, after, before=None, limit=40):
     "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
+    if tx.newest('action', 'open', 'note') <= after: return []
     return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?""",
                 after, before, before, limit)[::-1]
 

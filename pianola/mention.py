@@ -215,13 +215,7 @@ class Mentions:
         "What of a table is named between two words: columns, flags, values that some row has"
         out, ws, common = [], self.words, self.g['common']
         known = table.index(self.lang).known()
-        flags = self.flagwords(table)
-        names = self.flagnames(table)
-        columns = {w: c for c in table.columns for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
-        stems = {self.lang.stem(w): (w, f) for w, f in names.items() if ' ' not in w}
-        several = {tuple(self.lang.stem(x) for x in w.split()): f for w, f in flags.items() if ' ' in w}
-        cstems = {self.lang.stem(w): c for w, c in columns.items() if ' ' not in w}
-        split = {tuple(w.split()): f for w, f in flags.items() if w.count(' ') == 1 and w.split()[1] in self.g['particles'] and w.split()[0] not in self.g['be']}
+        flags, names, columns, stems, several, cstems, split = self.words_of(table)
         for n in range(a, b) if split else ():              # brought his book back
             if any(x == ws[n].low or self.lang.stem(x) == ws[n].stem for x, _ in split) and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None)) and not any(ws[k].kind == 'mark' for k in range(n, e)) and (f := next((f for (x, y), f in split.items() if y == ws[e].low and (x == ws[n].low or self.lang.stem(x) == ws[n].stem)), None)): out.append(Mention('flag', n, n+1, table.name, *f))
         n = a
@@ -250,6 +244,16 @@ class Mentions:
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
+
+    def words_of(self, table):
+        "What can be said of a table, made once: its flags' words, those by the columns' own names, its columns' names, and the stems of them"
+        made, stem = table.__dict__.setdefault('_said', {}), self.lang.stem
+        if self.lang.code not in made:
+            flags, names = self.flagwords(table), self.flagnames(table)
+            columns = {w: c for c in table.columns for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
+            made[self.lang.code] = (flags, names, columns, {stem(w): (w, f) for w, f in names.items() if ' ' not in w}, {tuple(map(stem, w.split())): f for w, f in flags.items() if ' ' in w},
+                                    {stem(w): c for w, c in columns.items() if ' ' not in w}, {tuple(w.split()): f for w, f in flags.items() if w.count(' ') == 1 and w.split()[1] in self.g['particles'] and w.split()[0] not in self.g['be']})
+        return made[self.lang.code]
 
     def says_flag(self, n, a):
         "Is this form of a flag's word one that sets it: a participle anywhere, the plain verb only where an order stands"

@@ -148,11 +148,25 @@ class Language:
         import snowballstemmer                                   # here: it brings forty languages
         self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()      # it holds the word in itself: two threads in it at once get each other's stems
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
+        self.contracted = re.compile('|'.join(p for p, _ in self.words.get('contracted', ())) or '(?!)', re.I)
+        alt = lambda ws: '|'.join(map(re.escape, sorted(ws, key=len, reverse=True)))
+        self.head = re.compile(rf"(?:{alt([*self.words['polite'], *self.words['wish']])})\b[,:!.]?\s*(?=\S)", re.I)
+        self.tail = re.compile(rf"(?<=\S)[,]?\s+(?:{alt(self.words['tail'])})$", re.I)
+        self.joins = re.compile(f"(?:{alt(self.words['and'])})", re.I)
+        self.asides = [re.compile(p, re.I) for p in self.gist['aside']] if self.gist else []
         self.telling = {w for k in ('a', 'polite', 'tell') for w in self.words.get(k, ())}      # small words, by which one sees whose a sentence is
         self.words |= {'number_more': [w for k in ('number_point', 'halves') for p in self.words[k] for w in p.split()], 'half': [p.split()[-1] for p in self.words['halves']]}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
         self.tokens, self.number = lru_cache(5_000)(self.tokens), lru_cache(5_000)(self.number)
+        self.gated = lru_cache(16)(self.gated)                   # the same few texts are asked about from all sides
+    def beside(self, text):
+        "Is a text no order, but something said in passing?"
+        return any(p.search(text) for p in self.asides)
+    def gated(self, text):
+        "`gate` of a text"
+        t = whole(re.sub(r'\s+', ' ', text.replace('’', "'")).strip(), self)
+        return next((name for name, ps in self.gate.items() if any(p.search(t) for p in ps)), '')
     def stem(self, w):
         w = self.past.get(w, w)
         if w.isdigit(): return w
@@ -269,7 +283,7 @@ def _nouns(code, shape):
 
 @lru_cache(16)
 def _compiled(code, shape):
-    "The patterns of a language over tables of this shape: [(kind, regex)]"
+    "The patterns of a language over tables of this shape, in the order in which they are tried: [(kind, regex)]"
     lang, nouns = language(code), _nouns(code, shape)
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
@@ -289,20 +303,19 @@ def _compiled(code, shape):
             seen.add(name)
             return f'(?P<{name}>{kinds[w]})'
         return re.compile(re.sub(r'\{(\w+)\}', fill, p), re.I)
-    return [(kind, regex(kind, p)) for kind, ps in lang.patterns.items() for p in ps]
+    return [(kind, regex(kind, p)) for kind in order for p in lang.patterns.get(kind, ())]
 
 order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
 def whole(text, lang):
     "A text with *dont* as *don't*"
-    for p, full in lang.words.get('contracted', ()): text = re.sub(p, full, text, flags=re.I)
+    if lang.contracted.search(text):
+        for p, full in lang.words['contracted']: text = re.sub(p, full, text, flags=re.I)
     return text
 
 def gate(text, lang):
     "The name of what keeps a text from acting (how, negation, condition, maybe, writing, reported, talk), else ''. What is quoted is not looked at."
-    t = re.sub(r'\s+', ' ', text.replace('’', "'")).strip()
-    t = whole(t, lang)
-    return next((name for name, ps in lang.gate.items() if any(p.search(t) for p in ps)), '')
+    return lang.gated(text)
 
 class Reader:
     "One sentence against one world"
@@ -333,16 +346,12 @@ class Reader:
 
     def trim(self, t):
         "Without the politeness around it"
-        heads = sorted([*self.lang.words['polite'], *self.lang.words['wish']], key=len, reverse=True)
-        tails = sorted(self.lang.words['tail'], key=len, reverse=True)
-        head = re.compile(r'(?:%s)\b[,:!.]?\s*(?=\S)' % '|'.join(map(re.escape, heads)), re.I)
-        tail = re.compile(r'(?<=\S)[,]?\s+(?:%s)$' % '|'.join(map(re.escape, tails)), re.I)
         t = t.strip().rstrip('?!. ')
-        while m := head.match(t):
+        while m := self.lang.head.match(t):
             rest = t[m.end():]
             if any(rx.fullmatch(t) and k in ('note',) and not rx.fullmatch(rest) for k, rx in self.patterns if k == 'note'): break      # “I want to …” may be the wish itself
             t = rest
-        while m := tail.search(t): t = t[:m.start()].rstrip('?!. ,')
+        while m := self.lang.tail.search(t): t = t[:m.start()].rstrip('?!. ,')
         return t
 
     def clauses(self, t):
@@ -368,35 +377,31 @@ class Reader:
         return whole
 
     def split(self, t):
-        seps = '|'.join(map(re.escape, sorted(self.lang.words['and'], key=len, reverse=True)))
-        return [p for p in re.split(f'(?:{seps})', t, flags=re.I) if p.strip()]
+        return [p for p in self.lang.joins.split(t) if p.strip()]
 
     def clause(self, t):
         "The first pattern that fits and whose parts are all found"
         self.kind = ''
-        for want in order:
-            for kind, rx in self.patterns:
-                if kind != want: continue
-                m = rx.fullmatch(t)
-                if not m: continue
-                g = {k: v for k, v in m.groupdict().items() if v is not None}
-                said = t
-                if 'value' in g and kind in ('create', 'note', 'rename', 'set'): said = t[:m.start('value')] + 'X' + t[m.end('value'):]
-                if kind == 'list': said = ''
-                if said and (name := gate(said, self.lang)) and not (kind == 'flagverb' and name == 'negation') and not (kind in ('undone', 'flag', 'delete') and name == 'negation' and ('need' in said or kind != 'delete')) and not (kind == 'note' and name in ('negation', 'how')):
-                    self.failed.append(Reading('nothing', name=name))
-                    continue
-                got = getattr(self, kind)(g, t)
-                if got is None: continue
-                if got.end == 'press':
-                    self.doubt = self.doubt or self.doubtful(kind, g, t, got)
-                    self.kind = kind
-                    return got
-                for self.pin in got.candidates:             # which of them? each as the operation it would be
-                    each = getattr(self, kind)(g, t)
-                    if each and each.end == 'press': got.ops += each.ops
-                self.pin = None
-                self.failed.append(got if got.ops or got.end != 'ask' else Reading('unsure', name='row'))
+        for kind, rx in self.patterns:
+            if not (m := rx.fullmatch(t)): continue
+            g = {k: v for k, v in m.groupdict().items() if v is not None}
+            said = t
+            if 'value' in g and kind in ('create', 'note', 'rename', 'set'): said = t[:m.start('value')] + 'X' + t[m.end('value'):]
+            if kind == 'list': said = ''
+            if said and (name := gate(said, self.lang)) and not (kind == 'flagverb' and name == 'negation') and not (kind in ('undone', 'flag', 'delete') and name == 'negation' and ('need' in said or kind != 'delete')) and not (kind == 'note' and name in ('negation', 'how')):
+                self.failed.append(Reading('nothing', name=name))
+                continue
+            got = getattr(self, kind)(g, t)
+            if got is None: continue
+            if got.end == 'press':
+                self.doubt = self.doubt or self.doubtful(kind, g, t, got)
+                self.kind = kind
+                return got
+            for self.pin in got.candidates:             # which of them? each as the operation it would be
+                each = getattr(self, kind)(g, t)
+                if each and each.end == 'press': got.ops += each.ops
+            self.pin = None
+            self.failed.append(got if got.ops or got.end != 'ask' else Reading('unsure', name='row'))
         return None
 
     def doubtful(self, kind, g, t, got):

@@ -12,7 +12,7 @@ class Slots:
     def __init__(self, g, table, a, b, row=None, spent=()):
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
         self.values, self.by, self.firm, self.was, self.named, self.like, self.moved, self.now = {}, {n: '' for n in spent}, 0, {}, False, False, False, {}
-        self.known, self.flags, self.names = table.index(g.lang).known(), g.flagwords(table), g.flagnames(table)
+        self.known, self.flags, self.names = table.index(g.lang).known(), *g.words_of(table)[:2]
         if '_sets' not in g.lang.__dict__: g.lang._sets = self.sets(g.g)
         self.units, self.preps, self.glue = g.lang._sets
 

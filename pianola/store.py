@@ -117,7 +117,7 @@ def _connect(conn):
 class Tx:
     "What a function of `store.write` is given: SQL, the log, and changes to rows that remember how to be taken back"
     def __init__(self, conn):
-        self.conn, self.events, self.changes, self.rows, self.after, self.late, self.many = conn, [], [], {}, [], False, False
+        self.conn, self.events, self.changes, self.rows, self.after, self.late, self.many, self.found = conn, [], [], {}, [], False, False, {}
 
     def q(self, sql, *args):
         "All rows of a query as dicts"
@@ -141,9 +141,15 @@ class Tx:
         at = at or time.time()
         self.conn.execute('insert into log(at,kind,by,what,ref,text,data,key) values (?,?,?,?,?,?,?,?)',
                           (at, kind, by, what, ref, text, json.dumps(data, ensure_ascii=False) if data else None, key))
-        e = Event(self.conn.last_insert_rowid(), at, kind, by, what, ref, text, data or {})
+        e = Event(id := self.conn.last_insert_rowid(), at, kind, by, what, ref, text, data or {})
         self.events.append(e)
-        return e.id
+        _newest[kind] = id
+        return id
+    def newest(self, *kinds):
+        "The newest line of these kinds, or a later one that was not kept"
+        for k in kinds:
+            if k not in _newest: _newest[k] = self.value('select max(id) from log where kind=?', k) or 0
+        return max(_newest[k] for k in kinds)
 
     @contextmanager
     def attempt(self):
@@ -155,9 +161,14 @@ class Tx:
         except Exception:
             self.run('rollback to attempt')
             del self.events[events:], self.changes[changes:], self.after[after:]
-            self.rows = rows
+            self.rows, self.found = rows, {}
             raise
         finally: self.run('release attempt')
+
+    def once(self, key, find):
+        "What find() reads from rows: looked up once, and anew when a row was changed since"
+        if (at := (key, len(self.changes))) not in self.found: self.found[at] = find()
+        return self.found[at]
 
     def new_id(self, table):
         "The next number of a table. Never one that was used before, so that taking back a delete cannot meet a stranger."
@@ -300,7 +311,7 @@ class Store:
     async def open(self, folder):
         "Open (or make) the database in `folder`; a second server on the same folder is refused"
         self.folder, self.loop = Path(folder), asyncio.get_running_loop()
-        _known.clear()
+        _known.clear(), _newest.clear()
         self.pool = Lane('store')
         await self.pool(self._open)
 
@@ -436,6 +447,7 @@ class KV:
         "Keep anything JSON can say; None forgets the key"
         await store.write(put, self.space, key, value)
 
+_newest = {}        # by kind: the newest line of the log
 _known = {}         # what was read or written last: one process owns the file, so what it knows is true
 
 def _learn(tx, space, key):
@@ -445,9 +457,10 @@ def _learn(tx, space, key):
 
 def put(tx, space, key, value):
     "`KV.set` for use inside a transaction"
-    tx.after.append(lambda: _known.pop((space, key), None))
-    if value is None: tx.run('delete from pair where space=? and key=?', space, key)
-    else: tx.run('insert into pair values (?,?,?) on conflict(space,key) do update set value=excluded.value', space, key, json.dumps(value))
+    text = None if value is None else json.dumps(value)
+    tx.after.append(lambda: _known.update({(space, key): text}))
+    if text is None: tx.run('delete from pair where space=? and key=?', space, key)
+    else: tx.run('insert into pair values (?,?,?) on conflict(space,key) do update set value=excluded.value', space, key, text)
 def got(tx, space, key, default=None):
     "`KV.get` for use inside a transaction"
     found = tx.value('select value from pair where space=? and key=?', space, key)

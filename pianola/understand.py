@@ -18,11 +18,14 @@ most_seen = 2000        # rows of a table that are looked at
 def table(kind, tx):
     "A table of a plugin as a sentence sees it; while its rows are as they were, with the words that were found in them before"
     kinds = getattr(kind, 'kinds', None) or {k: _kind(k, t) for k, t in kind.columns.items()}
-    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default)), kind.rows(tx, most_seen)
+    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default)), rows_of(kind, tx)
     if (was := _seen.get(kind.name)) and was[:2] == (shape, rows): return was[2]
     name, kinds, main, *rest = shape
     _seen[kind.name] = shape, rows, (t := Table(name, kinds, main, [kind.clean(r) for r in rows], *rest))
     return t
+def rows_of(kind, tx):
+    "The rows of a table that a sentence is held against"
+    return tx.once(('rows', kind.name), lambda: kind.rows(tx, most_seen))
 _seen = {}              # by name: a table's shape, its rows as they were read, the Table
 def _kind(name, t):
     if t is str and name in ('due', 'date', 'day', 'deadline', 'until', 'birthday'): return 'date'
