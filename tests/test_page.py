@@ -662,3 +662,65 @@ def test_our_own_files_go_out_packed_and_are_kept_by_the_browser(serve, upstream
     assert ask('/static/pianola.css').read() == plain
     with pytest.raises(urllib.error.HTTPError) as e: ask('/static/pianola.css', accept_encoding='gzip', if_none_match=packed.headers['etag'])
     assert e.value.code == 304
+
+def test_the_pages_own_scripts_come_as_one_and_its_sheets_too(serve, upstream):
+    import gzip, re, urllib.request
+    from conftest import root
+    from pianola.page import together
+    s = serve(env=upstream(['hi']).env)
+    html = s.get('/')[1]
+    assert len(re.findall('<link[^>]*stylesheet', html)) == 1 and len(re.findall('<script', html)) == 3, 'the theme, htmx, and ours'
+    for name, parts in together.items():
+        at = re.search(rf'/static/{name}[?]v=\w+', html)[0]
+        whole = urllib.request.urlopen(s.url + at)
+        packed = urllib.request.urlopen(urllib.request.Request(s.url + at, headers={'accept-encoding': 'gzip'}))
+        text = whole.read()
+        assert packed.headers['content-encoding'] == 'gzip' and gzip.decompress(packed.read()) == text and 'immutable' in packed.headers['cache-control']
+        assert text == b'\n'.join((root/'static'/p).read_bytes() for p in parts) and packed.headers['content-type'].partition(';')[0] == ('text/css' if name.endswith('css') else 'text/javascript')
+
+def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
+    "They are made from a mould; whatever stands on them is still drawn"
+    from types import SimpleNamespace
+    from pianola import bubble, render, tabs
+    m = {'id': 7, 'conversation': 1, 'role': 'user', 'status': 'done', 'text': 'a <b>bold</b> & "quoted"\nline \x00 0\ufdd0 1\ufdd0', 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 1_700_000_000.5}
+    begun = SimpleNamespace(blocks=render.Blocks(), text='', thinking='')
+    said = SimpleNamespace(blocks=render.Blocks(), text='Hello', thinking='')
+    said.blocks.feed('Hello'); said.blocks.frame()
+    roll = {'id': 3, 'text': 'Added a task', 'data': {'changes': [1]}}
+    beside = [{}, {'tries': [7], 'head': True}, {'tries': [7], 'head': True, 'busy': True}, {'tries': [5, 7], 'head': False}, {'rolls': [roll], 'asks': []}, {'asks': [{'id': 1, 'text': 'Delete it?', 'why': ''}]}]
+    whose = [{}, {'model': 'tasks'}, {'role': 'app', 'model': 'tasks'}, {'role': 'assistant'}, {'role': 'assistant', 'model': 'm', 'stats': '{"tokens": 3}'}, {'role': 'assistant', 'status': 'error', 'error': '{"kind": "cut", "text": "Cut.", "hint": ""}'},
+             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r} for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm')))]
+    for w in whose:
+        reply, one = w.get('reply'), {**m, **{k: v for k, v in w.items() if k != 'reply'}}
+        for b in beside: assert tabs.html(bubble.article(one, b, reply)) == tabs.html(bubble.made(one, b, reply)), (w, b)
+
+def test_what_is_read_once_a_transaction_is_read_anew_when_rows_change(tmp_path):
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+    from pianola.store import Refused, Store
+    async def run():
+        st = Store()
+        await st.open(tmp_path)
+        await st.write(lambda tx: tx.run('create table thing(id integer primary key, name text)'))
+        def look(tx):
+            names = lambda: tx.once('names', lambda: [r['name'] for r in tx.q('select name from thing order by id')])
+            seen = [names()]
+            tx.insert('thing', {'name': 'a'})
+            seen.append(names())
+            try:
+                with tx.attempt():
+                    tx.insert('thing', {'name': 'b'})
+                    seen.append(names())
+                    raise Refused('no')
+            except Refused: seen.append(names())
+            tx.insert('thing', {'name': 'c'})
+            return [*seen, names()]
+        assert await st.write(look) == [[], ['a'], ['a', 'b'], ['a'], ['a', 'c']]
+        def lose(tx):
+            tx.log('note', text='lost')
+            raise Refused('no')
+        first = await st.write(lambda tx: tx.log('note', text='kept'))
+        with pytest.raises(Refused): await st.write(lose)
+        assert await st.read(lambda tx: tx.newest('note')) >= first and await st.read(lambda tx: tx.newest('open')) == 0
+        await st.close()
+    with ThreadPoolExecutor(1) as beside: beside.submit(asyncio.run, run()).result()
