@@ -72,12 +72,11 @@ def _piece(tx, id, fresh, conversation, waiting):
     return seen(tx, conversation, waiting) if waiting else None
 
 async def asked(reply):
-    "While the model is thinking the place of its reply is drawn, and, when its first words had their turn, what it was told is kept; what is still on its way to a model goes first"
-    c, until = reply.conversation, time.monotonic() + .04
+    "While the model is thinking the place of its reply is drawn, and, when its first words had their turn, what it was told is kept"
+    c = reply.conversation
     for _ in range(3): await asyncio.sleep(0)           # the question goes out
     asking.discard(c)
-    while asking and time.monotonic() < until: await asyncio.sleep(.002)
-    if c in undrawn: draw_waiting(c, await store.read(seen, c, {*undrawn[c]}))
+    if c in undrawn and not asking: draw_waiting(c, await store.read(seen, c, {*undrawn[c]}))
     await asyncio.sleep(.03)
     if (p := reply.told) and reply.id in replies:
         reply.told = None
