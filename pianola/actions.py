@@ -8,7 +8,7 @@ from typing import Any, Callable
 import msgspec
 from msgspec import UNSET
 from . import contain
-from .store import store, Refused
+from .store import store, sound, Refused
 
 @dataclass
 class Action:
@@ -113,7 +113,7 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
             more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
-        register(Action(n, fn, args_of(f, n.replace('.', '_')), title or f.__name__.replace('_', ' ').capitalize(), inspect.getdoc(f) or '', plug, risk, **kw))
+        register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()), sound(inspect.getdoc(f) or ''), plug, risk, **kw))
         return f
     return make(f) if f else make
 

@@ -12,7 +12,7 @@ def press(label, name, args, cls='quiet', **kw):
     "A button that presses a key"
     return Button(label, type='button', cls=cls, hx_post=key(name), hx_swap='none', hx_vals=tabs.dumps(args), **kw)
 
-def clock(at): return NotStr(at) if at == hole[1] else Time(time.strftime('%H:%M' if time.time()-at < 80_000 else '%d %b %H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
+def clock(at): return Time(time.strftime('%H:%M' if time.time()-at < 80_000 else '%d %b %H:%M', time.localtime(at)), datetime=time.strftime('%Y-%m-%dT%H:%M:%S%z', time.localtime(at)), title=time.strftime('%A %d %B %Y, %H:%M:%S', time.localtime(at)))
 
 def body(blocks, tail=''):
     "Rendered blocks as they stand in a reply; hx-disable: nothing in them can ever become a request"
@@ -20,17 +20,19 @@ def body(blocks, tail=''):
 
 def article(m, around=None, reply=None):
     """One message. `around` has what stands beside it: outcomes, siblings, whether it is the head. `reply` is the running Reply, which holds blocks already."""
-    around, begun = around or {}, reply and not (reply.text or reply.thinking)
-    if not m['error'] and not m['thinking'] and len(around.get('tries', ())) < 2 and not around.get('rolls') and not around.get('asks') and (begun or m['role'] == 'user' and not m['model'] and (around.get('busy') or not around.get('head'))):
-        return Safe(mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at']))).replace(hole[2], render.esc(m['text'])))
-    return made(m, around, reply)
+    around = around or {}
+    begun = reply and m['status'] == 'streaming' and not (reply.text or reply.thinking)
+    said = m['role'] == 'user' and (around.get('busy') or not around.get('head'))
+    bare = not (m['model'] or m['error'] or m['thinking'] or around.get('rolls') or around.get('asks')) and len(around.get('tries', ())) < 2
+    if not (bare and (begun or said)): return made(m, around, reply)
+    return Safe(mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at']))).replace(hole[2], render.esc(m['text'])))
 
-hole = [f'{n}\ufdd0' for n in range(3)]       # no text from outside holds this character
+hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words come last, whatever they hold
 @cache
 def mould(role, status):
     "How what was just said and the reply to it look, with holes for the number, the time and the words: the browser waits for these two, and putting tags together takes a while"
-    m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': hole[1]}
-    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thinking='') if role == 'assistant' else None))
+    m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 0}
+    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thinking='') if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
 
 def made(m, around, reply):
     "`article`, put together"
@@ -43,7 +45,7 @@ def made(m, around, reply):
     if fold and not think: fold = fold(hidden=True)
     return Article(fold, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
                    id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
-                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
 
 def trouble(m):
     "What went wrong with a reply, in a sentence, and the way on"

@@ -54,11 +54,15 @@ class Reply:
     async def flush(self):
         fresh, self.fresh = self.fresh, {'': '', 'thinking': ''}
         if not any(fresh.values()): return
-        look = await store.write(_piece, self.id, fresh, self.conversation, {*undrawn[self.conversation], self.id} if self.conversation in undrawn else None, durable=False)
+        waiting = undrawn.pop(self.conversation, None)        # its place is not drawn yet: it comes with these words in it
+        try: look = await store.write(_piece, self.id, fresh, self.conversation, {*waiting, self.id} if waiting else None, durable=False)
+        except BaseException:
+            for id, new in (waiting or {}).items(): draw_soon(id, self.conversation, new)
+            raise
         n = len(self.blocks.done)
         self.blocks.feed(fresh[''])
         f = self.blocks.frame()
-        if draw_waiting(self.conversation, look): pass        # its place was not drawn yet: it came with these words in it
+        if look: draw_now(self.conversation, waiting, *look)
         elif f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
@@ -71,12 +75,12 @@ def _piece(tx, id, fresh, conversation, waiting):
         if text: tx.run("insert into log(at,kind,by,what,ref,text) values (?,'piece','model',?,?,?)", time.time(), what, id, text)
     return seen(tx, conversation, waiting) if waiting else None
 
-async def asked(reply):
+async def meanwhile(reply):
     "While the model is thinking the place of its reply is drawn, and, when its first words had their turn, what it was told is kept"
     c = reply.conversation
     for _ in range(3): await asyncio.sleep(0)           # the question goes out
     asking.discard(c)
-    if c in undrawn and not asking: draw_waiting(c, await store.read(seen, c, {*undrawn[c]}))
+    if c in undrawn and not asking: await redraw_all(c, undrawn.pop(c))
     await asyncio.sleep(.03)
     if (p := reply.told) and reply.id in replies:
         reply.told = None
@@ -122,9 +126,10 @@ async def answer(conversation, resume=None, under=None, placing=None):
     "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already."
     placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)), None
     asking.add(conversation)
-    try: placed = await asyncio.shield(placing)
-    except asyncio.CancelledError as e: placed, stopped = await placing, e       # stopped while its place was made: the place is finished, as stopped
-    if not placed: return
+    while not placing.done():
+        try: await asyncio.shield(placing)
+        except asyncio.CancelledError as e: stopped = e       # stopped while its place was made: the place is finished, as stopped
+    if not (placed := placing.result()): return
     m, told, decided, doubt = placed
     reply = replies[m['id']] = Reply(m)
     reply.decided = decided
@@ -149,13 +154,13 @@ async def answer(conversation, resume=None, under=None, placing=None):
                     if not talk: status = 'done'; return
                     break
         if missing: raise missing
-        p, room, head, moved = await context.fit(engine, model, m, told)
-        messages, reply.told = p['messages'], p
-        if moved: await relist(conversation)
-        hold(asked(reply), 'what was told could not be kept')
-        log.opt(lazy=True).debug('prompt\n{}', lambda: json.dumps(messages, ensure_ascii=False, indent=1))
-        stalled, limit = 0, most_explained if told.get('parts') else most
+        again, limit = 0, most_explained if told.get('parts') else most
         while True:
+            p, room, head, moved = await context.fit(engine, model, m, None if again else told)
+            messages, reply.told = p['messages'], p
+            if moved: await relist(conversation)
+            if not again: hold(meanwhile(reply), 'what was told could not be kept')
+            log.opt(lazy=True).debug('prompt\n{}', lambda messages=messages: json.dumps(messages, ensure_ascii=False, indent=1))
             try:
                 async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head, temperature=await kv.get('temperature', .0))) as stream:
                     async for x in stream:
@@ -164,12 +169,9 @@ async def answer(conversation, resume=None, under=None, placing=None):
                         else: reply.stats = done_stats(x, reply)
                 break
             except Fault as e:                  # an engine that cannot count tokens says so here; forget some more of the past and ask again
-                stalled += 1
-                if e.kind != 'context' or reply.first or stalled > 6: raise
+                again += 1
+                if e.kind != 'context' or reply.first or again > 6: raise
                 await context.calibrate(engine, model, messages, room, 1.25)
-                p, room, head, moved = await context.fit(engine, model, m)
-                messages, reply.told = p['messages'], p
-                if moved: await relist(conversation)
         status = 'done'
         if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
         if not reply.text.strip() and not error: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
@@ -279,11 +281,18 @@ def choices(tx, got, id, key):
         texts.append(w.text)
     return ' or '.join(texts)
 
+def remember(tx, m, told):
+    "Keep what a reply was told; where that cannot be, the reply is kept all the same"
+    try:
+        with tx.attempt(): context.told(tx, m, told)
+    except apsw.Error: raise
+    except Exception: log.exception('what was told could not be kept')
+
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
     whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
     def keep(tx):
-        if reply.told: context.told(tx, m, reply.told)
+        if reply.told: remember(tx, m, reply.told)
         tx.run("delete from log where ref=? and kind='piece'", m['id'])
         tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
                json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
@@ -416,13 +425,6 @@ def draw_now(conversation, ids, found, seq):
     if not any(t.conversation == conversation for t in tabs.tabs): return         # nobody sees it
     items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list', only=not ids.get(m['id'])) for m, beside in found]
     tabs.put(items=items, seq=seq, conversation=conversation)
-
-def draw_waiting(conversation, look):
-    "Draw what waited in a conversation, as `seen` found it; what came meanwhile waits on. False when it was drawn already."
-    if not look or (waiting := undrawn.pop(conversation, None)) is None: return False
-    draw_now(conversation, waiting, *look)
-    for id in waiting.keys() - {m['id'] for m, _ in look[0]}: draw_soon(id, conversation, waiting[id])
-    return True
 
 undrawn: dict[int, dict] = {}           # by conversation: messages that changed and are not drawn yet
 asking: set[int] = set()                # conversations whose words are on the way to the model

@@ -48,7 +48,6 @@ def leaf(tx, id):
 def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))     # what the user does to the chat itself is no news
 def overheard(tx, after, before=None, limit=40):
     "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
-    if tx.newest('action', 'open', 'note') <= after: return []
     return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?""",
                 after, before, before, limit)[::-1]
 

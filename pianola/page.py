@@ -34,16 +34,21 @@ class Page(Kind):
 
 static = Path(__file__).parent.parent/'static'
 together = {'page.css': ('pianola.css', 'tables.css', 'live.css', 'flow.css'), 'page.js': ('pianola.js', 'forms.js', 'tables.js', 'flow.js', 'live.js')}      # each file of its own would cost the browser five milliseconds before the page can be used
-def content(name): return b'\n'.join((static/n).read_bytes() for n in together.get(name, (name,)))
 _stamps = {}
+def content(name):
+    "(URL, bytes, the same packed) of one of our own files, or of several that go out as one; looked at anew when one of them changed"
+    files = [static/n for n in together.get(name, (name,))]
+    at = [f.stat().st_mtime_ns for f in files]
+    if _stamps.get(name, (0,))[0] != at:
+        whole = b'\n'.join(f.read_bytes() for f in files)
+        _stamps[name] = at, f'/static/{name}?v={hashlib.sha256(whole).hexdigest()[:10]}', whole, gzip.compress(whole, mtime=0)
+    return _stamps[name][1:]
 def asset(name):
-    "URL of one of our own files, or of several that go out as one, changing with the content so that a browser may keep it"
-    at = [(static/n).stat().st_mtime_ns for n in together.get(name, (name,))]
-    if _stamps.get(name, (0,))[0] != at: _stamps[name] = at, f'/static/{name}?v={hashlib.sha256(content(name)).hexdigest()[:10]}'
-    return _stamps[name][1]
+    "URL of one of our own files, changing with its content so that a browser may keep it"
+    return content(name)[0]
 
 class Files(StaticFiles):
-    "A folder of files for the browser; text goes out packed, each file packed once"
+    "A folder of files for the browser; text goes out packed, each packed once while it stays as it is"
     packed, ready = {}, {}
     async def get_response(self, path, scope):
         "One that is named by its content is looked up on the disk once"
@@ -51,9 +56,9 @@ class Files(StaticFiles):
         packs = 'gzip' in Headers(scope=scope).get('accept-encoding', '')
         if named and packs and (got := self.ready.get(named)): return got
         if path in together and self.directory == static and scope['method'] in ('GET', 'HEAD'):
-            body = content(path)
-            out = Response(gzip.compress(body, mtime=0) if packs else body, 200, {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})}, 'text/css' if path.endswith('css') else 'text/javascript')
-        else: out = await super().get_response(path, scope)
+            _, plain, packed = content(path)
+            return Response(packed if packs else plain, 200, {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})}, 'text/css' if path.endswith('css') else 'text/javascript')
+        out = await super().get_response(path, scope)
         if named and out.status_code == 200 and out.headers.get('content-encoding') == 'gzip' and len(self.ready) < 100: self.ready[named] = out
         return out
     def file_response(self, full_path, stat_result, scope, status_code=200):

@@ -141,15 +141,9 @@ class Tx:
         at = at or time.time()
         self.conn.execute('insert into log(at,kind,by,what,ref,text,data,key) values (?,?,?,?,?,?,?,?)',
                           (at, kind, by, what, ref, text, json.dumps(data, ensure_ascii=False) if data else None, key))
-        e = Event(id := self.conn.last_insert_rowid(), at, kind, by, what, ref, text, data or {})
+        e = Event(self.conn.last_insert_rowid(), at, kind, by, what, ref, text, data or {})
         self.events.append(e)
-        _newest[kind] = id
-        return id
-    def newest(self, *kinds):
-        "The newest line of these kinds, or a later one that was not kept"
-        for k in kinds:
-            if k not in _newest: _newest[k] = self.value('select max(id) from log where kind=?', k) or 0
-        return max(_newest[k] for k in kinds)
+        return e.id
 
     @contextmanager
     def attempt(self):
@@ -166,7 +160,7 @@ class Tx:
         finally: self.run('release attempt')
 
     def once(self, key, find):
-        "What find() reads from rows: looked up once, and anew when a row was changed since"
+        "What find() reads from rows: looked up once, and anew when one was inserted, updated, deleted or exchanged since (not by bare SQL)"
         if (at := (key, len(self.changes))) not in self.found: self.found[at] = find()
         return self.found[at]
 
@@ -311,7 +305,7 @@ class Store:
     async def open(self, folder):
         "Open (or make) the database in `folder`; a second server on the same folder is refused"
         self.folder, self.loop = Path(folder), asyncio.get_running_loop()
-        _known.clear(), _newest.clear()
+        _known.clear()
         self.pool = Lane('store')
         await self.pool(self._open)
 
@@ -447,7 +441,6 @@ class KV:
         "Keep anything JSON can say; None forgets the key"
         await store.write(put, self.space, key, value)
 
-_newest = {}        # by kind: the newest line of the log
 _known = {}         # what was read or written last: one process owns the file, so what it knows is true
 
 def _learn(tx, space, key):

@@ -693,34 +693,3 @@ def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     for w in whose:
         reply, one = w.get('reply'), {**m, **{k: v for k, v in w.items() if k != 'reply'}}
         for b in beside: assert tabs.html(bubble.article(one, b, reply)) == tabs.html(bubble.made(one, b, reply)), (w, b)
-
-def test_what_is_read_once_a_transaction_is_read_anew_when_rows_change(tmp_path):
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-    from pianola.store import Refused, Store
-    async def run():
-        st = Store()
-        await st.open(tmp_path)
-        await st.write(lambda tx: tx.run('create table thing(id integer primary key, name text)'))
-        def look(tx):
-            names = lambda: tx.once('names', lambda: [r['name'] for r in tx.q('select name from thing order by id')])
-            seen = [names()]
-            tx.insert('thing', {'name': 'a'})
-            seen.append(names())
-            try:
-                with tx.attempt():
-                    tx.insert('thing', {'name': 'b'})
-                    seen.append(names())
-                    raise Refused('no')
-            except Refused: seen.append(names())
-            tx.insert('thing', {'name': 'c'})
-            return [*seen, names()]
-        assert await st.write(look) == [[], ['a'], ['a', 'b'], ['a'], ['a', 'c']]
-        def lose(tx):
-            tx.log('note', text='lost')
-            raise Refused('no')
-        first = await st.write(lambda tx: tx.log('note', text='kept'))
-        with pytest.raises(Refused): await st.write(lose)
-        assert await st.read(lambda tx: tx.newest('note')) >= first and await st.read(lambda tx: tx.newest('open')) == 0
-        await st.close()
-    with ThreadPoolExecutor(1) as beside: beside.submit(asyncio.run, run()).result()

@@ -1,0 +1,98 @@
+"A turn, from the user's words to the kept reply, without a browser: what is read and kept on the way, and what goes wrong in it at the worst moment."
+import asyncio, json, re, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from conftest import connect
+from ollama_double import Refuse
+from pianola.store import Refused, Store
+
+def test_what_is_read_once_a_transaction_is_read_anew_when_rows_change(tmp_path):
+    async def run():
+        st = Store()
+        await st.open(tmp_path)
+        await st.write(lambda tx: tx.run('create table thing(id integer primary key, name text)'))
+        def look(tx):
+            names = lambda: tx.once('names', lambda: [r['name'] for r in tx.q('select name from thing order by id')])
+            seen = [names()]
+            tx.insert('thing', {'name': 'a'})
+            seen.append(names())
+            try:
+                with tx.attempt():
+                    tx.insert('thing', {'name': 'b'})
+                    seen.append(names())
+                    raise Refused('no')
+            except Refused: seen.append(names())
+            tx.insert('thing', {'name': 'c'})
+            return [*seen, names()]
+        assert await st.write(look) == [[], ['a'], ['a', 'b'], ['a'], ['a', 'c']]
+        await st.close()
+    with ThreadPoolExecutor(1) as beside: beside.submit(asyncio.run, run()).result()
+
+def test_what_a_plugin_says_of_itself_can_always_be_told(serve, upstream, tmp_path):
+    "Half a character in a docstring is none in a prompt"
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'wave.py').write_text('"Wave: hello."\nfrom pianola import action\n@action(title="Wave \\ud83d")\ndef wave(tx, name: str = ""):\n    "Wave at somebody \\ud83d now"\n    return name\n')
+    u = upstream(['Hello there.'])
+    s = serve(env=u.env, plugins=tmp_path/'p')
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'what is the weather like'}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+    assert s.get('/api/conversation')[1][-1]['text'] == 'Hello there.' and 'Wave at somebody' in json.dumps(u.asked[-1])
+
+def test_a_prompt_that_cannot_be_kept_does_not_take_the_reply_with_it(tmp_path):
+    from pianola import chat, history
+    async def run():
+        st = Store()
+        await st.open(tmp_path)
+        def end(tx):
+            id = history.add(tx, history.begin(tx, 'T'), 'assistant', status='streaming')
+            chat.remember(tx, history.message(tx, id), {'messages': [{'role': 'user', 'content': 'half \ud83d'}]})
+            tx.run("update message set text='said', status='done' where id=?", id)
+            return id
+        m = await st.read(history.message, await st.write(end))
+        await st.close()
+        return m['text'], m['status']
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, run()).result() == ('said', 'done')
+
+def test_stopping_twice_while_the_store_is_busy_leaves_a_stopped_reply(serve, upstream, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'slow.py').write_text('"Slow: holds the store."\nimport time\nfrom pianola import action\n@action\ndef hold(tx, s: float = 1.5):\n    "Hold."\n    time.sleep(s)\n    return s\n')
+    s = serve(env=upstream(['Hello.', 'Hello.']).env, plugins=tmp_path/'p')
+    with connect(s.ws) as ws, connect(s.ws) as other:
+        ws.send(json.dumps({'msg': 'what is the weather like'}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+        other.send(json.dumps({'hello': {'since': 0, 'conversation': 1}}))
+        other.recv()
+        t = threading.Thread(target=s.post, args=('/api/actions/slow.hold', {'s': 1.5}))
+        t.start()
+        time.sleep(.3)
+        ws.send(json.dumps({'msg': 'and tomorrow', 'conversation': 1}))
+        for _ in range(2):
+            time.sleep(.15)
+            other.send(json.dumps({'stop': 1}))
+        t.join()
+        s.until(lambda: len(s.get('/api/conversation')[1]) == 4 and s.get('/api/conversation')[1][-1]['status'] != 'streaming')
+    assert [(m['role'], m['status']) for m in s.get('/api/conversation')[1]][2:] == [('user', 'done'), ('assistant', 'stopped')]
+
+def test_the_last_thing_drawn_is_the_truth_however_the_loop_stumbles(serve, upstream, tmp_path):
+    "Replies that fail the moment they are asked, while somebody holds up the loop for a few milliseconds again and again"
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'stumble.py').write_text('"Stumble: holds up the loop."\nimport random, time\nfrom pianola import P, Page\npage = Page()\n@page\ndef index(): return P("x")\n@page.hears\nasync def hears(e): time.sleep(random.random()*.005)\n')
+    s, shown, over = serve(env=upstream([Refuse(500, 'no')]*40).env, plugins=tmp_path/'p'), {}, threading.Event()
+    def look(ws):
+        while not over.is_set():
+            try: f = json.loads(ws.recv(timeout=.2))
+            except TimeoutError: continue
+            for i in f.get('put', ()):
+                for status, id in re.findall(r'data-role="assistant" data-status="(\w+)" data-pos="(\d+)"', i['html']): shown[int(id)] = status
+    with connect(s.ws) as ws:
+        t = threading.Thread(target=look, args=(ws,))
+        t.start()
+        for n in range(30):
+            ws.send(json.dumps({'msg': f'what is {n}', **({'conversation': None} if not n else {})}))
+            s.until(lambda n=n: (said := s.get('/api/conversation')[1]) and len(said) == 2*n+2 and said[-1]['status'] == 'error')
+        kept = {m['id']: m['status'] for m in s.get('/api/conversation')[1] if m['role'] == 'assistant'}
+        try: s.until(lambda: {i: shown.get(i) for i in kept} == kept)
+        finally:
+            over.set()
+            t.join()
+    assert len(kept) == 30
