@@ -74,7 +74,8 @@ def make(config):
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
         talk = None if chat_ == 'new' else int(chat_) if chat_.isdecimal() and len(chat_) < 16 else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line()), indent=False))
+        at = req.query_params.get('at', '')
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), int(at) if at.isdecimal() and len(at) < 16 else None), indent=False))
 
     app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)

@@ -128,7 +128,7 @@ async def earlier(req):
     def look(tx):
         c = history.conversation(tx, id)
         for m in where.values(): tx.value('select 1 from message where id=? and conversation=?', m, id) or history.missing(m)
-        return bubble.messages(tx, c, **where)
+        return bubble.messages(tx, c, **where, busy=chat.busy(id))
     return ft(*await store.read(look), '')
 
 @door('/api/conversations/{id}.{kind}')
@@ -376,14 +376,15 @@ async def catch_up(tab, since, streaming, drawn=0):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")
         moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'branch')) for e in events)
-        return events, said, items, gone, bubble.listing(bubble.messages(tx, c)) if moved else None, tx.value('select max(id) from log') or 0
-    events, said, items, gone, anew, upto = await store.read(look)
+        return events, said, items, gone, not c['deleted'] if c else None, bubble.listing(bubble.messages(tx, c, busy=chat.busy(c['id']))) if moved else None, tx.value('select max(id) from log') or 0
+    events, said, items, gone, there, anew, upto = await store.read(look)
     if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
     if anew: items.insert(0, tabs.item('msg-list', anew, only=True))
     for m, beside in said:                                         # drawn here on the loop, where a running reply stands still
         items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id'])), 'msg-list'))
     items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
-    tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True})
+    tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True, **({'of': tab.conversation} if tab.conversation else {})})
+    if there is False: tab.send({'deleted': tab.conversation})
     live.catch_up(tab, events)
     tab.send(models.frame())
 

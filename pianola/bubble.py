@@ -134,8 +134,8 @@ def mark(c):
                press('Summarise it anew' if c['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
                id='memory', cls='memory', data_pos=c['memory'] - .5)
 
-def messages(tx, c, before=None, after=None, at=None, limit=30):
-    "The last messages of a conversation, or those before, after or around one of them; and what the model overheard among them"
+def messages(tx, c, before=None, after=None, at=None, limit=30, busy=False):
+    "The last messages of a conversation, or those before, after or around one of them; and what the model overheard among them. `busy`: a reply is being written"
     head = end = c['head']
     if before: head = end = tx.value('select parent from message where id=?', before)
     elif after or at:
@@ -145,7 +145,7 @@ def messages(tx, c, before=None, after=None, at=None, limit=30):
     out = [(said[0]['id']-.5, other_branch(at))] if at and said and end != c['head'] else []
     for m in said:
         if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
-        out.append((m['id'], article(m, around(tx, m, c['head']))))
+        out.append((m['id'], article(m, {**around(tx, m, c['head']), 'busy': busy})))
     if said: out += [(e['id'], event(e)) for e in overheard(tx, said[0]['parent'] or said[0]['id']-40, before or (said[-1]['id'] if head != end else None), 60)]
     if c['memory'] and said and said[0]['id'] <= c['memory'] and any(m['id'] >= c['memory'] for m in said): out.append((c['memory']-.5, mark(c)))
     out = [ft for _, ft in sorted(out, key=lambda p: p[0])]

@@ -174,7 +174,7 @@ async def answer(conversation, resume=None, under=None, placing=None):
                 await context.calibrate(engine, model, messages, room, 1.25)
         status = 'done'
         if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
-        if not reply.text.strip() and not error: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
+        if not reply.text.strip() and not error and not reply.decided: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
         await context.calibrate(engine, model, messages, room, tokens=reply.stats.get('prompt_tokens'))
     except Fault as e: error = {'kind': e.kind, 'text': e.text, 'hint': e.hint, **({'get': e.get} if e.get else {})}
     except Refused as e: error = {'kind': 'refused', 'text': e.text, 'hint': e.hint}
@@ -209,8 +209,17 @@ def _place(tx, conversation, resume, under, plugin):
     m = history.message(tx, id)
     about = history.asked(tx, m if resume else said)
     decided, doubt = bool(about and about['brings']), None
+    if by_rules and not resume and not under:
+        for one in waiting_before(tx, said): obey(tx, one, id)          # what was said while the last reply was written
     if by_rules and not decided: decided, doubt = obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
     return m, context.compose(tx, m, plugin, about, c), decided, doubt
+
+def waiting_before(tx, said):
+    "The user's messages right before this one that nobody answered since the start, oldest first"
+    out = []
+    while said['parent'] and (said := history.message(tx, said['parent']))['role'] != 'assistant' and said['at'] > began:
+        if said['role'] == 'user' and not tx.value('select 1 from log where key=?', f"said:{said['id']}"): out.append(said)
+    return out[::-1]
 
 def obey(tx, said, id):
     """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. (True, None) when rules have decided:
@@ -450,7 +459,7 @@ async def adopt(conversation, tab=None, also_fresh=False):
 
 async def relist(conversation, at=None):
     "Draw the whole list anew: another branch, or the mark of the model's memory. `at`: the message that was asked for"
-    try: ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation), at=at), tx.value('select max(id) from log')))
+    try: ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation), at=at, busy=busy(conversation)), tx.value('select max(id) from log')))
     except Refused: return                      # it was deleted meanwhile
     tabs.put({**tabs.item('msg-list', bubble.listing(ft), only=True), **({'at': at} if at else {})}, seq=seq, conversation=conversation)
 
@@ -587,12 +596,12 @@ async def summarise(conversation: int):
 
 # start and end
 
-leaving = False
+leaving, began = False, 0.0         # when this start began
 
 async def wake():
     "After a start: replies that a crash cut are kept as far as they came and marked; keys of a finished reply that were not pressed yet are pressed, once"
-    global leaving
-    leaving = False
+    global leaving, began
+    leaving, began = False, time.time()
     def mend(tx):
         for m in tx.q("select * from message where status='streaming'"):
             text, thinking = history.grown(tx, m), history.thought(tx, m)

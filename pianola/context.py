@@ -20,9 +20,9 @@ async def fit(engine, model, m, p=None):
         turns, lo, hi = p['turns'], 0, len(p['turns'])-1
         while lo < hi:                          # the first turn from which on everything fits in 60 %
             mid = (lo+hi)//2
-            fits = await size(engine, model, p['head'] + p['said'][turns[mid]:]) <= budget*.6
+            fits = await size(engine, model, merged(p['head'] + p['said'][turns[mid]:])) <= budget*.6
             lo, hi = (lo, mid) if fits else (mid+1, hi)
-        p['messages'] = p['head'] + p['said'][turns[lo]:]
+        p['messages'] = merged(p['head'] + p['said'][turns[lo]:])
         n = await size(engine, model, p['messages'])
         if n > budget: raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.', 'Shorten the message, send it in parts, or choose a model with a larger memory.')
         first = p['ids'][turns[lo]]
@@ -72,11 +72,18 @@ def compose(tx, m, plugin, asked=None, c=None):
             before, note = '\n'.join(x for x in (note, s['prelude']) if x), ''
             text = prompts.wrap(before, s['text'])
         elif not (text := prompts.neutral(s['text'])).strip(): continue         # a reply that failed before its first word
-        if out and out[-1]['role'] == s['role']: out[-1]['content'] += f'\n\n{text}'      # many templates want the two to take turns
-        else: out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
+        out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
     if m['text']: out.append({'role': 'assistant', 'content': prompts.neutral(m['text'])}); ids.append(m['id'])
     turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
-    return {'head': head, 'said': out, 'messages': head + out, 'turns': turns, 'ids': ids}
+    return {'head': head, 'said': out, 'messages': merged(head + out), 'turns': turns, 'ids': ids}
+
+def merged(messages):
+    "The two taking turns, as many templates want it: what one of them said in a row is one message"
+    out = []
+    for m in messages:
+        if out and out[-1]['role'] == m['role'] != 'system': out[-1] = {**m, 'content': f"{out[-1]['content']}\n\n{m['content']}"}
+        else: out.append(m)
+    return out
 
 def told(tx, m, p):
     "Remember exactly what this reply was given; each text is kept once"

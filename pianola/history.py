@@ -87,7 +87,7 @@ def add(tx, conversation, role, text='', status='done', key=None, parent=None, w
     parent = parent or tx.value('select head from conversation where id=?', conversation)
     id = tx.log('message', what, by='user' if role == 'user' else 'app', key=key)
     tx.run('update log set ref=? where id=?', id, id)
-    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation, 'parent': parent if role != 'user' else None}
+    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation, 'parent': parent if role != 'user' or tx.value('select role from message where id=?', parent) == 'user' else None}      # its buttons go
     names = ['id', 'conversation', 'parent', 'role', 'text', 'status', 'at', *more]
     tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status, time.time(), *more.values())
     tx.run('update conversation set head=?, used=? where id=?', id, time.time(), conversation)

@@ -40,7 +40,8 @@ def model_picker(models, chosen):
     groups = {}
     for m in models:
         if m.here: groups.setdefault(m.engine, []).append(m)
-    return Select(*[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
+    none = [Option('No model chosen', value='', selected=True, disabled=True)] if groups and not any(f'{m.engine}/{m.name}' == chosen for ms in groups.values() for m in ms) else []
+    return Select(*none, *[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
                   or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one)')
 
 @store.on
@@ -63,9 +64,16 @@ def why():
     return Small(now['why'], id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
 def frame(): return {'put': [tabs.item('model-line', line(), only=True)]}
 
+def fixed(model):
+    "Refused where this start was told what answers, which wins over any choice"
+    c = engines.config
+    if c.model: raise Refused(f'PIANOLA_MODEL names {c.model} for this start', 'start Pianola without it to choose here', 409)
+    if model != 'auto' and c.engine not in ('auto', model.partition('/')[0]): raise Refused(f'PIANOLA_ENGINE asks for {c.engine} for this start', 'start Pianola without it to choose another engine here', 409)
+
 @action(name='model.choose', plugin='model', title='Choose the model', model=False, say=lambda a, r, c: f'Chose the model {r}')
 async def choose(model: str):
     "Answer with this model from now on: 'engine/name', or 'auto'."
+    fixed(model)
     if model != 'auto':
         there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here]
         if model not in there: raise Refused(f'there is no model {model}', f"there is {', '.join(there) or 'none; download one first'}", 404)
@@ -76,7 +84,8 @@ async def choose(model: str):
 @action(name='model.next', plugin='model', title='Next model', model=False, say=lambda a, r, c: f'Chose the model {r}')
 async def next_():
     "Go to the next model of the picker."
-    there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here]
+    fixed('auto')
+    there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here and engines.config.engine in ('auto', m.engine)]
     if not there: raise Refused('there is no model yet', 'download one first', 404)
     at = there.index(f"{now['name']}/{now['model']}") if f"{now['name']}/{now['model']}" in there else -1
     return await choose(there[(at+1) % len(there)])

@@ -95,7 +95,7 @@ def conversation_list(tx, words='', now=None):
     "The list in the chat's menu"
     found = history.listed(tx, words)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
-    row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}", hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
+    row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''), hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
                          hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
     return Ul(*map(row, found), id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
 
@@ -103,7 +103,7 @@ def panel(tx, id, status, at=None):
     "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
     c = history.conversation(tx, id) if id else None
     if at and not tx.value('select 1 from message where id=? and conversation=?', at, id): at = None
-    said = bubble.messages(tx, c, at=at) if c else []
+    said = bubble.messages(tx, c, at=at, busy=chat.busy(id)) if c else []
     hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
     title = c['title'] if c else 'New conversation'
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
@@ -117,15 +117,15 @@ def panel(tx, id, status, at=None):
                         Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
                  status, bubble.listing([hello] + said if hello else said), Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
                  Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'),
-                 Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', maxlength=chat.longest, autocomplete='off'),
+                 Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', data_most=chat.longest, autocomplete='off'),
                           Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'), Button('Send', id='send'), id='say'),
                  id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
-async def whole(open_, conversation, status):
-    "The whole document"
+async def whole(open_, conversation, status, at=None):
+    "The whole document; `at`: a message that a search found"
     src, sri = fetch.asset('htmx.min.js')
     main = await left(open_)
-    aside = await store.read(panel, conversation, status)
+    aside = await store.read(panel, conversation, status, at)
     p = plugins.get(open_)
     return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
                      Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Script(src=asset('theme.js')), Link(rel='stylesheet', href=asset('page.css')),

@@ -46,8 +46,9 @@ tabs: set[Tab] = set()
 somebody = asyncio.Event()              # a page is open, or was
 
 def send(frame, seq=0, conversation=None, to=None):
-    "One frame to every tab (of a conversation, or to those in `to`). `seq` is the line of the log it shows."
+    "One frame to every tab (of a conversation, which it then names: the page may be at another by the time it arrives; or to those in `to`). `seq` is the line of the log it shows."
     if seq: frame = {**frame, 'seq': seq}
+    if conversation: frame = {**frame, 'of': conversation}
     looking = [t for t in (tabs if to is None else to) if conversation is None or t.conversation == conversation]
     if looking:
         text = dumps(frame)

@@ -5,15 +5,15 @@ const keep = { get: k => { try { return localStorage.getItem(k) } catch { return
 function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out }      // each goes out under its own name: said twice, it is heard once
 const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 const looks = (() => { try { return JSON.parse(sessionStorage.getItem('looks')) || {} } catch { return {} } })();      // how this tab looks at each table; see tables.js
-const at = (key, value) => { const u = new URL(location); u.searchParams.set(key, value); return u.search };
+const at = (key, value, message) => { const u = new URL(location); u.searchParams.set(key, value); if (key === 'chat') message ? u.searchParams.set('at', message) : u.searchParams.delete('at'); return u.search };
 const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
 
-let ws, seq = 0, tries = 0, lastFrame = 0, retry, waiting = unsent(), asked = new Set(), lost;
+let ws, seq = 0, tries = 0, lastFrame = 0, spoke = 0, left = 0, retry, waiting = unsent(), asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
-  ws.onopen = () => { tries = 0; clearTimeout(lost); lost = null; id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of waiting) ws.send(JSON.stringify(w)) };
+  ws.onopen = () => { tries = 0; clearTimeout(lost); lost = null; id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of ready()) tell(w) };
   ws.onmessage = e => { lastFrame = Date.now(); hear(JSON.parse(e.data)) };
   ws.onclose = e => { if (e.target !== ws) return; lost ??= setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
 }
@@ -29,22 +29,25 @@ addEventListener('online', awake);
 addEventListener('pageshow', e => e.persisted && awake());
 document.addEventListener('visibilitychange', () => document.hidden || awake());
 
+const foreign = f => f.of && f.of !== conversation();       // of a conversation that this tab has left, or has not come to yet
+const ofChat = it => it.into === 'msg-list' || /^(msg-|out-|memory$)/.test(it.id);
 function hear(f) {
   if (f.m) grow(f);
-  if (f.put) put(f.put, f.gone || []);
+  if (f.put) put(foreign(f) ? f.put.filter(it => !ofChat(it)) : f.put, f.gone || []);
   if (f.left) follow(f.left);
   if (f.html) { const t = document.createElement('template'); t.innerHTML = f.html; for (const e of [...t.content.children]) if (e.id && e.hasAttribute('hx-swap-oob') && !id(e.id)) e.remove(); if (t.content.childElementCount) htmx.swap(document.body, t.innerHTML, { swapStyle: 'none' }) }      // what has no place here is for another page
   if (f.flow) document.dispatchEvent(new CustomEvent('flow', { detail: f.flow }));
   if (f.phase) phase(f);
-  if (f.live) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
+  if (f.live && !foreign(f)) { const p = document.createElement('p'); p.textContent = f.live; id('live').append(p); while (id('live').childElementCount > 4) id('live').firstChild.remove() }
   if (f.job) worked(f.job);
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
     fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
+    if (!conversation()) { keep.set('draft:new', null); keep.set('draft:' + f.conversation, box().value || null) }
     chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
-  if (f.deleted && f.deleted === conversation()) $('#chat header a.button').click();
+  if (f.deleted && f.deleted === conversation()) { left = f.deleted; keep.set('draft:new', box().value || null); keep.set('draft:' + f.deleted, null); $('#chat header a.button').click() }
   if (f.chats) refreshChats();
   if (f.reload) location.reload();
   if (f.seq > seq) seq = f.seq;
@@ -204,18 +207,21 @@ function send() {
   const msg = box().value;
   if (!msg.trim()) return;
   if (waiting.some(w => w.msg === msg)) return;
+  if (msg.length > +box().dataset.most) return say(`The message has ${msg.length.toLocaleString()} characters; the most is ${(+box().dataset.most).toLocaleString()}.`, 'Send it in parts. It is still here.');
   const w = { msg, cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
-  waiting.push(w); keep.set('unsent:' + w.cid, JSON.stringify(w)); stuck = true;
+  waiting.push(w); keep.set('unsent:' + w.cid, JSON.stringify(w)); stuck = true; spoke = Date.now();
   box().value = ''; keep.set('draft:' + (conversation() || 'new'), null);
-  if (!tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
+  if (ready().includes(w) && !tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
   if ($('.later', list())) reopen();
 }
 const reopen = () => htmx.ajax('GET', `/api/conversations/${conversation() || 'new'}/panel`, { target: '#chat', swap: 'outerHTML' });      // the end of the conversation, where only its middle was shown
 function acked(cid, failed) {
   const w = waiting.find(w => w.cid === cid);
   waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent:' + cid, null);
-  if (w && failed && !box().value) box().value = w.msg;
+  if (w && failed) { box().value = [box().value, w.msg].filter(Boolean).join('\n\n'); keep.set('draft:' + (left === conversation() ? 'new' : conversation() || 'new'), box().value) }      // nothing that was written is lost
+  if (w && !w.conversation) { if (!failed) for (const v of waiting) if (!v.conversation) { v.conversation = conversation(); keep.set('unsent:' + v.cid, JSON.stringify(v)) } for (const v of ready()) tell(v) }      // said twice, it is heard once
 }
+const ready = () => waiting.filter((w, n) => w.conversation || !waiting.slice(0, n).some(v => !v.conversation));       // what begins a conversation goes first; what came after it goes into the same
 document.addEventListener('submit', e => {
   const f = e.target;
   if (f.id === 'say') { e.preventDefault(); send() }
@@ -246,7 +252,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
     if (d) { d.open = false; $('summary', d).focus(); return }
-    if (!id('dialog').open && !id('stop').hidden) { tell({ stop: true }); return }
+    if (!id('dialog').open && (!id('stop').hidden || waiting.length || Date.now() - spoke < 500)) { tell({ stop: true }); return }       // also before the page shows that a reply was begun
     if (document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
@@ -311,7 +317,7 @@ const small = matchMedia('(max-width:899px)');
 function sheet() { const open = small.matches && document.body.classList.contains('sheet'), c = chat(); for (const e of [id('nav'), id('main')]) e.inert = open; open ? (c.setAttribute('role', 'dialog'), c.setAttribute('aria-modal', 'true')) : (c.removeAttribute('role'), c.removeAttribute('aria-modal')) }
 const openSheet = () => { document.body.classList.add('sheet'); sheet() }, closeSheet = () => { document.body.classList.remove('sheet'); sheet(); id('chat-open').focus() };
 small.addEventListener('change', sheet);
-function openDialog(html) { const d = id('dialog'); if (html) { document.body.append(id('toasts')); d.innerHTML = html } if (!d.open) d.showModal() }
+function openDialog(html) { const d = id('dialog'); if (html) { document.body.append(id('toasts')); d.innerHTML = html } if (!d.open) d.showModal(); d.scrollTop = 0 }
 id('dialog').addEventListener('click', e => { if (e.target === id('dialog')) id('dialog').close() });
 const dialog = id('dialog'), seen = t => { const b = id('toasts'); (dialog.open ? dialog : document.body).append(b); b.append(t); while (b.childElementCount > 3) b.firstChild.remove(); const leave = () => t.matches(':hover,:focus-within') ? setTimeout(leave, 2000) : t.remove(); setTimeout(leave, 9000) };
 dialog.addEventListener('close', () => document.body.append(id('toasts')));
@@ -332,7 +338,7 @@ requestAnimationFrame(() => $('#menu [aria-current]')?.scrollIntoView({ block: '
 // ---- htmx: what went wrong, and what must happen after a swap
 
 document.addEventListener('htmx:configRequest', e => { if (e.detail.elt.matches?.('.to-chat')) { e.detail.parameters.conversation = conversation() || -1; stuck = true } });       // answered in the conversation this tab shows
-document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); });
+document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); const s = e.detail.elt; if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected });
 document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
@@ -344,7 +350,7 @@ document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target; if (!t) return;
   if (t.id === 'dialog') openDialog();
   if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && (a.setAttribute('aria-current', 'page'), a.scrollIntoView({ block: 'nearest', inline: 'nearest' })); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
-  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new')); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
+  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new', chat().dataset.at)); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
 });
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
   if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));
@@ -352,6 +358,7 @@ document.addEventListener('htmx:beforeSwap', e => {       // older messages come
   const l = list(), height = l.scrollHeight, top = l.scrollTop; stuck = false;
   requestAnimationFrame(() => { auto = true; l.scrollTop = top + l.scrollHeight - height });
 });
+document.addEventListener('htmx:beforeHistoryUpdate', e => { const h = e.detail.history, now = new URLSearchParams(location.search).get('chat'); if (now && h.path && !h.path.includes('?')) h.path += '?chat=' + now });      // another plugin on the left, the same conversation on the right
 addEventListener('popstate', () => location.reload());
 
 entered(requestAnimationFrame); connect();

@@ -484,6 +484,8 @@ def test_a_search_hit_opens_where_it_stands_and_leads_on_both_ways(serve, upstre
     hit = page.locator('.msg.found')
     expect(hit).to_contain_text('zanzibar')
     expect(hit).to_be_in_viewport()
+    page.reload()
+    expect(hit).to_be_in_viewport()
     assert page.locator('#msg-list > [data-role]').count() <= 60
     page.locator('#msg-list > .later').scroll_into_view_if_needed()
     expect(page.locator('#msg-list')).to_contain_text('Number 140')
@@ -693,3 +695,97 @@ def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     for w in whose:
         reply, one = w.get('reply'), {**m, **{k: v for k, v in w.items() if k != 'reply'}}
         for b in beside: assert tabs.html(bubble.article(one, b, reply)) == tabs.html(bubble.made(one, b, reply)), (w, b)
+
+def test_what_belongs_to_another_conversation_never_lands_in_the_open_one(app, page):
+    s, _ = app([x for n in range(60) for x in (f'river {n} ', .05)])
+    say(page, 'tell me about rivers')
+    expect(replies(page).first.locator('.body')).to_contain_text('river 3')
+    for _ in range(4):
+        page.click('#chat header a.button')                           # New, while the other streams
+        page.wait_for_function('() => document.querySelector("#msg-list .hello")')
+        page.wait_for_timeout(200)
+        assert page.locator('#msg-list > [data-role]:not(.overheard)').count() == 0 and page.locator('#stop').is_hidden()
+        page.evaluate('hello(0)')                                     # as when it wakes up
+        page.wait_for_timeout(100)
+        assert page.locator('#msg-list > [data-role]:not(.overheard)').count() == 0
+        page.evaluate('hear({of: 1, put: [{id: "msg-99", html: "<article id=msg-99 data-pos=99 data-role=user>x</article>", into: "msg-list"}], live: "x"})')
+        assert page.locator('#msg-99').count() == 0
+        page.goto(f'{s.url}/?chat=1')
+        expect(replies(page).first.locator('.body')).to_contain_text('river')
+    over(page)
+
+def test_what_is_queued_offers_no_answer_and_escape_stops_at_once(app, page):
+    s, _ = app([x for n in range(40) for x in (f'river {n} ', .05)])
+    say(page, 'tell me about rivers')
+    expect(replies(page).first).to_be_visible()
+    say(page, 'and of lakes')
+    expect(page.locator('.msg.user')).to_have_count(2)
+    page.reload()
+    expect(page.locator('.msg.user')).to_have_count(2)
+    assert page.get_by_role('button', name='Answer').count() == 0
+    over(page, 2)
+    page.fill('#msg', 'and of seas')
+    page.press('#msg', 'Enter')
+    page.keyboard.press('Escape')
+    over(page, 3, 'stopped')
+    assert 'river 39' not in replies(page).nth(2).locator('.body').inner_text() and page.get_by_role('button', name='Answer').count() == 0
+
+def offline(page): page.evaluate('() => { ws.onclose = null; ws.close() }')
+
+def test_what_is_written_while_offline_begins_one_conversation_in_its_order(app, page):
+    s, _ = app(['Fine.'])
+    page.goto(f'{s.url}/?chat=new')
+    page.wait_for_function('() => ws.readyState === 1')
+    offline(page)
+    for text in ('offline one', 'offline two', 'offline three'): say(page, text)
+    page.evaluate('connect()')
+    expect(page.locator('.msg.user .said')).to_have_text(['offline one', 'offline two', 'offline three'])
+    s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'done')
+    assert len(s.get('/api/conversations')[1]) == 1 and page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('unsent:'))") == []
+
+def test_what_was_written_for_a_conversation_that_is_gone_comes_back_to_the_box(app, page, context):
+    s, _ = app(['Fine.'])
+    say(page, 'hello')
+    over(page)
+    offline(page)
+    for text in ('precious one', 'precious two'): say(page, text)
+    page.fill('#msg', 'and a third')
+    id = s.get('/api/conversations')[1][0]['id']
+    s.post(f"/api/approvals/{s.post('/api/actions/chat.delete', {'id': id})[1]['approval']}", {'approve': True})
+    page.evaluate('connect()')
+    expect(page.locator('#chat-title')).to_have_text('New conversation')
+    until(page, lambda: all(t in page.input_value('#msg') for t in ('precious one', 'precious two', 'and a third')))
+    page.reload()
+    assert all(t in page.input_value('#msg') for t in ('precious one', 'precious two', 'and a third'))
+
+def test_another_plugin_on_the_left_leaves_the_conversation_and_its_draft(app, page, context):
+    s, _ = app(['Fine.'])
+    say(page, 'the first conversation')
+    over(page)
+    first = page.url
+    other = context.new_page()
+    other.goto(f'{s.url}/?chat=new')
+    say(other, 'the second conversation')
+    over(other)
+    assert 'chat=' in first
+    page.click('#menu a[data-view=profiles]')
+    expect(page.locator('#main')).to_have_attribute('data-view', 'profiles')
+    page.fill('#msg', 'half a thought')
+    page.reload()
+    expect(page.locator('#chat-title')).to_have_text('the first conversation')
+    assert page.input_value('#msg') == 'half a thought' and '/profiles' in page.url
+
+def test_a_draft_that_was_said_does_not_come_back(app, page, context):
+    s, _ = app(['Fine.'])
+    page.goto(s.url)
+    page.fill('#msg', 'half typed')
+    other = context.new_page()
+    other.goto(s.url)
+    say(other, 'the first words')                                    # the page goes along with the first conversation there is
+    expect(page.locator('.msg.user')).to_have_count(1)
+    say(page, 'half typed and sent')
+    expect(page.locator('.msg.user')).to_have_count(2)
+    page.click('#chat header a.button')
+    expect(page.locator('#msg-list .hello')).to_be_visible()
+    assert page.input_value('#msg') == ''
+

@@ -62,6 +62,7 @@ def test_stopping_twice_while_the_store_is_busy_leaves_a_stopped_reply(serve, up
         s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
         other.send(json.dumps({'hello': {'since': 0, 'conversation': 1}}))
         other.recv()
+        for _ in range(3): s.post('/api/actions/slow.hold', {'s': 0})        # the first turn is over, the pressing of its keys included
         t = threading.Thread(target=s.post, args=('/api/actions/slow.hold', {'s': 1.5}))
         t.start()
         time.sleep(.3)
@@ -96,3 +97,54 @@ def test_the_last_thing_drawn_is_the_truth_however_the_loop_stumbles(serve, upst
             over.set()
             t.join()
     assert len(kept) == 30
+
+def test_every_order_said_while_a_reply_is_written_is_obeyed_once(serve, upstream):
+    s = serve(env=upstream([x for n in range(20) for x in (f'word {n} ', .05)]).env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'tell me about rivers', 'conversation': None}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'streaming'])
+        for text in ('add a task: feed the cat', 'add a task: pay the rent', 'thanks'): ws.send(json.dumps({'msg': text}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done', 'done', 'done', 'done', 'done'])
+        ws.send(json.dumps({'msg': 'thanks again'}))
+        s.until(lambda: len(s.get('/api/conversation')[1]) == 8 and s.get('/api/conversation')[1][-1]['status'] == 'done')
+    assert sorted(t['name'] for t in s.act('tasks.list')['result']) == ['Feed the cat', 'Pay the rent']
+
+def test_a_message_that_is_too_long_is_not_in_the_way_of_the_next(serve, upstream):
+    u = upstream(['Yes?'])
+    s = serve(env=u.env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'hello', 'conversation': None}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+        ws.send(json.dumps({'msg': 'long and longer ' * 7000}))
+        s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'error')
+        ws.send(json.dumps({'msg': 'hi again'}))
+        s.until(lambda: len(s.get('/api/conversation')[1]) == 6 and s.get('/api/conversation')[1][-1]['status'] != 'streaming')
+    assert s.get('/api/conversation')[1][-1]['text'] == 'Yes?' and u.asked[-1]['messages'][-1]['content'].endswith('hi again')
+
+def test_two_in_a_row_of_one_speaker_are_one_message_for_the_model():
+    from pianola.context import merged
+    say = lambda role, text: {'role': role, 'content': text}
+    said = [say('system', 's'), say('user', 'a'), say('user', 'b'), say('assistant', 'c'), say('user', 'd')]
+    assert merged(said) == [say('system', 's'), say('user', 'a\n\nb'), say('assistant', 'c'), say('user', 'd')] and said[1] == say('user', 'a')
+
+def test_a_choice_that_this_start_does_not_leave_open_is_refused(serve, upstream):
+    s = serve(env={**upstream(['hi']).env, 'PIANOLA_MODEL': 'double'})
+    status, said = s.post('/api/actions/model.choose', {'model': 'ollama/double:latest'})
+    assert status == 409 and 'PIANOLA_MODEL' in said['error'] and said['hint']
+    s = serve(env=upstream(['hi']).env)
+    status, said = s.post('/api/actions/model.choose', {'model': 'embedded/qwen2.5-coder-0.5b-instruct'})
+    assert status == 409 and 'PIANOLA_ENGINE' in said['error']
+    assert s.post('/api/actions/model.choose', {'model': 'ollama/double:latest'})[0] == 200
+
+def test_whoever_comes_back_to_a_conversation_that_was_deleted_is_told(serve, upstream):
+    s = serve(env=upstream(['Hello.']).env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'hello', 'conversation': None}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+    id = s.get('/api/conversations')[1][0]['id']
+    s.post(f"/api/approvals/{s.post('/api/actions/chat.delete', {'id': id})[1]['approval']}", {'approve': True})
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'hello': {'since': 1, 'conversation': id}}))
+        frames = [json.loads(ws.recv(timeout=10)) for _ in range(3)]
+    assert any(f.get('deleted') == id for f in frames), frames
+
