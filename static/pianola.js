@@ -196,6 +196,7 @@ function entered(soon = f => f()) {       // a chat column is on the page: anew,
   box().value = keep.get('draft:' + (conversation() || 'new')) || '';
   id('overheard').checked = keep.get('overheard') === '1'; list().classList.toggle('with-overheard', id('overheard').checked);
   soon(() => {
+    pending();
     if (at) { settle(at, 'center'); at.classList.add('found') } else toEnd();
     if (!$('.msg.user .body.said') && [document.body, null].includes(document.activeElement)) box().focus({ preventScroll: true });
   });
@@ -208,16 +209,25 @@ function send() {
   if (!msg.trim()) return;
   if (waiting.some(w => w.msg === msg)) return;
   if (msg.length > +box().dataset.most) return say(`The message has ${msg.length.toLocaleString()} characters; the most is ${(+box().dataset.most).toLocaleString()}.`, 'Send it in parts. It is still here.');
-  const w = { msg, cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
+  const w = { msg, at: Date.now(), cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
   waiting.push(w); keep.set('unsent:' + w.cid, JSON.stringify(w)); stuck = true; spoke = Date.now();
   box().value = ''; keep.set('draft:' + (conversation() || 'new'), null);
   if (ready().includes(w) && !tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
+  setTimeout(pending, 1000);
   if ($('.later', list())) reopen();
+}
+function pending() {       // what is kept here until it can be sent stands at the end, so that nobody looks for it
+  for (const e of document.querySelectorAll('.unsent')) if (!waiting.some(w => 'unsent-' + w.cid === e.id)) e.remove();
+  for (const w of waiting) if (Date.now() - (w.at || 0) > 900 && w.conversation === conversation() && !id('unsent-' + w.cid)) {
+    $('.hello', list())?.remove();
+    const a = parse('<article class="msg user unsent" data-pos="1e15"><div class="body"></div><footer>Not sent yet</footer></article>');
+    a.id = 'unsent-' + w.cid; a.firstChild.textContent = w.msg; list().append(a); toEnd();
+  }
 }
 const reopen = () => htmx.ajax('GET', `/api/conversations/${conversation() || 'new'}/panel`, { target: '#chat', swap: 'outerHTML' });      // the end of the conversation, where only its middle was shown
 function acked(cid, failed) {
   const w = waiting.find(w => w.cid === cid);
-  waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent:' + cid, null);
+  waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent:' + cid, null); pending();
   if (w && failed) { box().value = [box().value, w.msg].filter(Boolean).join('\n\n'); keep.set('draft:' + (left === conversation() ? 'new' : conversation() || 'new'), box().value) }      // nothing that was written is lost
   if (w && !w.conversation) { if (!failed) for (const v of waiting) if (!v.conversation) { v.conversation = conversation(); keep.set('unsent:' + v.cid, JSON.stringify(v)) } for (const v of ready()) tell(v) }      // said twice, it is heard once
 }

@@ -738,7 +738,9 @@ def test_what_is_written_while_offline_begins_one_conversation_in_its_order(app,
     page.wait_for_function('() => ws.readyState === 1')
     offline(page)
     for text in ('offline one', 'offline two', 'offline three'): say(page, text)
+    expect(page.locator('.unsent')).to_have_text(['offline oneNot sent yet', 'offline twoNot sent yet', 'offline threeNot sent yet'])
     page.evaluate('connect()')
+    expect(page.locator('.unsent')).to_have_count(0)
     expect(page.locator('.msg.user .said')).to_have_text(['offline one', 'offline two', 'offline three'])
     s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'done')
     assert len(s.get('/api/conversations')[1]) == 1 and page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('unsent:'))") == []

@@ -309,7 +309,7 @@ class Embedded(Engine):
         if not error and code == -9 or any(w in low for w in ('failed to allocate', 'unable to allocate', 'out of memory', 'bad_alloc', 'cannot allocate')):
             return Fault('died', f'There is not enough memory for {f.name} ({f.size/1e9:.1f} GB).', 'Close other programs, or choose a smaller model or a smaller context.')
         if 'no module named' in low: return Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.')
-        if not error: return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).', f'Try again. If it ends again, download the model again. It logged: {last(tail)}')
+        if not error: return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).', f'Try again. If it ends again, download the model again.{complaint(tail)}')
         why = next((l for l in tail if ' E ' in l or 'error' in l.lower()), error).split(': ', 1)[-1]
         return Fault('no-model', f'{f.path.name} cannot be loaded: {why}', f'It may be damaged, or too new for this engine. Delete {f.path} and download it again, or choose another model.')
     async def forget(self):
@@ -393,7 +393,7 @@ class Embedded(Engine):
         self.dead = child
         if self.child is child: self.child = None
         await child.listener
-        return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).", f'What was said is kept; Go on starts it anew. It logged: {last(child.tail)}')
+        return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).", f'What was said is kept; Go on starts it anew.{complaint(child.tail)}')
 
 least = 400                                         # characters; what is shorter is read faster than it is fetched
 
@@ -411,4 +411,8 @@ def ended(code):
     "'SIGSEGV', 'code 1'"
     try: return signal.Signals(-code).name if code < 0 else f'code {code}'
     except ValueError: return f'signal {-code}'
-def last(tail): return ' | '.join(list(tail)[-3:])[-400:] or 'nothing'
+def complaint(tail):
+    "What the process said was wrong, as a sentence; the rest of what it logged helps nobody and is in the log file"
+    log.warning('llama.cpp ended; the last it logged: {}', ' | '.join(list(tail)[-8:]))
+    wrong = next((l for l in reversed(tail) if ' E ' in l or 'error' in l.lower()), '')
+    return f" It logged: {wrong.split(' E ', 1)[-1].strip()[-300:]}" if wrong else ''
