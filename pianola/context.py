@@ -86,11 +86,11 @@ def merged(messages):
     return out
 
 def told(tx, m, p):
-    "Remember exactly what this reply was given; each text is kept once"
+    "Remember exactly what this reply was given, and by whom it is made; each text is kept once"
     refs = [(o['role'], prompts.fingerprint(o['content'])) for o in p['messages']]
     kept = {h for _, h in json.loads(tx.value('select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation']) or '[]')}      # nearly all of it was told the last time too
     for h, text in {h: o['content'] for (_, h), o in zip(refs, p['messages']) if h not in kept}.items(): tx.run('insert or ignore into told values (?,?)', h, text)
-    tx.run('update message set prompt=? where id=?', json.dumps(refs), m['id'])
+    tx.run('update message set prompt=?, engine=?, model=? where id=?', json.dumps(refs), m['engine'], m['model'], m['id'])
 
 async def size(engine, model, messages):
     "Tokens of a prompt: exact where the engine can count, else by what it counted before (3.2 characters a token until then)"

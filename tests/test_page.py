@@ -140,7 +140,7 @@ def test_a_reply_cut_by_a_crash_is_marked_and_can_go_on(app, page, serve, upstre
     assert seen.strip() in reply.locator('.body').inner_text() and len(seen) > 50
     expect(reply.locator('.trouble')).to_contain_text('ended while this was written')
     expect(reply.get_by_role('button', name='Go on')).to_be_visible()
-    assert again.get('/api/conversation')[1][-1]['status'] == 'error'
+    assert again.get('/api/conversation')[1][-1]['status'] == 'error' and 'double' in reply.locator('.model').inner_text(), 'who it was that spoke is known'
 
 def test_regenerate_and_edit_are_branches(app, page):
     n = iter(range(1, 9))
