@@ -169,6 +169,7 @@ def test_how_it_works_shows_what_happens_now_the_rooms_and_every_source(made, pa
     s = made
     page.goto(s.url + '/how_it_works')
     assert page.locator('.rooms tr').count() > 40
+    page.wait_for_function('() => seq > 0')                     # the server knows what this tab looks at
     s.act('tasks.create', name='seen as it happens')
     page.locator('#events > li', has_text='seen as it happens').wait_for()
     page.locator('#source-weather > summary').click()
