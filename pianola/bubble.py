@@ -97,8 +97,8 @@ def foot(m, around):
     if m['role'] == 'user' and m['model']: facts.append(Span(f"from {m['model']}", cls='model'))
     if m['role'] == 'assistant' and m['status'] != 'streaming':
         facts += [Span(m['model'], cls='model')] if m['model'] else []
-        if stats.get('tokens'): facts.append(Span(f"{stats['tokens']} token{'s' * (stats['tokens'] != 1)}" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
-            title=f"{stats.get('prompt_tokens', 0)} tokens read ({stats.get('cached', 0)} known from before), first word after {stats.get('first_s', 0):.2f} s"))
+        if stats.get('tokens'): facts.append(Span(f"{'about ' if stats.get('about') else ''}{stats['tokens']} token{'s' * (stats['tokens'] != 1)}" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
+            title=(f"{stats['prompt_tokens']} tokens read ({stats.get('cached', 0)} known from before), " if stats.get('prompt_tokens') else '') + f"first word after {stats.get('first_s', 0):.2f} s"))
     tries = around.get('tries') or [m['id']]
     turn = []
     if len(tries) > 1:

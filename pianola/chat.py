@@ -28,13 +28,14 @@ class Reply:
         self.m, self.id, self.conversation = m, m['id'], m['conversation']
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
-        self.dirty, self.spoken, self.first, self.began, self.stats = asyncio.Event(), 0, 0, time.monotonic(), {}
+        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), 0, 0, time.monotonic(), {}, 0
         self.task, self.broken, self.decided, self.told = asyncio.current_task(), None, False, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
         if len(self.text) + len(self.thinking) + len(said.text) + len(said.thinking) > longest_reply: raise Fault('upstream', f'The model said more than {longest_reply:,} characters in one reply.', 'It was stopped there; ask for less at a time.')
+        self.tokens += said.tokens
         self.text += said.text
         self.thinking += said.thinking
         self.fresh[''] += said.text
@@ -299,6 +300,7 @@ def remember(tx, m, told):
 
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
+    if not reply.stats and reply.tokens: reply.stats = {'about': True, 'tokens': reply.tokens, 'seconds': round(time.monotonic()-reply.began-reply.first, 3), 'first_s': round(reply.first, 3)}      # it was stopped or broke off: nobody counted for us
     whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
     def keep(tx):
         if reply.told: remember(tx, m, reply.told)

@@ -111,6 +111,7 @@ def test_stop_keeps_what_was_said_and_go_on_continues_it(app, page):
     reply = over(page, status='stopped')
     s.until(lambda: u.double.stopped, 12)               # told to the end it takes twenty seconds
     kept = s.get('/api/conversation')[1][-1]['text']
+    assert re.search(r'about \d+ tokens · \d+/s', reply.locator('footer').inner_text())
     reply.get_by_role('button', name='Go on').click()
     over(page)
     assert s.get('/api/conversation')[1][-1]['text'] == kept + ' and the rest.'

@@ -22,9 +22,10 @@ class Model(msgspec.Struct):
     here: bool = True                   # False: known, but must be downloaded first
 
 class Said(msgspec.Struct):
-    "A piece of the reply: all that one network read brought, so a fast model costs few steps."
+    "A piece of the reply: all that one network read brought, so a fast model costs few steps. `tokens`: in how many pieces the engine sent it, which is about one a token."
     text: str = ''
     thinking: str = ''
+    tokens: int = 0
 
 class Phase(msgspec.Struct):
     "Why nothing is said yet: another reply has the model, the model is being loaded, or it reads `done` of `total` prompt tokens (0: not known)."

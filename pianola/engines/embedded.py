@@ -111,7 +111,7 @@ class Embedded(Engine):
                     if text or thought:
                         lines.patience = self.between
                         reply += text
-                        yield Said(''.join(text), ''.join(thought))
+                        yield Said(''.join(text), ''.join(thought), len(text) + len(thought))
                     elif phase: yield phase
                 if not (end and usage): raise await self._gone(child)
             load_s, child.load_s = child.load_s, 0.0

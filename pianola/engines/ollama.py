@@ -73,7 +73,7 @@ class Ollama(Engine):
                     if line.done or line.done_reason: end = line; break
                 if text or thought:
                     lines.patience = self.between
-                    yield Said(''.join(text), ''.join(thought))
+                    yield Said(''.join(text), ''.join(thought), len(text) + len(thought))
                 if broken: raise broken
             if not end: raise Fault('interrupted', 'Ollama ended the reply before it was complete.', 'What was said is kept; Go on continues it.')
             resp.release()
