@@ -93,7 +93,7 @@ async def next_():
 class Download(Job):
     "A model on its way; every tab sees how far it is"
     def __init__(self, engine, model):
-        self.engine, self.model, self.drawn = engine, model, 0
+        self.engine, self.model, self.drawn, self.later = engine, model, 0, None
         super().__init__(f'Download of {model}')
     @property
     def key(self): return f'{self.engine}/{self.model}'
@@ -102,10 +102,17 @@ class Download(Job):
             async with aclosing(engines[self.engine].pull(self.model)) as steps:
                 async for p in steps:
                     self.text, self.done, self.total = p.status, p.done, p.total
-                    if (t := asyncio.get_running_loop().time()) - self.drawn > .2: self.drawn = t; self.draw(); await self.tell()
+                    if self.later: continue              # five times a second, and what came last in any case
+                    if (wait := self.drawn + .2 - (loop := asyncio.get_running_loop()).time()) > 0: self.later = loop.call_later(wait, lambda: hold(self.show(), 'a download could not be drawn'))
+                    else: await self.show()
         except Fault as e: raise Refused(e.text, e.hint)
         self.text = 'ready'
+    async def show(self):
+        self.drawn, self.later = asyncio.get_running_loop().time(), None
+        self.draw()
+        await self.tell()
     def over(self):
+        if self.later: self.later.cancel()
         self.draw()
         hold(look(), 'the models could not be listed')
     def draw(self): tabs.put(tabs.item(f'pull-{self.key}', self.__ft__(), 'pulls'), tabs.item('model-why', why(), only=True))
