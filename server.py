@@ -72,10 +72,10 @@ def make(config):
         name = name or await kv.get('open', '')
         if name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
-        talk = None if chat_ == 'new' else int(chat_) if chat_.isdecimal() and len(chat_) < 16 else await store.read(api.history.current)
+        number = lambda text: int(text) if text.isdecimal() and len(text) < 16 else None
+        talk = None if chat_ == 'new' else number(chat_) if number(chat_) is not None else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        at = req.query_params.get('at', '')
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), int(at) if at.isdecimal() and len(at) < 16 else None), indent=False))
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', ''))), indent=False))
 
     app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)

@@ -85,7 +85,7 @@ async def meanwhile(reply):
     await asyncio.sleep(.03)
     if (p := reply.told) and reply.id in replies:
         reply.told = None
-        await store.write(context.told, reply.m, p, durable=False)
+        await store.write(remember, reply.m, p, durable=False)
 
 replies: dict[int, Reply] = {}                  # running, by message
 runners: dict[int, 'Runner'] = {}               # by conversation: answers one message after the other
@@ -160,7 +160,7 @@ async def answer(conversation, resume=None, under=None, placing=None):
             p, room, head, moved = await context.fit(engine, model, m, None if again else told)
             messages, reply.told = p['messages'], p
             if moved: await relist(conversation)
-            if not again: hold(meanwhile(reply), 'what was told could not be kept')
+            if not again: hold(meanwhile(reply), 'the place of a reply could not be drawn')
             log.opt(lazy=True).debug('prompt\n{}', lambda messages=messages: json.dumps(messages, ensure_ascii=False, indent=1))
             try:
                 async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head, temperature=await kv.get('temperature', .0))) as stream:

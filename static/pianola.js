@@ -2,7 +2,7 @@
 'use strict';
 const $ = (q, at = document) => at.querySelector(q), id = i => document.getElementById(i);
 const keep = { get: k => { try { return localStorage.getItem(k) } catch { return null } }, set: (k, v) => { try { v == null ? localStorage.removeItem(k) : localStorage.setItem(k, v) } catch { /* private mode: remembered until the tab closes */ } } };
-function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out }      // each goes out under its own name: said twice, it is heard once
+function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out.sort((a, b) => (a.at || 0) - (b.at || 0)) }      // each goes out under its own name: said twice, it is heard once
 const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 const looks = (() => { try { return JSON.parse(sessionStorage.getItem('looks')) || {} } catch { return {} } })();      // how this tab looks at each table; see tables.js
 const at = (key, value, message) => { const u = new URL(location); u.searchParams.set(key, value); if (key === 'chat') message ? u.searchParams.set('at', message) : u.searchParams.delete('at'); return u.search };

@@ -2,7 +2,7 @@
 import asyncio, time
 from .base import Done, Engine, Fault, Model, Phase, Pull, Said
 from .embedded import Embedded
-from .ollama import Ollama
+from .ollama import Ollama, instead
 from .wire import also
 
 __all__ = ['Engines', 'Engine', 'Fault', 'Model', 'Phase', 'Said', 'Done', 'Pull']
@@ -37,7 +37,7 @@ class Engines:
         if self.wanted in ('auto', 'ollama'):
             try: names = [m.name for m in await self['ollama'].models()]
             except Fault as e:
-                if self.wanted == 'ollama': raise Fault(e.kind, e.text, e.hint.replace('choose a built-in model in the picker', 'start Pianola without PIANOLA_ENGINE to have the built-in engine'), e.get) from None
+                if self.wanted == 'ollama': raise Fault(e.kind, e.text, e.hint.replace(instead, 'start Pianola without PIANOLA_ENGINE to have the built-in engine'), e.get) from None
                 away = f'{e.text} '
             if c.model and (found := next((n for n in names if n in (c.model, f'{c.model}:latest')), '')): return self['ollama'], found, f'PIANOLA_MODEL names {c.model}, and Ollama has it.'
             if self.wanted == 'ollama' and c.model: raise Fault('no-model', f'PIANOLA_MODEL names {c.model}, which Ollama does not have. {also(names)}', 'Download it, or set PIANOLA_MODEL to one of these.', ('ollama', c.model))

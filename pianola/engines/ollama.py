@@ -29,6 +29,8 @@ class _Layer(msgspec.Struct):
     error: Any = None
 _line, _layer = msgspec.json.Decoder(_Line), msgspec.json.Decoder(_Layer)
 
+instead = 'choose a built-in model in the picker'
+
 class Ollama(Engine):
     """The Ollama at `url`. `context` is what each model is given unless its Modelfile or `give` says otherwise; it does not change from one
     reply to the next, because every change makes Ollama load the model again. `first` and `between` are seconds of silence borne."""
@@ -200,7 +202,7 @@ class Ollama(Engine):
     def _away(self):
         self.known.clear()
         self.changes += 1
-        return Fault('no-engine', f'Ollama does not answer at {self.url}.', ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + ', or choose a built-in model in the picker.')
+        return Fault('no-engine', f'Ollama does not answer at {self.url}.', ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + f', or {instead}.')
     async def _refused(self, resp, model):
         "The Fault in an answer that is not 200"
         raw = await resp.read()
