@@ -4,7 +4,7 @@
     weigh(tx, text, found)  the guard's Verdict on one action of a reply"""
 import json, re
 from collections import OrderedDict
-from functools import lru_cache
+from functools import cache, lru_cache
 from . import gist, record, rules, several
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
@@ -86,11 +86,11 @@ def heard(text, w):
     return several.listed(text, w, language(tongue(text)), got) or got
 
 def _heard(text, w):
-    first = tongue(text)
+    first, meant = tongue(text), cache(lambda code: gist.read(text, w, code))
     got = rules.read(text, w, first)
     if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
     if got.end == 'press' and all(o.verb in ('create', 'update') for o in got.ops) and (got.ops[0].verb == 'update' or sum(k in ('text', 'choice') for k in w.tables[got.ops[0].table].columns.values()) > 1):
-        other = gist.read(text, w, first)               # a second look: where it reads otherwise nothing is sure
+        other = meant(first)               # a second look: where it reads otherwise nothing is sure
         if other.end == 'chip' and not same(other.ops, got.ops):
             more = lambda r: (len(r.ops), sum(len(o.values) for o in r.ops))
             return other if [o.action for o in other.ops] == [o.action for o in got.ops] and got.ops[0].verb == 'create' or more(other) > more(got) else Reading('chip', got.ops, 'unlike')
@@ -98,21 +98,21 @@ def _heard(text, w):
     if got.end == 'press' and any(o.verb == 'create' and any(v not in ('', None) and c != w.tables[o.table].main and w.tables[o.table].columns[c] == 'text' for c, v in o.values.items()) for o in got.ops): got.end, got.name = 'chip', 'unlike'      # where one text ends and the next begins is never quite sure
     quiet = any(c != first and speaks(text, c, first, 2) and gist.hushed(text, c) for c in rules.languages())
     mixed = mixture(text, first, 2)
-    if got.end == 'unsure' and got.name != 'long' and mixed and not quiet and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
-    if got.end == 'unsure' and got.name != 'long' and not quiet and not tongue(text, True) and (likely := gist.read(text, w, first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
+    if got.end == 'unsure' and got.name != 'long' and mixed and not quiet and (likely := meant(mixed)).end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure' and got.name != 'long' and not quiet and not tongue(text, True) and (likely := meant(first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops): return likely
     hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
         for code in () if tongue(text, True) or hushed else rules.languages():          # too short to tell whose words they are
             if code != first and (other := rules.read(text, w, code)).end == 'press':
                 if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
                 return other
-    if got.end == 'nothing' and got.name == 'how' and (listed := gist.read(text, w, first)).end == 'press' and all(o.verb == 'list' for o in listed.ops): return listed
+    if got.end == 'nothing' and got.name == 'how' and (listed := meant(first)).end == 'press' and all(o.verb == 'list' for o in listed.ops): return listed
     if not quiet and (got.end == 'unsure' and got.name != 'long' or got.end == 'nothing' and got.name not in ('no_row', 'so_already', 'writing', 'reported')):
         for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
             if code != first and not speaks(text, code, first): continue
-            likely = gist.read(text, w, code)
+            likely = meant(code)
             if likely.end in ('press', 'chip', 'ask'): return likely
-    if got.end == 'unsure' and got.name != 'long' and not hushed and not mixed and (mixed := mixture(text, first)) and (likely := gist.read(text, w, mixed)).end in ('press', 'chip', 'ask'): return likely
+    if got.end == 'unsure' and got.name != 'long' and not hushed and not mixed and (mixed := mixture(text, first)) and (likely := meant(mixed)).end in ('press', 'chip', 'ask'): return likely
     return got
 
 _polite = re.compile(r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+|[, ]+(?:please|now|bitte)$", re.I)
