@@ -368,7 +368,7 @@ async def test_auto_takes_ollama_when_it_has_a_model_of_its_own(tmp_path):
 async def test_auto_takes_the_built_in_engine_when_ollama_is_away_or_has_nothing(tmp_path):
     fake_model(tmp_path, 'toy')
     async with Double(models={'big:cloud': {}}) as d:
-        for url, why in (('http://127.0.0.1:9', 'does not answer at http://127.0.0.1:9'), (d.url, 'Ollama has no model')):
+        for url, why in (('http://127.0.0.1:9', 'does not answer at 127.0.0.1:9.'), (d.url, 'Ollama has no model')):
             e, began = made(tmp_path, ollama=url), time.monotonic()
             engine, model, says = await e.choose()
             assert (engine.name, model) == ('embedded', 'toy') and why in says and time.monotonic() - began < 1*busy()

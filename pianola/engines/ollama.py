@@ -202,7 +202,7 @@ class Ollama(Engine):
     def _away(self):
         self.known.clear()
         self.changes += 1
-        return Fault('no-engine', f'Ollama does not answer at {self.url}.', ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + f', or {instead}.')
+        return Fault('no-engine', f"Ollama does not answer at {self.url.removeprefix('http://')}.", ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + f', or {instead}.')
     async def _refused(self, resp, model):
         "The Fault in an answer that is not 200"
         raw = await resp.read()
