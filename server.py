@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
-from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, page, prompts, render, tabs, understand
+from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, tabs, understand
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
@@ -50,7 +50,7 @@ def make(config):
         await plugins.load(app, config.plugins)
         live.start(config.plugins)
         chat.engines = models.engines = engines = Engines(config)
-        chat.by_rules = config.rules
+        orders.by_rules = config.rules
         looking = [asyncio.create_task(look()), asyncio.create_task(warm())]
         await chat.wake()
         jobs.config = config

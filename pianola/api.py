@@ -8,6 +8,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, S
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 from . import actions, board, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
+from . import tries             # noqa: F401  the keys of a conversation
 from .actions import act
 from .config import version
 from .plugins import plugins

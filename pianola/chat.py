@@ -3,9 +3,8 @@
     hear → keep the user's words → answer: fit the prompt to the model's memory → stream → keep → play the keys written in it"""
 import asyncio, json, time
 import apsw
-from contextlib import aclosing, asynccontextmanager
-from . import bubble, context, guard, history, piano, prompts, record, render, tabs, understand
-from .actions import act, action, decided, find, press, wait
+from contextlib import aclosing
+from . import bubble, context, history, orders, record, render, tabs
 from .engines.base import Fault, Phase, Said
 from .plugins import _hold as hold
 from .store import Refused, kv, store
@@ -13,7 +12,6 @@ from loguru import logger as log
 
 engines = None              # set by the server: the Engines of this process
 frame_s = .033              # a tab is drawn about 30 times a second, however fast the model is
-by_rules = False            # set by the server (PIANOLA_RULES=0 turns it off): rules before the model, the guard behind it
 talk = True                 # also when rules have decided the model says something; an evaluation does without
 longest = 200_000           # characters of one message
 longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
@@ -89,6 +87,7 @@ async def meanwhile(reply):
 
 replies: dict[int, Reply] = {}                  # running, by message
 runners: dict[int, 'Runner'] = {}               # by conversation: answers one message after the other
+def busy(conversation): return any(r.conversation == conversation for r in replies.values())
 
 class Runner:
     "Answers what is unanswered in one conversation, one reply at a time"
@@ -150,7 +149,7 @@ async def answer(conversation, resume=None, under=None, placing=None):
         if doubt:
             read = await record.read(engine, model, doubt.said, doubt.records, doubt.code, reply.phase) if engine else []
             for ops, who, why in ((read, 'model', 'read_so'), (doubt.ops, 'user', doubt.name)):
-                if ops and (now := await store.write(offer, m, ops, await kv.get('open', ''), who, why)):
+                if ops and (now := await store.write(orders.offer, m, ops, await kv.get('open', ''), who, why)):
                     told, reply.decided = now, True
                     if not talk: status = 'done'; return
                     break
@@ -205,14 +204,14 @@ def _place(tx, conversation, resume, under, plugin):
     else:
         asked = said = history.message(tx, under or c['head'])
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
-        if not under and (said['role'] != 'user' or by_phrase(tx, said, plugin)): return None
+        if not under and (said['role'] != 'user' or orders.by_phrase(tx, said, plugin)): return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     m = history.message(tx, id)
     about = history.asked(tx, m if resume else said)
     decided, doubt = bool(about and about['brings']), None
-    if by_rules and not resume and not under:
-        for one in waiting_before(tx, said): obey(tx, one, id)          # what was said while the last reply was written
-    if by_rules and not decided: decided, doubt = obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
+    if orders.by_rules and not resume and not under:
+        for one in waiting_before(tx, said): orders.obey(tx, one, id)          # what was said while the last reply was written
+    if orders.by_rules and not decided: decided, doubt = orders.obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
     return m, context.compose(tx, m, plugin, about, c), decided, doubt
 
 def waiting_before(tx, said):
@@ -221,75 +220,6 @@ def waiting_before(tx, said):
     while said['parent'] and (said := history.message(tx, said['parent']))['role'] != 'assistant' and said['at'] > began:
         if said['role'] == 'user' and not tx.value('select 1 from log where key=?', f"said:{said['id']}"): out.append(said)
     return out[::-1]
-
-def obey(tx, said, id):
-    """What the user's words ask for beyond doubt is done before the model says a word, in the transaction that makes the reply's place. (True, None) when rules have decided:
-    the model then only talks. (False, the Reading) where they are not sure."""
-    if said['model'] or said['brings']: return False, None       # a plugin wrote it, or a click that asks for words: rules and a bare yes obey the person alone
-    key = f"rule:{said['id']}"
-    if tx.value('select 1 from log where key=?', key): return True, None
-    try:
-        with tx.attempt():
-            yes = understand.word(said['text'], 'yes')
-            waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation']) if yes or understand.word(said['text'], 'no') else ()
-            if len(waits) == 1:
-                out = decided(tx, waits[0]['id'], yes)
-                note = out.text if out.status == 'done' else 'They were asked and said no; nothing was done'
-            else:
-                got = understand.read(tx, said['text'])
-                many = sum(o.verb == 'delete' for o in got.ops) > 1
-                if got.end == 'press' and not many: note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
-                elif got.end == 'chip' and got.records: return False, got       # what it would write is not quite what was said: a model is asked how the record reads, and this is offered when it knows no better
-                elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
-                elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
-                elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
-                    note = f'Nothing was done: {guard.names[got.name]}'
-                    tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
-                else: return False, got if got.records else None
-    except Exception as e:                      # it cannot be done like that: the model may make more of it
-        if isinstance(e, apsw.Error): raise
-        if not isinstance(e, Refused): log.exception('the rules broke; the model answers')
-        return False, None
-    noted(tx, said, note)
-    return True, None
-
-def noted(tx, said, note):
-    "What was decided for the user's words is told to the model, which then only talks"
-    tx.run('update message set prelude=? where id=?', f"{said['prelude']}\n[{note}. Answer in one short sentence, without JSON.]".strip(), said['id'])
-
-def offer(tx, m, ops, plugin, who, why):
-    "What the model made of the records that were spoken of, or the rules were not quite sure of, waits for the user's word; what the reply is then told, None when there is nothing to ask"
-    said = history.asked(tx, history.message(tx, m['id']))
-    if tx.value('select 1 from log where key=?', key := f"rule:{said['id']}"): return None
-    try: asks = wait(tx, [(o.action, o.args) for o in ops], who, m['id'], key, why).text
-    except Refused: return None                 # it cannot be done like that: a row of that name is there already, or a value is none
-    noted(tx, said, f'The user is asked to confirm: {asks}')
-    return context.compose(tx, m, plugin)
-
-def by_phrase(tx, said, plugin):
-    "A sentence that the open plugin gave one of its keys presses that key; what comes of it is the answer, and no model is asked. False when it is none."
-    if said['model'] or said['brings'] or not by_rules: return False
-    if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
-    if not (heard := understand.spoken(said['text'], plugin)): return False
-    tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
-    return True
-async def pressed(id, plugin, name, args, key):
-    "The key is pressed beside; its outcome is said, unless the plugin says something itself"
-    try: text = (await act(name, args, by='user', key=key, message=id)).text
-    except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint else f'{e.text}.'
-    def tell(tx):
-        m = history.message(tx, id)
-        if not tx.value("select 1 from message where parent=? and role='app'", id): history.add(tx, m['conversation'], 'app', text[:1].upper() + text[1:], model=plugin)
-    await store.write(tell)
-
-def choices(tx, got, id, key):
-    "A question with its candidates, as cards of which one is pressed"
-    first, texts = 0, []
-    for n, o in enumerate(got.ops[:6]):
-        w = wait(tx, [(o.action, o.args)], 'user', id, f'{key}:{n}' if n else key, 'which', first)
-        first = first or w.approval
-        texts.append(w.text)
-    return ' or '.join(texts)
 
 def remember(tx, m, told):
     "Keep what a reply was told; where that cannot be, the reply is kept all the same"
@@ -320,51 +250,7 @@ async def finish(reply, m, status, error, engine, model):
     if said: tabs.send({'live': ' '.join(said)}, conversation=m['conversation'])
     log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0), f" · {error['text']}" if error and status == 'error' else '')
     log.debug('reply\n{}', reply.text)
-    if whole: await play(m['id'], reply.text)
-
-async def play(id, text):
-    "Press every key written in a reply, once: each press has the message and its place as its name"
-    try: m = await store.read(history.message, id)
-    except Refused: return await store.write(_played, id, durable=False)      # its conversation was put away: nobody waits for it any more
-    for n, found in enumerate(piano.actions(text)):
-        try:
-            if found.error: raise Refused(found.error)
-            if await store.write(_done_before, m, found, f'{id}:{n}'): continue
-            if by_rules and await store.write(_held, m, found, f'{id}:{n}'): continue
-            await act(found.name, found.args, by='model', key=f'{id}:{n}', message=id)
-        except Refused as e:
-            if found.error: await store.write(_unread, found, e, id, f'{id}:{n}')
-        except Exception:
-            log.exception(f'{found.name} broke')
-            await store.write(_unread, found, Refused(f'{found.name} broke; nothing was changed', 'the log has the details'), id, f'{id}:{n}')
-    await store.write(_played, id, durable=False)
-def _played(tx, id): tx.run('update message set played=1 where id=?', id)
-def _done_before(tx, m, found, key):
-    "Another try of a reply that presses what an earlier try pressed already: say so, and do not do it twice"
-    try: args = find(found.name).check(found.args or {})
-    except Refused: return False                # it will be said when it is pressed
-    for other in history.siblings(tx, m):
-        for e in tx.q("select id, text, data from log where ref=? and kind='action' and what=? order by id", other, found.name) if other != m['id'] else ():
-            d = json.loads(e['data'])
-            if d.get('args') != args or d.get('status') != 'done' or d.get('risk') == 'read' or tx.value('select 1 from log where key=?', f"undo:{e['id']}"): continue
-            if not tx.value('select 1 from log where key=?', key):
-                tx.log('action', found.name, by='model', ref=m['id'], text=f"Done by the earlier try: {e['text']}", key=key, data={'args': args, 'status': 'skipped', 'hint': 'take that back first to have it done anew'})
-            return True
-def _held(tx, m, found, key):
-    "What the guard will not simply let through becomes a chip, a question, or a line that says why not. False: let it be pressed (perhaps on another row than was written)."
-    if tx.value('select 1 from log where key=?', key): return False             # pressed before a crash
-    said = history.asked(tx, m)
-    v = understand.weigh(tx, said['text'] if said and not said['model'] else '', found)
-    if said and said['model'] and v.end != 'run': v.name = 'not_you'
-    if v.op: found.name, found.args = v.op.action, v.op.args
-    if v.end == 'run': return False
-    if v.end == 'chip': wait(tx, [(found.name, found.args)], 'model', m['id'], key, v.name)
-    elif v.end == 'ask': choices(tx, v, m['id'], key)
-    else: tx.log('action', found.name, by='model', ref=m['id'], text=f'Nothing was done: {guard.names[v.name]}', key=key, data={'args': found.args or {}, 'status': 'held', 'error': v.name})
-    return True
-def _unread(tx, found, e, id, key):
-    if not tx.value('select 1 from log where key=?', key):
-        tx.log('action', found.name or '?', by='model', ref=id, text=f'Not done: {e.text}', key=key, data={'args': found.args or {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})
+    if whole: await orders.play(m['id'], reply.text)
 
 # hearing
 
@@ -510,92 +396,6 @@ async def ask_everywhere(e):
     "An agent's wish belongs to no reply: it waits above the box, in every tab"
     tabs.put(tabs.item(f"approval-{e.data['approval']}", bubble.lone_card({'id': e.data['approval'], 'text': e.text.removeprefix('Asks: ')}), 'waiting'), seq=e.id)
 
-# keys
-
-def busy(conversation): return any(r.conversation == conversation for r in replies.values())
-@asynccontextmanager
-async def alone(conversation):
-    "While a branch is changed nothing is answered there, and no second press changes it too"
-    while (r := runners.get(conversation)) and r.ending: await asyncio.wait({r.task}, timeout=5)      # shown as done already, and nearly is
-    if conversation in runners or conversation in claimed: raise Refused('a reply is being written', 'stop it first', 409)
-    claimed.add(conversation)
-    try: yield
-    finally: claimed.discard(conversation)
-claimed = set()
-def key(**kw): return action(plugin='chat', model=False, **kw)
-
-@key(name='chat.stop', title='Stop the reply', say=lambda a, r, c: 'Stopped the reply' if r else 'Nothing was being said')
-async def stop_(conversation: int | None = None):
-    "Stop the running reply of a conversation (the current one if none is named)."
-    return stop(conversation or await store.read(history.current))
-
-@key(name='chat.regenerate', title='Another try', say=lambda a, r, c: 'Asked for another try')
-async def regenerate(message: int):
-    "Answer the same message again; the earlier reply stays beside the new one."
-    m = await store.read(history.message, message)
-    async with alone(m['conversation']): start(m['conversation'], under=m['parent'] if m['role'] == 'assistant' else m['id'])
-
-@key(name='chat.resume', title='Go on with a cut reply', say=lambda a, r, c: 'Asked to go on')
-async def resume(message: int):
-    "Continue a reply that was stopped or cut, from its last character."
-    m = await store.read(history.message, message)
-    if m['role'] != 'assistant' or m['status'] == 'streaming': raise Refused('there is nothing to go on with here', status=409)
-    async with alone(m['conversation']): start(m['conversation'], resume=message)
-
-@key(name='chat.answer', title='Answer', say=lambda a, r, c: 'Asked for an answer')
-async def answer_(conversation: int):
-    "Answer the last message of a conversation."
-    await store.read(history.conversation, conversation)
-    start(conversation)
-
-@key(name='chat.edit', title='Edit a message', say=lambda a, r, c: 'Edited a message')
-async def edit(message: int, text: str):
-    "Say it differently: the new wording and its answer stand beside the old ones."
-    if not text.strip(): raise Refused('the message is empty', 'write something')
-    def branch(tx):
-        tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
-        id = history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'])
-        tx.run('update message set parent=? where id=?', m['parent'], id)
-    m = await store.read(history.message, message)
-    if m['role'] != 'user': raise Refused('only your own messages can be edited')
-    async with alone(m['conversation']):
-        await store.write(branch)
-        await relist(m['conversation'])
-        start(m['conversation'])
-
-@key(name='chat.pick', title='Show another try', say=lambda a, r, c: 'Looked at another try')
-async def pick(message: int):
-    "Go to the branch that holds this message."
-    m = await store.read(history.message, message)
-    async with alone(m['conversation']):
-        await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
-        await relist(m['conversation'], at=message)
-
-@key(name='chat.summarise', title='Summarise what the model forgot', say=lambda a, r, c: 'Summarised the earlier conversation')
-async def summarise(conversation: int):
-    "Ask the model for a summary of the turns before its memory begins; it reads that from then on."
-    c = await store.read(history.conversation, conversation)
-    if not c['memory']: raise Refused('the model still has the whole conversation', status=409)
-    engine, model, _ = await engines.choose(await kv.get('model', ''))
-    room = (await engine.model(model)).context or 4096
-    old = await store.read(lambda tx: [m for m in history.path(tx, c['head']) if m['id'] < c['memory']])
-    summary, rest = '', [f"{'User' if m['role'] == 'user' else 'Assistant'}: {prompts.neutral(m['text'])}" for m in old]
-    while rest:
-        part = []
-        while rest and sum(map(len, part)) + len(rest[0]) < room*2: part.append(rest.pop(0))
-        if not part: part = [rest.pop(0)[:room*2]]
-        ask = [{'role': 'system', 'content': prompts.layer('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'},
-               {'role': 'user', 'content': (f'Summary so far: {summary}\n\n' if summary else '') + '\n'.join(part)}]
-        said = ''
-        try:
-            async with aclosing(engine.chat(model, ask, context=room, limit=300)) as stream:
-                async for p in stream: said += p.text if isinstance(p, Said) else ''
-        except Fault as e: raise Refused(e.text, e.hint, 503)
-        summary = said.strip()
-    await store.write(lambda tx: tx.run('update conversation set summary=? where id=?', summary, conversation))
-    await relist(conversation)
-    return summary
-
 # start and end
 
 leaving, began = False, 0.0         # when this start began
@@ -612,7 +412,7 @@ async def wake():
                    json.dumps({'kind': 'cut', 'text': 'Pianola ended while this was written.', 'hint': 'What had been said is all here.'}), time.time(), m['id'])
             history.changed(tx, m, 'cut')
         return tx.q("select id, text from message where played=0 and status='done'")
-    for m in await store.write(mend): await play(m['id'], m['text'])
+    for m in await store.write(mend): await orders.play(m['id'], m['text'])
 
 async def sleep():
     "Before the end: running replies are cut and kept"

@@ -7,7 +7,7 @@ import argparse, asyncio, json, keyword, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger
-from . import chat, config, prompts
+from . import chat, config, orders, prompts
 from .engines import Engines
 from .plugins import plugins, reserved
 from .store import store
@@ -163,7 +163,7 @@ async def main(argv):
             file = renamed(file, set(await store.read(lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
             for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')
             await plugins.load(None, c.plugins)
-            chat.engines, chat.talk, chat.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
+            chat.engines, chat.talk, orders.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
             try:
                 if a.engine != 'none': models.add('/'.join([(got := await chat.engines.choose())[0].name, got[1]]))
                 for n, case in enumerate(file['cases']):
