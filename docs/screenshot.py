@@ -7,7 +7,7 @@ from conftest import Server, browser_path
 from playwright.sync_api import expect, sync_playwright
 
 def main():
-    server = Server(Path(tempfile.mkdtemp())/'data')
+    server = Server(Path(tempfile.mkdtemp())/'data', env={'OLLAMA_HOST': '127.0.0.1:11434', 'PIANOLA_ENGINE': 'auto'})
     try:
         for name in ('Water the plants', 'Book the train to Lyon', 'Send Acme the offer'): server.act('tasks.create', name=name)
         server.act('tasks.update', id=1, done=True)
