@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Optional
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
 from . import forms, grid, growth, sheets, tabs
-from .actions import Action, register
+from .actions import Action, on_undo, register
 from .store import fold, store, Refused, put, got
 from .plugins import Kind, plugins
 
@@ -24,7 +24,6 @@ class Crud(Kind):
             if f.kind == 'rows': f.loose, f.type = True, list[int | str] | str
         self.main = next((k for k, f in self.columns.items() if f.kind == 'text'), next(iter(self.columns)))
         self.link = belongs_to and f"{belongs_to.removesuffix('s')}_id"
-        self.chosen = None                          # the row of this table that others show theirs of
         self.list_id = f'{self.name}-list'
         self._keys()
 
@@ -54,7 +53,6 @@ class Crud(Kind):
         growth.grow(tx, self.name, self.columns, {**({self.link: 'integer'} if self.link else {}), 'pos': 'real'})
         link = f'"{self.link}", ' if self.link else ''
         tx.run(f'create index if not exists "{self.name}_by_pos" on "{self.name}"({link}pos, id)')
-        self.chosen = got(tx, 'chosen', self.name)
     def plan(self, tx):
         "What `open` would change in a table that is there: [('new'|'changed'|'removed'|'back', column)]"
         return growth.plan(tx, self.name, self.columns) if tx.value("select 1 from sqlite_master where type='table' and name=?", self.name) else []
@@ -88,12 +86,20 @@ class Crud(Kind):
         hits = tx.q(f'select id from "{other.name}" where fold("{other.main}")=? limit 2', fold(v))
         if len(hits) != 1: raise ValueError(f'must be one row of {f.table}; {"none is" if not hits else "several are"} called “{v[:60]}”')
         return hits[0]['id']
-    def mine(self, row): return not self.link or row[self.link] == self.current
-    @property
-    def current(self):
-        "The chosen row of the table this one belongs to, None when there is none"
+    def chosen(self, tx):
+        "The number of the row that was chosen, of which others show theirs; None without a choice and while that row is gone: when it is brought back it is chosen again"
+        id = got(tx, 'chosen', self.name)
+        return id and tx.value(f'select id from "{self.name}" where id=?', id)
+    def current(self, tx):
+        "The number of the chosen row of the table this one belongs to, None when there is none"
         owner = plugins.table(self.owner) if self.owner else None
-        return owner.chosen if owner else None
+        return owner.chosen(tx) if owner else None
+    def lost(self, tx):
+        "The numbers of owners that rows name though they are gone, because they went while this plugin was away"
+        if not plugins.table(self.owner): return []
+        n, link = self.name, self.link                   # from one owner to the next along the index, however many rows each has
+        return [i for i, in tx.conn.execute(f'''with recursive l(i) as (select min("{link}") from "{n}" where "{link}" not null union all select (select min("{link}") from "{n}" where "{link}">i) from l where i not null)
+                                                select i from l where i not null and i not in (select id from "{self.owner}")''')]
     def rows(self, tx, limit=-1):
         "The rows in view, in their order"
         return grid.rows(tx, self, limit=limit)
@@ -162,7 +168,7 @@ class Crud(Kind):
         return tx.q(f'select * from "{self.name}" where {" and ".join(cond)} order by pos, id', *vals)
 
     def create(self, tx, **args):
-        if self.link: args[self.link] = args.get(self.link) or self.current
+        if self.link: args[self.link] = args.get(self.link) or self.current(tx)
         args = {**self.kept(tx, args), 'pos': (tx.value(f'select max(pos) from "{self.name}"') or 0) + 1}
         return self.clean(tx.insert(self.name, args))
     def list(self, tx, limit=1000, where=None, offset=0):
@@ -177,7 +183,6 @@ class Crud(Kind):
         return self.clean(row)
     def _remove(self, tx, id):
         tx.delete(self.name, id)
-        if self.chosen == id: self.choose(tx)
         for child in plugins.tables():
             if child.owner == self.name:
                 for r in tx.q(f'select id from "{child.name}" where "{child.link}"=?', id): child._remove(tx, r['id'])
@@ -204,7 +209,6 @@ class Crud(Kind):
         if not ids: raise Refused('no row is meant', 'select some')
         if len(ids) > sheets.slice and not any(t.owner == self.name for t in plugins.tables()):
             tx.exchange(self.name, tx.lot(self.name, [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id'], ids=ids), None)
-            if self.chosen in ids: self.choose(tx)
         else:
             for i in ids: self._remove(tx, i)
         return len(ids)
@@ -223,11 +227,13 @@ class Crud(Kind):
         if not good: raise Refused('there is no line to import')
         if lots:
             for before, after in lots[2]: tx.exchange(self.name, before, after)
+            whole(tx)
             return {'rows': lots[0], 'changed': lots[1], 'left_out': len(wrong)}
         new, changed, _ = sheets.meet(tx, self, good, columns, same) if same else (good, {}, 0)
         pos = tx.value(f'select max(pos) from "{self.name}"') or 0
         tx.insert_many(self.name, [{**values, 'pos': pos + n} for n, values in enumerate(new, 1)])
         for id, (_, values) in changed.items(): tx.update(self.name, id, values)
+        whole(tx)
         return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
     def move(self, tx, id, before=None):
         row = self.find(tx, {'id': id})
@@ -251,7 +257,6 @@ class Crud(Kind):
     def choose(self, tx, id=None):
         row = self.clean(self.find(tx, {'id': id})) if id else None
         put(tx, 'chosen', self.name, id)
-        tx.after.append(lambda: setattr(self, 'chosen', id))
         return row
 
     def _changed(self, a, r, c):
@@ -286,8 +291,9 @@ class Crud(Kind):
         others, what = {f.table for f in self.columns.values() if f.kind in ('ref', 'rows')}, {}
         for t, i, before, after in changes: what.setdefault((t, i), set()).update(after if before and after and i != 'lot' else ('id',))        # the columns that changed; 'id' for a row that came or went
         renamed = lambda t, i: not (other := plugins.table(t)) or bool({'id', other.main} & what.get((t, i), {'id'}))      # only then rows that refer to it look different
+        back = await store.read(self.current) if self.owner and any(t == self.owner and before is None for t, _, before, _ in changes) else None
         if e.what in (f'{self.name}.choose', f'{self.owner}.choose'): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
-        elif self.owner and any(t == self.owner and after is None for t, _, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one: then other rows are in view
+        elif self.owner and any(t == self.owner and (after is None or i in (back, 'lot')) for t, i, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one went or came back: then other rows are in view
         elif any(renamed(t, i) for t, i in e.rows if t in others): draw = lambda tx, look: grid.again(tx, self, look)
         else:
             ids, fresh = [i for t, i in e.rows if t == self.name], {i for t, i, before, after in changes if t == self.name and before is None}
@@ -315,6 +321,26 @@ class Crud(Kind):
         line = lambda r: f"{r['id']}. " + ', '.join(str(v) if k == self.main else f"{k}: {said(k, v)}" for k, v in self.clean(r).items() if k in self.columns and v not in (None, '', []))
         head = f'{self.title} ({self.name}), {n} rows' + (f', the first {limit}' if n > limit else '') + ':' if n else f'{self.title} ({self.name}) is empty.'
         return '\n'.join([head, *map(line, rows)])
+
+def gone(tx, table, id):
+    "A row that was removed, as it was then; None when nobody knows of it"
+    e = tx.value("select data from log where kind='action' and instr(data, ?) order by id desc limit 1", f'["{table.name}", {int(id)}, {{"id"')
+    return next((before for t, i, before, after in msgspec.json.decode(e)['changes'] if (t, i) == (table.name, id) and after is None), None) if e else None
+
+@on_undo
+def whole(tx, e=None):
+    "No change may part a row from its owner: Refused when rows would be left whose owner goes, or come to one that is gone"
+    touched, listed = {}, lambda ids: msgspec.json.encode(sorted(ids)).decode()
+    for t, i, before, after in tx.changes: touched.setdefault(t, set()).update([i] if i != 'lot' else (n for n, in tx.conn.execute(f'select id from "{after or before}"')))
+    for t in plugins.tables():
+        if not (owner := t.owner and plugins.table(t.owner)): continue
+        call = lambda id: owner.call(was) if (was := next((before for n, i, before, after in tx.changes if (n, i) == (owner.name, id) and after is None), None) or gone(tx, owner, id)) else f'row {id} of {owner.title}'
+        without = f'"{t.link}" not null and "{t.link}" not in (select id from "{owner.name}")'
+        if left := owner.name in touched and tx.one(f'select "{t.link}" as id, count(*) as n from "{t.name}" where "{t.link}" in (select value from json_each(?)) and {without} group by 1', listed(touched[owner.name])):
+            one = left['n'] == 1
+            raise Refused(f"{left['n']:,} {'row' if one else 'rows'} of {t.title} {'belongs' if one else 'belong'} to {call(left['id'])}", f"delete or move {'it' if one else 'them'} first", 409)
+        if left := t.name in touched and tx.one(f'select * from "{t.name}" where id in (select value from json_each(?)) and {without}', listed(touched[t.name])):
+            raise Refused(f'{t.call(left)} belongs to {call(left[t.link])}, which is gone from {owner.title}', f'bring back {call(left[t.link])} first', 409)
 
 def names(tx, table, words='', limit=forms.few, ids=None):
     "[(number, what it is called)] of a table's rows, for who picks one"
