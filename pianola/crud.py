@@ -123,7 +123,7 @@ class Crud(Kind):
             description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.', touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
         key('delete', self.delete, which, title=f'Delete from {n}', risk='destructive', description=f'Delete a {self.one}, named by `id` or `where`.',
             say=lambda a, r, c: f'Deleted {self.call(r)} from {self.title}' + (f' and {len(c)-1} that belonged to it' if len(c) > 1 else ''),
-            touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks)
+            touches=lambda tx, **a: self.along(tx, [self.find(tx, a)['id']]), asks=self._asks)
         key('move', self.move, [('id', int), ('before', Optional[int], None)], title=f'Reorder {n}', description='Put a row before another one, or last.',
             say=lambda a, r, c: f'Moved {self.call(r)} in {self.title}', model=True)
         key('sort', self.sort, [('by', str), ('order', Literal['asc', 'desc'], 'asc')], title=f'Sort {n}', description='Put the rows in the order of a column.',
@@ -132,7 +132,7 @@ class Crud(Kind):
             say=self._changed_many, touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f"Set {', '.join(a['set'])} in {len(self._those(tx, a))} rows of {self.title}?")
         key('delete_many', self.delete_many, several, title=f'Delete several from {n}', risk='destructive', description='Delete several rows, named by `ids` or `match`.',
             say=lambda a, r, c: f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}" + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else ''),
-            touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f'Delete {len(self._those(tx, a)):,} rows from {self.title}?')
+            touches=lambda tx, **a: self.along(tx, self._those(tx, a)), asks=self._asks_many)
         key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False), ('same', str, '')], ready=self._taken, title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. With `same` (a column) a row with the same value there is changed instead.',
             say=lambda a, r, c: f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}" + (f", left out {r['left_out']:,}" if r['left_out'] else ''), model=False)
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}', description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
@@ -186,6 +186,13 @@ class Crud(Kind):
         for child in plugins.tables():
             if child.owner == self.name:
                 for r in tx.q(f'select id from "{child.name}" where "{child.link}"=?', id): child._remove(tx, r['id'])
+    def along(self, tx, ids):
+        "[(table, number)] of these rows and of all that belong to them, which go along when they are deleted"
+        out, todo = {}, [(self, ids)]
+        for t, some in todo:
+            out |= dict.fromkeys(new := [(t.name, i) for i in some if (t.name, i) not in out])
+            if new: todo += [(c, [i for i, in tx.conn.execute(f'select id from "{c.name}" where "{c.link}" in (select value from json_each(?))', (msgspec.json.encode([i for _, i in new]).decode(),))]) for c in plugins.tables() if c.owner == t.name]
+        return [*out]
     def _those(self, tx, args):
         "The numbers of the rows that are meant by `ids` or `match`"
         if ('ids' in args) == ('match' in args): raise Refused('which rows?', 'name them by ids, or by match, e.g. {"match": {"words": "soup"}}')
@@ -278,8 +285,12 @@ class Crud(Kind):
         return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.call(row)}?'
     def _asks(self, tx, **a):
         row = self.find(tx, a)
-        n = sum(tx.value(f'select count(*) from "{t.name}" where "{t.link}"=?', row['id']) for t in plugins.tables() if t.owner == self.name)
-        return f'Delete {self.call(row)} from {self.title}' + (f' and {n} that belong to it' if n else '') + '?'
+        n = len(self.along(tx, [row['id']])) - 1
+        return f'Delete {self.call(row)} from {self.title}' + (f" and {n:,} that {'belongs' if n == 1 else 'belong'} to it" if n else '') + '?'
+    def _asks_many(self, tx, **a):
+        ids = self._those(tx, a)
+        n = len(self.along(tx, ids)) - len(ids)
+        return f"Delete {len(ids):,} {'row' if len(ids) == 1 else 'rows'} from {self.title}" + (f" and {n:,} that {'belongs' if n == 1 else 'belong'} to {'it' if len(ids) == 1 else 'them'}" if n else '') + '?'
 
     # what is seen: drawn by grid
 

@@ -162,3 +162,51 @@ def test_what_lost_its_owner_while_its_plugin_was_away_is_seen_as_nobodys(serve,
     a.press('boxes.choose', id=s.rows('boxes')[0]['id'])
     html = s.get('/things', **a.heads, **{'HX-Request': 'true'})[1]
     assert 'Hammer' not in html and 'Saw' not in html
+
+# what waits for a yes is about exactly what was shown
+
+def asks(a, name, /, **args):
+    "(number, sentence) of the approval that an agent's press waits for"
+    status, said = a.s.post(f'/api/actions/{name}', args)
+    assert status == 202, said
+    return said['approval'], next(w['text'] for w in a.s.get('/api/approvals')[1] if w['id'] == said['approval'])
+def yes(a, id): return a.s.post(f'/api/approvals/{id}', {'approve': True}, **a.heads)
+
+@pytest.mark.parametrize('since', ['added', 'changed', 'deleted', 'moved here'])
+def test_a_deletion_that_would_take_along_what_its_card_did_not_show_is_out_of_date(app, since):
+    zed = app.add('profiles', 'Zed')
+    own, other = app.add('tasks', 'own', profile_id=zed), app.add('tasks', 'other')
+    card, text = asks(app, 'profiles.delete', id=zed)
+    assert text == 'Delete “Zed” from Profiles and 1 that belongs to it?'
+    if since == 'added': app.add('tasks', 'later', profile_id=zed)
+    elif since == 'changed': app.press('tasks.update', id=own, name='important')
+    elif since == 'deleted': app.press('tasks.delete', id=own)
+    else: app.press('tasks.update', id=other, profile_id=zed)
+    before = app.s.rows('tasks')
+    status, said = yes(app, card)
+    assert (status, said['error'], said['hint']) == (409, 'what this was about has changed since', 'ask for it again')
+    assert app.s.rows('tasks') == before and len(app.s.rows('profiles')) == 1 and app.s.get('/api/approvals')[1] == []
+    card, text = asks(app, 'profiles.delete', id=zed)
+    assert ('1 that belongs' in text) == (since == 'changed') and yes(app, card)[0] == 200
+    assert zed not in tasks(app).values()
+
+def test_a_card_stays_good_while_rows_only_move_or_others_change(app):
+    zed = app.add('profiles', 'Zed')
+    for n in ('a', 'b'): app.add('tasks', n, profile_id=zed)
+    other = app.add('tasks', 'other')
+    card, text = asks(app, 'profiles.delete', where={'name': 'Zed'})
+    assert text == 'Delete “Zed” from Profiles and 2 that belong to it?'
+    app.press('tasks.move', id=other, before=1)
+    app.press('tasks.move', id=1)
+    app.press('tasks.update', id=other, name='changed')
+    assert yes(app, card)[0] == 200 and tasks(app) == {'changed': None}
+
+def test_several_rows_are_deleted_only_as_many_as_the_card_said(app):
+    for n in ('Ann', 'Bob'): app.add('profiles', n)
+    app.add('tasks', 'of Ann', profile_id=1)
+    card, text = asks(app, 'profiles.delete_many', match={})
+    assert text == 'Delete 2 rows from Profiles and 1 that belongs to them?'
+    app.add('profiles', 'Cid')
+    assert yes(app, card)[0] == 409 and len(app.s.rows('profiles')) == 3
+    card, text = asks(app, 'profiles.delete_many', match={})
+    assert text.startswith('Delete 3 rows') and yes(app, card)[0] == 200 and app.s.rows('profiles') == [] and tasks(app) == {}
