@@ -46,6 +46,28 @@ class Crud(Kind):
         "What a row is called in a sentence"
         return f'“{str(row.get(self.main) or row.get("id", ""))[:80]}”'
 
+    def told(self, tx, row):
+        "What a row is called in a question: where others are called the same, with what tells it from them: whose it is, columns that differ, else its number"
+        name, main = self.call(row), self.main
+        alike = tx.q(f'select * from "{self.name}" where substr("{main}",1,80)=substr(?,1,80) and id!=? limit 200', row[main], row['id']) if row.get(main) else []
+        if not alike: return name
+        facts, crowd = [], len(alike) == 200               # perhaps not all of them were seen: then its number is said in any case
+        might = [*([self.link] if self.link else []), *[k for k, f in self.columns.items() if k != main and f.kind not in ('json', 'rows', 'file', 'long')]]
+        left = lambda k: sum(r[k] == row[k] for r in alike)
+        while alike and len(facts) < 2 and might and left(k := min(might, key=left)) < len(alike):        # what tells it from most of them
+            facts.append(self._fact(tx, k, self.columns.get(k), row[k]))
+            alike = [r for r in alike if r[k] == row[k]]
+        if alike or crowd: facts.append(f"#{row['id']}")
+        return f"{name} ({', '.join(facts)})"
+    def _fact(self, tx, k, f, v):
+        "A value of a row in a few words: done, not done, of “Kim”, due 2026-05-31"
+        if f and f.kind == 'bool': return k.replace('_', ' ') if v else f"not {k.replace('_', ' ')}"
+        if f is None or f.kind == 'ref':
+            other = plugins.table(f.table if f else self.owner)
+            there = v and other and tx.row(other.name, v)
+            return f"{k if f else 'of'} {other.call(there)}" if there else f"{'no' if f else 'of no'} {k.removesuffix('_id')}"
+        return f"{k.replace('_', ' ')} {f.written(f.back(v))[:40]}" if v not in (None, '') else f"no {k.replace('_', ' ')}"
+
     # the table
 
     def open(self, tx):
@@ -266,12 +288,12 @@ class Crud(Kind):
         put(tx, 'chosen', self.name, id)
         return row
 
-    def _changed(self, a, r, c):
+    def _changed(self, a, r, c, name=None):
         new = {k: v for k, v in a.items() if k in self.columns}
         flags = [f"{'' if v else 'not '}{k}" for k, v in new.items() if self.columns[k].kind == 'bool']
         rest = [f'{k} to {self._short(k, v)}' for k, v in new.items() if self.columns[k].kind != 'bool']
         was = c[0][2].get(self.main) if c and c[0][2] else None
-        name = f'“{was}”' if was else self.call(r)
+        name = name or (f'“{was}”' if was else self.call(r))
         return ' and '.join(([f"Marked {name} {' and '.join(flags)}"] if flags else []) + ([f"Changed {', '.join(rest)}" + (f' of {name}' if not flags else '')] if rest else [])) or f'Changed {name}'
     def _short(self, k, v):
         f = self.columns[k]
@@ -281,12 +303,12 @@ class Crud(Kind):
         return f"Set {said} in {r:,} {'row' if r == 1 else 'rows'} of {self.title}"
     def _asks_change(self, tx, **a):
         row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
-        said = self._changed(a, row, [[self.name, row['id'], row, {}]])
-        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.call(row)}?'
+        said = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row))
+        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.told(tx, row)}?'
     def _asks(self, tx, **a):
         row = self.find(tx, a)
         n = len(self.along(tx, [row['id']])) - 1
-        return f'Delete {self.call(row)} from {self.title}' + (f" and {n:,} that {'belongs' if n == 1 else 'belong'} to it" if n else '') + '?'
+        return f'Delete {self.told(tx, row)} from {self.title}' + (f" and {n:,} that {'belongs' if n == 1 else 'belong'} to it" if n else '') + '?'
     def _asks_many(self, tx, **a):
         ids = self._those(tx, a)
         n = len(self.along(tx, ids)) - len(ids)
