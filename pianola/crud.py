@@ -196,7 +196,11 @@ class Crud(Kind):
     def list(self, tx, limit=1000, where=None, offset=0):
         return [self.clean(r) for r in (self.matching(tx, where)[offset:offset+limit] if where else tx.q(f'select * from "{self.name}" order by pos, id limit ? offset ?', limit, offset))]
     def update(self, tx, **args):
-        row, new = self.find(tx, args), {k: v for k, v in args.items() if k not in ('id', 'where')}
+        new = {k: v for k, v in args.items() if k not in ('id', 'where')}
+        if new and 'id' in args and not tx.row(self.name, args['id']) and (was := gone(tx, self, args['id'])):        # deleted while somebody wrote in it: what they wrote is said, so that it can be copied
+            said = ', '.join(f"{k}: “{f.written(v)}”" if (f := self.columns.get(k)) and f.kind not in ('bool', 'file') else f'{k}: {v}' for k, v in new.items())
+            raise Refused(f"{self.name} has no row {args['id']} any more: {self.call(was)} was deleted", f'not kept: {said}; bring the row back first, or add it anew', 404)
+        row = self.find(tx, args)
         if not new: raise Refused('nothing to change', f"give one of {', '.join(self.columns)}")
         return self.clean(tx.update(self.name, row['id'], self.kept(tx, new)))
     def delete(self, tx, **args):

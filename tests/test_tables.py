@@ -382,6 +382,26 @@ def test_several_rows_are_selected_changed_and_deleted_as_one(server, page, cont
     page.locator('.bulk .clear').click()
     expect(page.locator('.bulk')).to_be_hidden()
 
+def test_what_was_written_into_a_row_that_is_deleted_meanwhile_is_not_lost(server, page):
+    row = server.act('works.create', name='Paint', hours=3)['result']['id']
+    page.goto(server.url + '/works')
+    cell = page.locator(f'#works-{row} .cell[name=note]')
+    cell.click()
+    page.keyboard.type('Two coats, and sand it before')
+    expect(cell).to_have_value('Two coats, and sand it before')
+    card = server.post('/api/actions/works.delete', {'id': row})[1]['approval']
+    server.post(f'/api/approvals/{card}', {'approve': True})
+    status, said = server.post('/api/actions/works.update', {'id': row, 'note': 'Two coats, and\nsand it before', 'hours': 7, 'urgent': True})
+    assert status == 404 and said['error'] == f'works has no row {row} any more: “Paint” was deleted'
+    assert said['hint'] == 'not kept: hours: “7”, note: “Two coats, and\nsand it before”, urgent: True; bring the row back first, or add it anew'
+    expect(page.locator(f'#works-{row}')).to_have_count(0)
+    expect(page.locator('#toasts')).to_contain_text('not kept: note: “Two coats, and sand it before”')
+    assert server.post('/api/actions/works.update', {'id': 99, 'note': 'x'})[1] == {'error': 'works has no row 99', 'hint': 'Works is empty'}, 'one that never was'
+    line = next(e for e in server.get('/api/roll?limit=1000')[1] if e['action'] == 'works.delete' and e['status'] == 'done')
+    assert server.post(f"/api/roll/{line['id']}/undo")[0] == 200
+    server.act('works.update', id=row, note='Two coats')
+    assert server.rows('works')[0]['note'] == 'Two coats'
+
 def test_many_at_once_is_all_or_nothing_and_an_agent_asks(server):
     for n in range(3): server.act('things.create', name=f't{n}')
     assert server.post('/api/actions/things.update_many', {'ids': [1, 9], 'set': {'n': 5}})[0] == 404
