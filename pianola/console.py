@@ -19,7 +19,9 @@ def say(text):
     print(text, flush=True)
 
 class ToLoguru(logging.Handler):
-    def emit(self, record): log.opt(exception=record.exc_info).log(record.levelname if record.levelname in colours else 'INFO', record.getMessage().replace('{', '{{').replace('}', '}}'))
+    def emit(self, record):
+        level = 'DEBUG' if record.name == 'apsw' else record.levelname if record.levelname in colours else 'INFO'      # what SQLite has to say it raises too
+        log.opt(exception=record.exc_info).log(level, record.getMessage())
 
 def open(config):
     "Set up both logs; the banner only where a person looks"
@@ -33,7 +35,7 @@ def open(config):
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     log.add(config.data/'pianola.log', level='DEBUG' if config.debug else 'INFO', rotation='5 MB', retention=3, diagnose=False, backtrace=False, encoding='utf-8',
             format='{time:YYYY-MM-DD HH:mm:ss.SSS} {level:<7} {message}', filter=lambda r: r.update(message=clean(r['message'])) or True)
-    for name in ('uvicorn', 'uvicorn.error', 'asyncio'): logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
+    for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'apsw'): logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
     logging.getLogger('uvicorn.error').setLevel(logging.WARNING)
     if sys.stdout.isatty():
         from pyfiglet import figlet_format

@@ -39,6 +39,7 @@ def of(plugin, cls):
 
 def learn(tx):
     "What is kept, as the app starts"
+    secrets()
     known.clear()
     known.update({r['plugin']: json.loads(r['data']) for r in tx.q('select plugin, data from setting')})
 
@@ -50,7 +51,9 @@ def secrets():
     try: at = _file().stat() if hasattr(store, 'folder') else None
     except FileNotFoundError: at = None
     if not at: return {}
-    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all=json.loads(_file().read_text('utf-8')))
+    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)):
+        try: _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
+        except (ValueError, TypeError, AttributeError): raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
 def hide(plugin, said):
