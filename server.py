@@ -111,6 +111,7 @@ class Server(uvicorn.Server):
         await jobs.close()
         await super().shutdown(sockets)
         if not self.force_exit: await self.life.__aexit__(None, None, None)
+        log.info('Pianola has ended')
 
     async def end(self):
         "What is to be put away when no socket was ever open"
