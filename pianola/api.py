@@ -29,7 +29,7 @@ def door(path, methods=('GET',)):
             except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
             except apsw.Error as e:
                 log.error('{} cannot be kept: {}', path, e)
-                return JSONResponse({'error': f'this cannot be kept: {e}', 'hint': 'make room on the disk that holds the data folder, then do it again'}, 507)
+                return JSONResponse(unkept(e), 507)
             except Exception as e:
                 log.exception(f'{path} broke')
                 return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': 'nothing was changed; the log in data/pianola.log has the details'}, 500)
@@ -299,12 +299,16 @@ async def listen(ws):
                 continue
             try: await hear(tab, frame)
             except Refused as e: tab.send({'error': e.text, 'hint': e.hint, 'cid': frame.get('cid')})
+            except apsw.Error as e:
+                log.error('the database refuses: {}', e)
+                tab.send({**unkept(e), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
             except Exception:
                 log.exception('a frame broke')
                 tab.send({'error': 'Pianola could not do that', 'hint': 'the log has the details', 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
     except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
     finally: tab.leave()
 
+def unkept(e): return {'error': f'this cannot be kept: {e}', 'hint': 'make room on the disk that holds the data folder, then do it again'}
 def _id(v): return v if isinstance(v, int) and not isinstance(v, bool) and 0 < v < 2**53 else None
 
 async def hear(tab, f):

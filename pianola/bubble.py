@@ -32,7 +32,7 @@ hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words 
 def mould(role, status):
     "How what was just said and the reply to it look, with holes for the number, the time and the words: the browser waits for these two, and putting tags together takes a while"
     m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 0}
-    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thinking='') if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
+    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thought='') if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
 
 def made(m, around, reply):
     "`article`, put together"
@@ -40,7 +40,7 @@ def made(m, around, reply):
     if mine: inside = Div(m['text'], cls='body said', hx_disable=True)
     elif reply: inside = body(reply.blocks.done, reply.blocks.tail())
     else: inside = body(render.blocks(m['text']))
-    think = m['thinking'] if not reply else reply.thinking
+    think = m['thinking'] if not reply else reply.thought
     fold = Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}') if think or streaming and reply else None
     if fold and not think: fold = fold(hidden=True)
     return Article(fold, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
