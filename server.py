@@ -67,15 +67,16 @@ def make(config):
 
     async def whole(req):
         name, chat_ = req.path_params.get('name', ''), req.query_params.get('chat', '')
-        if name and name not in plugins: return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
+        missing = name if name and name not in plugins else ''
+        if missing and ('hx-request' in req.headers or 'text/html' not in req.headers.get('accept', '')): return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
         tabs.address.set(dict(req.query_params))
-        name = name or await kv.get('open', '')
-        if name not in plugins: name = next(iter(plugins), '')
+        name = '' if missing else name or await kv.get('open', '')
+        if not missing and name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
         number = lambda text: int(text) if text.isdecimal() and len(text) < 16 else None
         talk = None if chat_ == 'new' else number(chat_) if number(chat_) is not None else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', ''))), indent=False))
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing), indent=False), 404 if missing else 200)
 
     app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)

@@ -82,10 +82,11 @@ def menu(open_):
                Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML', title='Everything that was done, with undo'),
                    Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'), Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), id='under', cls='under', popover='auto'), id='nav', aria_label='Plugins')
 
-async def left(name):
-    "The left column on a plugin"
+async def left(name, missing=''):
+    "The left column on a plugin; `missing`: the name of one that was asked for and is not there"
     p = plugins.get(name)
-    if not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
+    if missing: inside = Section(H1('Not here'), P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: put its file back into the plugins folder, and they are here again.'), cls='gone')
+    elif not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
     else:
         view = await p.view()
         inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), *(view if isinstance(view, (list, tuple)) else [view]))
@@ -121,10 +122,10 @@ def panel(tx, id, status, at=None):
                           Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'), Button('Send', id='send'), id='say'),
                  id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
-async def whole(open_, conversation, status, at=None):
-    "The whole document; `at`: a message that a search found"
+async def whole(open_, conversation, status, at=None, missing=''):
+    "The whole document; `at`: a message that a search found; `missing`: see `left`"
     src, sri = fetch.asset('htmx.min.js')
-    main = await left(open_)
+    main = await left(open_, missing)
     aside = await store.read(panel, conversation, status, at)
     p = plugins.get(open_)
     return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),

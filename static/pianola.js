@@ -81,7 +81,7 @@ function place(el, into) {       // lists are sorted by data-pos; most things co
 }
 const later = new Map();       // by element: what is drawn when the user is done typing there, unless something newer is by then
 function put(items, gone) {
-  for (const i of gone) { const el = id(i); later.delete(i); if (el) { leaveFocus(el); el.remove() } }
+  for (const i of gone) { const el = id(i); later.delete(i); if (el) { unfinished(el); leaveFocus(el); el.remove() } }
   for (const it of items) {
     if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue;      // of a run this tab no longer shows
     const old = id(it.id), focus = document.activeElement;
@@ -137,6 +137,9 @@ function seat(el, after, into) {       // a row stands behind the one it names: 
   if (gap) seat(gap, null, into);
 }
 
+function unfinished(el) {       // a row goes while somebody types in it: the words are shown once more
+  const f = document.activeElement; if (f && f !== el && el.contains(f) && f.matches('.cell') && f.type !== 'checkbox' && f.value !== f.defaultValue && f.value !== f.sent) say('The row you were typing in was deleted.', `You had written: “${f.value}”`);
+}
 // where the focus goes when what had it goes away: never nowhere
 function leaveFocus(el) {
   const focus = document.activeElement; if (!el.contains(focus)) return;
@@ -363,7 +366,7 @@ requestAnimationFrame(() => $('#menu [aria-current]')?.scrollIntoView({ block: '
 // ---- htmx: what went wrong, and what must happen after a swap
 
 document.addEventListener('htmx:configRequest', e => { if (e.detail.elt.matches?.('.to-chat')) { e.detail.parameters.conversation = conversation() || -1; stuck = true } });       // answered in the conversation this tab shows
-const wrong = e => { e.detail.xhr.told = true; let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); const s = e.detail.elt; if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected };
+const wrong = e => { e.detail.xhr.told = true; let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } const s = e.detail.elt; say(said.error, s.matches?.('.cell') && !s.isConnected && s.type !== 'checkbox' ? `You had written: “${s.value}”` : said.hint); if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected };
 document.addEventListener('htmx:responseError', wrong);
 document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt, x = e.detail.xhr; x.addEventListener('loadend', () => { if (x.status >= 400 && !x.told) wrong({ detail: { xhr: x, elt: t } }) });      // what was pressed may be gone from the page by then, and its own word reaches nobody
   for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });

@@ -87,6 +87,7 @@ def test_what_is_half_typed_into_a_row_that_goes_does_not_bring_the_row_back(ser
     s.post(f"/api/roll/{next(e['id'] for e in reversed(s.get('/api/roll?limit=1000')[1]) if e['action'] == 'tasks.update')}/undo")
     s.post(f'/api/roll/{row}/undo')
     expect(page.locator(f'#tasks-{i}')).to_have_count(0)
+    expect(page.locator('#toasts')).to_contain_text('You had written')
     page.wait_for_timeout(900)
     expect(page.locator(f'#tasks-{i}')).to_have_count(0)
 
@@ -176,6 +177,14 @@ def test_a_yes_that_comes_too_late_is_told(serve, page):
     card.locator('.approve').click()
     expect(page.locator('#toasts')).to_contain_text('changed since')
     assert [r['name'] for r in s.rows('tasks')] == ['New name']
+
+def test_a_bookmark_of_a_plugin_that_is_gone_opens_the_page(shared, page):
+    answer = page.goto(shared.url + '/was_here')
+    assert answer.status == 404
+    expect(page.locator('#main')).to_contain_text('There is no plugin called was_here')
+    page.locator('#menu a').first.click()
+    expect(page.locator('#main h1')).to_have_text('Tasks')
+    assert shared.get('/was_here')[0] == 404 and 'there is tasks' in shared.get('/was_here')[1]['hint']
 
 def test_a_page_without_its_script_says_so(serve, page):
     s = serve(env={'PIANOLA_ENGINE': 'embedded'})
