@@ -2,6 +2,7 @@
 import hashlib, hmac, ipaddress, re, secrets, socket, time
 from html import escape
 from urllib.parse import parse_qs, quote, urlsplit
+from loguru import logger as log
 from .config import is_loopback
 
 policy = ("default-src 'none'; script-src 'self'{cdn}; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
@@ -28,7 +29,7 @@ class Gate:
         self.page_word = self._sign(b'page')
         self.pass_word = self._sign(b'pass' + config.password.encode())
         self.policy = policy.format(cdn=f' {cdn}' if cdn else '')
-        self.tries = []
+        self.tries, self.told = [], {}
         self.names = {'localhost'}
         if not is_loopback(config.host):
             me = socket.gethostname().lower()
@@ -105,6 +106,7 @@ class Gate:
         if len(self.tries) >= 10: return await self.answer(send, 429, self.asks('Too many tries. Wait a minute.', to))
         if not hmac.compare_digest(given.encode(), self.config.password.encode()):
             self.tries.append(now)
+            log.warning(f"A wrong password was given from {(scope.get('client') or ('somewhere',))[0]}")
             return await self.answer(send, 401, self.asks('That is not the password.', to))
         await self.answer(send, 303, '', (b'location', to.encode()), (b'set-cookie', f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'.encode()))
 
@@ -113,7 +115,17 @@ class Gate:
         await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/html; charset=utf-8'), (b'content-length', str(len(body.encode())).encode()), *heads]})
         await send({'type': 'http.response.body', 'body': body.encode()})
 
+    def tell(self, scope, why):
+        "A line for the person at the terminal; of the same from the same place one in ten minutes, or a page elsewhere could fill the log"
+        heads, now = {k: v.decode('latin1')[:100] for k, v in scope['headers'] if k in (b'host', b'origin')}, time.monotonic()
+        from_ = f"{(scope.get('client') or ('somewhere',))[0]}{''.join(f', {k.decode()} {v}' for k, v in heads.items())}"
+        self.told = {k: t for k, t in self.told.items() if now - t < 600}
+        if (why, from_) in self.told or len(self.told) >= 50: return
+        self.told[why, from_] = now
+        log.warning(f"Refused {scope.get('method', 'a socket')} {scope['path'][:100]} from {from_}: {why}")
+
     async def refuse(self, scope, send, why, status=403):
+        self.tell(scope, why)
         if scope['type'] == 'websocket': return await send({'type': 'websocket.close', 'code': 1008})       # before accept: the browser sees 403
         body = f'{{"error":"{why}","hint":"open Pianola at its own address"}}'.encode()
         await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode())]})

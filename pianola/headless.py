@@ -5,8 +5,7 @@ result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when o
 import argparse, asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
-from loguru import logger as log
-from . import board, chat, config, flow, jobs, journal, models, packing, prompts, results, runs
+from . import board, chat, config, console, flow, jobs, journal, models, packing, prompts, results, runs
 from .actions import act
 from .engines import Engines
 from . import forms
@@ -43,8 +42,7 @@ def read_text(path):
 async def main(argv):
     a = read(argv)
     say = (lambda *words: None) if a.quiet else lambda *words: print(*words, flush=True)
-    log.remove()
-    log.add(sys.stderr, level='ERROR', format='{message}')
+    console.quiet()
     path = Path(a.flow)
     folder = path.parent if path.suffix == '.py' and path.is_file() else a.plugins
     c = config.read([*(['--plugins', str(folder)] if folder else []), '--data', str(a.out/'state'), '--no-browser'])
