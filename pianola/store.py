@@ -28,6 +28,7 @@ class Event(msgspec.Struct):
     text: str = ''
     data: dict = {}
     rows: dict = {}
+    through: tuple = ()         # the plugins that wrote it while they heard another line; not stored
 
 migrations = ["""
 create table log(id integer primary key autoincrement, at real not null, kind text not null, by text not null, what text not null default '',
@@ -372,7 +373,7 @@ class Store:
         "A whole, consistent copy of the database at `to`, while everything runs"
         return await self.pool(self._backup, Path(to))
 
-    def _write(self, f, args, durable):
+    def _write(self, f, args, durable, through=()):
         if durable != self.full:                      # a power cut may take the last second of a growing reply, never an acknowledged action
             self.conn.pragma('synchronous', 'full' if durable else 'normal')
             self.full = durable
@@ -390,6 +391,7 @@ class Store:
         for f in tx.after: f()
         if tx.events:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
+            for e in tx.events: e.through = through
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
     def _ours(self, f, tx, *args):
@@ -422,7 +424,7 @@ class Store:
 
     async def write(self, f, *args, durable=True):
         "Run f(tx, *args) as one transaction and give back its result; listeners have heard by then"
-        return await self.pool(self._write, f, args, durable)
+        return await self.pool(self._write, f, args, durable, contain.hearing.get())
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
         return await self.pool(lambda: self._ours(f, Tx(self.conn), *args))

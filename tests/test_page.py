@@ -304,6 +304,10 @@ def test_tasks_belong_to_the_chosen_profile(serve, page):
     page.keyboard.press('Enter')
     expect(page.locator('#tasks-list li')).to_have_count(1)
     assert [r['profile_id'] for r in s.rows('tasks')] == [None, p]
+    said = [s.act('tasks.create', name='By a program', **more) for more in ({}, {'profile_id': None}, {'profile_id': p})]
+    assert [d['result']['profile_id'] for d in said] == [p, None, p], 'not said: the chosen one’s; None: nobody’s'
+    assert s.post('/api/actions/tasks.create', {'name': 'x', 'profile_id': 0})[0] == 404
+    for d in said: assert s.post(f"/api/roll/{d['id']}/undo")[0] == 200
     page.locator('#nav').get_by_text('Profiles').click()
     expect(page.locator('h1')).to_have_text('Profiles')
     page.locator('#profiles-list .delete').click()
