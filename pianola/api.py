@@ -370,7 +370,7 @@ async def catch_up(tab, since, streaming, drawn=0):
             seen = tab.looks.get(t.name, grid.plain)
             others = {f.table for f in t.columns.values() if f.kind in ('ref', 'rows')} | {t.owner}
             if tab.view not in ('', t.plugin_name): continue
-            if anew: items.append(tabs.item(f'{t.name}-panel', t.panel(tx, seen), only=True))
+            if anew or t.owner in rows: items.append(tabs.item(f'{t.name}-panel', t.panel(tx, seen), only=True))
             elif seen != grid.plain or others & rows.keys(): items += grid.again(tx, t, seen)['items']
             elif t.name in rows:
                 now = t.now(tx, list(rows[t.name]), seen, {i for i, new in rows[t.name].items() if new})
