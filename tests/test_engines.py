@@ -147,8 +147,8 @@ async def raw(d):
     (['a', 'b', CUT], 'interrupted', 'ab', 'cut'), (['a', EOF], 'interrupted', 'a', 'before it was complete'), ([EOF], 'interrupted', '', ''), ([CUT], 'interrupted', '', ''),
     (['a', {'error': 'something broke'}, 'b'], 'upstream', 'a', 'Something broke'), (['a', {'error': {'code': 3}}], 'upstream', 'a', '3'),
     (['a', {'error': 'llama runner process has terminated: exit status 2'}], 'died', 'a', 'exit status 2'),
-    (['a', b'<html>\n'], 'upstream', 'a', '<html>'), (['a', b'[1]\n'], 'upstream', 'a', '[1]'), (['a', b'{"message":{"content":"cut', CUT], 'interrupted', 'a', ''), (['a', b'{"message":{"content":"cut', EOF], 'upstream', 'a', 'not of its protocol'),
-    ([Refuse(500, 'it broke')], 'upstream', '', 'It broke'), ([Refuse(503, 'server busy, please try again')], 'upstream', '', 'busy'), ([Refuse(401, 'unauthorized')], 'upstream', '', 'unauthorized'),
+    (['a', b'<html>\n'], 'upstream', 'a', '<html>'), (['a', b'[1]\n'], 'upstream', 'a', '[1]'), (['a', b'{"message":{"content":"b\xff\xfe"}}\n', 'c'], 'upstream', 'a', 'not of its protocol'), (['a', b'{"message":{"content":"cut', CUT], 'interrupted', 'a', ''), (['a', b'{"message":{"content":"cut', EOF], 'upstream', 'a', 'not of its protocol'),
+    ([b'\xff\xfe\n'], 'upstream', '', 'not of its protocol'), ([Refuse(500, 'it broke')], 'upstream', '', 'It broke'), ([Refuse(503, 'server busy, please try again')], 'upstream', '', 'busy'), ([Refuse(401, 'unauthorized')], 'upstream', '', 'unauthorized'),
     ([Refuse(500, 'model requires more system memory (9.1 GiB) than is available (4 GiB)')], 'upstream', '', 'does not fit'),
     ([Refuse(400, 'the prompt is longer than the context length currently available to the model')], 'context', '', 'too long')])
 async def test_what_breaks_is_told_apart_and_what_was_said_is_kept(script, kind, kept, says):
@@ -285,10 +285,11 @@ async def test_a_port_where_nobody_speaks_is_given_up():
     await e.close()
     server.close()
 
-async def test_something_else_at_that_port_is_not_mistaken_for_ollama():
+@pytest.mark.parametrize('says', [b'<html>', b'[1, 2]', b'{"models": [{"name": "\xff\xfe"}]}'])
+async def test_something_else_at_that_port_is_not_mistaken_for_ollama(says):
     async def web(reader, writer):
         await reader.readuntil(b'\r\n\r\n')
-        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>')
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b' % (len(says), says))
     server = await asyncio.start_server(web, '127.0.0.1', 0)
     e = Ollama(f'http://127.0.0.1:{server.sockets[0].getsockname()[1]}')
     assert 'does not speak as Ollama' in await e.ready()

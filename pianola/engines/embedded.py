@@ -10,7 +10,7 @@ from .. import fetch
 from . import gguf
 from .base import Done, Engine, Fault, Model, Phase, Pull, Said
 from .states import States, digest
-from .wire import Lines, also, asked
+from .wire import Lines, also, asked, unreadable
 
 class _Delta(msgspec.Struct):
     content: str | None = None
@@ -368,7 +368,7 @@ class Embedded(Engine):
             if resp.status != 200: raise self._refused(child, _error(await resp.read()))
             yield resp
         except (aiohttp.ClientError, ConnectionError): raise await self._gone(child) from None
-        except msgspec.DecodeError as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
+        except unreadable as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
         finally:
             if resp: resp.close()
     async def _told(self, f, path, body):
@@ -406,7 +406,7 @@ def _chunks(block):
         elif line.startswith(b'error: '): yield _Chunk(error=_error(line[7:]))
 def _error(raw):
     try: return msgspec.json.decode(raw)['error']
-    except (msgspec.DecodeError, TypeError, KeyError): return raw.decode(errors='replace')[:300]
+    except (*unreadable, TypeError, KeyError): return raw.decode(errors='replace')[:300]
 def ended(code):
     "'SIGSEGV', 'code 1'"
     try: return signal.Signals(-code).name if code < 0 else f'code {code}'
