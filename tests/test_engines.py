@@ -9,6 +9,7 @@ from pianola import config, fetch
 from pianola.engines import Done, Engines, Fault, Phase, Pull, Said
 from pianola.engines.embedded import Embedded
 from pianola.engines.ollama import Ollama
+from pianola.engines.states import States
 
 MODEL = 'qwen2.5-coder-0.5b-instruct'
 root = Path(__file__).parent.parent
@@ -583,6 +584,47 @@ async def test_a_fresh_process_knows_what_an_earlier_one_read_and_a_damaged_memo
         assert again.text == first.text and not_read(again) < 70, how
         assert all(map(good, folder.glob('*.bin'))) and any(folder.glob('*.bin'))
     assert not_read(await fresh()) > 110
+
+@real
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux can limit the files of another process')
+async def test_a_memory_that_cannot_be_kept_leaves_nothing_behind(tmp_path):
+    import resource
+    folder = tmp_path/'engine'
+    folder.mkdir()
+    for left in ('saving.tmp', 'x-y.part'): (folder/left).write_bytes(b'x'*1000)        # the process was killed while it saved
+    e = Embedded(settings(tmp_path), worth=.001)
+    assert not list(folder.iterdir()), 'before anybody else needs the disk'
+    await e.count(MODEL, hello)
+    def limit(most): resource.prlimit(e.child.proc.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    limit(500_000)                                                                       # as a full disk: the first half a megabyte can be written
+    assert (await hear(e, ask('Hello?', 8), MODEL, limit=2)).done and not list(folder.iterdir()) and e.child.alive
+    limit(10**9)
+    e.states.reserve = 2**60                                                             # no disk is so large
+    assert (await hear(e, ask('Hello?', 9), MODEL, limit=2)).done and not list(folder.iterdir())
+    e.states.reserve = 0
+    assert (await hear(e, ask('Hello?', 10), MODEL, limit=2)).done
+    kept = list(folder.glob('*.bin'))
+    assert len(kept) == 1 and not (folder/'saving.tmp').exists()
+    read = await e.count(MODEL, ask('Hello?', 10))
+    assert .8 < kept[0].stat().st_size/(e.child.token_bytes*read) < 1.2, 'what a state will take is known'
+    await e.close()
+
+@pytest.mark.parametrize('damage', ['{}', 'null', '[]', '3', '"text"', '', '\0\0', '{"text": "xx"}', '{"text": 3, "crc": 4}', '{"text": null, "crc": null}', '['*100_000, 'no bin', 'a folder for a bin', 'a short bin'])
+def test_a_kept_memory_of_any_other_shape_is_dropped(tmp_path, damage):
+    states, text = States(tmp_path), 'You are a piano. '*50
+    def keep(name, said):
+        (tmp_path/'saving.tmp').write_bytes(b'read'*1000)
+        states.keep('kind', name, said)
+    keep('good', text[:500])
+    good = states.best('kind', text, 400)
+    keep('bad', text)
+    meta = next(tmp_path.glob('*-bad.json'))
+    if damage.endswith('bin'):
+        meta.with_suffix('.bin').unlink()
+        if 'folder' in damage: meta.with_suffix('.bin').mkdir()
+        if 'short' in damage: meta.with_suffix('.bin').write_bytes(b'r')
+    else: meta.write_text(damage, 'utf-8')
+    assert states.best('kind', text, 400).file == good.file and not meta.exists() and states.best('kind', text, 600) is None
 
 @real
 async def test_warm_reads_once_for_all_later_starts(tmp_path):

@@ -9,7 +9,7 @@ from loguru import logger as log
 from .. import fetch
 from . import gguf
 from .base import Done, Engine, Fault, Model, Phase, Pull, Said
-from .states import States, digest
+from .states import States, digest, saving
 from .wire import Lines, also, asked, unreadable
 
 class _Delta(msgspec.Struct):
@@ -49,8 +49,8 @@ class File(msgspec.Struct):
 
 class Child:
     "A process with one model loaded. `seen` are the heads it has read or was given, `last` the conversation it read last."
-    def __init__(self, proc, path, stamp, context, kind):
-        self.proc, self.path, self.stamp, self.context, self.kind = proc, path, stamp, context, kind
+    def __init__(self, proc, path, stamp, context, kind, token_bytes):
+        self.proc, self.path, self.stamp, self.context, self.kind, self.token_bytes = proc, path, stamp, context, kind, token_bytes
         self.url, self.key, self.load_s = '', secrets.token_urlsafe(24), 0.0
         self.tail, self.seen, self.last = deque(maxlen=40), set(), None
         self.listener = asyncio.create_task(self.listen())
@@ -68,6 +68,7 @@ class Embedded(Engine):
     def __init__(self, config, *, context=8192, idle=600, first=300, between=60, worth=1.0, **params):
         self.config, self.context, self.idle, self.first, self.between, self.worth, self.params = config, context, idle, first, between, worth, params
         self.states = States(config.data/'engine')
+        self.states.tidy()
         self.given, self.heads, self.counted, self.changes = {}, {}, {}, 0
         self.child: Child | None = None
         self.dead: Child | None = None          # the last one that ended by itself
@@ -163,11 +164,13 @@ class Embedded(Engine):
         if not fresh: await self._ask(child, '/completion', {'prompt': '\n', 'n_predict': 0})
         await self._ask(child, '/slots/0?action=restore', {'filename': state.file.name})
     async def _keep(self, child, name, text):
-        "Keep what the child has in its memory now; that it cannot be kept is no reason to stop"
+        "Keep what the child has in its memory now, this text; that it cannot be kept is no reason to stop"
         try:
-            await self._ask(child, '/slots/0?action=save', {'filename': 'saving.tmp'})
-            await asyncio.to_thread(self.states.keep, child.kind, name, text, 'saving.tmp')
+            if not await asyncio.to_thread(self.states.fits, child.token_bytes*min(child.context, len(text.encode()))): return log.warning('what the model read is not kept: the disk is nearly full')      # no token is less than a byte
+            await self._ask(child, '/slots/0?action=save', {'filename': saving})
+            await asyncio.to_thread(self.states.keep, child.kind, name, text)
         except (Fault, OSError) as e: log.warning('what the model read could not be kept: {}', e)
+        finally: self.states.tidy()                 # at once: whoever stops the reply now stops no removing
 
     async def count(self, model, messages):
         m, how = await self._find(model), _how(None)
@@ -282,7 +285,7 @@ class Embedded(Engine):
         env = {k: v for k, v in os.environ.items() if not k.endswith(('_API_KEY', '_PASSWORD', '_TOKEN'))} | {'GGML_NO_BACKTRACE': '1'}
         proc = await asyncio.create_subprocess_exec(sys.executable, '-P', str(Path(__file__).with_name('child.py')), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                                     env=env, creationflags=getattr(subprocess, 'CREATE_NO_WINDOW', 0))
-        child = self.child = Child(proc, f.path, f.stamp, room, kind)
+        child = self.child = Child(proc, f.path, f.stamp, room, kind, gguf.token_bytes(f.told))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
         want = {'path': str(f.path), 'context': room, 'threads': max(1, cores-1), 'key': child.key, 'states': f'{states}{os.sep}', 'params': self.params}
         told = None
@@ -330,6 +333,7 @@ class Embedded(Engine):
             except (Fault, TimeoutError) as e: log.warning('the conversation could not be kept: {}', e)
         if child.alive: child.proc.kill()
         await child.proc.wait()
+        self.states.tidy()                          # it may have been at it
         child.proc.stdin.close()
         await child.listener
     @asynccontextmanager
