@@ -172,10 +172,11 @@ class Embedded(Engine):
         except (Fault, OSError) as e: log.warning('what the model read could not be kept: {}', e)
         finally: self.states.tidy()                 # at once: whoever stops the reply now stops no removing
 
-    async def count(self, model, messages):
+    async def count(self, model, messages, *, now=False, phase=None):
         m, how = await self._find(model), _how(None)
         if (key := (m.path, m.stamp, _key(messages, how))) not in self.counted:
-            self.counted[key] = (await self._told(m, '/v1/chat/completions/input_tokens', {'messages': messages, **how}))['input_tokens']
+            if not (told := await self._told(m, '/v1/chat/completions/input_tokens', {'messages': messages, **how}, now, phase)): return None
+            self.counted[key] = told['input_tokens']
             if len(self.counted) > 500: self.counted.pop(next(iter(self.counted)))
         return self.counted[key]
     async def counts(self, model, texts):
@@ -270,12 +271,6 @@ class Embedded(Engine):
     # the child
 
     def _serves(self, f, room=0): return bool(self.child and self.child.url and self.child.alive and self.child.path == f.path and self.child.stamp == f.stamp and room in (0, self.child.context))
-    async def _use(self, f):
-        "The child with this model loaded, whatever its context"
-        if not self._serves(f):
-            async with self._turn(): await self._start(f, self._room(f))
-        self._rest()
-        return self.child
     async def _start(self, f, room):
         "The child with this model and context; another one is ended first"
         if self._serves(f, room): return self.child
@@ -375,13 +370,21 @@ class Embedded(Engine):
         except unreadable as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
         finally:
             if resp: resp.close()
-    async def _told(self, f, path, body):
-        "What a model says of some text; one that died in its sleep is replaced"
-        old = self.child
-        try: return await self._ask(await self._use(f), path, body)
-        except Fault as e:
-            if e.kind != 'died' or not old or self.dead is not old: raise
-        return await self._ask(await self._use(f), path, body)
+    async def _told(self, f, path, body, now=False, phase=None):
+        """What a model says of some text: at once and beside any reply where it is loaded, whatever its context; else in a turn of its own, so that nobody
+        ends it meanwhile, or, with `now`, not at all: None. `phase` is told what is waited for."""
+        if self._serves(f):
+            try: return await self._ask(self.child, path, body)
+            except Fault as e:
+                if e.kind not in ('died', 'interrupted'): raise       # it died in its sleep, or had to make room for another model just now
+            finally: self._rest()
+        if now: return None
+        if phase and self.turn.locked(): phase(Phase('waiting'))
+        async with self._turn():
+            if not self._serves(f):
+                if phase: phase(Phase('loading'))
+                await self._start(f, self._room(f))
+            return await self._ask(self.child, path, body)
     async def _ask(self, child, path, body):
         async with self._post(child, path, body) as resp: return msgspec.json.decode(await resp.read())
     async def _render(self, child, messages, how): return (await self._ask(child, '/apply-template', {'messages': messages, **how}))['prompt']

@@ -110,7 +110,7 @@ class Ollama(Engine):
     def give(self, model, context):
         self.given[full(model)] = context
         self.known.pop(full(model), None)
-    async def count(self, model, messages): return None
+    async def count(self, model, messages, *, now=False, phase=None): return None
 
     async def pull(self, model):
         "Download a model. Every layer reports for itself; what is told is their sum."
