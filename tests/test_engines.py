@@ -3,7 +3,7 @@ import asyncio, contextlib, hashlib, json, os, shutil, signal, subprocess, sys, 
 from contextlib import aclosing
 from pathlib import Path
 import aiohttp, pytest, pytest_asyncio
-from conftest import busy
+from conftest import busy, two_models
 from ollama_double import CUT, EOF, Double, Refuse, Think, words
 from pianola import config, fetch
 from pianola.engines import Done, Engines, Fault, Phase, Pull, Said
@@ -501,6 +501,30 @@ async def test_a_schema_is_obeyed(embedded):
 async def test_two_at_once_answer_one_after_the_other(embedded):
     a, b = await asyncio.gather(hear(embedded, ask('Say one.'), MODEL, limit=5), hear(embedded, ask('Say two.'), MODEL, limit=5))
     assert a.done and b.done and sum(h.phases[0].what == 'waiting' for h in (a, b)) == 1
+
+@real
+async def test_whoever_needs_another_model_ends_nobodys_reply(tmp_path):
+    e = Embedded(settings(tmp_path, models_dir=two_models(tmp_path/'models')))
+    async def turn(model, n):
+        messages = [{'role': 'user', 'content': f'Say {n}.'}]
+        return await e.count(model, messages), await hear(e, messages, model, limit=2)
+    for counted, h in await asyncio.gather(turn(MODEL, 1), turn('twin', 2)): assert h.done and counted == h.done.prompt_tokens
+    child, asked = e.child, [{'role': 'user', 'content': 'Count from 1 to 500.'}]
+    mine, other = ('twin', MODEL) if child.path.stem == 'twin' else (MODEL, 'twin')
+    async with aclosing(e.chat(mine, asked)) as stream:
+        async for p in stream:
+            if isinstance(p, Said): break
+        assert await e.count(mine, asked, now=True) > 5 and await e.count(other, asked, now=True) is None, 'who only wants to know does not wait'
+        waits = []
+        late = asyncio.create_task(e.count(other, asked, phase=lambda p: waits.append(p.what)))
+        await until(lambda: waits)
+        more = [await anext(stream) for _ in range(3)]
+        assert all(isinstance(p, Said) for p in more) and e.child is child and child.alive and not late.done()
+    assert await late > 5 and waits == ['waiting', 'loading'] and e.child is not child
+    long = asyncio.create_task(e.counts(other, ['word '*30_000]))             # it counts when it must make room
+    await asyncio.sleep(.01)
+    assert (await hear(e, asked, mine, limit=2)).done and (await long)[0] >= 30_000
+    await e.close()
 
 @real
 async def test_another_program_of_this_machine_cannot_use_the_model(embedded):
