@@ -45,11 +45,11 @@ def make(config):
 
     @asynccontextmanager
     async def life(app):
+        chat.engines = models.engines = engines = Engines(config)        # first: what an engine left unfinished on a full disk goes before the store needs room
         await store.open(config.data)
         await store.read(layers.learn)
         await plugins.load(app, config.plugins)
         live.start(config.plugins)
-        chat.engines = models.engines = engines = Engines(config)
         orders.by_rules = config.rules
         looking = [asyncio.create_task(look()), asyncio.create_task(warm())]
         await chat.wake()

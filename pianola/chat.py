@@ -29,7 +29,7 @@ class Reply:
         self.thought = m['thinking']                     # of the thinking, what tabs were told
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
         self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), 0, 0, time.monotonic(), {}, 0
-        self.task, self.broken, self.decided, self.told = asyncio.current_task(), None, False, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept
+        self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
@@ -69,7 +69,9 @@ class Reply:
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
         if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
-    def phase(self, p): tabs.send({'phase': self.id, 'what': p.what, 'done': p.done, 'total': p.total}, conversation=self.conversation)
+    def phase(self, p):
+        self.waits = p                      # also for a tab that comes to it later
+        tabs.send({'phase': self.id, 'text': bubble.waiting(p)}, conversation=self.conversation)
 
 def _piece(tx, id, fresh, conversation, waiting):
     "Keep what is fresh; what else waits to be drawn is looked up along with it"
@@ -159,7 +161,7 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
         if missing: raise missing
         again, limit = 0, most_explained if told.get('parts') else most
         while True:
-            p, room, head, moved = await context.fit(engine, model, m, None if again else told)
+            p, room, head, moved = await context.fit(engine, model, m, None if again else told, reply.phase)
             messages, reply.told = p['messages'], p
             if moved: await relist(conversation)
             if not again: hold(meanwhile(reply), 'the place of a reply could not be drawn')

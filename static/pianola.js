@@ -185,7 +185,7 @@ function grow(f) {
 function phase(f) {
   const a = id('msg-' + f.phase); if (!a || $('.body > .block', a)) return;
   let p = $('.phase', a); if (!p) { p = document.createElement('p'); p.className = 'phase'; a.querySelector('.body').before(p) }
-  p.textContent = f.what === 'waiting' ? 'Waiting for another reply to end …' : f.what === 'loading' ? 'Loading the model …' : f.total ? `Reading: ${f.done} of ${f.total} tokens` : 'Reading …';
+  p.textContent = f.text;
 }
 
 // ---- staying at the end, unless the user looks elsewhere
