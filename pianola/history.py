@@ -16,6 +16,30 @@ def later(tx, head, than, limit):
         select m.id, m.parent from up join message m on m.id=up.parent where m.id >= ?) select id from up order by id""", head, than)]
     return None if not way or way[0] != than else way[min(limit, len(way)-1)]
 
+def mark(tx, c, head=None):
+    """Where the model's memory begins on the way to `head` (the conversation's own): {message: the first that is told, room: the context (tokens) it was set for, summary, reach: the first message that is not in the summary}.
+    None: at the beginning. One that was set for a smaller room than the last reply had does not count."""
+    return next((k for k in tx.q('select * from mark where conversation=? and room>=? order by message desc', c['id'], c['room']) if later(tx, head or c['head'], k['message'], 0) is not None), None)
+
+def marks(tx, head):
+    "Every mark on the way to `head`, whatever room it was set for, oldest first"
+    return tx.q("""with recursive up(id, parent) as (select id, parent from message where id=? union all select m.id, m.parent from up join message m on m.id=up.parent)
+        select k.* from up join mark k on k.message=up.id order by k.message""", head)
+
+def forget(tx, m, first, room, kept=None):
+    "The model's memory begins at message `first` from now on, in a room of so many tokens; the summary of the mark `kept` goes along"
+    tx.run('insert into mark values (?,?,?,?,?) on conflict do update set room=max(room, excluded.room), summary=excluded.summary, reach=excluded.reach', first, m['conversation'], room, kept['summary'] if kept else '', kept['reach'] if kept else first)
+    tx.run('update conversation set room=? where id=?', room, m['conversation'])
+    tx.log('memory', ref=first, data={'conversation': m['conversation']})
+
+def given(tx, m, room):
+    "The model has another room (tokens) than the last time: does its memory begin elsewhere now?"
+    c = conversation(tx, m['conversation'])
+    was, now = mark(tx, c, m['parent']), mark(tx, {**c, 'room': room}, m['parent'])
+    tx.run('update conversation set room=? where id=?', room, c['id'])
+    if was != now: tx.log('memory', ref=(now or was)['message'], data={'conversation': c['id']})
+    return was != now
+
 def conversation(tx, id):
     "One conversation, or Refused"
     c = tx.one('select * from conversation where id=? and deleted=0', id)
@@ -141,7 +165,7 @@ def as_json(tx, id):
     rows = tx.q('select * from message where conversation=? order by id', id)
     for m in rows:
         for k in ('stats', 'error', 'prompt', 'brings'): m[k] = json.loads(m[k]) if m[k] else None
-        if m['status'] == 'streaming': m['text'] = grown(tx, m)
+        if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
         m.pop('played'), m.pop('prompt')
     return {'format': 'pianola-conversation/1', 'id': id, 'title': c['title'], 'created': c['created'], 'head': c['head'], 'messages': rows}
 

@@ -100,6 +100,12 @@ create index job_far on job(far) where far!='';
 alter table job add column cleared real;
 """, """
 create table lot(id integer primary key autoincrement, kept integer not null default 0);
+""", """
+create table mark(message integer primary key, conversation integer not null, room integer not null, summary text not null default '', reach integer not null);
+create index mark_conversation on mark(conversation, message);
+alter table conversation add column room integer not null default 0;
+insert into mark select memory, id, 1, summary, memory from conversation where memory is not null;
+update conversation set room=1 where memory is not null;
 """]
 
 def fold(v):
