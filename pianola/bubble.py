@@ -132,7 +132,7 @@ def memory(tx, k, head):
     id, done = k['conversation'], reading.get(k['conversation'])
     left = sum(m['id'] < k['message'] for m in path(tx, head, since=k['reach'], columns='m.id')) if k['summary'] and k['reach'] < k['message'] else 0
     return Div(Span('The model’s memory begins here. What stands above is kept and can be searched, but is not read again.'),
-               Details(Summary('Summary the model has of it'), Div(k['summary'], hx_disable=True)) if k['summary'] else None,
+               Details(Summary('Summary the model has of it'), Div(k['summary'], hx_disable=True), id='summary') if k['summary'] else None,
                Span(f"The last {left} messages above this line are not in it." if left > 1 else 'The message above this line is not in it.') if left else None,
                press('Summarise it anew' if k['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': id}, 'go') if done is None else
                Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id})),

@@ -1,8 +1,10 @@
 "What the model still has of a conversation: where its memory begins, what is told of the rest, and finding it again."
-import asyncio, json, threading
+import asyncio, json, re, threading
+from html import unescape
+from urllib.parse import urlencode
 import pytest
 from conftest import connect
-from ollama_double import Refuse, tokens
+from ollama_double import Refuse
 
 too_long = Refuse(400, 'the prompt is longer than the context length currently available to the model; shorten it')
 def sums(body): return 'Summarise' in body['messages'][0]['content']
@@ -151,3 +153,54 @@ def test_a_mark_and_a_summary_of_an_older_version_are_kept(tmp_path, monkeypatch
         m.setattr(store, 'migrations', store.migrations[:9])
         ids = asyncio.run(older())
     assert asyncio.run(newer()) == {'message': ids[4], 'conversation': 1, 'room': 1, 'summary': 'It was about rivers.', 'reach': ids[4]}
+
+def made(folder, fill):
+    "A data folder in which `fill(tx)` wrote"
+    from pianola.store import Store
+    async def write():
+        st = Store()
+        await st.open(folder)
+        await st.write(fill)
+        await st.close()
+    asyncio.run(write())
+    return folder
+
+def test_every_conversation_can_be_reached_and_one_far_down_the_list_shows_its_new_title(serve, tmp_path):
+    from pianola import history
+    s = serve(data=made(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}') for n in range(1, 121)]), env={'PIANOLA_ENGINE': 'embedded'})
+    for words, each in (('', 'Talk {}<'), ('river', '>river {}<')):
+        url, seen, pages = f'/api/conversations?q={words}', [], 0
+        while url:
+            html, pages = s.get(url, HX_Request='true')[1], pages+1
+            seen += [int(n) for n in re.findall(each.format('([0-9]+)'), html)]
+            url = (more := re.search('hx-get="([^"]*before=[^"]*)"', html)) and unescape(more[1])
+        assert seen == [*range(120, 0, -1)] and pages == 3
+    assert [c['id'] for c in s.get('/api/conversations?before=71')[1]] == [*range(70, 20, -1)]
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'hello': {'since': 0, 'conversation': 5}}))
+        while 'caught' not in json.loads(ws.recv(timeout=20)): pass
+        s.act('chat.rename', id=5, title='Far <away>')
+        title = next(i for f in iter(lambda: json.loads(ws.recv(timeout=20)), None) for i in f.get('put', ()) if i['id'] == 'chat-title')
+    assert title['html'] == '<span id="chat-title">Far &lt;away&gt;</span>' and title['only']
+
+def test_scripts_without_spaces_are_searched_inside_and_signs_for_anything_find_nothing(serve, tmp_path):
+    from pianola import history
+    said = {'今日は学校で友達と話しました。図書館は閉まっていました。': ('友達', '図書館', '館', '話し', '図書館 友達'), '使用Python编程很有意思': ('编程', 'python', 'Python编程', '有意'), 'ﾃﾚﾋﾞを見る。': ('テレビ',),
+            '저는 도서관에 갔습니다': ('도서관', '서관'), 'ฉันไปห้องสมุด': ('ห้องสมุด',), 'Déjà vu at the café': ('deja', 'cafe', 'vu')}
+    def fill(tx):
+        for n, text in enumerate(said): history.add(tx, history.begin(tx, f'Talk {n} of 5'), 'user' if n % 2 else 'assistant', text)
+        history.begin(tx, '100 % of snake_case, and Ärger')
+        for n, status in ((8, 'done'), (9, 'streaming')):                   # replies, which grow: one that ended, one that goes on
+            id = history.add(tx, history.begin(tx, f'Reply {n}'), 'assistant', status='streaming')
+            tx.run("update message set text='山の上', status='done' where id=?", id)
+            tx.run('update message set status=? where id=?', status, id)
+    s = serve(data=made(tmp_path/'signs', fill), env={'PIANOLA_ENGINE': 'embedded'})
+    look = lambda words: s.get('/api/conversations?' + urlencode({'q': words}))[1]
+    for n, words in enumerate(said.values()):
+        for w in words:
+            found = look(w)
+            assert [c['id'] for c in found] == [n+1], (w, found)
+            assert any(x.lower() in found[0]['found'].lower() for x in w.split()) or w in ('deja', 'cafe')
+    assert [c['id'] for c in look('の上')] == [9, 8]                       # the start ended what was cut
+    assert not look('友校') and not look('達友') and not look('snakeXcase')
+    assert [[c['id'] for c in look(w)] for w in ('%', '_', 'snake_c', 'ärger', 'arger')] == [[7]]*5 and len(look('talk')) == 6
