@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
 from fastcore.xml import Safe
 from . import guard, render, tabs
-from .history import grown, thought, later, leaf, line, overheard, path, siblings
+from .history import grown, thought, later, leaf, line, mark, overheard, path, siblings
 
 key = lambda name: f'/api/actions/{name}'
 def press(label, name, args, cls='quiet', **kw):
@@ -132,27 +132,31 @@ def around(tx, m, head=None):
     return {'rolls': shown, 'asks': tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id", m['id']) if m['role'] == 'assistant' else [],
             'tries': siblings(tx, m), 'head': m['id'] == head}
 
-def mark(c):
-    "Where the model's memory begins"
+def memory(tx, k, head):
+    "Where the model's memory begins, at a mark on the way to `head`"
+    id, done = k['conversation'], reading.get(k['conversation'])
+    left = sum(m['id'] < k['message'] for m in path(tx, head, since=k['reach'], columns='m.id')) if k['summary'] and k['reach'] < k['message'] else 0
     return Div(Span('The model’s memory begins here. What stands above is kept and can be searched, but is not read again.'),
-               Details(Summary('Summary the model has of it'), Div(c['summary'], hx_disable=True)) if c['summary'] else None,
-               press('Summarise it anew' if c['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
-               id='memory', cls='memory', data_pos=c['memory'] - .5)
+               Details(Summary('Summary the model has of it'), Div(k['summary'], hx_disable=True), id='summary') if k['summary'] else None,
+               Span(f"The last {left} messages above this line are not in it." if left > 1 else 'The message above this line is not in it.') if left else None,
+               press('Summarise it anew' if k['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': id}, 'go') if done is None else
+               Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id})),
+               id='memory', cls='memory', data_pos=k['message'] - .5)
+reading: dict[int, int] = {}            # conversations whose beginning is being summarised: how much of it is read, in percent
 
 def messages(tx, c, before=None, after=None, at=None, limit=30, busy=False):
     "The last messages of a conversation, or those before, after or around one of them; and what the model overheard among them. `busy`: a reply is being written"
-    head = end = c['head']
+    head = end = way = c['head']
+    if (near := before or after or at) and later(tx, way, near, 0) is None: head = end = way = leaf(tx, near)       # it stands on another branch
     if before: head = end = tx.value('select parent from message where id=?', before)
-    elif after or at:
-        if later(tx, end, after or at, 0) is None: end = leaf(tx, after or at)       # it stands on another branch
-        head = later(tx, end, after or at, limit if after else limit//2)
+    elif near: head = later(tx, end, near, limit if after else limit//2)
     said = [m for m in path(tx, head, limit) if not after or m['id'] > after]
     out = [(said[0]['id']-.5, other_branch(at))] if at and said and end != c['head'] else []
     for m in said:
         if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
         out.append((m['id'], article(m, {**around(tx, m, c['head']), 'busy': busy})))
     if said: out += [(e['id'], event(e)) for e in overheard(tx, said[0]['parent'] or said[0]['id']-40, before or (said[-1]['id'] if head != end else None), 60)]
-    if c['memory'] and said and said[0]['id'] <= c['memory'] and any(m['id'] >= c['memory'] for m in said): out.append((c['memory']-.5, mark(c)))
+    if (k := mark(tx, c, way)) and any(m['id'] == k['message'] for m in said): out.append((k['message']-.5, memory(tx, k, way)))
     out = [ft for _, ft in sorted(out, key=lambda p: p[0])]
     more = lambda word, cls, where: Button(word, type='button', cls=cls, hx_get=f"/api/conversations/{c['id']}/messages?{where}", hx_trigger='click, intersect root:#msg-list once', hx_swap='outerHTML')
     if said and said[0]['parent'] and not after: out.insert(0, more('Earlier messages', 'earlier', f"before={said[0]['id']}"))

@@ -12,22 +12,27 @@ async def fit(engine, model, m, p=None, phase=None):
     info = await engine.model(model)
     room = info.context or 4096
     budget = room - min(1024, room//3)
-    p = p or await store.read(compose, m, await kv.get('open', ''))
+    p, moved = p or await store.read(compose, m, await kv.get('open', '')), False
+    if p.get('room') and p['room'] != room:     # another model than the last time, or another context: what did not fit may fit now
+        moved = await store.write(history.given, m, room)
+        p = await store.read(compose, m, await kv.get('open', ''))
     if p.get('parts'): p['messages'] = await shortened(engine, model, p, min(budget, most_brought), phase)
     n = await size(engine, model, p['messages'], budget, phase)
-    moved = False
     if n > budget and not p.get('parts'):
-        turns, lo, hi = p['turns'], 0, len(p['turns'])-1
+        turns, lo, hi, there = p['turns'], 0, len(p['turns'])-1, await store.read(history.marks, m['parent'])
+        kept = max((k for k in there if k['summary']), key=lambda k: k['reach'], default=None)
+        left = lambda turn: merged(p['head'] + noted(p['said'][turns[turn]:], kept and kept['summary']))
         while lo < hi:                          # the first turn from which on everything fits in 60 %
             mid = (lo+hi)//2
-            fits = await size(engine, model, merged(p['head'] + p['said'][turns[mid]:]), budget, phase) <= budget*.6
+            fits = await size(engine, model, left(mid), budget, phase) <= budget*.6
             lo, hi = (lo, mid) if fits else (mid+1, hi)
-        p['messages'] = merged(p['head'] + p['said'][turns[lo]:])
-        n = await size(engine, model, p['messages'], budget, phase)
+        earlier = next((i for i, t in enumerate(turns[:lo]) if i and there and p['ids'][t] == there[-1]['message']), 0)
+        if earlier and await size(engine, model, left(earlier), budget, phase) <= budget: lo = earlier       # where it began for a smaller model
+        n = await size(engine, model, left(lo), budget, phase)
+        if n > budget and kept: kept, n = None, await size(engine, model, left(lo), budget, phase)        # the newest words come before a summary
         if n > budget: raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.', 'Shorten the message, send it in parts, or choose a model with a larger memory.')
-        first = p['ids'][turns[lo]]
-        await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
-        moved = True
+        await store.write(history.forget, m, p['ids'][turns[lo]], room, kept)
+        p, moved = {**p, 'messages': left(lo)}, True
     return p, room, len(p['head']), moved
 
 async def shortened(engine, model, p, budget, phase=None):
@@ -60,12 +65,13 @@ def brought(tx, m, asked):
 rule, most_brought = '-'*20, 6000       # tokens: more takes a small machine too long to read, and a small model too far from the question
 
 def compose(tx, m, plugin, asked=None, c=None):
-    "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"
+    "All that could be told: {head: system and examples, said: the turns, messages: both, and the summary of what comes before, turns: where each turn begins, ids, room: the context the last mark was looked for with}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"
     if (asked := asked or history.asked(tx, m)) and asked['brings']: return brought(tx, m, asked)
     c = c or history.conversation(tx, m['conversation'])
-    said = history.path(tx, m['parent'], since=c['memory'] or 0, columns='m.id,m.role,m.text,m.prelude,m.model')
+    k = history.mark(tx, c, m['parent'])
+    said = history.path(tx, m['parent'], since=k['message'] if k else 0, columns='m.id,m.role,m.text,m.prelude,m.model')
     head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples(), *learn.examples(tx)]
-    out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
+    out, ids, note = [], [], ''
     for s in said:
         if s['role'] == 'app': note = f"{note}\n[{s['model'] or 'The app'} says: {s['text']}]".strip(); continue
         if s['role'] == 'user':
@@ -75,7 +81,13 @@ def compose(tx, m, plugin, asked=None, c=None):
         out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
     if m['text']: out.append({'role': 'assistant', 'content': prompts.neutral(m['text'])}); ids.append(m['id'])
     turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
-    return {'head': head, 'said': out, 'messages': merged(head + out), 'turns': turns, 'ids': ids}
+    return {'head': head, 'said': out, 'messages': merged(head + noted(out, k and k['summary'])), 'turns': turns, 'ids': ids, 'room': c['room']}
+
+def noted(said, summary):
+    "The turns with a summary of what was said before them, where there is one"
+    if not summary: return said
+    note = f'[Summary of what was said before: {prompts.neutral(summary)}]'
+    return [{'role': 'user', 'content': f"{note}\n\n{said[0]['content']}"}, *said[1:]] if said and said[0]['role'] == 'user' else [{'role': 'user', 'content': note}, *said]
 
 def merged(messages):
     "The two taking turns, as many templates want it: what one of them said in a row is one message"

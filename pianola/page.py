@@ -2,6 +2,7 @@
 import asyncio, gzip, hashlib, inspect, sys, time
 from pathlib import Path
 from loguru import logger as log
+from urllib.parse import urlencode
 from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
@@ -106,13 +107,24 @@ async def left(name, missing=''):
         inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), p.alone(), *(view if isinstance(view, (list, tuple)) else [view]))
     return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
 
-def conversation_list(tx, words='', now=None):
-    "The list in the chat's menu"
-    found = history.listed(tx, words)
+def conversation_list(tx, words='', now=None, before=None):
+    "The list in the chat's menu; with `before`, only the lines that follow that conversation"
+    found = history.listed(tx, words, most + 1, before)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
     row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''), hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
                          hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
-    return Ul(*map(row, found), id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
+    more = Li(Button('Earlier', type='button', cls='quiet', hx_get=f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}", hx_target='closest li', hx_swap='outerHTML')) if len(found) > most else None
+    rows = [*map(row, found[:most]), more]
+    if before: return rows
+    return Ul(*rows, id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
+most = 50               # conversations at a time
+
+def heading(title): return Span(title, id='chat-title')
+@store.on
+def retitled(e):
+    "A conversation that got another title has it at its head, in every tab that is on it"
+    for (table, id), row in e.rows.items():
+        if table == 'conversation' and row: tabs.put(tabs.item('chat-title', heading(row['title']), 'msg-list', only=True), conversation=id)      # part of a conversation as its messages are: a tab that is at another by now leaves it out
 
 def panel(tx, id, status, at=None):
     "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
@@ -124,7 +136,7 @@ def panel(tx, id, status, at=None):
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
            Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
                Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='ways')] if c else []
-    chats = Details(Summary(Span(title, id='chat-title')), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
+    chats = Details(Summary(heading(title)), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
                     hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
                     Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'), cls='drop'), id='chats-menu', cls='menu')
     busy = bool(c and chat.busy(c['id']))

@@ -724,7 +724,7 @@ def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     roll = {'id': 3, 'text': 'Added a task', 'data': {'changes': [1]}}
     beside = [{}, {'tries': [7], 'head': True}, {'tries': [7], 'head': True, 'busy': True}, {'tries': [5, 7], 'head': False}, {'rolls': [roll], 'asks': []}, {'asks': [{'id': 1, 'text': 'Delete it?', 'why': ''}]}]
     whose = [{}, {'model': 'tasks'}, {'role': 'app', 'model': 'tasks'}, {'role': 'assistant'}, {'role': 'assistant', 'model': 'm', 'stats': '{"tokens": 3}'}, {'role': 'assistant', 'status': 'error', 'error': '{"kind": "cut", "text": "Cut.", "hint": ""}'},
-             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r} for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm', thought='hm')))]
+             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r} for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm', thought='hm', waits=None)))]
     for w in whose:
         reply, one = w.get('reply'), {**m, **{k: v for k, v in w.items() if k != 'reply'}}
         for b in beside: assert tabs.html(bubble.article(one, b, reply)) == tabs.html(bubble.made(one, b, reply)), (w, b)
