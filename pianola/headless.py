@@ -2,7 +2,7 @@
 
 FLOW is a plugin's name, or the path of its file. `key=value` answers a question of any step, `step.key=value` that of one. DIR gets its state (go on with --resume), a file for each
 result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when one broke, 2 when something needed was not said."""
-import argparse, asyncio, json, shutil, sys, time
+import asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
 from . import board, chat, config, console, flow, jobs, journal, models, packing, prompts, results, runs
@@ -14,7 +14,7 @@ from .plugins import plugins
 from .store import Refused, store
 
 def read(argv):
-    p = argparse.ArgumentParser(prog='python -m pianola run', description='Run a flow without a page.')
+    p = config.Parser(prog='python -m pianola run', description='Run a flow without a page.')
     p.add_argument('flow', help="a plugin's name, or the path of its file")
     p.add_argument('answers', nargs='*', metavar='key=value', help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is asked for, its path')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results and state go')

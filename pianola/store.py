@@ -108,7 +108,7 @@ alter table conversation add column room integer not null default 0;
 insert into mark select memory, id, 1, summary, memory from conversation where memory is not null;
 update conversation set room=1 where memory is not null;
 """, """
-create virtual table message_signs using fts5(text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
+create virtual table message_signs using fts5(text, tokenize='unicode61 remove_diacritics 2');
 create trigger message_signs_ai after insert on message when new.status!='streaming' begin
   insert into message_signs(rowid, text) select new.id, t from (select spaced(new.text) as t) where t is not null; end;
 create trigger message_signs_au after update of text, status on message begin

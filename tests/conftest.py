@@ -4,6 +4,7 @@ from pathlib import Path
 import hypothesis, pytest
 from playwright.sync_api import expect
 
+for name in ('no_proxy', 'NO_PROXY'): os.environ[name] = ','.join(filter(None, (os.environ.get(name), 'localhost,127.0.0.1,::1')))       # what tests ask is here, whatever the way to the web is
 root = Path(__file__).parent.parent
 sys.path.insert(0, str(root))
 sys.path.insert(0, str(root/'tests'))
