@@ -123,9 +123,9 @@ class Parts:
     def leaning(self, before, part, after):
         "A Reading of what stands before, of a part about the row of that, and of what follows; None where the part is none"
         first = self.read(before, self.world)
-        ops = first.ops
-        if not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort'): return None
-        op, tables = ops[-1], dict(self.world.tables)
+        ops, so = list(first.ops), first.candidates if first.name == 'so_already' and len(first.candidates) == 1 else []
+        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')): return None
+        op, tables = ops[-1] if ops else Op(so[0][0].name, 'update', so[0][1]['id']), dict(self.world.tables)
         tb, i = tables[op.table], op.id
         if i is None:                            # a row that is not there yet
             i = min((r['id'] for r in tb.rows), default=0) - 1
@@ -137,6 +137,7 @@ class Parts:
         third = self.read(rest, there) if rest else None
         if op.verb == 'delete' and second.ops != [op] or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1 or third and third.end not in ('press', 'chip') and third.name != 'talk': return half
         more = [o for o in [*second.ops, *(third.ops if third else ())] if (o.table, o.id, o.verb, o.values) != (op.table, i, op.verb, op.values)]
+        if not ops and not more: return first
         if op.id is None:
             about = [o for o in more if (o.table, o.id) == (tb.name, i)]
             if any(o.verb != 'update' for o in about): return half

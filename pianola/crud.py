@@ -138,7 +138,7 @@ class Crud(Kind):
         struct = lambda verb, spec: msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
-            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
+            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}{self._whose(tx, a)}?')
         key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.', say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
         key('update', self.update, which + some + link, fields=cols, title=f'Change {n}', say=self._changed,
@@ -303,8 +303,12 @@ class Crud(Kind):
         return f"Set {said} in {r:,} {'row' if r == 1 else 'rows'} of {self.title}"
     def _asks_change(self, tx, **a):
         row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
-        said = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row))
-        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.told(tx, row)}?'
+        said, whose = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row)), self._whose(tx, a)
+        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}{whose}?" if new else f"{'Keep' if whose else 'Change'} {self.told(tx, row)}{whose}?"
+    def _whose(self, tx, a):
+        "“ for Anna”, where arguments say whose a row is to be; '' where they do not"
+        if not (owner := plugins.table(self.owner) if self.owner else None) or not isinstance(id := a.get(self.link), int): return ''
+        return f' for {owner.call(row)}' if (row := tx.one(f'select * from "{owner.name}" where id=?', id)) else ''
     def _asks(self, tx, **a):
         row = self.find(tx, a)
         n = len(self.along(tx, [row['id']])) - 1

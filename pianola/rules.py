@@ -140,6 +140,7 @@ class Language:
         d = first
         for o in more: d = {**both(d, o), **{k: first.get(k) for k in ('stemmer', 'date', 'comma', 'plural', 'singular')}, 'dates': [first['date'], o['date']]}
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
+        self.places = {w: place for place, ws in d.get('places', {}).items() for w in ws}
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.dates = d.get('dates') or [self.date]
         self.gist, self.parts, self.record, self.comma, self.months = d.get('gist'), d.get('parts'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
@@ -260,11 +261,16 @@ def mask(text):
 _quote = re.compile(r'```[\s\S]*?```|`[^`]+`|"[^"]*"|“[^”]*”|„[^“”"]*[“”"]|«[^»]*»|(?<![\w])[\'‘](?=\S)(?:[^\'’]|(?<=\w)[\'’](?=\w))*[\'’](?!\w)')
 def unmask(text, quotes): return re.sub(r'Q(\d+)Q', lambda m: quotes[int(m[1])] if int(m[1]) < len(quotes) else m[0], text)
 
+def like(new, now):
+    "Is a name like another: by its letters, or by a word they share?"
+    x, y = new.casefold(), now.casefold()
+    return len(new) > 2 and (late('rapidfuzz.fuzz').ratio(x, y) >= 62 or x.startswith(y) or y.startswith(x)) or bool({w for w in x.split() if len(w) > 2} & {*y.split()})
+
 def joined(ops):
     "Operations, where what changes of one row is one of them; None where two of them contradict"
     out = []
     for o in ops:
-        mate = next((m for m in out if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
+        mate = next((m for m in out if o.id is not None and (m.table, m.id) == (o.table, o.id) and {m.verb, o.verb} != {'move', 'update'}), None)
         if not mate: out.append(Op(o.table, o.verb, o.id, dict(o.values)))
         elif mate.verb == o.verb == 'update' and not mate.values.keys() & o.values.keys(): mate.values |= o.values
         else: return None
@@ -307,7 +313,7 @@ def _compiled(code, shape):
         return re.compile(re.sub(r'\{(\w+)\}', fill, p), re.I)
     return [(kind, regex(kind, p)) for kind in order for p in lang.patterns.get(kind, ())]
 
-order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
+order = ('list', 'sort', 'move', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
 def whole(text, lang):
     "A text with *dont* as *don't*"
@@ -597,7 +603,7 @@ class Reader:
             v = values_of(tb, r)
             if v is None: return None
             if any(r.get(k) != x for k, x in v.items()): ops.append(Op(tb.name, 'update', r['id'], v))
-        if not ops: return Reading('nothing', name='so_already', about=str(rows[0][1].get(rows[0][0].main)))
+        if not ops: return Reading('nothing', name='so_already', about=str(rows[0][1].get(rows[0][0].main)), candidates=rows)
         return Reading('press', ops) if len(ops) <= most_rows else None
 
     def create(self, g, t):
@@ -695,17 +701,28 @@ class Reader:
 
     @cached_property
     def plain(self): return re.compile(self.lang.words.get('plainly', '(?!)'), re.I)
+    def misnamed(self, ops):
+        "Does an operation give a row a name that is none?"
+        t = self.trim(self.text)
+        return not self.quotes and not self.plain.match(t) and any(self.misnames((tb, r), str(o.values[tb.main]), t) for o in ops if o.verb == 'update' for tb in [self.world.tables[o.table]] if tb.main in o.values for r in tb.rows if r['id'] == o.id)
+    def misnames(self, found, name, t):
+        "Is “move the rent to Anna”, “set it to high” no new name? One is called for by its verb, or is like the old one; another row's is none."
+        tb, r = found
+        other = any(str(x.get(t2.main) or '').casefold() == name.casefold() for t2 in self.world.tables.values() for x in t2.rows if x is not r)
+        return other or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I) and not like(name, str(r.get(tb.main) or ''))
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
         name = self.clean(g['value'])
         if 'Q' not in g['value'] and re.search(self.lang.words.get('beside', '(?!)'), name, re.I): return Reading('unsure', name='value')
         plainly = 'Q' in g['value'] or self.plain.match(t)
+        if not plainly and len(rows) == 1 and self.misnames(rows[0], name, t): return Reading('unsure', name='value')
         if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
         if rows[0][0].titled(self.lang) != rows[0][0].main: return Reading('unsure', name='value')        # which of its names?
         if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}: return Reading('unsure', name='value')       # “Ryan is called Ryan”
+        self.doubt = self.doubt or not plainly and not like(name, str(rows[0][1].get(rows[0][0].main) or ''))
         return self.update(rows, lambda tb, r: {tb.main: name})
     def set(self, g, t):
         rows, sorry = self.one(g['row'])
@@ -730,6 +747,24 @@ class Reader:
         flag = self.flag_of(table, g.get('flag') or g.get('flag2') or '')
         if (g.get('flag') or g.get('flag2')) and not flag: return None
         return Reading('press', [Op(table.name, 'list', values=dict([flag]) if flag else {})])
+
+    def move(self, g, t):
+        "A row to another place of its table; None where the place is something else there, a shelf or a rank"
+        if 'Q' not in g['row'] and g['row'].lower().split()[-1] in (*self.lang.words['a'], *self.lang.words['between']): return None          # “set it to high”
+        rows, sorry = self.one(g['row'])
+        if sorry: return sorry if sorry.end == 'ask' else None
+        place = self.lang.places.get(' '.join(g['place'].lower().split()))
+        if len(rows) != 1 or not place: return None
+        tb, r = rows[0]
+        if any(k not in ('bool', 'date', 'json') and c != tb.main and str(x.get(c)).casefold() == g['place'].casefold() for x in tb.rows for c, k in tb.columns.items()) or any(str(v).casefold() == g['place'].casefold() for vs in tb.choices.values() for v in vs): return None
+        at, others = tb.index(self.lang).place[r['id']], [x for x in tb.rows if x is not r]
+        if place in ('above', 'below'):
+            to, sorry = self.one(g.get('row2') or '', tb)
+            if sorry or len(to) != 1 or to[0][1] is r: return None
+            to = others.index(to[0][1]) + (place == 'below')
+        else: to = {'top': 0, 'bottom': len(others), 'up': max(0, at-1), 'down': at+1}[place]
+        if to == at or to > len(others): return Reading('nothing', name='so_already', about=str(r.get(tb.main)), candidates=rows)
+        return Reading('press', [Op(tb.name, 'move', r['id'], {'before': others[to]['id'] if to < len(others) else None})])
 
     def sort(self, g, t):
         table = self.named(g)

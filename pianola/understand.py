@@ -7,7 +7,7 @@ from collections import OrderedDict
 from functools import cache, lru_cache
 from . import clauses, gist, record, rules, several
 from .actions import registry, find
-from .guard import Evidence, Verdict, judge
+from .guard import Evidence, Verdict, ground, judge
 from .plugins import plugins
 from .rules import Op, Reading, Table, World, language
 from .store import Refused
@@ -87,6 +87,7 @@ def heard(text, w):
 
 def _whole(text, w):
     got = _heard(text, w)
+    if got.end == 'chip' and any(rules.Reader(text, w, language(c)).misnamed(got.ops) for c in rules.languages()): return Reading('unsure', name='half')
     return several.listed(text, w, language(tongue(text)), got) or got
 
 def _heard(text, w):
@@ -143,7 +144,12 @@ def weigh(tx, text, found):
     if not kind or verb not in ('create', 'update', 'delete', 'list', 'sort'):
         if action.risk == 'read': return Verdict('run')
         if ev.gate: return Verdict('nothing', ev.gate)
-        said = set(lang.tokens(f'{action.title} {action.name.replace(".", " ")}')) & ev.words
+        own = {t for n in table(kind, tx).nouns(lang) for t in lang.tokens(n)} if kind else set()          # that a table was spoken of is no word for what is done to it
+        said = set(lang.tokens(f'{action.title} {action.name.replace(".", " ")}')) & ev.words - own
+        if said and kind and ('set' in args or 'ids' in args or 'match' in args): return Verdict('chip', 'too_many')
+        if said and kind and verb == 'move':
+            w = world(tx)
+            if args.get('id') not in {r['id'] for r in ground(ev, w.tables[kind.name], args.get('id'), w.recent)[0]}: return Verdict('chip', 'row')
         return Verdict('run' if said and not ev.pasted else 'chip', 'pasted' if ev.pasted else 'no_cue')
     w = world(tx)
     if verb in ('create', 'list', 'sort'): values = args.get('where') or {} if verb == 'list' else args
