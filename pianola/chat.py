@@ -26,7 +26,7 @@ class Reply:
         self.m, self.id, self.conversation = m, m['id'], m['conversation']
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
-        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), 0, 0, time.monotonic(), {}, 0
+        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), render.sentences(m['text'], 0)[1], 0, time.monotonic(), {}, 0
         self.task, self.broken, self.decided, self.told = asyncio.current_task(), None, False, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
