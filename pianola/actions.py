@@ -206,6 +206,14 @@ async def decide(id, approve):
         await store.write(_approved, id, w['outcome'].id)
     return w.get('outcome') or Outcome('rejected', text=w['text'])
 
+def _stale(tx, w):
+    "Are the rows that a card was about no longer as they were (one that only moved is the same row), or would it be about others now?"
+    rows, still = json.loads(w['rows']), lambda row: row and {k: v for k, v in row.items() if k != 'pos'}
+    if any(still(tx.row(t, i)) != still(row) for t, i, row in rows): return True
+    if not (a := registry.get(w['action'])) or not a.touches: return False
+    try: return {*map(tuple, a.touches(tx, **a.check(json.loads(w['args']))))} != {(t, i) for t, i, _ in rows}
+    except Refused: return True
+
 def decided(tx, id, approve):
     "`decide` for use inside a transaction; Refused for an action that cannot be done there"
     w = _claim(tx, id, approve)
@@ -216,12 +224,12 @@ def _claim(tx, id, approve):
     w = tx.one('select * from approval where id=?', id)
     if not w: raise Refused(f'there is no approval {id}', status=404)
     if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
-    stale = any(tx.row(t, i) != row for t, i, row in json.loads(w['rows']))
+    stale = approve and _stale(tx, w)
     if w['choice'] and approve: tx.run("update approval set status='rejected' where choice=? and id!=? and status='waiting'", w['choice'], id)      # one of several was asked for
     w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
     if w['status'] != 'approved':
         tx.run('update approval set status=? where id=?', w['status'], id)
-        tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale and approve else 'Declined'}: {w['text']}",
+        tx.log('action', w['action'], by='user', ref=w['message'], text=f"{'Out of date' if stale else 'Declined'}: {w['text']}",
                data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
         if w['status'] == 'rejected': [f(tx, w, 'no') for f in listeners['word']]
         return w

@@ -24,7 +24,7 @@ def article(m, around=None, reply=None):
     begun = reply and m['status'] == 'streaming' and not (reply.text or reply.thinking)
     said = m['role'] == 'user' and (around.get('busy') or not around.get('head'))
     bare = not (m['model'] or m['error'] or m['thinking'] or around.get('rolls') or around.get('asks')) and len(around.get('tries', ())) < 2
-    if not (bare and (begun or said)): return made(m, around, reply)
+    if not (bare and (begun and not reply.waits or said)): return made(m, around, reply)
     return Safe(mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at']))).replace(hole[2], render.esc(m['text'])))
 
 hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words come last, whatever they hold
@@ -32,7 +32,7 @@ hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words 
 def mould(role, status):
     "How what was just said and the reply to it look, with holes for the number, the time and the words: the browser waits for these two, and putting tags together takes a while"
     m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 0}
-    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thinking='') if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
+    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None) if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
 
 def made(m, around, reply):
     "`article`, put together"
@@ -40,12 +40,17 @@ def made(m, around, reply):
     if mine: inside = Div(m['text'], cls='body said', hx_disable=True)
     elif reply: inside = body(reply.blocks.done, reply.blocks.tail())
     else: inside = body(render.blocks(m['text']))
-    think = m['thinking'] if not reply else reply.thinking
+    think = m['thinking'] if not reply else reply.thought
     fold = Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}') if think or streaming and reply else None
     if fold and not think: fold = fold(hidden=True)
-    return Article(fold, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
+    return Article(fold, P(waiting(reply.waits), cls='phase') if streaming and reply and reply.waits and not (reply.text or think) else None, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
                    id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
                    cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+
+def waiting(p):
+    "Why a reply says nothing yet (`Phase`), as a sentence"
+    if p.what == 'reading': return f'Reading: {p.done} of {p.total} tokens' if p.total else 'Reading …'
+    return 'Loading the model …' if p.what == 'loading' else 'Waiting for another reply to end …'
 
 def trouble(m):
     "What went wrong with a reply, in a sentence, and the way on"

@@ -5,8 +5,7 @@ result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when o
 import argparse, asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
-from loguru import logger as log
-from . import board, chat, config, flow, jobs, journal, models, packing, prompts, results, runs
+from . import board, chat, config, console, flow, jobs, journal, models, packing, prompts, results, runs
 from .actions import act
 from .engines import Engines
 from . import forms
@@ -43,8 +42,7 @@ def read_text(path):
 async def main(argv):
     a = read(argv)
     say = (lambda *words: None) if a.quiet else lambda *words: print(*words, flush=True)
-    log.remove()
-    log.add(sys.stderr, level='ERROR', format='{message}')
+    console.quiet()
     path = Path(a.flow)
     folder = path.parent if path.suffix == '.py' and path.is_file() else a.plugins
     c = config.read([*(['--plugins', str(folder)] if folder else []), '--data', str(a.out/'state'), '--no-browser'])
@@ -52,9 +50,9 @@ async def main(argv):
     a.out.mkdir(parents=True, exist_ok=True)
     if not a.resume and (a.out/'state'/'pianola.db').exists(): shutil.move(a.out/'state', a.out/f'state-{time.strftime("%Y%m%d-%H%M%S")}')
     prompts.folder = c.prompts
+    engines = chat.engines = models.engines = Engines(c)
     try: await store.open(c.data)
     except Refused as e: sys.exit(f'{e.text}. {e.hint}')
-    engines = chat.engines = models.engines = Engines(c)
     jobs.config = c
     try:
         await plugins.load(FastHTML(key_fname=str(c.data/'.sesskey')), c.plugins)

@@ -26,6 +26,8 @@ class Table:
     title: str = ''
     choices: dict = field(default_factory=dict)
     required: tuple = ()
+    owner: str = ''         # the table whose rows these belong to, and the column that says to which
+    link: str = ''
     def __post_init__(self):
         for c, k in self.columns.items():           # what stands there tells more than what a column is called
             if k not in ('text', 'date') or c == self.main and k == 'text': continue
@@ -140,7 +142,7 @@ class Language:
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.dates = d.get('dates') or [self.date]
-        self.gist, self.record, self.comma, self.months = d.get('gist'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
+        self.gist, self.parts, self.record, self.comma, self.months = d.get('gist'), d.get('parts'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
         self.cues = {kind: frozenset(phrases) for kind, phrases in d['gist']['cues'].items()} if d.get('gist') else {}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
@@ -372,6 +374,7 @@ class Reader:
                 m = re.match(r"(\w+(?: off)?)\s", p)
                 verb = m[1] if m and got.ops[0].verb in ('delete', 'update') else verb
                 out += got.ops
+            if ok and not joined(out): return Reading('unsure', name='half')         # “tick it and delete it”
             if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out): ok = False      # all behind the colon is what to write
             if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows and (out := joined(out)): return Reading('press', out)
         return whole
@@ -454,6 +457,7 @@ class Reader:
                 if not flag: return 'none', []
                 rows = [r for r in rows if bool(r.get(flag[0])) == flag[1]]
             return ('several', [(hint, r) for r in rows]) if rows else ('none', [])
+        if (hint or table) and (several := self.counted(low, (hint or table).rows)) is not None: return ('several', [(hint or table, r) for r in several]) if several else ('none', [])
         if hint and (o := next((lang.words['ordinals'][w] for w in low.split() if w in lang.words['ordinals']), None)) is not None and len(lang.tokens(low)) <= 1:
             try: return 'one', [(hint, hint.rows[o])]
             except IndexError: return 'none', []
@@ -477,6 +481,15 @@ class Reader:
             got = [self.find(p, hint or table) for p in parts]
             if all(s == 'one' for s, _ in got) and len({(tb.name, r['id']) for _, rs in got for tb, r in rs}) == len(got): return 'several', [rs[0] for _, rs in got]
         return 'none', []
+
+    def counted(self, low, rows):
+        "The rows that several ordinals name (the first and the last; the first two); [] for some that are not there, None where it is not several"
+        words, said = self.lang.words, [w for w in re.findall(r'\w+', low) if w in self.lang.words['ordinals'] or self.lang.stem(w) not in self.lang.small]
+        at, more = [words['ordinals'].get(w) for w in said], [words['numbers'].get(w) or (int(w) if w.isdigit() and len(w) < 4 else None) for w in said]
+        if len(said) < 2 or at[0] is None: return None
+        if len(said) == 2 and at[0] in (0, -1) and more[1] and at[1] is None: return (rows[:more[1]] if not at[0] else rows[-more[1]:]) if more[1] <= len(rows) else []
+        if any(n is None for n in at): return None
+        return [rows[n] for n in dict.fromkeys(n % len(rows) for n in at)] if all(-len(rows) <= n < len(rows) for n in at) else []
 
     def match(self, want, tables, extra=(), same=''):
         "Rows that hold all of these words: those that consist of them first, then those named by them, then those that hold them elsewhere; spelling may slip"

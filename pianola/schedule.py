@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from fasthtml.common import Article, Button, Details, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong, Summary
 import msgspec
 from loguru import logger as log
-from . import actions, flow, forms, jobs, runs, tabs
+from . import actions, contain, flow, forms, jobs, runs, tabs
 from .actions import act, action
 from .bubble import press
 from .contain import hold
@@ -39,7 +39,7 @@ async def fire(s):
     except Refused as e: how = f'could not begin {clock(now)}: {e.text} {e.hint}'.strip()
     except Exception as e:
         log.exception(f"{s['title']} broke")
-        how = f'could not begin {clock(now)}: {type(e).__name__}: {e}'
+        how = f'could not begin {clock(now)}: {contain.mask(f"{type(e).__name__}: {e}")}'
     await store.write(_said, s, how)
 jobs.fire = fire
 def _said(tx, s, how):

@@ -4,7 +4,7 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, queue, re, sqlite3, sys, threading, time, unicodedata
+import asyncio, errno, json, math, os, queue, re, sqlite3, sys, tempfile, threading, time, unicodedata
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +28,7 @@ class Event(msgspec.Struct):
     text: str = ''
     data: dict = {}
     rows: dict = {}
+    through: tuple = ()         # the plugins that wrote it while they heard another line; not stored
 
 migrations = ["""
 create table log(id integer primary key autoincrement, at real not null, kind text not null, by text not null, what text not null default '',
@@ -313,6 +314,29 @@ class Dead:
     "The connection of a call that was left behind: it ends at its next word to the database"
     def __getattr__(self, name): raise TimeUp
 
+elsewhere = 'name another folder with --data (or PIANOLA_DATA)'
+def full(folder): return f'the disk of {folder} is full', f'make room, or {elsewhere}'
+def unusable(folder, e):
+    "What an OSError about the folder of data says to who started us: a Refused"
+    if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): return Refused(*full(folder))
+    if e.errno in (errno.EEXIST, errno.ENOTDIR): return Refused(f'{folder} is a file, or would be in one, and data need a folder', elsewhere)
+    what = getattr(e, 'filename2', None) or e.filename or folder
+    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS): return Refused(f'{what} may not be written to by you', f'give yourself the right to, or {elsewhere}')
+    return Refused(f'{what} cannot be used: {e.strerror or e}', f'see what is there, or {elsewhere}')
+def unopened(folder, e):
+    "The same of what SQLite says, as the app starts"
+    path = folder/'pianola.db'
+    if isinstance(e, (apsw.NotADBError, apsw.CorruptError)): return Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {folder/'backups'} in its place")
+    if isinstance(e, apsw.FullError): return Refused(*full(folder))
+    return Refused(f'{path} cannot be opened: {e}', f'see that it is a file you may write to, or {elsewhere}')
+def room(folder):
+    "Make the folder of data where it is missing, for its owner alone, and see that there is room in it; Refused says why it cannot be used and what to do"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == 'posix' and (there := folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: folder.chmod(0o700)      # git or the user made it; never /tmp
+        with tempfile.TemporaryFile(dir=folder) as f: f.write(bytes(4096))
+    except OSError as e: raise unusable(folder, e) from None
+
 class Store:
     "The one database. Everything that touches SQLite runs in its thread, one call after another."
     def __init__(self): self.listeners, self.pool, self.db = [], None, None
@@ -330,16 +354,14 @@ class Store:
         await self.pool(self._open)
 
     def _open(self):
-        try: self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as e: raise Refused(f'{self.folder} cannot be made: {e.strerror}', 'name another folder with --data') from None
-        if os.name == 'posix' and (there := self.folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: self.folder.chmod(0o700)      # git or the user made it; never /tmp
+        room(self.folder)
         path = self.folder/'pianola.db'
         try:
             self.lock = sqlite3.connect(self.folder/'lock', timeout=0, isolation_level=None, check_same_thread=False)
             self.lock.execute('begin exclusive')      # held for life and let go by the system, whatever ends us
         except sqlite3.OperationalError as e:
             if 'locked' in str(e): raise Refused(f'another Pianola is running with {self.folder}', 'use that one, stop it, or give this one its own --data folder') from None
-            raise Refused(f'{self.folder} cannot be written: {e}', 'name another folder with --data') from None
+            raise Refused(f'{self.folder} cannot be written: {e}', elsewhere) from None
         apsw.connection_hooks[:] = [_connect]         # fastlite's own hook comes too late for the busy timeout and runs a slow `optimize`
         try:
             self.db = database(path)
@@ -347,8 +369,7 @@ class Store:
             self.conn.set_progress_handler(lambda: self.tx is not None and self.tx.late, 100_000)
             if os.name == 'posix': path.chmod(0o600)
             self._migrate(path)
-        except (apsw.NotADBError, apsw.CorruptError) as e:
-            raise Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {self.folder/'backups'} in its place") from None
+        except apsw.Error as e: raise unopened(self.folder, e) from None
 
     def _migrate(self, path):
         at = self.conn.pragma('user_version')
@@ -372,7 +393,7 @@ class Store:
         "A whole, consistent copy of the database at `to`, while everything runs"
         return await self.pool(self._backup, Path(to))
 
-    def _write(self, f, args, durable):
+    def _write(self, f, args, durable, through=()):
         if durable != self.full:                      # a power cut may take the last second of a growing reply, never an acknowledged action
             self.conn.pragma('synchronous', 'full' if durable else 'normal')
             self.full = durable
@@ -390,6 +411,7 @@ class Store:
         for f in tx.after: f()
         if tx.events:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
+            for e in tx.events: e.through = through
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
     def _ours(self, f, tx, *args):
@@ -422,7 +444,7 @@ class Store:
 
     async def write(self, f, *args, durable=True):
         "Run f(tx, *args) as one transaction and give back its result; listeners have heard by then"
-        return await self.pool(self._write, f, args, durable)
+        return await self.pool(self._write, f, args, durable, contain.hearing.get())
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
         return await self.pool(lambda: self._ours(f, Tx(self.conn), *args))

@@ -35,14 +35,14 @@ async def regenerate(message: int):
 async def resume(message: int):
     "Continue a reply that was stopped or cut, from its last character."
     m = await store.read(history.message, message)
-    if m['role'] != 'assistant' or m['status'] == 'streaming': raise Refused('there is nothing to go on with here', status=409)
+    if m['role'] != 'assistant' or m['id'] in chat.replies: raise Refused('there is nothing to go on with here', status=409)
     async with alone(m['conversation']): start(m['conversation'], resume=message)
 
 @key(name='chat.answer', title='Answer', say=lambda a, r, c: 'Asked for an answer')
 async def answer(conversation: int):
     "Answer the last message of a conversation."
     await store.read(history.conversation, conversation)
-    start(conversation)
+    start(conversation, late=True)
 
 @key(name='chat.edit', title='Edit a message', say=lambda a, r, c: 'Edited a message')
 async def edit(message: int, text: str):
@@ -124,7 +124,7 @@ async def digest(conversation, old):
             await mark(conversation)
     while at < len(text):
         ask, end = part(most)
-        while most > fewest and (n := await context.size(engine, model, ask)) > budget:
+        while most > fewest and (n := await context.size(engine, model, ask, budget)) > budget:
             most = max(fewest, min(most, len(text)-at) * budget * 9 // (n*10))
             ask, end = part(most)
         said = ''

@@ -5,7 +5,7 @@
 import json, re
 from collections import OrderedDict
 from functools import cache, lru_cache
-from . import gist, record, rules, several
+from . import clauses, gist, record, rules, several
 from .actions import registry, find
 from .guard import Evidence, Verdict, judge
 from .plugins import plugins
@@ -18,7 +18,7 @@ most_seen = 2000        # rows of a table that are looked at
 def table(kind, tx):
     "A table of a plugin as a sentence sees it; while its rows are as they were, with the words that were found in them before"
     kinds = getattr(kind, 'kinds', None) or {k: _kind(k, t) for k, t in kind.columns.items()}
-    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default)), rows_of(kind, tx)
+    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or ''), rows_of(kind, tx)
     if (was := _seen.get(kind.name)) and was[:2] == (shape, rows): return was[2]
     name, kinds, main, *rest = shape
     _seen[kind.name] = shape, rows, (t := Table(name, kinds, main, [kind.clean(r) for r in rows], *rest))
@@ -82,12 +82,17 @@ def runs_on(value, lang, text):
 
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
+    codes = [tongue(text)] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != tongue(text))
+    return next((got for c in codes if (got := clauses.read(text, w, c, heard, _whole))), None) or _whole(text, w)
+
+def _whole(text, w):
     got = _heard(text, w)
     return several.listed(text, w, language(tongue(text)), got) or got
 
 def _heard(text, w):
     first, meant = tongue(text), cache(lambda code: gist.read(text, w, code))
     got = rules.read(text, w, first)
+    if got.name == 'half': return got
     if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
     if got.end == 'press' and all(o.verb in ('create', 'update') for o in got.ops) and (got.ops[0].verb == 'update' or sum(k in ('text', 'choice') for k in w.tables[got.ops[0].table].columns.values()) > 1):
         other = meant(first)               # a second look: where it reads otherwise nothing is sure
