@@ -51,7 +51,7 @@ def test_reading_back_shows_every_line(serve, page, tmp_path):
     assert at and abs(page.evaluate("t => [...document.querySelectorAll('#msg-list .block p')].find(p => p.textContent.startsWith(t)).getBoundingClientRect().top", first) - y - 150) < 30, 'one notch moves by one notch'
 
 def test_looking_up_where_all_is_in_view_does_not_stop_following(app, page):      # noqa: F811
-    app(['Hello.', *(f'\n\nParagraph {n} of a reply that grows out of the window.' for n in range(60))], rate=40)
+    app(['Hello.', 3.0, *(f'\n\nParagraph {n} of a reply that grows out of the window.' for n in range(60))])
     say(page, 'go on')
     expect(page.locator('#msg-list')).to_contain_text('Hello')
     page.mouse.move(*(lambda b: (b['x'] + 50, b['y'] + 100))(page.locator('#msg-list').bounding_box()))
@@ -218,7 +218,7 @@ def test_orders_that_waited_when_it_crashed_are_all_done_when_it_is_asked_to_ans
     expect(page.locator('#msg-list > [data-role=assistant][data-status=streaming]')).to_contain_text('word 3')
     for text in ('add a task: feed the cat', 'add a task: pay the rent'): say(page, text)
     s.until(lambda: len(s.get('/api/conversation')[1]) == 4)
-    assert page.locator('.msg.user').last.locator('.facts').evaluate("e => getComputedStyle(e, '::before').content").startswith('"waits')
+    until(page, lambda: page.locator('.msg.user').last.locator('.facts').evaluate("e => getComputedStyle(e, '::before').content").startswith('"waits'))
     s.kill()
     t = serve(data=s.data, env=u.env, port=s.port)
     button = page.get_by_role('button', name='Answer', exact=True)
