@@ -28,7 +28,7 @@ class Reply:
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.thought = m['thinking']                     # of the thinking, what tabs were told
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
-        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), 0, 0, time.monotonic(), {}, 0
+        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), render.sentences(m['text'], 0)[1], 0, time.monotonic(), {}, 0
         self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):

@@ -53,7 +53,10 @@ def secrets():
     if not at: return {}
     if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)):
         try: _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
-        except (ValueError, TypeError, AttributeError): raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
+        except (ValueError, TypeError, AttributeError):
+            _read.update(at=mark, all={})        # whoever writes these words down asks for the secrets, to leave them out
+            try: raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
+            finally: _read.clear()
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
 def hide(plugin, said):
