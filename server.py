@@ -45,11 +45,11 @@ def make(config):
 
     @asynccontextmanager
     async def life(app):
+        chat.engines = models.engines = engines = Engines(config)        # first: what an engine left unfinished on a full disk goes before the store needs room
         await store.open(config.data)
         await store.read(layers.learn)
         await plugins.load(app, config.plugins)
         live.start(config.plugins)
-        chat.engines = models.engines = engines = Engines(config)
         orders.by_rules = config.rules
         looking = [asyncio.create_task(look()), asyncio.create_task(warm())]
         await chat.wake()
@@ -67,15 +67,16 @@ def make(config):
 
     async def whole(req):
         name, chat_ = req.path_params.get('name', ''), req.query_params.get('chat', '')
-        if name and name not in plugins: return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
+        missing = name if name and name not in plugins else ''
+        if missing and ('hx-request' in req.headers or 'text/html' not in req.headers.get('accept', '')): return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
         tabs.address.set(dict(req.query_params))
-        name = name or await kv.get('open', '')
-        if name not in plugins: name = next(iter(plugins), '')
+        name = '' if missing else name or await kv.get('open', '')
+        if not missing and name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
         number = lambda text: int(text) if text.isdecimal() and len(text) < 16 else None
         talk = None if chat_ == 'new' else number(chat_) if number(chat_) is not None else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', ''))), indent=False))
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing), indent=False), 404 if missing else 200)
 
     app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)
@@ -85,7 +86,7 @@ def make(config):
 class Server(uvicorn.Server):
     "Says where it is once it answers, and ends within seconds whoever is still connected"
     def __init__(self, app, config):
-        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_000_000, ws_ping_interval=20,
+        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_500_000, ws_ping_interval=20,
                                         timeout_graceful_shutdown=2, server_header=False, lifespan='off', h11_max_incomplete_event_size=65536))
         self.ours, self.life = config, app.app.router.lifespan_context(app.app)      # entered here and not by uvicorn, which would make a traceback of what it raises and go on
     async def startup(self, sockets=None):

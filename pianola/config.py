@@ -90,6 +90,6 @@ def read(argv=None, env=os.environ):
     c = Config(host=a.host, port=int(a.port), data=a.data, plugins=a.plugins, prompts=a.prompts, browser=not a.no_browser, reload=a.reload,
                engine=engine, model=e('PIANOLA_MODEL', ''), patience=patience, ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs, workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() not in ('0', 'off', 'no', 'false'))
     if env.get('PIANOLA_MODELS_DIR'): c.models_dir = Path(env['PIANOLA_MODELS_DIR'])
-    if not is_loopback(c.host) and not c.password:
+    if not is_loopback(c.host) and not c.password.strip():
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')
     return c

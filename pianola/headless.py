@@ -50,9 +50,9 @@ async def main(argv):
     a.out.mkdir(parents=True, exist_ok=True)
     if not a.resume and (a.out/'state'/'pianola.db').exists(): shutil.move(a.out/'state', a.out/f'state-{time.strftime("%Y%m%d-%H%M%S")}')
     prompts.folder = c.prompts
+    engines = chat.engines = models.engines = Engines(c)
     try: await store.open(c.data)
     except Refused as e: sys.exit(f'{e.text}. {e.hint}')
-    engines = chat.engines = models.engines = Engines(c)
     jobs.config = c
     try:
         await plugins.load(FastHTML(key_fname=str(c.data/'.sesskey')), c.plugins)

@@ -55,7 +55,7 @@ def _title(tx, a, args):
 def add(tx, action: str, every: str, args: dict = {}, missed: str = 'once'):      # noqa: B006  never changed
     "Press a key with these arguments `daily 07:30`, `weekdays 07:30`, `monday 07:30`, `every 30 minutes` or `every 2 hours`. What was missed while Pianola was off is done `once` at the next start, or `skip`ped."
     a = actions.find(action)
-    if a.risk == 'destructive': raise Refused(f'{action} deletes, and asks each time', 'schedule something that does not')
+    if actions.risk(a, a.check(args)) == 'destructive': raise Refused(f'{action} deletes, and asks each time', 'schedule something that does not')
     if missed not in ('once', 'skip'): raise Refused(f'{missed[:40]!r} is no way to treat what was missed', 'say `once` or `skip`')
     args = json.loads(msgspec.json.encode({k: v for k, v in a.check(args).items() if k in args}))
     return tx.insert('schedule', {'title': _title(tx, a, args), 'action': action, 'args': json.dumps(args), 'every': every.lower().strip(), 'next_at': next_time(every, time.time()), 'active': 1, 'missed': missed})

@@ -73,6 +73,17 @@ def models_dir():
     from pianola.config import read
     return read([]).models_dir
 
+def two_models(folder):
+    "A folder with the default model under two names, the second `twin`: another model for the engine, and no second download"
+    from pianola import fetch
+    from pianola.config import read
+    file = fetch.MODELS[fetch.default].file
+    folder.mkdir()
+    for name in (file, 'twin.gguf'):
+        try: os.link(read([]).models_dir/file, folder/name)
+        except OSError: shutil.copy(read([]).models_dir/file, folder/name)       # it is on another disk
+    return folder
+
 def connect(*args, **kw):
     "A socket that takes in whatever comes: one that stops reading after sixteen frames, as the library's own, needs ten seconds to close"
     from websockets.sync import client
