@@ -22,7 +22,8 @@ bare = lambda record: ''          # what stands in a line is made here: loguru's
 
 def say(text):
     "A line for people and for programs that wait for it"
-    print(text, flush=True)
+    sys.stdout.write(f'{text}\n')        # in one piece: what another thread says stands before or after it
+    sys.stdout.flush()
 
 class ToLoguru(logging.Handler):
     def emit(self, record):

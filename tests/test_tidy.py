@@ -78,6 +78,7 @@ def test_an_error_that_holds_a_secret_says_it_to_nobody(made, tmp_path):
     (tmp_path/'p'/'spill.py').write_text(spill, 'utf-8')
     s.until(lambda: s.get('/api/health')[1]['plugins'].get('spill') == 'ok')
     s.ask('POST', '/api/settings/spill', {'key': secret})
+    s.until(lambda: '•••' in s.post('/api/actions/spill.refuse')[1]['error'])          # it is heard a moment later
     told = [s.post(f'/api/actions/spill.{k}')[1] for k in ('beside', 'inside', 'refuse')]
     assert all('•••' in t['error'] for t in told) and '•••' in told[2]['hint'], told
     told += [s.post(f'/api/actions/spill.{k}')[1] for k in ('toil', 'far')] + [s.post('/api/actions/errand.run', {'values': {'word': word}})[1]]
