@@ -47,7 +47,7 @@ def main(argv):
     if argv[:1] == ['work']:
         from .worker import work
         return work(argv[1:])
-    if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}, work")
+    if not argv or argv[0] not in jobs: sys.exit(f"{config.python()} -m pianola takes one of: {', '.join(jobs)}, work")
     try: return asyncio.run(jobs[argv[0]](argv[1:]))
     except KeyboardInterrupt: return 130         # whoever pressed it knows why
 

@@ -55,6 +55,11 @@ def _database(url):
     try: return u.scheme in ('postgresql', 'postgres') and (u.port or 1) > 0 and len(u.path) > 1 and not u.fragment
     except ValueError: return False
 
+def python():
+    "How the Python that runs this is called from here: a command that is told runs as it is told"
+    try: return str(Path(sys.executable).relative_to(Path.cwd()))
+    except (ValueError, OSError): return 'python'
+
 class Parser(argparse.ArgumentParser):
     "Says what is wrong with the arguments in one line, without all there could be"
     def error(self, message): self.exit(2, f'{message[:1].upper()}{message[1:]}. {self.prog} --help says what there is.\n')
@@ -64,7 +69,7 @@ engines = ('auto', 'ollama', 'embedded')
 def read(argv=None, env=os.environ):
     "The Config for these arguments and this environment; a wrong word ends the start with a sentence that says the right ones"
     e = lambda name, default: env.get(name) or default
-    p = Parser(prog='python server.py', description='Pianola: a local web app whose every key an AI can press.')
+    p = Parser(prog=f'{python()} server.py', description='Pianola: a local web app whose every key an AI can press.')
     p.add_argument('--host', default=e('PIANOLA_HOST', '127.0.0.1'), help='address to listen on; anything but this machine needs PIANOLA_PASSWORD')
     p.add_argument('--port', default=e('PORT', '5001'), help='port to listen on (5001)')
     for name, what in (('data', 'where everything it knows is kept'), ('plugins', 'the folder of plugins'), ('prompts', 'the folder of prompts')):

@@ -46,7 +46,7 @@ def open(config):
         console.print(f"[dim]{r['time']:%H:%M:%S}[/] [{colours.get(r['level'].name) or 'default'}]{escape(' '.join(clean(r['message']).split()))}[/]")
     log.add(draw, level=level, format=bare)
     file = File(config.data/'pianola.log', maxBytes=5_000_000, backupCount=3, encoding='utf-8')
-    log.add(lambda m: file.handle(logging.makeLogRecord({'msg': f"{m.record['time']:%Y-%m-%d %H:%M:%S.%f} {m.record['level'].name:<7} {whole(m.record)}"})), level=level, format=bare)
+    log.add(lambda m: file.handle(logging.makeLogRecord({'msg': f"{m.record['time'].isoformat(' ', 'milliseconds')[:23]} {m.record['level'].name:<7} {whole(m.record)}"})), level=level, format=bare)
     for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'apsw'): logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
     logging.getLogger('uvicorn.error').setLevel(logging.WARNING)
     if sys.stdout.isatty():

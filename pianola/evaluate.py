@@ -142,7 +142,7 @@ def table(results, title):
     return '\n'.join(out)
 
 async def main(argv):
-    p = config.Parser(prog='python -m pianola eval', description='Count how well requests are understood.')
+    p = config.Parser(prog=f'{config.python()} -m pianola eval', description='Count how well requests are understood.')
     p.add_argument('files', nargs='+', type=Path)
     p.add_argument('--engine', default='auto', choices=('auto', 'ollama', 'embedded', 'none'))
     p.add_argument('--model', default='')

@@ -14,7 +14,7 @@ from .plugins import plugins
 from .store import Refused, store
 
 def read(argv):
-    p = config.Parser(prog='python -m pianola run', description='Run a flow without a page.')
+    p = config.Parser(prog=f'{config.python()} -m pianola run', description='Run a flow without a page.')
     p.add_argument('flow', help="a plugin's name, or the path of its file")
     p.add_argument('answers', nargs='*', metavar='key=value', help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is asked for, its path')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results and state go')

@@ -47,7 +47,10 @@ def learn(tx):
 
 def _file(): return store.folder/'secrets.json'
 def secrets():
-    "{plugin: {name: secret}}"
+    "{plugin: {name: secret}}; Refused when their file is damaged"
+    try: return _secrets()
+    except (ValueError, TypeError, AttributeError): raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
+def _secrets():
     try: at = _file().stat() if hasattr(store, 'folder') else None
     except FileNotFoundError: at = None
     if not at: return {}
@@ -73,12 +76,12 @@ def hide(plugin, said):
 typed = set()           # what was written into a Secret that is kept nowhere: told by flow
 def hidden():
     "Every secret there is, longest first, as it was written and as addresses, JSON, Python and the heads of HTTP would write it"
-    try: now = secrets()
-    except (OSError, Refused): now = _read.get('all', {})          # damaged while we run: what was known stays unsaid
+    try: now = _secrets()
+    except (OSError, ValueError, TypeError, AttributeError): now = _read.get('all', {})          # damaged while we run: what was known stays unsaid
     if _read.get('of') is not now or _read['typed'] != len(typed):
         all_ = [(n, v) for own in now.values() for n, v in own.items() if isinstance(v, str)]
         parts = [v for _, v in all_] + [*typed] + [p for n, v in all_ if n.startswith(_login) for p in (v.partition(':')[2], unquote(v.partition(':')[2]), unquote(v))]
-        forms_ = {f(v) for v in parts for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}
+        forms_ = {f(v) for v in (p.encode('utf-8', 'replace').decode() for p in parts) for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}
         _read.update(of=now, typed=len(typed), hidden=sorted((v for v in forms_ if len(v) > 5), key=len, reverse=True))
     return _read['hidden']
 def _base64(v): return base64.b64encode(v.encode()).decode().rstrip('=')
