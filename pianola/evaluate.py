@@ -3,7 +3,7 @@
     python -m pianola eval FILE… [--engine auto|ollama|embedded|none] [--model NAME] [--json OUT]
 
 A case file holds tables, rows before, requests and the operations that would be right; see docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
-import argparse, asyncio, json, keyword, math, re, sys, tempfile, time
+import asyncio, json, keyword, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger
@@ -142,7 +142,7 @@ def table(results, title):
     return '\n'.join(out)
 
 async def main(argv):
-    p = argparse.ArgumentParser(prog='python -m pianola eval', description='Count how well requests are understood.')
+    p = config.Parser(prog=f'{config.python()} -m pianola eval', description='Count how well requests are understood.')
     p.add_argument('files', nargs='+', type=Path)
     p.add_argument('--engine', default='auto', choices=('auto', 'ollama', 'embedded', 'none'))
     p.add_argument('--model', default='')

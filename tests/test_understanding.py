@@ -3,6 +3,7 @@ import json, re, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
+from playwright.sync_api import expect
 from conftest import busy
 from pianola import actions, evaluate, gist, guard, record, rules, understand
 from pianola.rules import Op, Table, World
@@ -372,6 +373,21 @@ def test_a_rule_acts_at_once_and_what_the_model_writes_then_presses_nothing(app)
     say(s, 'add a task: call Bob')
     assert names(s)[3:] == ['Call Bob'] and [e['by'] for e in roll(s)] == ['user']
     assert 'Done already' in s.u.asked[-1]['messages'][-1]['content']
+
+def test_rows_of_one_name_can_be_told_apart_where_one_is_to_be_chosen(app, page):
+    s = app('Which one?', rows=())
+    kim = s.act('profiles.create', name='Kim')['result']['id']
+    for more in ({}, {'done': True}, {'profile_id': kim}, {'profile_id': kim, 'done': True}): s.act('tasks.create', name='Buy milk', **more)
+    page.goto(s.url + '/tasks')
+    say(s, 'delete buy milk')
+    chips = page.locator('.choice .approve')
+    assert [w['text'] for w in waits(s)] == [f'Delete “Buy milk” ({x}) from Tasks?' for x in ('of no profile, not done', 'of no profile, done')], 'of those in view'
+    expect(chips).to_have_text([w['text'].rstrip('?') for w in waits(s)])
+    chips.nth(1).click()
+    s.until(lambda: sorted((t['profile_id'] or 0, t['done']) for t in s.rows('tasks')) == [(0, False), (kim, False), (kim, True)])
+    for _ in range(2): s.act('tasks.create', name='Sleep')
+    say(s, 'mark sleep as done')
+    assert [w['text'] for w in waits(s)] == ['Mark “Sleep” (#5) done?', 'Mark “Sleep” (#6) done?']
 
 def test_a_row_is_moved_and_given_in_words(app):
     s = app('Fine.')
