@@ -54,12 +54,7 @@ def _secrets():
     try: at = _file().stat() if hasattr(store, 'folder') else None
     except FileNotFoundError: at = None
     if not at: return {}
-    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)):
-        try: _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
-        except (ValueError, TypeError, AttributeError):
-            _read.update(at=mark, all={})        # whoever writes these words down asks for the secrets, to leave them out
-            try: raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
-            finally: _read.clear()
+    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
 def hide(plugin, said):
