@@ -115,11 +115,19 @@ class Parts:
         leans = [s for s in spans if self.p['it'].search(self.text, s[0], s[1])]
         if not leans: return None
         if not gate(self.text, self.lang):
-            for a, b, before in reversed(leans):
-                if (got := self.leaning(self.text[:before], self.text[a:b].strip(), self.text[b:])) is not None: return got
+            last = next((s for s in reversed(leans[-6:]) if self.orders(self.text[s[0]:s[1]].strip())), None)
+            if last and (got := self.leaning(self.text[:last[2]], self.text[last[0]:last[1]].strip(), self.text[last[1]:])): return got
         before = self.text[:leans[-1][2]]
         if not self.world.recent or self.p['it'].search(before) or gate(before, self.lang) == 'talk' or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops): return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
+    def orders(self, part):
+        "Is a part an order to *it*, whatever it be?"
+        for t in self.world.tables.values():
+            for r in t.rows[:1] or [None]:
+                there = self.world.tables.values() if r else [Table(t.name, t.columns, t.main, [r := {'id': 1, t.main: '-'}], t.one, t.title)]
+                got = rules.read(part, World(there, [(t.name, r['id'])]), self.lang.code)
+                if got.name == 'so_already' or [(o.table, o.id) for o in got.ops] == [(t.name, r['id'])]: return True
+        return False
     def leaning(self, before, part, after):
         "A Reading of what stands before, of a part about the row of that, and of what follows; None where the part is none"
         first = self.read(before, self.world)
