@@ -7,17 +7,20 @@ from pathlib import Path
 import apsw
 from loguru import logger as log
 
+mask = lambda text: text        # set by settings: the text without any secret there is. Whatever is told of an error goes through it
+
 class Refused(Exception):
     "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
     def __init__(self, text, hint='', status=400, fields=None):
+        text, hint = mask(f'{text}'), mask(f'{hint}')
         super().__init__(text)
-        self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
+        self.text, self.hint, self.status, self.fields = text, hint, status, {k: mask(f'{w}') for k, w in (fields or {}).items()}
 
 class Broke(Refused):
     "A plugin's own code failed; `trace` is the whole story for who mends it"
     def __init__(self, text, hint='', status=422, trace=''):
         super().__init__(text, hint, status)
-        self.trace = trace
+        self.trace = mask(trace)
 
 class TimeUp(BaseException):
     "Raised inside plugin code that held others up too long; not an Exception, so that `except Exception` does not keep it going"
@@ -51,7 +54,7 @@ def words(e, file=''):
     if isinstance(e, StopIteration) and not text: text = 'next() had nothing more; next(…, None) gives None then'
     if isinstance(e, asyncio.CancelledError) and not text: text = 'it cancels what nobody else has cancelled'
     at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
-    return f"{type(e).__name__}{': ' if text else ''}{text}" + (f' (line {at[1]} of {at[0]})' if at else '')
+    return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (f' (line {at[1]} of {at[0]})' if at else '')
 def trace(e):
     "The traceback from the plugin's first line on; ours above it tells its author nothing"
     lines, tb = traceback.TracebackException.from_exception(e), e.__traceback__
@@ -59,7 +62,7 @@ def trace(e):
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
     if tb: del lines.stack[:skip]
     elif isinstance(e, SyntaxError): del lines.stack[:]           # it names its own line
-    return re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M)        # without the lines of ^^^^, which a narrow card only breaks
+    return mask(re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M))        # without the lines of ^^^^, which a narrow card only breaks
 
 trouble = {}                # {plugin: {what of it: (when, in one line, traceback, did it by itself)}}: what broke while running and has not worked since
 changed = lambda plugin: None           # set by live: what is wrong with a plugin is another thing than before; called in any thread

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Optional
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
 from . import forms, grid, growth, sheets, tabs
-from .actions import Action, register
+from .actions import Action, on_undo, register
 from .store import fold, store, Refused, put, got
 from .plugins import Kind, plugins
 
@@ -24,7 +24,6 @@ class Crud(Kind):
             if f.kind == 'rows': f.loose, f.type = True, list[int | str] | str
         self.main = next((k for k, f in self.columns.items() if f.kind == 'text'), next(iter(self.columns)))
         self.link = belongs_to and f"{belongs_to.removesuffix('s')}_id"
-        self.chosen = None                          # the row of this table that others show theirs of
         self.list_id = f'{self.name}-list'
         self._keys()
 
@@ -47,6 +46,28 @@ class Crud(Kind):
         "What a row is called in a sentence"
         return f'“{str(row.get(self.main) or row.get("id", ""))[:80]}”'
 
+    def told(self, tx, row):
+        "What a row is called in a question: where others are called the same, with what tells it from them: whose it is, columns that differ, else its number"
+        name, main = self.call(row), self.main
+        alike = tx.q(f'select * from "{self.name}" where substr("{main}",1,80)=substr(?,1,80) and id!=? limit 200', row[main], row['id']) if row.get(main) else []
+        if not alike: return name
+        facts, crowd = [], len(alike) == 200               # perhaps not all of them were seen: then its number is said in any case
+        might = [*([self.link] if self.link else []), *[k for k, f in self.columns.items() if k != main and f.kind not in ('json', 'rows', 'file', 'long')]]
+        left = lambda k: sum(r[k] == row[k] for r in alike)
+        while alike and len(facts) < 2 and might and left(k := min(might, key=left)) < len(alike):        # what tells it from most of them
+            facts.append(self._fact(tx, k, self.columns.get(k), row[k]))
+            alike = [r for r in alike if r[k] == row[k]]
+        if alike or crowd: facts.append(f"#{row['id']}")
+        return f"{name} ({', '.join(facts)})"
+    def _fact(self, tx, k, f, v):
+        "A value of a row in a few words: done, not done, of “Kim”, due 2026-05-31"
+        if f and f.kind == 'bool': return k.replace('_', ' ') if v else f"not {k.replace('_', ' ')}"
+        if f is None or f.kind == 'ref':
+            other = plugins.table(f.table if f else self.owner)
+            there = v and other and tx.row(other.name, v)
+            return f"{k if f else 'of'} {other.call(there)}" if there else f"{'no' if f else 'of no'} {k.removesuffix('_id')}"
+        return f"{k.replace('_', ' ')} {f.written(f.back(v))[:40]}" if v not in (None, '') else f"no {k.replace('_', ' ')}"
+
     # the table
 
     def open(self, tx):
@@ -54,7 +75,6 @@ class Crud(Kind):
         growth.grow(tx, self.name, self.columns, {**({self.link: 'integer'} if self.link else {}), 'pos': 'real'})
         link = f'"{self.link}", ' if self.link else ''
         tx.run(f'create index if not exists "{self.name}_by_pos" on "{self.name}"({link}pos, id)')
-        self.chosen = got(tx, 'chosen', self.name)
     def plan(self, tx):
         "What `open` would change in a table that is there: [('new'|'changed'|'removed'|'back', column)]"
         return growth.plan(tx, self.name, self.columns) if tx.value("select 1 from sqlite_master where type='table' and name=?", self.name) else []
@@ -88,12 +108,20 @@ class Crud(Kind):
         hits = tx.q(f'select id from "{other.name}" where fold("{other.main}")=? limit 2', fold(v))
         if len(hits) != 1: raise ValueError(f'must be one row of {f.table}; {"none is" if not hits else "several are"} called “{v[:60]}”')
         return hits[0]['id']
-    def mine(self, row): return not self.link or row[self.link] == self.current
-    @property
-    def current(self):
-        "The chosen row of the table this one belongs to, None when there is none"
+    def chosen(self, tx):
+        "The number of the row that was chosen, of which others show theirs; None without a choice and while that row is gone: when it is brought back it is chosen again"
+        id = got(tx, 'chosen', self.name)
+        return id and tx.value(f'select id from "{self.name}" where id=?', id)
+    def current(self, tx):
+        "The number of the chosen row of the table this one belongs to, None when there is none"
         owner = plugins.table(self.owner) if self.owner else None
-        return owner.chosen if owner else None
+        return owner.chosen(tx) if owner else None
+    def lost(self, tx):
+        "The numbers of owners that rows name though they are gone, because they went while this plugin was away"
+        if not plugins.table(self.owner): return []
+        n, link = self.name, self.link                   # from one owner to the next along the index, however many rows each has
+        return [i for i, in tx.conn.execute(f'''with recursive l(i) as (select min("{link}") from "{n}" where "{link}" not null union all select (select min("{link}") from "{n}" where "{link}">i) from l where i not null)
+                                                select i from l where i not null and i not in (select id from "{self.owner}")''')]
     def rows(self, tx, limit=-1):
         "The rows in view, in their order"
         return grid.rows(tx, self, limit=limit)
@@ -110,14 +138,14 @@ class Crud(Kind):
         struct = lambda verb, spec: msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
-            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
+            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}{self._whose(tx, a)}?')
         key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.', say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
         key('update', self.update, which + some + link, fields=cols, title=f'Change {n}', say=self._changed,
             description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.', touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
         key('delete', self.delete, which, title=f'Delete from {n}', risk='destructive', description=f'Delete a {self.one}, named by `id` or `where`.',
             say=lambda a, r, c: f'Deleted {self.call(r)} from {self.title}' + (f' and {len(c)-1} that belonged to it' if len(c) > 1 else ''),
-            touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks)
+            touches=lambda tx, **a: self.along(tx, [self.find(tx, a)['id']]), asks=self._asks)
         key('move', self.move, [('id', int), ('before', Optional[int], None)], title=f'Reorder {n}', description='Put a row before another one, or last.',
             say=lambda a, r, c: f'Moved {self.call(r)} in {self.title}', model=True)
         key('sort', self.sort, [('by', str), ('order', Literal['asc', 'desc'], 'asc')], title=f'Sort {n}', description='Put the rows in the order of a column.',
@@ -126,7 +154,7 @@ class Crud(Kind):
             say=self._changed_many, touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f"Set {', '.join(a['set'])} in {len(self._those(tx, a))} rows of {self.title}?")
         key('delete_many', self.delete_many, several, title=f'Delete several from {n}', risk='destructive', description='Delete several rows, named by `ids` or `match`.',
             say=lambda a, r, c: f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}" + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else ''),
-            touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f'Delete {len(self._those(tx, a)):,} rows from {self.title}?')
+            touches=lambda tx, **a: self.along(tx, self._those(tx, a)), asks=self._asks_many)
         key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False), ('same', str, '')], ready=self._taken, title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. With `same` (a column) a row with the same value there is changed instead.',
             say=lambda a, r, c: f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}" + (f", left out {r['left_out']:,}" if r['left_out'] else ''), model=False)
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}', description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
@@ -162,7 +190,7 @@ class Crud(Kind):
         return tx.q(f'select * from "{self.name}" where {" and ".join(cond)} order by pos, id', *vals)
 
     def create(self, tx, **args):
-        if self.link: args.setdefault(self.link, self.current)          # None was said: nobody's
+        if self.link and self.link not in args: args[self.link] = self.current(tx)          # None was said: nobody's
         args = {**self.kept(tx, args), 'pos': (tx.value(f'select max(pos) from "{self.name}"') or 0) + 1}
         return self.clean(tx.insert(self.name, args))
     def list(self, tx, limit=1000, where=None, offset=0):
@@ -177,10 +205,16 @@ class Crud(Kind):
         return self.clean(row)
     def _remove(self, tx, id):
         tx.delete(self.name, id)
-        if self.chosen == id: self.choose(tx)
         for child in plugins.tables():
             if child.owner == self.name:
                 for r in tx.q(f'select id from "{child.name}" where "{child.link}"=?', id): child._remove(tx, r['id'])
+    def along(self, tx, ids):
+        "[(table, number)] of these rows and of all that belong to them, which go along when they are deleted"
+        out, todo = {}, [(self, ids)]
+        for t, some in todo:
+            out |= dict.fromkeys(new := [(t.name, i) for i in some if (t.name, i) not in out])
+            if new: todo += [(c, [i for i, in tx.conn.execute(f'select id from "{c.name}" where "{c.link}" in (select value from json_each(?))', (msgspec.json.encode([i for _, i in new]).decode(),))]) for c in plugins.tables() if c.owner == t.name]
+        return [*out]
     def _those(self, tx, args):
         "The numbers of the rows that are meant by `ids` or `match`"
         if ('ids' in args) == ('match' in args): raise Refused('which rows?', 'name them by ids, or by match, e.g. {"match": {"words": "soup"}}')
@@ -204,7 +238,6 @@ class Crud(Kind):
         if not ids: raise Refused('no row is meant', 'select some')
         if len(ids) > sheets.slice and not any(t.owner == self.name for t in plugins.tables()):
             tx.exchange(self.name, tx.lot(self.name, [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id'], ids=ids), None)
-            if self.chosen in ids: self.choose(tx)
         else:
             for i in ids: self._remove(tx, i)
         return len(ids)
@@ -223,11 +256,13 @@ class Crud(Kind):
         if not good: raise Refused('there is no line to import')
         if lots:
             for before, after in lots[2]: tx.exchange(self.name, before, after)
+            whole(tx)
             return {'rows': lots[0], 'changed': lots[1], 'left_out': len(wrong)}
         new, changed, _ = sheets.meet(tx, self, good, columns, same) if same else (good, {}, 0)
         pos = tx.value(f'select max(pos) from "{self.name}"') or 0
         tx.insert_many(self.name, [{**values, 'pos': pos + n} for n, values in enumerate(new, 1)])
         for id, (_, values) in changed.items(): tx.update(self.name, id, values)
+        whole(tx)
         return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
     def move(self, tx, id, before=None):
         row = self.find(tx, {'id': id})
@@ -251,15 +286,14 @@ class Crud(Kind):
     def choose(self, tx, id=None):
         row = self.clean(self.find(tx, {'id': id})) if id else None
         put(tx, 'chosen', self.name, id)
-        tx.after.append(lambda: setattr(self, 'chosen', id))
         return row
 
-    def _changed(self, a, r, c):
+    def _changed(self, a, r, c, name=None):
         new = {k: v for k, v in a.items() if k in self.columns}
         flags = [f"{'' if v else 'not '}{k}" for k, v in new.items() if self.columns[k].kind == 'bool']
         rest = [f'{k} to {self._short(k, v)}' for k, v in new.items() if self.columns[k].kind != 'bool']
         was = c[0][2].get(self.main) if c and c[0][2] else None
-        name = f'“{was}”' if was else self.call(r)
+        name = name or (f'“{was}”' if was else self.call(r))
         return ' and '.join(([f"Marked {name} {' and '.join(flags)}"] if flags else []) + ([f"Changed {', '.join(rest)}" + (f' of {name}' if not flags else '')] if rest else [])) or f'Changed {name}'
     def _short(self, k, v):
         f = self.columns[k]
@@ -269,12 +303,20 @@ class Crud(Kind):
         return f"Set {said} in {r:,} {'row' if r == 1 else 'rows'} of {self.title}"
     def _asks_change(self, tx, **a):
         row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
-        said = self._changed(a, row, [[self.name, row['id'], row, {}]])
-        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.call(row)}?'
+        said, whose = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row)), self._whose(tx, a)
+        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}{whose}?" if new else f"{'Keep' if whose else 'Change'} {self.told(tx, row)}{whose}?"
+    def _whose(self, tx, a):
+        "“ for Anna”, where arguments say whose a row is to be; '' where they do not"
+        if not (owner := plugins.table(self.owner) if self.owner else None) or not isinstance(id := a.get(self.link), int): return ''
+        return f' for {owner.call(row)}' if (row := tx.one(f'select * from "{owner.name}" where id=?', id)) else ''
     def _asks(self, tx, **a):
         row = self.find(tx, a)
-        n = sum(tx.value(f'select count(*) from "{t.name}" where "{t.link}"=?', row['id']) for t in plugins.tables() if t.owner == self.name)
-        return f'Delete {self.call(row)} from {self.title}' + (f' and {n} that belong to it' if n else '') + '?'
+        n = len(self.along(tx, [row['id']])) - 1
+        return f'Delete {self.told(tx, row)} from {self.title}' + (f" and {n:,} that {'belongs' if n == 1 else 'belong'} to it" if n else '') + '?'
+    def _asks_many(self, tx, **a):
+        ids = self._those(tx, a)
+        n = len(self.along(tx, ids)) - len(ids)
+        return f"Delete {len(ids):,} {'row' if len(ids) == 1 else 'rows'} from {self.title}" + (f" and {n:,} that {'belongs' if n == 1 else 'belong'} to {'it' if len(ids) == 1 else 'them'}" if n else '') + '?'
 
     # what is seen: drawn by grid
 
@@ -286,8 +328,9 @@ class Crud(Kind):
         others, what = {f.table for f in self.columns.values() if f.kind in ('ref', 'rows')}, {}
         for t, i, before, after in changes: what.setdefault((t, i), set()).update(after if before and after and i != 'lot' else ('id',))        # the columns that changed; 'id' for a row that came or went
         renamed = lambda t, i: not (other := plugins.table(t)) or bool({'id', other.main} & what.get((t, i), {'id'}))      # only then rows that refer to it look different
+        back = await store.read(self.current) if self.owner and any(t == self.owner and before is None for t, _, before, _ in changes) else None
         if e.what in (f'{self.name}.choose', f'{self.owner}.choose'): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
-        elif self.owner and any(t == self.owner and after is None for t, _, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one: then other rows are in view
+        elif self.owner and any(t == self.owner and (after is None or i in (back, 'lot')) for t, i, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one went or came back: then other rows are in view
         elif any(renamed(t, i) for t, i in e.rows if t in others): draw = lambda tx, look: grid.again(tx, self, look)
         else:
             ids, fresh = [i for t, i in e.rows if t == self.name], {i for t, i, before, after in changes if t == self.name and before is None}
@@ -315,6 +358,26 @@ class Crud(Kind):
         line = lambda r: f"{r['id']}. " + ', '.join(str(v) if k == self.main else f"{k}: {said(k, v)}" for k, v in self.clean(r).items() if k in self.columns and v not in (None, '', []))
         head = f'{self.title} ({self.name}), {n} rows' + (f', the first {limit}' if n > limit else '') + ':' if n else f'{self.title} ({self.name}) is empty.'
         return '\n'.join([head, *map(line, rows)])
+
+def gone(tx, table, id):
+    "A row that was removed, as it was then; None when nobody knows of it"
+    e = tx.value("select data from log where kind='action' and instr(data, ?) order by id desc limit 1", f'["{table.name}", {int(id)}, {{"id"')
+    return next((before for t, i, before, after in msgspec.json.decode(e)['changes'] if (t, i) == (table.name, id) and after is None), None) if e else None
+
+@on_undo
+def whole(tx, e=None):
+    "No change may part a row from its owner: Refused when rows would be left whose owner goes, or come to one that is gone"
+    touched, listed = {}, lambda ids: msgspec.json.encode(sorted(ids)).decode()
+    for t, i, before, after in tx.changes: touched.setdefault(t, set()).update([i] if i != 'lot' else (n for n, in tx.conn.execute(f'select id from "{after or before}"')))
+    for t in plugins.tables():
+        if not (owner := t.owner and plugins.table(t.owner)): continue
+        call = lambda id: owner.call(was) if (was := next((before for n, i, before, after in tx.changes if (n, i) == (owner.name, id) and after is None), None) or gone(tx, owner, id)) else f'row {id} of {owner.title}'
+        without = f'"{t.link}" not null and "{t.link}" not in (select id from "{owner.name}")'
+        if left := owner.name in touched and tx.one(f'select "{t.link}" as id, count(*) as n from "{t.name}" where "{t.link}" in (select value from json_each(?)) and {without} group by 1', listed(touched[owner.name])):
+            one = left['n'] == 1
+            raise Refused(f"{left['n']:,} {'row' if one else 'rows'} of {t.title} {'belongs' if one else 'belong'} to {call(left['id'])}", f"delete or move {'it' if one else 'them'} first", 409)
+        if left := t.name in touched and tx.one(f'select * from "{t.name}" where id in (select value from json_each(?)) and {without}', listed(touched[t.name])):
+            raise Refused(f'{t.call(left)} belongs to {call(left[t.link])}, which is gone from {owner.title}', f'bring back {call(left[t.link])} first', 409)
 
 def names(tx, table, words='', limit=forms.few, ids=None):
     "[(number, what it is called)] of a table's rows, for who picks one"

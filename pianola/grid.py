@@ -47,9 +47,16 @@ def low(text):
     "SQL of a text without case and accents; SQLite does itself what it can, which is most of it and three times as fast"
     return f'iif(octet_length({text})=length({text}),lower({text}),fold({text}))'
 
-def conditions(table, look):
+def owned(tx, table):
+    "(SQL condition, its values) of the rows of the chosen owner; without a choice of those that are nobody's, or whose owner is gone, so that no row is out of everybody's sight"
+    if (owner := table.current(tx)) is not None: return f'"{table.link}"=?', [owner]
+    lost = table.lost(tx)
+    return (f'("{table.link}" is null or "{table.link}" in (select value from json_each(?)))', [json.dumps(lost)]) if lost else (f'"{table.link}" is null', [])
+
+def conditions(tx, table, look):
     "(SQL condition, its values) of what a look shows: every word must be somewhere in the row; `minutes>30`, `due<2026-05-01`, `name:soup`, `-word` narrow it"
-    cond, vals = (['1'], []) if not table.link else ([f'"{table.link}" is ?'], [table.current])
+    first, vals = owned(tx, table) if table.link else ('1', [])
+    cond = [first]
     all_text = "||' '||".join(f"coalesce({text_of(table, k)},'')" for k, f in table.columns.items() if f.kind not in ('bool', 'rows')) or "''"
     all_text = low(all_text)
     for quoted, word in re.findall(r'"([^"]+)"|(\S+)', look.words):
@@ -80,14 +87,14 @@ def order(table, look):
 
 def rows(tx, table, look=plain, limit=-1, offset=0):
     "The rows a look shows, in its order"
-    cond, vals = conditions(table, look)
+    cond, vals = conditions(tx, table, look)
     return tx.q(f'select * from "{table.name}" where {cond} order by {order(table, look)} limit ? offset ?', *vals, limit, offset)
 def count(tx, table, look=plain):
-    cond, vals = conditions(table, look)
+    cond, vals = conditions(tx, table, look)
     return tx.value(f'select count(*) from "{table.name}" where {cond}', *vals)
 def numbers(tx, table, look, limit=-1):
     "The numbers of these rows, in the order of the look"
-    cond, vals = conditions(table, look)
+    cond, vals = conditions(tx, table, look)
     return [i for i, in tx.conn.execute(f'select id from "{table.name}" where {cond} order by {order(table, look)} limit ?', (*vals, limit))]
 def window(tx, table, look):
     "(numbers of the rows in view, how many there are in all): where rows are looked for, they are looked through once"
@@ -95,7 +102,7 @@ def window(tx, table, look):
     return ids[:look.limit], len(ids) if look.filtered or len(ids) < look.limit else count(tx, table, look)
 def among(tx, table, look, ids):
     "Those of these rows that a look shows, in view or beyond"
-    cond, vals = conditions(table, look)
+    cond, vals = conditions(tx, table, look)
     return {i for i, in tx.conn.execute(f'select id from "{table.name}" where {cond} and id in (select value from json_each(?))', (*vals, json.dumps(ids)))}
 
 # one row
@@ -143,15 +150,14 @@ def cell(table, f, row, names):
               min=f.word.low, max=f.word.high, **a)      # data-type: what it becomes when one goes into it; hundreds of calendars are slow to draw
 
 def row(table, r, names, shown=None):
-    "How one row looks; a plugin may say it better with its own `__ft__` on the row class"
+    "How one row looks; a plugin may say it better with its own `__ft__` on the row class. `shown`: what `choice` says"
     own, name = hasattr(table.Row, '__ft__'), called(table, r)
-    shown = chooses(table) if shown is None else shown
     if own: inside = [Drawn(to_xml(Div(table.thing(r).__ft__(), cls='own'), indent=False))]
     else: inside = [cell(table, f, r, names) for f in ordered(table)]
-    chosen = r['id'] == table.chosen
+    chosen = r['id'] == shown
     return el('li', el('button', type='button', role='checkbox', aria_checked='false', cls='select', aria_label=f'Select {name}'),
               el('button', '⠿', type='button', cls='grip', draggable='true', title='Drag to move, or press Alt with an arrow key', aria_label=f'Move {name}'), *inside,
-              el('button', 'Chosen' if chosen else 'Choose', type='button', cls='choose', aria_pressed='true' if chosen else 'false') if shown else '',
+              el('button', 'Chosen' if chosen else 'Choose', type='button', cls='choose', aria_pressed='true' if chosen else 'false') if shown is not None else '',
               el('button', '✎', type='button', cls='quiet edit', title='Open', aria_label=f'Open {name}'), el('button', '✕', type='button', cls='quiet delete', title='Delete', aria_label=f'Delete {name}'),
               id=f'{table.name}-{r["id"]}', data_pos=r['pos'], cls='row' + ''.join(f' is-{k}' for k, f in table.columns.items() if f.kind == 'bool' and r[k]))
 
@@ -160,6 +166,9 @@ def ordered(table):
     fs = list(table.columns.values())
     return [f for f in fs if f.kind == 'bool'] + [f for f in fs if f.name == table.main and f.kind != 'bool'] + [f for f in fs if f.kind != 'bool' and f.name != table.main]
 def chooses(table): return any(t.owner == table.name for t in plugins.tables())
+def choice(tx, table):
+    "The number of the chosen row of a table that others belong to, 0 for none; None where there is nothing to choose"
+    return table.chosen(tx) or 0 if chooses(table) else None
 
 # the list and what stands around it
 
@@ -169,7 +178,7 @@ def listing(tx, table, look=plain):
 def _listing(tx, table, look, ids, total):
     there = {r['id']: r for r in tx.q(f'select * from "{table.name}" where id in (select value from json_each(?))', json.dumps(ids))}
     found = [there[i] for i in ids]
-    names, shown = labels(tx, table, found), chooses(table)
+    names, shown = labels(tx, table, found), choice(tx, table)
     return Ol(NotStr(''.join(row(table, r, names, shown) for r in found)), gap(table, look, total), id=table.list_id, cls='rows', data_table=table.name, data_move=table.key('move'), data_limit=look.limit, aria_label=table.title)
 def gap(table, look, total):
     "Stands where rows are left out; what is added meanwhile comes behind it"
@@ -205,9 +214,9 @@ def blank(tx, table):
 def owner_picker(tx, table):
     owner = plugins.table(table.owner)
     if not owner or not tx.value(f'select 1 from "{owner.name}" limit 1'): return Div(id=f'{table.name}-owner', hidden=True)
-    found = rows_of(tx, owner.name, limit=few)
-    if owner.chosen and owner.chosen not in {i for i, _ in found}: found += rows_of(tx, owner.name, ids=[owner.chosen])
-    return Label(Span(owner.one.capitalize()), Select(Option(f'No {owner.one}', value='', selected=not owner.chosen), *[Option(text, value=str(i), selected=i == owner.chosen) for i, text in found],
+    found, chosen = rows_of(tx, owner.name, limit=few), owner.chosen(tx)
+    if chosen and chosen not in {i for i, _ in found}: found += rows_of(tx, owner.name, ids=[chosen])
+    return Label(Span(owner.one.capitalize()), Select(Option(f'No {owner.one}', value='', selected=not chosen), *[Option(text, value=str(i), selected=i == chosen) for i, text in found],
                  name='id', hx_post=owner.key('choose'), hx_trigger='change', hx_swap='none', aria_label=f'Whose {table.title.lower()}'), id=f'{table.name}-owner', cls='owner')
 
 def filters(tx, table, look):
@@ -261,13 +270,13 @@ def now(tx, table, ids, look=plain, fresh=None, columns=None):
     if len(ids) > redraw or 'lot' in ids: return again(tx, table, look)
     if columns is not None and stay(table, look, columns):
         found = tx.q(f'select * from "{table.name}" where id in (select value from json_each(?))', json.dumps(ids))
-        names, shown = labels(tx, table, found), chooses(table)
+        names, shown = labels(tx, table, found), choice(tx, table)
         return {'items': [{'id': f'{table.name}-{r["id"]}', 'html': row(table, r, names, shown), 'into': table.list_id, 'only': True} for r in found], 'gone': []}
     view, total = window(tx, table, look)
     at, here, k = {i: n for n, i in enumerate(view)}, among(tx, table, look, ids), len(ids)
     tail = [i for i in view[-k:] if i not in ids] if len(view) == look.limit else []
     found = {r['id']: r for r in tx.q(f'select * from "{table.name}" where id in (select value from json_each(?))', json.dumps([*here, *tail]))}
-    names, shown = labels(tx, table, found.values()), chooses(table)
+    names, shown = labels(tx, table, found.values()), choice(tx, table)
     item = lambda i, **more: {'id': f'{table.name}-{i}', 'html': row(table, found[i], names, shown), 'into': table.list_id, 'only': False} | more
     items = [item(i, after=f'{table.name}-{view[at[i]-1]}' if at[i] else '') for i in sorted((i for i in here if i in at), key=at.get)]
     items += [item(i, after=f'{table.name}-{view[at[i]-1]}' if at[i] else '', missing=True) for i in tail]

@@ -101,7 +101,7 @@ def lines(table, sheet, columns):
             except ValueError as e: why.append((k, f'{k} {e}')); continue
             if same and len(seen) < 100_000: seen[same] = row[k]
         if table.link:
-            v = line.get(into[table.link]) if table.link in into else table.current
+            v = line.get(into[table.link]) if table.link in into else None
             try: row[table.link] = int(v) if v not in (None, '') else None
             except (ValueError, TypeError): why.append((table.link, f'{table.link} must be the number of a row of {table.owner}'))
         out.append((number, row, why))
@@ -167,7 +167,9 @@ def settle(tx, table, lines, columns, seen=None):
     "The other half: what the lines say of other tables is looked up. (rows as the table keeps them, sentences about the lines that do not fit)"
     refs, given = [f for f in table.columns.values() if f.kind in ('ref', 'rows')], {k for k in columns.values() if k}
     good, wrong, seen, order = [], [], {} if seen is None else seen, [*table.columns, table.link]
+    owner = table.current(tx) if table.link and table.link not in given else None
     for number, row, why in lines:
+        if owner: row[table.link] = owner
         bad = {k for k, _ in why}
         for f in refs:
             v = row[f.name]

@@ -66,6 +66,18 @@ def test_every_kind_of_column_is_kept_and_comes_back(server):
     status, text = server.get(f'/api/files/{doc}')
     assert status == 200 and text == 'dig here' and 'attachment' in server.heads['content-disposition']
 
+def test_a_question_about_one_of_several_rows_of_one_name_says_which(server):
+    def asked(name, **args):
+        status, said = server.post(f'/api/actions/{name}', args)
+        assert status == 202, said
+        return next(w['text'] for w in server.get('/api/approvals')[1] if w['id'] == said['approval'])
+    server.act('people.create', name='Ann')
+    for more in ({}, {'state': 'done'}, {'state': 'done', 'who': 'Ann'}, {'due': '2026-12-01', 'price': 2.5}, {'urgent': True}, {'urgent': True}, {'note': 'only this differs', 'urgent': True}): server.act('works.create', name='Paint', **more)
+    server.act('works.create', name='Dig')
+    said = [asked('works.delete', id=n) for n in range(1, 9)]
+    assert said == [f'Delete “Paint”{x} from Works?' for x in (' (not urgent, state open, #1)', ' (state done, no who)', ' (who “Ann”)', ' (price 2.5)', ' (urgent, #5)', ' (urgent, #6)', ' (urgent, #7)')] + ['Delete “Dig” from Works?']
+    assert len({*said}) == len(said)
+
 def test_each_wrong_value_is_named_beside_its_column_and_nothing_is_written(server):
     status, said = server.post('/api/actions/works.create', {'name': '', 'hours': 500, 'due': 'soon', 'state': 'lost', 'site': 'javascript:alert(1)', 'doc': '../../etc/passwd'})
     assert status == 400 and said['fields'] == {'name': 'must not be empty', 'hours': 'must be a whole number from 0 to 100, not 500', 'due': 'must be a date like 2026-05-31, not “soon”',
