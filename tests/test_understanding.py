@@ -294,13 +294,12 @@ def test_rules_are_quick_with_a_thousand_rows():
     assert min(took) < .05*busy(), took
 
 @pytest.mark.parametrize('said', ['it, '*99, 'tick it and '*33, 'everything but '*26, 'tick buy milk but not pay rent '*12, 'move ' + 'a '*180 + 'to Anna'])
-def test_a_sentence_of_many_parts_costs_no_more_than_its_length(said):
-    took = []
-    for _ in range(3):
-        w, at = home(), time.perf_counter()
-        understand.heard(said[:399], w)
-        took.append(time.perf_counter() - at)
-    assert min(took) < .5*busy(), took
+def test_a_sentence_of_many_parts_is_read_no_more_often_than_it_is_long(said, monkeypatch):
+    "Each reading of a part is counted: parts of parts of parts would be thousands"
+    read, begin = [], rules.Reader.__init__
+    monkeypatch.setattr(rules.Reader, '__init__', lambda self, *a: read.append(a) or begin(self, *a))
+    understand.heard(said[:399], home())
+    assert 2 <= len(read) < 100, len(read)
 
 def home(recent=(('tasks', 3), ('tasks', 2), ('tasks', 1))):
     "Three tasks added in this order, the last of them touched last, and two people whose tasks there may be"
