@@ -10,9 +10,9 @@
 """
 import gc
 gc.disable()            # nothing that is made while it starts is rubbish: looking for some takes an eighth of the start
-import asyncio, ctypes, shlex, signal, sys, threading
+import asyncio, ctypes, errno, os, shlex, signal, socket, sys, threading
 from contextlib import asynccontextmanager
-import uvicorn
+import apsw, uvicorn
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
 from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, tabs, understand
@@ -20,7 +20,7 @@ from pianola import doors, explain      # noqa: F401  routes of runs; the keys t
 from pianola.config import read
 from pianola.engines import Engines
 from pianola.plugins import plugins
-from pianola.store import Refused, kv, store
+from pianola.store import Refused, kv, room, store, unopened, unusable
 
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
@@ -45,11 +45,11 @@ def make(config):
 
     @asynccontextmanager
     async def life(app):
+        chat.engines = models.engines = engines = Engines(config)        # first: what an engine left unfinished on a full disk goes before the store needs room
         await store.open(config.data)
         await store.read(layers.learn)
         await plugins.load(app, config.plugins)
         live.start(config.plugins)
-        chat.engines = models.engines = engines = Engines(config)
         orders.by_rules = config.rules
         looking = [asyncio.create_task(look()), asyncio.create_task(warm())]
         await chat.wake()
@@ -67,15 +67,16 @@ def make(config):
 
     async def whole(req):
         name, chat_ = req.path_params.get('name', ''), req.query_params.get('chat', '')
-        if name and name not in plugins: return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
+        missing = name if name and name not in plugins else ''
+        if missing and ('hx-request' in req.headers or 'text/html' not in req.headers.get('accept', '')): return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
         tabs.address.set(dict(req.query_params))
-        name = name or await kv.get('open', '')
-        if name not in plugins: name = next(iter(plugins), '')
+        name = '' if missing else name or await kv.get('open', '')
+        if not missing and name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
         number = lambda text: int(text) if text.isdecimal() and len(text) < 16 else None
         talk = None if chat_ == 'new' else number(chat_) if number(chat_) is not None else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', ''))), indent=False))
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing), indent=False), 404 if missing else 200)
 
     app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)
@@ -85,12 +86,16 @@ def make(config):
 class Server(uvicorn.Server):
     "Says where it is once it answers, and ends within seconds whoever is still connected"
     def __init__(self, app, config):
-        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_000_000, ws_ping_interval=20,
-                                        timeout_graceful_shutdown=2, server_header=False, lifespan='on', h11_max_incomplete_event_size=65536))
-        self.ours = config
+        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_500_000, ws_ping_interval=20,
+                                        timeout_graceful_shutdown=2, server_header=False, lifespan='off', h11_max_incomplete_event_size=65536))
+        self.ours, self.life = config, app.app.router.lifespan_context(app.app)      # entered here and not by uvicorn, which would make a traceback of what it raises and go on
     async def startup(self, sockets=None):
-        await super().startup(sockets)
-        if not self.started: return
+        try: await self.life.__aenter__()
+        except (apsw.CorruptError, apsw.FullError) as e: raise unopened(self.ours.data, e) from None      # deep in a file that opened well
+        try: await super().startup(listen(self.ours.host, self.ours.port))
+        except Refused:
+            await self.end()
+            raise
         gc.freeze()
         gc.enable()
         self.ours.port = self.servers[0].sockets[0].getsockname()[1]
@@ -106,6 +111,36 @@ class Server(uvicorn.Server):
         await chat.sleep()              # before the sockets go: replies and jobs are cut where they can go on, every tab sees it, and no stream holds us up
         await jobs.close()
         await super().shutdown(sockets)
+        if not self.force_exit: await self.life.__aexit__(None, None, None)
+        log.info('Pianola has ended')
+
+    async def end(self):
+        "What is to be put away when no socket was ever open"
+        await chat.sleep()
+        await jobs.close()
+        await self.life.__aexit__(None, None, None)
+
+def listen(host, port):
+    "The sockets of this address, ours from now on; Refused says why it cannot be had, and what to do"
+    made, wrong = [], None
+    try: found = dict.fromkeys((family, where) for family, _, _, _, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError): raise Refused(f'no machine is called {host}', 'leave --host (or PIANOLA_HOST) out, or name an address of this machine') from None
+    for family, where in found:
+        try:
+            made.append(s := socket.socket(family, socket.SOCK_STREAM))
+            if os.name == 'posix': s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            s.bind((where[0], port or (made[0].getsockname()[1] if len(made) > 1 else 0), *where[2:]))            # a name with two addresses has one port
+            s.listen(2048)
+        except OSError as e:
+            made.pop().close()
+            wrong = e if not wrong or e.errno in (errno.EADDRINUSE, errno.EACCES) else wrong
+    if made and (not wrong or wrong.errno not in (errno.EADDRINUSE, errno.EACCES)): return made      # of two addresses one may not be here: a machine without IPv6
+    for s in made: s.close()
+    if wrong.errno == errno.EADDRINUSE: raise Refused(f'port {port} of {host} is taken by another program', f'choose another, e.g. --port {port + 1 if port < 65535 else 5001}, or end that program')
+    if wrong.errno in (errno.EACCES, errno.EPERM): raise Refused(f'port {port} of {host} may not be used by you', 'choose one from 1024 on that nobody uses, e.g. --port 5001')
+    if wrong.errno == errno.EADDRNOTAVAIL: raise Refused(f'{host} is no address of this machine', 'leave --host (or PIANOLA_HOST) out, or name one that is')
+    raise Refused(f'{host} cannot be listened on at port {port}: {wrong.strerror}', 'choose another with --port, or leave --host out')
 
 def again():
     "`--reload`: run without it as a child, and start that again when our own code changes; for the developers of pianola/"
@@ -121,12 +156,16 @@ def main():
     frugal()
     config = read()
     if config.reload: return again()
-    console.open(config)
     try:
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        server = Server(make(config), config)
+        room(config.data)
+        try:
+            console.open(config)
+            server = Server(make(config), config)
+        except OSError as e: raise unusable(config.data, e) from None
         server.run()
-    except Refused as e: sys.exit(f'Pianola cannot start: {e.text}. {e.hint}')
+    except Refused as e:
+        print(f'Pianola cannot start: {e.text}. {e.hint[:1].upper()}{e.hint[1:]}.', file=sys.stderr)
+        sys.exit(3)
     sys.exit(0 if server.started else 3)
 
 if __name__ == '__main__': main()

@@ -63,7 +63,8 @@ def ollama(url):
     "The names of the models that the Ollama at this address has; none when it does not answer"
     import urllib.request
     try:
-        with urllib.request.urlopen(url + '/api/tags', timeout=1) as r: return [m['name'] for m in json.load(r)['models']]
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))       # as the server asks it: a proxy knows nothing of this machine
+        with direct.open(url + '/api/tags', timeout=1) as r: return [m['name'] for m in json.load(r)['models']]
     except (OSError, ValueError, KeyError, TypeError): return []
 
 def hand_over(command, become=os.name != 'nt'):
@@ -87,9 +88,12 @@ def setup(job, args):
         os.makedirs('data', exist_ok=True)
         lock = fetch.grab(fetch.Path('data', '.setup.lock'))
         if not lock: print('Another start is setting Pianola up in this folder: waiting for it')
+        line, began = fetch.Line(), time.monotonic()
         while not lock:
+            line(f'{time.monotonic() - began:.0f} s: it is still at work')
             time.sleep(.2)
             lock = fetch.grab(fetch.Path('data', '.setup.lock'))
+        line.end()
         with lock:
             if ready(job): return
             if not installed(job): environment(job, fetch)

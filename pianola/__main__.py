@@ -1,5 +1,7 @@
 "Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `work` takes jobs from PostgreSQL; `new` writes a plugin to begin with and `check` says what is wrong with one."
-import asyncio, sys, time
+import signal, sys
+if __name__ == '__main__': signal.signal(signal.SIGINT, lambda *_: sys.exit(130))       # Ctrl-C while all this is read in; once something runs it is put away in order
+import asyncio, time
 from loguru import logger
 from . import config, fetch, prompts, record
 from .actions import registry
@@ -40,11 +42,13 @@ def main(argv):
     async def check(argv):
         from .testing import check
         return await check(argv)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     jobs = {'warm': warm, 'eval': evaluate, 'run': run, 'new': new, 'check': check}
     if argv[:1] == ['work']:
         from .worker import work
         return work(argv[1:])
-    if not argv or argv[0] not in jobs: sys.exit(f"python -m pianola takes one of: {', '.join(jobs)}, work")
-    return asyncio.run(jobs[argv[0]](argv[1:]))
+    if not argv or argv[0] not in jobs: sys.exit(f"{config.python()} -m pianola takes one of: {', '.join(jobs)}, work")
+    try: return asyncio.run(jobs[argv[0]](argv[1:]))
+    except KeyboardInterrupt: return 130         # whoever pressed it knows why
 
 if __name__ == '__main__': sys.exit(main(sys.argv[1:]))

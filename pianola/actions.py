@@ -147,7 +147,7 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     except Refused as e:
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
         raise
-    if (why or a.risk == 'destructive' and by in ('model', 'agent')) and not approved: return await store.write(_ask, a, args, by, key, message, why)
+    if (why or by in ('model', 'agent') and risk(a, args) == 'destructive') and not approved: return await store.write(_ask, a, args, by, key, message, why)
     try:
         if inspect.iscoroutinefunction(a.fn):
             if key and (seen := await store.read(_seen, key)): return seen
@@ -263,18 +263,29 @@ def together(said):
     named = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= most_named else f"{', '.join(names[:most_named-2])} and {len(names)-most_named+2} more"
     return [f'{parts[0][1]}{named}{parts[0][3]}']
 
+def parts(actions):
+    "[(Action, its arguments)] of what is to be done together; Refused names what is none"
+    out = []
+    for one in actions:
+        if not isinstance(one.get('action'), str) or one.keys() - {'action', 'args'}: raise Refused('each of several needs its action and its args', 'several takes {"actions": [{"action": "tasks.create", "args": {"name": "…"}}, …]}')
+        a = find(one['action'])
+        if a.name == 'several' or inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others', 'press it by itself')
+        out.append((a, a.check(one.get('args') or {})))
+    return out
+def risk(a, args):
+    "What pressing a key may do: of several together, what the worst of them may"
+    return max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read') if a.name == 'several' else a.risk
+
 def _several(tx, actions):
     done, said = [], []
-    for one in actions:
-        a, before = find(one['action']), len(tx.changes)
-        if inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others')
-        args = a.check(one['args'])
+    for a, args in parts(actions):
+        before = len(tx.changes)
         done.append(contain.press(tx, a, args))
         said.append(a.say(args, done[-1], tx.changes[before:]) if a.say else a.title)
     return {'done': done, 'said': said}
 register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once', 'Do several actions as one.', 'app', model=False,
-                say=lambda a, r, c: ' · '.join(together(r['said'])), asks=lambda tx, actions: '; '.join(together([a.asks(tx, **one['args']).rstrip('?') if (a := find(one['action'])).asks else a.title for one in actions])) + '?',
-                touches=lambda tx, actions: [x for one in actions for a in [find(one['action'])] if a.touches for x in a.touches(tx, **one['args'])]))
+                say=lambda a, r, c: ' · '.join(together(r['said'])), asks=lambda tx, actions: '; '.join(together([a.asks(tx, **args).rstrip('?') if a.asks else a.title for a, args in parts(actions)])) + '?',
+                touches=lambda tx, actions: [x for a, args in parts(actions) if a.touches for x in a.touches(tx, **args)]))
 
 def _approved(tx, id, roll):
     tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)

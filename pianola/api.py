@@ -29,7 +29,7 @@ def door(path, methods=('GET',)):
             except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
             except apsw.Error as e:
                 log.error('{} cannot be kept: {}', path, e)
-                return JSONResponse({'error': f'this cannot be kept: {e}', 'hint': 'make room on the disk that holds the data folder, then do it again'}, 507)
+                return JSONResponse(unkept(e), 507)
             except Exception as e:
                 log.exception(f'{path} broke')
                 return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': 'nothing was changed; the log in data/pianola.log has the details'}, 500)
@@ -113,9 +113,11 @@ async def conversation(req):
 
 @door('/api/conversations')
 async def conversations(req):
-    words = req.query_params.get('q', '')[:200]
-    if 'hx-request' in req.headers: return ft(await store.read(page.conversation_list, words, await store.read(history.current)))
-    return JSONResponse(await store.read(history.listed, words))
+    words, before = req.query_params.get('q', '')[:200], req.query_params.get('before')
+    before = number(before, 'before') if before else None
+    if 'hx-request' not in req.headers: return JSONResponse(await store.read(history.listed, words, page.most, before))
+    rows = await store.read(page.conversation_list, words, await store.read(history.current), before)
+    return ft(*rows, '') if before else ft(rows)
 
 @door('/api/conversations/{id}/panel')
 async def panel(req):
@@ -299,12 +301,16 @@ async def listen(ws):
                 continue
             try: await hear(tab, frame)
             except Refused as e: tab.send({'error': e.text, 'hint': e.hint, 'cid': frame.get('cid')})
+            except apsw.Error as e:
+                log.error('the database refuses: {}', e)
+                tab.send({**unkept(e), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
             except Exception:
                 log.exception('a frame broke')
                 tab.send({'error': 'Pianola could not do that', 'hint': 'the log has the details', 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
     except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
     finally: tab.leave()
 
+def unkept(e): return {'error': f'this cannot be kept: {e}', 'hint': 'make room on the disk that holds the data folder, then do it again'}
 def _id(v): return v if isinstance(v, int) and not isinstance(v, bool) and 0 < v < 2**53 else None
 
 async def hear(tab, f):
@@ -376,7 +382,7 @@ async def catch_up(tab, since, streaming, drawn=0):
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")
-        moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'branch')) for e in events)
+        moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'chat.summarise', 'branch')) for e in events)
         return events, said, items, gone, not c['deleted'] if c else None, bubble.listing(bubble.messages(tx, c, busy=chat.busy(c['id']))) if moved else None, tx.value('select max(id) from log') or 0
     events, said, items, gone, there, anew, upto = await store.read(look)
     if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew

@@ -71,8 +71,8 @@ def write(kind, name, folder):
 
 async def new(argv):
     "`python -m pianola new crud|flow|page NAME [--plugins DIR]`"
-    if len(argv) < 2: raise SystemExit('python -m pianola new crud|flow|page NAME')
+    if len(argv) < 2: raise SystemExit(f'{config.python()} -m pianola new crud|flow|page NAME')
     try: path = write(argv[0], argv[1], config.read(argv[2:]).plugins)
     except Refused as e: raise SystemExit(f'{e.text}: {e.hint}' if e.hint else e.text) from None
-    print(f'{path} is written; a running Pianola has it on the menu already. Change it and save. `python -m pianola check {path}` says what is wrong.')
+    print(f'{path} is written; a running Pianola has it on the menu already. Change it and save. `{config.python()} -m pianola check {path}` says what is wrong.')
     return 0

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
 from fastcore.xml import Safe
 from . import guard, render, tabs
-from .history import grown, thought, later, leaf, line, overheard, path, siblings
+from .history import grown, thought, later, leaf, line, mark, overheard, path, siblings
 
 key = lambda name: f'/api/actions/{name}'
 def press(label, name, args, cls='quiet', **kw):
@@ -24,7 +24,7 @@ def article(m, around=None, reply=None):
     begun = reply and m['status'] == 'streaming' and not (reply.text or reply.thinking)
     said = m['role'] == 'user' and (around.get('busy') or not around.get('head'))
     bare = not (m['model'] or m['error'] or m['thinking'] or around.get('rolls') or around.get('asks')) and len(around.get('tries', ())) < 2
-    if not (bare and (begun or said)): return made(m, around, reply)
+    if not (bare and (begun and not reply.waits or said)): return made(m, around, reply)
     return Safe(mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at']))).replace(hole[2], render.esc(m['text'])))
 
 hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words come last, whatever they hold
@@ -32,7 +32,7 @@ hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words 
 def mould(role, status):
     "How what was just said and the reply to it look, with holes for the number, the time and the words: the browser waits for these two, and putting tags together takes a while"
     m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 0}
-    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), thinking='') if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
+    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None) if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
 
 def made(m, around, reply):
     "`article`, put together"
@@ -40,12 +40,17 @@ def made(m, around, reply):
     if mine: inside = Div(m['text'], cls='body said', hx_disable=True)
     elif reply: inside = body(reply.blocks.done, reply.blocks.tail())
     else: inside = body(render.blocks(m['text']))
-    think = m['thinking'] if not reply else reply.thinking
+    think = m['thinking'] if not reply else reply.thought
     fold = Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}') if think or streaming and reply else None
     if fold and not think: fold = fold(hidden=True)
-    return Article(fold, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
+    return Article(fold, P(waiting(reply.waits), cls='phase') if streaming and reply and reply.waits and not (reply.text or think) else None, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
                    id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
                    cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+
+def waiting(p):
+    "Why a reply says nothing yet (`Phase`), as a sentence"
+    if p.what == 'reading': return f'Reading: {p.done} of {p.total} tokens' if p.total else 'Reading …'
+    return 'Loading the model …' if p.what == 'loading' else 'Waiting for another reply to end …'
 
 def trouble(m):
     "What went wrong with a reply, in a sentence, and the way on"
@@ -127,27 +132,31 @@ def around(tx, m, head=None):
     return {'rolls': shown, 'asks': tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id", m['id']) if m['role'] == 'assistant' else [],
             'tries': siblings(tx, m), 'head': m['id'] == head}
 
-def mark(c):
-    "Where the model's memory begins"
+def memory(tx, k, head):
+    "Where the model's memory begins, at a mark on the way to `head`"
+    id, done = k['conversation'], reading.get(k['conversation'])
+    left = sum(m['id'] < k['message'] for m in path(tx, head, since=k['reach'], columns='m.id')) if k['summary'] and k['reach'] < k['message'] else 0
     return Div(Span('The model’s memory begins here. What stands above is kept and can be searched, but is not read again.'),
-               Details(Summary('Summary the model has of it'), Div(c['summary'], hx_disable=True)) if c['summary'] else None,
-               press('Summarise it anew' if c['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': c['id']}, 'go'),
-               id='memory', cls='memory', data_pos=c['memory'] - .5)
+               Details(Summary('Summary the model has of it'), Div(k['summary'], hx_disable=True), id='summary') if k['summary'] else None,
+               Span(f"The last {left} messages above this line are not in it." if left > 1 else 'The message above this line is not in it.') if left else None,
+               press('Summarise it anew' if k['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': id}, 'go') if done is None else
+               Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id})),
+               id='memory', cls='memory', data_pos=k['message'] - .5)
+reading: dict[int, int] = {}            # conversations whose beginning is being summarised: how much of it is read, in percent
 
 def messages(tx, c, before=None, after=None, at=None, limit=30, busy=False):
     "The last messages of a conversation, or those before, after or around one of them; and what the model overheard among them. `busy`: a reply is being written"
-    head = end = c['head']
+    head = end = way = c['head']
+    if (near := before or after or at) and later(tx, way, near, 0) is None: head = end = way = leaf(tx, near)       # it stands on another branch
     if before: head = end = tx.value('select parent from message where id=?', before)
-    elif after or at:
-        if later(tx, end, after or at, 0) is None: end = leaf(tx, after or at)       # it stands on another branch
-        head = later(tx, end, after or at, limit if after else limit//2)
+    elif near: head = later(tx, end, near, limit if after else limit//2)
     said = [m for m in path(tx, head, limit) if not after or m['id'] > after]
     out = [(said[0]['id']-.5, other_branch(at))] if at and said and end != c['head'] else []
     for m in said:
         if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
         out.append((m['id'], article(m, {**around(tx, m, c['head']), 'busy': busy})))
     if said: out += [(e['id'], event(e)) for e in overheard(tx, said[0]['parent'] or said[0]['id']-40, before or (said[-1]['id'] if head != end else None), 60)]
-    if c['memory'] and said and said[0]['id'] <= c['memory'] and any(m['id'] >= c['memory'] for m in said): out.append((c['memory']-.5, mark(c)))
+    if (k := mark(tx, c, way)) and any(m['id'] == k['message'] for m in said): out.append((k['message']-.5, memory(tx, k, way)))
     out = [ft for _, ft in sorted(out, key=lambda p: p[0])]
     more = lambda word, cls, where: Button(word, type='button', cls=cls, hx_get=f"/api/conversations/{c['id']}/messages?{where}", hx_trigger='click, intersect root:#msg-list once', hx_swap='outerHTML')
     if said and said[0]['parent'] and not after: out.insert(0, more('Earlier messages', 'earlier', f"before={said[0]['id']}"))

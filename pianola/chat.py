@@ -16,6 +16,7 @@ talk = True                 # also when rules have decided the model says someth
 longest = 200_000           # characters of one message
 longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
 most_explained = 400        # tokens of a reply that explains; a small model does not know when to end
+retry_s = 5                 # between two tries to keep a reply that a full disk did not take
 most = 2048                 # tokens of one reply; a small model that turns in circles ends there, and `Go on` continues one that was worth it
 
 # one reply
@@ -25,9 +26,10 @@ class Reply:
     def __init__(self, m):
         self.m, self.id, self.conversation = m, m['id'], m['conversation']
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
+        self.thought = m['thinking']                     # of the thinking, what tabs were told
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
-        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), 0, 0, time.monotonic(), {}, 0
-        self.task, self.broken, self.decided, self.told = asyncio.current_task(), None, False, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept
+        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), render.sentences(m['text'], 0)[1], 0, time.monotonic(), {}, 0
+        self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
@@ -61,12 +63,15 @@ class Reply:
         n = len(self.blocks.done)
         self.blocks.feed(fresh[''])
         f = self.blocks.frame()
+        self.thought += fresh['thinking']
         if look: draw_now(self.conversation, waiting, *look)
         elif f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
         if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
-    def phase(self, p): tabs.send({'phase': self.id, 'what': p.what, 'done': p.done, 'total': p.total}, conversation=self.conversation)
+    def phase(self, p):
+        self.waits = p                      # also for a tab that comes to it later
+        tabs.send({'phase': self.id, 'text': bubble.waiting(p)}, conversation=self.conversation)
 
 def _piece(tx, id, fresh, conversation, waiting):
     "Keep what is fresh; what else waits to be drawn is looked up along with it"
@@ -122,9 +127,9 @@ def stop(conversation):
     elif r: asyncio.get_running_loop().call_soon(r.task.cancel)        # its first step finishes what is kept already
     return bool(r)
 
-async def answer(conversation, resume=None, under=None, placing=None):
-    "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already."
-    placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), durable=False)), None
+async def answer(conversation, resume=None, under=None, placing=None, late=False):
+    "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already; `late`: also what waits since before this start is meant."
+    placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), late, durable=False)), None
     asking.add(conversation)
     while not placing.done():
         try: await asyncio.shield(placing)
@@ -156,7 +161,7 @@ async def answer(conversation, resume=None, under=None, placing=None):
         if missing: raise missing
         again, limit = 0, most_explained if told.get('parts') else most
         while True:
-            p, room, head, moved = await context.fit(engine, model, m, None if again else told)
+            p, room, head, moved = await context.fit(engine, model, m, None if again else told, reply.phase)
             messages, reply.told = p['messages'], p
             if moved: await relist(conversation)
             if not again: hold(meanwhile(reply), 'the place of a reply could not be drawn')
@@ -197,7 +202,7 @@ def done_stats(d, reply):
     return {'reason': d.reason, 'tokens': d.tokens, 'prompt_tokens': d.prompt_tokens, 'cached': d.cached, 'load_s': round(d.load_s, 3), 'prompt_s': round(d.prompt_s, 3),
             'seconds': round(d.eval_s, 3), 'first_s': round(reply.first, 3)}
 
-def _place(tx, conversation, resume, under, plugin):
+def _place(tx, conversation, resume, under, plugin, late=False):
     "The reply's place in the tree, before anything is said, and what could be told for it; None when there is nothing to answer"
     c = history.conversation(tx, conversation)
     if resume: tx.run("update message set status='streaming', error=null, played=1 where id=?", id := resume)
@@ -210,14 +215,14 @@ def _place(tx, conversation, resume, under, plugin):
     about = history.asked(tx, m if resume else said)
     decided, doubt = bool(about and about['brings']), None
     if orders.by_rules and not resume and not under:
-        for one in waiting_before(tx, said): orders.obey(tx, one, id)          # what was said while the last reply was written
+        for one in waiting_before(tx, said, 0 if late else began): orders.obey(tx, one, id)          # what was said while the last reply was written
     if orders.by_rules and not decided: decided, doubt = orders.obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
     return m, context.compose(tx, m, plugin, about, c), decided, doubt
 
-def waiting_before(tx, said):
-    "The user's messages right before this one that nobody answered since the start, oldest first"
+def waiting_before(tx, said, since):
+    "The user's messages right before this one that nobody answered since that time, oldest first"
     out = []
-    while said['parent'] and (said := history.message(tx, said['parent']))['role'] != 'assistant' and said['at'] > began:
+    while said['parent'] and (said := history.message(tx, said['parent']))['role'] != 'assistant' and said['at'] > since:
         if said['role'] == 'user' and not tx.value('select 1 from log where key=?', f"said:{said['id']}"): out.append(said)
     return out[::-1]
 
@@ -232,7 +237,7 @@ async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
     if not reply.stats and reply.tokens: reply.stats = {'about': True, 'tokens': reply.tokens, 'seconds': round(time.monotonic()-reply.began-reply.first, 3), 'first_s': round(reply.first, 3)}      # it was stopped or broke off: nobody counted for us
     whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
-    def keep(tx):
+    def keep(tx, error=error):
         if reply.told: remember(tx, m, reply.told)
         tx.run("delete from log where ref=? and kind='piece'", m['id'])
         tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
@@ -243,6 +248,7 @@ async def finish(reply, m, status, error, engine, model):
     try: await store.write(keep)
     except apsw.Error as e:                 # the page says it; after the next start what had been kept stands there as a cut reply
         log.error('a reply could not be kept: {}', e)
+        hold(kept_later(m['id'], lambda tx: keep(tx, cut) if error and error['kind'] == 'disk' else keep(tx), reply.text if whole else ''), 'a reply could not be kept')
         m = {**m, 'text': reply.text, 'status': 'error', 'error': json.dumps(unkept(e)), 'stats': None}
         return tabs.put(tabs.item(f"msg-{m['id']}", bubble.article(m), 'msg-list', only=True), conversation=m['conversation'])
     said, _ = render.sentences(reply.text + '\n\n', reply.spoken)
@@ -251,6 +257,16 @@ async def finish(reply, m, status, error, engine, model):
     log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0), f" · {error['text']}" if error and status == 'error' else '')
     log.debug('reply\n{}', reply.text)
     if whole: await orders.play(m['id'], reply.text)
+
+cut = {'kind': 'cut', 'text': 'The disk was full while this was written.', 'hint': 'What had been said is all here.'}
+async def kept_later(id, keep, plays):
+    "What a full disk did not take is kept as soon as there is room, and played, unless somebody goes on with it before"
+    while not leaving:
+        await asyncio.sleep(retry_s)
+        if id in replies: return
+        try: await store.write(keep)
+        except apsw.Error: continue
+        return await orders.play(id, plays) if plays else None
 
 # hearing
 
@@ -302,6 +318,7 @@ def _heard_and_placed(tx, conversation, words, opened):
     except apsw.Error: raise
     except Exception:
         log.exception('a reply could not be begun')
+        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.', 'hint': 'The log in data/pianola.log has the details; Answer tries it again.'}, conversation=heard[0])))
         return heard, None
 
 async def redraw(id, conversation):
@@ -411,6 +428,7 @@ async def wake():
             tx.run("update message set text=?, thinking=?, status='error', error=?, ended=? where id=?", text, thinking,
                    json.dumps({'kind': 'cut', 'text': 'Pianola ended while this was written.', 'hint': 'What had been said is all here.'}), time.time(), m['id'])
             history.changed(tx, m, 'cut')
+            if (last := tx.one('select m.* from conversation c join message m on m.id=c.head where c.id=?', m['conversation'])) and last['role'] == 'user': history.changed(tx, last)      # said while that was written: it can be answered now
         return tx.q("select id, text from message where played=0 and status='done'")
     for m in await store.write(mend): await orders.play(m['id'], m['text'])
 

@@ -55,12 +55,21 @@ def _database(url):
     try: return u.scheme in ('postgresql', 'postgres') and (u.port or 1) > 0 and len(u.path) > 1 and not u.fragment
     except ValueError: return False
 
+def python():
+    "How the Python that runs this is called from here: a command that is told runs as it is told"
+    try: return str(Path(sys.executable).relative_to(Path.cwd()))
+    except (ValueError, OSError): return 'python'
+
+class Parser(argparse.ArgumentParser):
+    "Says what is wrong with the arguments in one line, without all there could be"
+    def error(self, message): self.exit(2, f'{message[:1].upper()}{message[1:]}. {self.prog} --help says what there is.\n')
+
 engines = ('auto', 'ollama', 'embedded')
 
 def read(argv=None, env=os.environ):
     "The Config for these arguments and this environment; a wrong word ends the start with a sentence that says the right ones"
     e = lambda name, default: env.get(name) or default
-    p = argparse.ArgumentParser(prog='python server.py', description='Pianola: a local web app whose every key an AI can press.')
+    p = Parser(prog=f'{python()} server.py', description='Pianola: a local web app whose every key an AI can press.')
     p.add_argument('--host', default=e('PIANOLA_HOST', '127.0.0.1'), help='address to listen on; anything but this machine needs PIANOLA_PASSWORD')
     p.add_argument('--port', default=e('PORT', '5001'), help='port to listen on (5001)')
     for name, what in (('data', 'where everything it knows is kept'), ('plugins', 'the folder of plugins'), ('prompts', 'the folder of prompts')):
@@ -81,6 +90,6 @@ def read(argv=None, env=os.environ):
     c = Config(host=a.host, port=int(a.port), data=a.data, plugins=a.plugins, prompts=a.prompts, browser=not a.no_browser, reload=a.reload,
                engine=engine, model=e('PIANOLA_MODEL', ''), patience=patience, ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs, workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() not in ('0', 'off', 'no', 'false'))
     if env.get('PIANOLA_MODELS_DIR'): c.models_dir = Path(env['PIANOLA_MODELS_DIR'])
-    if not is_loopback(c.host) and not c.password:
+    if not is_loopback(c.host) and not c.password.strip():
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')
     return c

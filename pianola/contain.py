@@ -1,23 +1,26 @@
 """What a plugin may do to others, which is nothing: its errors become words with a line, its time is limited, and it writes to no table but its own.
 
 It is no wall against malice (a plugin is Python in our process) but against every accident: a loop, a crash, a wrong name, a `sys.exit`."""
-import asyncio, ctypes, difflib, functools, inspect, re, sys, threading, time, traceback, types
+import asyncio, contextvars, ctypes, difflib, functools, inspect, json, re, signal, sys, threading, time, traceback, types, warnings
 from contextlib import contextmanager
 from pathlib import Path
 import apsw
 from loguru import logger as log
 
+mask = lambda text: text        # set by settings: the text without any secret there is. Whatever is told of an error goes through it
+
 class Refused(Exception):
     "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
     def __init__(self, text, hint='', status=400, fields=None):
+        text, hint = mask(f'{text}'), mask(f'{hint}')
         super().__init__(text)
-        self.text, self.hint, self.status, self.fields = text, hint, status, fields or {}
+        self.text, self.hint, self.status, self.fields = text, hint, status, {k: mask(f'{w}') for k, w in (fields or {}).items()}
 
 class Broke(Refused):
     "A plugin's own code failed; `trace` is the whole story for who mends it"
     def __init__(self, text, hint='', status=422, trace=''):
         super().__init__(text, hint, status)
-        self.trace = trace
+        self.trace = mask(trace)
 
 class TimeUp(BaseException):
     "Raised inside plugin code that held others up too long; not an Exception, so that `except Exception` does not keep it going"
@@ -41,14 +44,17 @@ def words(e, file=''):
     "An error in one line, with the line of the plugin's file that it came from"
     if isinstance(e, Refused): return e.text
     if isinstance(e, Left): return str(e)
+    if isinstance(e, Ended): e = e.was
     text = e.msg if isinstance(e, SyntaxError) else 'it needed more memory than there is' if isinstance(e, MemoryError) and not str(e) else str(e)
     if isinstance(e, ImportError) and (m := re.match(r"cannot import name '(\w+)' from 'pianola'", text)):
         ours = [*sys.modules['pianola']._where]
         text = f"pianola has no {m[1]}; it has {', '.join(difflib.get_close_matches(m[1], ours, 3) or ours)}, and FastHTML's tags"
     if isinstance(e, apsw.InterruptError): text = str(TimeUp())      # a long question to SQLite: see Store
     if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
+    if isinstance(e, StopIteration) and not text: text = 'next() had nothing more; next(…, None) gives None then'
+    if isinstance(e, asyncio.CancelledError) and not text: text = 'it cancels what nobody else has cancelled'
     at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
-    return f"{type(e).__name__}{': ' if text else ''}{text}" + (f' (line {at[1]} of {at[0]})' if at else '')
+    return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (f' (line {at[1]} of {at[0]})' if at else '')
 def trace(e):
     "The traceback from the plugin's first line on; ours above it tells its author nothing"
     lines, tb = traceback.TracebackException.from_exception(e), e.__traceback__
@@ -56,14 +62,18 @@ def trace(e):
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
     if tb: del lines.stack[:skip]
     elif isinstance(e, SyntaxError): del lines.stack[:]           # it names its own line
-    return re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M)        # without the lines of ^^^^, which a narrow card only breaks
+    return mask(re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M))        # without the lines of ^^^^, which a narrow card only breaks
 
-trouble = {}                # {plugin: {what of it: (when, in one line, traceback)}}: what broke while running and has not worked since
-def went_wrong(plugin, what, e):
-    log.opt(exception=e).error(f'{what} of the plugin {plugin} broke')
-    trouble.setdefault(plugin, {})[what] = time.time(), words(e), trace(e)
+trouble = {}                # {plugin: {what of it: (when, in one line, traceback, did it by itself)}}: what broke while running and has not worked since
+changed = lambda plugin: None           # set by live: what is wrong with a plugin is another thing than before; called in any thread
+def went_wrong(plugin, what, e, alone=False):
+    "Remember what broke; `alone`: nobody had asked for it just now, so that nobody is told but by the plugin's page"
+    log.opt(exception=e).error('{} of the plugin {} broke', what, plugin)
+    before = trouble.setdefault(plugin, {}).get(what)
+    trouble[plugin][what] = time.time(), words(e), trace(e), alone
+    if not before or before[1] != trouble[plugin][what][1]: changed(plugin)
 def went_well(plugin, what):
-    if plugin in trouble: trouble[plugin].pop(what, None)
+    if plugin in trouble and trouble[plugin].pop(what, None): changed(plugin)
 
 # time
 
@@ -99,15 +109,24 @@ def _watching():
                 if r.left or now < r.began + r.seconds or now < r.fired + 1: continue
                 if (at := busy_in(id)) or r.any:
                     r.fired, r.tries = now, r.tries + 1                        # again each second: some code catches everything
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(id), ctypes.py_object(TimeUp))
+                    if id == _knocks: signal.pthread_kill(id, signal.SIGURG)
+                    else: ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(id), ctypes.py_object(TimeUp))
                     if at and r.stuck: stuck.append((r, at))
         for r, at in stuck:
             try: r.left = r.stuck(at, r.tries)
             except Exception: log.exception('what is stuck could not be left behind')
 
+_knocks = None              # the thread that hears signals, where there are any: what waits in C there (a sleep, a connection) can be interrupted as well
+def _knocked(sig, frame):
+    "In the main thread, between two of its steps: is it still where it was too long? SIGURG, since a system ignores it where nobody listens. No lock is taken here: this thread may hold it."
+    r = _running.get(_knocks)
+    if r and time.monotonic() > r.began + r.seconds and frame.f_globals is not globals() and (r.any or _in(frame)): raise TimeUp
+
 def busy_in(id):
     "(plugin, file, line) where a thread is just now, or None when it is in no plugin"
-    for f in _frames(sys._current_frames().get(id)):
+    return _in(sys._current_frames().get(id))
+def _in(frame):
+    for f in _frames(frame):
         if name := of(f.f_globals.get('__name__', '')): return name, Path(f.f_code.co_filename).name, f.f_lineno
 def holding_up():
     "{plugin: what it holds up}: code that runs beyond its time just now, and could not be interrupted yet"
@@ -130,20 +149,57 @@ def steps(coroutine, seconds=None):
         try: value = yield waits
         except BaseException as e: error = e
 
+# tasks
+
+def watch(loop):
+    "From now on what plugins begin by themselves on this loop is held like what they are asked for: their tasks (also those of gather and wait_for), their callbacks, and words that nobody awaits"
+    global _knocks
+    loop.set_task_factory(_task)
+    loop.set_exception_handler(_unread)
+    if warnings.showwarning is not _warned: _warned.before, warnings.showwarning = warnings.showwarning, _warned
+    if hasattr(signal, 'pthread_kill') and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGURG, _knocked)
+        _knocks = threading.get_ident()
+
+def _task(loop, coroutine, **kw):
+    "A task that plugin code makes, or that runs it: its steps are limited, and what would end the app ends the task"
+    if not inspect.iscoroutine(coroutine) or not (of((coroutine.cr_frame and coroutine.cr_frame.f_globals or {}).get('__name__') or '') or _in(sys._getframe(1))): return asyncio.Task(coroutine, loop=loop, **kw)
+    t = asyncio.Task(_held(coroutine), loop=loop, **kw)
+    t.add_done_callback(lambda t: coroutine.close())       # cancelled before it began
+    return t
+async def _held(coroutine):
+    try: return await steps(coroutine)
+    except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
+
+def _unread(loop, context):
+    "An error on the loop that nobody reads: of a task that is let go of, of a callback"
+    e = context.get('exception')
+    if e and (at := blame(e)): went_wrong(at[0], 'what it began by itself', e, alone=True)
+    else: loop.default_exception_handler(context)
+
+def _warned(message, category, filename, lineno, file=None, line=None):
+    m = re.match(r"coroutine '([^']+)' was never awaited", str(message))
+    if m and (at := _in(sys._getframe(1))): log.warning('the plugin {} calls {} without `await` in line {} of {}: nothing comes of it', at[0], m[1].replace('KV.', 'kv.'), at[2], at[1])
+    else: _warned.before(message, category, filename, lineno, file, line)
+
+def cancelled(e):
+    "Is this the end of our own task, asked for by somebody else? Or did what it runs merely raise CancelledError?"
+    return isinstance(e, asyncio.CancelledError) and bool(asyncio.current_task().cancelling())
+
 threads = {}                # {plugin: how many of its plain functions run}
 async def beside(plugin, f, *args, seconds=None, **kw):
     "Run a plugin's plain function in a thread of its own and await what it returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"
     if threads.get(plugin, 0) >= 8: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
     loop = asyncio.get_running_loop()
-    done, seconds = loop.create_future(), seconds or view_seconds
+    done, seconds, around = loop.create_future(), seconds or view_seconds, contextvars.copy_context()
     def over(result, e):
         threads[plugin] = threads.get(plugin, 1) - 1
         if not done.done(): done.set_exception(e) if e else done.set_result(result)
     def run():
         result = error = None
         try:
-            with limit(seconds): result = f(*args, **kw)
-        except Exception as e: error = e if not isinstance(e, StopIteration) else RuntimeError('StopIteration')
+            with limit(seconds): result = around.run(f, *args, **kw)
+        except Exception as e: error = e if not isinstance(e, StopIteration) else Ended(e).with_traceback(e.__traceback__)       # no future takes a StopIteration
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
         if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
     threads[plugin] = threads.get(plugin, 0) + 1
@@ -157,7 +213,7 @@ class Left(Exception):
     def __init__(self, at): super().__init__(f'it waited too long in line {at[2]} of {at[1]} and was left behind; what takes a while belongs in a job')
 
 class Ended(Exception):
-    "`sys.exit`, or out of time: what must not travel on as it is, or it would end the app"
+    "`sys.exit`, out of time, or StopIteration: what must not travel on as it is, or it would end the app"
     def __init__(self, e):
         self.was = e
         super().__init__(words(e).partition(' (line')[0])
@@ -181,13 +237,26 @@ def press(tx, a, args):
             with fence(tx.conn, a.plugin): result = a.fn(tx, **args)
     except Refused: raise
     except BaseException as e: raise said(a, e) from e
+    sayable(a, result)
     went_well(a.plugin, a.name)
     return result
+def sayable(a, result):
+    "Broke when a plugin's key returns what no line of the roll and no program could be given"
+    if not of(getattr(a.fn, '__module__', None) or ''): return
+    try: json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as e:
+        code = getattr(inspect.unwrap(a.fn), '__code__', None)
+        wrong = TypeError(f'it returned what JSON cannot hold: {e}' + (f' (its function begins in line {code.co_firstlineno} of {Path(code.co_filename).name})' if code else ''))
+        went_wrong(a.plugin, a.name, wrong)
+        raise Broke(f'{a.name} of the plugin {a.plugin} broke: {words(wrong)}', 'a key returns text, finite numbers, true or false, None, and lists and dicts of these', trace=words(wrong)) from e
 async def press_beside(a, args):
     "The same for a key that is a coroutine"
     try: result = await steps(a.fn(**args))
-    except (Refused, asyncio.CancelledError): raise
-    except BaseException as e: raise said(a, e) from e
+    except Refused: raise
+    except BaseException as e:
+        if cancelled(e): raise
+        raise said(a, e) from e
+    sayable(a, result)
     went_well(a.plugin, a.name)
     return result
 def said(a, e):
@@ -228,12 +297,15 @@ def fence(conn, plugin):
     finally:
         if conn.authorizer is may: conn.authorizer = None       # not that of who came after, when this was left behind
 
+hearing = contextvars.ContextVar('hearing', default=())      # the plugins that hear just now, the outermost first: a line that is written meanwhile is told to none of them, or two words would echo for ever
+
 held = set()
 def hold(coroutine, said):
     "Run it beside us; a task nobody holds may be collected, an error nobody reads is a bug"
     async def run():
         try: await coroutine
-        except Exception: log.exception(said)
+        except asyncio.CancelledError: raise
+        except BaseException: log.exception(said)         # also a `sys.exit`: out of a task it would end the app
     t = asyncio.create_task(run())
     held.add(t)
     t.add_done_callback(lambda t: (held.discard(t), getattr(coroutine, 'close', bool)()))       # one that was cancelled before it began is not left open

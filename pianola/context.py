@@ -5,38 +5,43 @@ from .engines.base import Fault
 from .plugins import plugins
 from .store import kv, store
 
-async def fit(engine, model, m, p=None):
+async def fit(engine, model, m, p=None, phase=None):
     """What a reply is told (see `compose`), the context (tokens) that is given, how many messages stay the same (system, examples), and whether
     the beginning moved. What does not fit is left out from the oldest turn on, at a mark the user sees,
-    in a big step, so that the next turns find the same beginning and the engine need not read it again."""
+    in a big step, so that the next turns find the same beginning and the engine need not read it again. What is waited for meanwhile is told to phase(Phase)."""
     info = await engine.model(model)
     room = info.context or 4096
     budget = room - min(1024, room//3)
-    p = p or await store.read(compose, m, await kv.get('open', ''))
-    if p.get('parts'): p['messages'] = await shortened(engine, model, p, min(budget, most_brought))
-    n = await size(engine, model, p['messages'])
-    moved = False
+    p, moved = p or await store.read(compose, m, await kv.get('open', '')), False
+    if p.get('room') and p['room'] != room:     # another model than the last time, or another context: what did not fit may fit now
+        moved = await store.write(history.given, m, room)
+        p = await store.read(compose, m, await kv.get('open', ''))
+    if p.get('parts'): p['messages'] = await shortened(engine, model, p, min(budget, most_brought), phase)
+    n = await size(engine, model, p['messages'], budget, phase)
     if n > budget and not p.get('parts'):
-        turns, lo, hi = p['turns'], 0, len(p['turns'])-1
+        turns, lo, hi, there = p['turns'], 0, len(p['turns'])-1, await store.read(history.marks, m['parent'])
+        kept = max((k for k in there if k['summary']), key=lambda k: k['reach'], default=None)
+        left = lambda turn: merged(p['head'] + noted(p['said'][turns[turn]:], kept and kept['summary']))
         while lo < hi:                          # the first turn from which on everything fits in 60 %
             mid = (lo+hi)//2
-            fits = await size(engine, model, merged(p['head'] + p['said'][turns[mid]:])) <= budget*.6
+            fits = await size(engine, model, left(mid), budget, phase) <= budget*.6
             lo, hi = (lo, mid) if fits else (mid+1, hi)
-        p['messages'] = merged(p['head'] + p['said'][turns[lo]:])
-        n = await size(engine, model, p['messages'])
+        earlier = next((i for i, t in enumerate(turns[:lo]) if i and there and p['ids'][t] == there[-1]['message']), 0)
+        if earlier and await size(engine, model, left(earlier), budget, phase) <= budget: lo = earlier       # where it began for a smaller model
+        n = await size(engine, model, left(lo), budget, phase)
+        if n > budget and kept: kept, n = None, await size(engine, model, left(lo), budget, phase)        # the newest words come before a summary
         if n > budget: raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.', 'Shorten the message, send it in parts, or choose a model with a larger memory.')
-        first = p['ids'][turns[lo]]
-        await store.write(lambda tx: (tx.run('update conversation set memory=? where id=?', first, m['conversation']), tx.log('memory', ref=first, data={'conversation': m['conversation']})))
-        moved = True
+        await store.write(history.forget, m, p['ids'][turns[lo]], room, kept)
+        p, moved = {**p, 'messages': left(lo)}, True
     return p, room, len(p['head']), moved
 
-async def shortened(engine, model, p, budget):
+async def shortened(engine, model, p, budget, phase=None):
     "The messages of a question that brings something along, with as much of that as fits: the longest of it are cut first"
     lo, hi = 0, max(len(t) for _, t in p['parts'])
-    if await size(engine, model, p['messages']) <= budget: return p['messages']
+    if await size(engine, model, p['messages'], budget, phase) <= budget: return p['messages']
     while hi - lo > 50:
         mid = (lo+hi)//2
-        lo, hi = (mid, hi) if await size(engine, model, p['cut'](mid)) <= budget else (lo, mid)
+        lo, hi = (mid, hi) if await size(engine, model, p['cut'](mid), budget, phase) <= budget else (lo, mid)
     return p['cut'](lo)
 
 def brought(tx, m, asked):
@@ -60,12 +65,13 @@ def brought(tx, m, asked):
 rule, most_brought = '-'*20, 6000       # tokens: more takes a small machine too long to read, and a small model too far from the question
 
 def compose(tx, m, plugin, asked=None, c=None):
-    "All that could be told: {head: system and examples, said: the turns, messages: both, turns: where each turn begins, ids}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"
+    "All that could be told: {head: system and examples, said: the turns, messages: both, and the summary of what comes before, turns: where each turn begins, ids, room: the context the last mark was looked for with}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"
     if (asked := asked or history.asked(tx, m)) and asked['brings']: return brought(tx, m, asked)
     c = c or history.conversation(tx, m['conversation'])
-    said = history.path(tx, m['parent'], since=c['memory'] or 0, columns='m.id,m.role,m.text,m.prelude,m.model')
+    k = history.mark(tx, c, m['parent'])
+    said = history.path(tx, m['parent'], since=k['message'] if k else 0, columns='m.id,m.role,m.text,m.prelude,m.model')
     head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples(), *learn.examples(tx)]
-    out, ids, note = [], [], f"[Summary of what was said before: {c['summary']}]" if c['summary'] and c['memory'] else ''
+    out, ids, note = [], [], ''
     for s in said:
         if s['role'] == 'app': note = f"{note}\n[{s['model'] or 'The app'} says: {s['text']}]".strip(); continue
         if s['role'] == 'user':
@@ -75,7 +81,13 @@ def compose(tx, m, plugin, asked=None, c=None):
         out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
     if m['text']: out.append({'role': 'assistant', 'content': prompts.neutral(m['text'])}); ids.append(m['id'])
     turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
-    return {'head': head, 'said': out, 'messages': merged(head + out), 'turns': turns, 'ids': ids}
+    return {'head': head, 'said': out, 'messages': merged(head + noted(out, k and k['summary'])), 'turns': turns, 'ids': ids, 'room': c['room']}
+
+def noted(said, summary):
+    "The turns with a summary of what was said before them, where there is one"
+    if not summary: return said
+    note = f'[Summary of what was said before: {prompts.neutral(summary)}]'
+    return [{'role': 'user', 'content': f"{note}\n\n{said[0]['content']}"}, *said[1:]] if said and said[0]['role'] == 'user' else [{'role': 'user', 'content': note}, *said]
 
 def merged(messages):
     "The two taking turns, as many templates want it: what one of them said in a row is one message"
@@ -92,18 +104,19 @@ def told(tx, m, p):
     for h, text in {h: o['content'] for (_, h), o in zip(refs, p['messages']) if h not in kept}.items(): tx.run('insert or ignore into told values (?,?)', h, text)
     tx.run('update message set prompt=?, engine=?, model=? where id=?', json.dumps(refs), m['engine'], m['model'], m['id'])
 
-async def size(engine, model, messages):
-    "Tokens of a prompt: exact where the engine can count, else by what it counted before (3.2 characters a token until then)"
-    n = await engine.count(model, messages)
+async def size(engine, model, messages, budget, phase=None):
+    """Tokens of a prompt: exact where the engine can count, else by what it read before (3.2 characters a token until then). A model that is not loaded is
+    loaded to count only where it may be close to `budget`; else the reply itself does, in its turn."""
+    n = await engine.count(model, messages, now=True)
     if n is not None: return n
-    return int(sum(len(o['content'])+12 for o in messages) / await kv.get(f'ratio:{engine.name}/{model}', 3.2))
+    n = int(sum(len(o['content'])+12 for o in messages) / await kv.get(f'ratio:{engine.name}/{model}', 3.2))
+    return n if n <= budget/2 else await engine.count(model, messages, phase=phase) or n
 async def calibrate(engine, model, messages, room, harder=0, tokens=0):
-    "Learn how many characters a token is for an engine that cannot count: from what it says it read, or, refused, that it is fewer"
-    if await engine.count(model, messages[:1]) is not None: return
+    "Learn how many characters a token is for what cannot be counted: from what the engine says it read, or, refused, that it is fewer"
     name, chars = f'ratio:{engine.name}/{model}', sum(len(o['content'])+12 for o in messages)
     old = await kv.get(name, 3.2)
     if harder: await kv.set(name, min(old, chars/room)/harder)
-    elif tokens: await kv.set(name, round(min(4.5, .7*old + .3*chars/tokens), 3))
+    elif tokens and abs((new := round(min(4.5, .7*old + .3*chars/tokens), 3)) - old) > .01*old: await kv.set(name, new)
 
 def overhear(tx, head, text, plugin):
     "What the model is told before the user's words: what happened since its last turn (`head`: the newest message), and the rows these words are about"

@@ -94,7 +94,7 @@ class Crud(Kind):
             try: out[k] = f.keep(self.found(tx, f, f.parse(v))) if f else v
             except ValueError as e: wrong[k] = str(e)
         if wrong: raise Refused('; '.join(f'{k} {w}' for k, w in wrong.items()), f"{self.name} has {', '.join(self.columns)}", fields=wrong)
-        if self.link and out.get(self.link) and not (plugins.table(self.owner) and tx.row(self.owner, out[self.link])): raise Refused(f'{self.owner} has no row {out[self.link]}', status=404)
+        if self.link and out.get(self.link) is not None and not (plugins.table(self.owner) and tx.row(self.owner, out[self.link])): raise Refused(f'{self.owner} has no row {out[self.link]}', status=404)
         return out
     def found(self, tx, f, v):
         "A reference as numbers of rows that are there, whether it was said by number or by name"
@@ -129,7 +129,7 @@ class Crud(Kind):
     # the keys
 
     def _keys(self):
-        n, cols, link = self.name, self.columns, [(self.link, Optional[int], None)] if self.link else []
+        n, cols, link = self.name, self.columns, [(self.link, Optional[int] | UnsetType, UNSET)] if self.link else []
         start = lambda f: msgspec.field(default_factory=lambda: f.start) if isinstance(f.start, (list, dict)) else f.start
         given = lambda f: (f.name, f.type) if f.required else (f.name, f.type, start(f))
         some = [(k, f.type | UnsetType, UNSET) for k, f in cols.items()]
@@ -138,10 +138,10 @@ class Crud(Kind):
         struct = lambda verb, spec: msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
-            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}?')
+            say=lambda a, r, c: f'Added {self.call(r)} to {self.title}', asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}{self._whose(tx, a)}?')
         key('list', self.list, [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET), ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.', say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
-        key('update', self.update, which + some + [(self.link, Optional[int] | UnsetType, UNSET)] * bool(link), fields=cols, title=f'Change {n}', say=self._changed,
+        key('update', self.update, which + some + link, fields=cols, title=f'Change {n}', say=self._changed,
             description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.', touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
         key('delete', self.delete, which, title=f'Delete from {n}', risk='destructive', description=f'Delete a {self.one}, named by `id` or `where`.',
             say=lambda a, r, c: f'Deleted {self.call(r)} from {self.title}' + (f' and {len(c)-1} that belonged to it' if len(c) > 1 else ''),
@@ -190,7 +190,7 @@ class Crud(Kind):
         return tx.q(f'select * from "{self.name}" where {" and ".join(cond)} order by pos, id', *vals)
 
     def create(self, tx, **args):
-        if self.link: args[self.link] = args.get(self.link) or self.current(tx)
+        if self.link and self.link not in args: args[self.link] = self.current(tx)          # None was said: nobody's
         args = {**self.kept(tx, args), 'pos': (tx.value(f'select max(pos) from "{self.name}"') or 0) + 1}
         return self.clean(tx.insert(self.name, args))
     def list(self, tx, limit=1000, where=None, offset=0):
@@ -307,8 +307,12 @@ class Crud(Kind):
         return f"Set {said} in {r:,} {'row' if r == 1 else 'rows'} of {self.title}"
     def _asks_change(self, tx, **a):
         row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
-        said = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row))
-        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}?" if new else f'Change {self.told(tx, row)}?'
+        said, whose = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row)), self._whose(tx, a)
+        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}{whose}?" if new else f"{'Keep' if whose else 'Change'} {self.told(tx, row)}{whose}?"
+    def _whose(self, tx, a):
+        "“ for Anna”, where arguments say whose a row is to be; '' where they do not"
+        if not (owner := plugins.table(self.owner) if self.owner else None) or not isinstance(id := a.get(self.link), int): return ''
+        return f' for {owner.call(row)}' if (row := tx.one(f'select * from "{owner.name}" where id=?', id)) else ''
     def _asks(self, tx, **a):
         row = self.find(tx, a)
         n = len(self.along(tx, [row['id']])) - 1

@@ -3,7 +3,7 @@
     python -m pianola eval FILE… [--engine auto|ollama|embedded|none] [--model NAME] [--json OUT]
 
 A case file holds tables, rows before, requests and the operations that would be right; see docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
-import argparse, asyncio, json, keyword, math, re, sys, tempfile, time
+import asyncio, json, keyword, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger
@@ -48,7 +48,7 @@ def alike(did, wanted, rows):
     "Do two lists of operations say the same, in whatever order?"
     def one(a, b):
         if a['op'] != b['op'] or a['table'] != b['table']: return False
-        if a['op'] in ('update', 'delete') and a.get('id') != b.get('id'): return False
+        if a['op'] in ('update', 'delete', 'move') and a.get('id') != b.get('id') or a['op'] == 'move' and a.get('before') != b.get('before'): return False
         if a['op'] in ('create', 'update'):
             x, y = ({k: norm(v) for k, v in o.get('values', {}).items()} for o in (a, b))
             return all(x.get(k) == v for k, v in y.items()) and all(k in y or v in ('', False, 0.0, None) for k, v in x.items())
@@ -66,11 +66,12 @@ def alike(did, wanted, rows):
 def operation(name, args):
     "An action as case files write it; None for one that is none"
     table, _, verb = name.partition('.')
-    op = {'create': 'create', 'update': 'update', 'delete': 'delete', 'list': 'read', 'sort': 'sort'}.get(verb)
+    op = {'create': 'create', 'update': 'update', 'delete': 'delete', 'list': 'read', 'sort': 'sort', 'move': 'move'}.get(verb)
     if not op: return None
     values = {k: v for k, v in args.items() if k not in ('id', 'where', 'limit', 'by', 'order')}
     out = {'op': op, 'table': table}
-    if op in ('update', 'delete'): out['id'] = args.get('id')
+    if op in ('update', 'delete', 'move'): out['id'] = args.get('id')
+    if op == 'move': out['before'] = args.get('before')
     if op in ('create', 'update'): out['values'] = values
     if op == 'read': out['filter'] = args.get('where') or None
     if op == 'sort': out |= {'by': args.get('by'), 'order': args.get('order', 'asc')}
@@ -109,7 +110,7 @@ async def run(case, file):
     offered = [o for w in waits if not w['choice'] for o in flat(w['action'], json.loads(w['args']))]
     accepted = [case['expected'], *(case.get('also_accept') or [])]
     fits = any(alike(did, a, rows) for a in accepted)
-    wrote = [o for o in did if o['op'] in ('create', 'update', 'delete')]
+    wrote = [o for o in did if o['op'] in ('create', 'update', 'delete', 'move')]
     harm = wrote if not fits and not any(all(any(alike([o], [x], rows) for x in a) for o in wrote) for a in accepted) else []
     if case.get('clarify_ok') and not wrote: end = 'right'
     elif fits and not offered: end = 'right'
@@ -141,7 +142,7 @@ def table(results, title):
     return '\n'.join(out)
 
 async def main(argv):
-    p = argparse.ArgumentParser(prog='python -m pianola eval', description='Count how well requests are understood.')
+    p = config.Parser(prog=f'{config.python()} -m pianola eval', description='Count how well requests are understood.')
     p.add_argument('files', nargs='+', type=Path)
     p.add_argument('--engine', default='auto', choices=('auto', 'ollama', 'embedded', 'none'))
     p.add_argument('--model', default='')

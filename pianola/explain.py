@@ -13,8 +13,7 @@ def found(name):
     raise Refused(f'there is no plugin {name[:80]}', f"there is {', '.join(plugins)}", 404)
 def safe(text):
     "Text for a prompt: no secret that was kept in the settings"
-    for s in settings.hidden(): text = text.replace(s, '•••')
-    return sound(text)
+    return sound(settings.masked(text))
 
 # a plugin
 

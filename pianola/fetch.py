@@ -4,7 +4,7 @@ A download stops when nobody asks for its next step, and goes on from there when
 always a beginning of the whole. Only a whole and verified file gets its name. Nothing here needs more than the standard library.
 """
 import contextlib, errno, functools, hashlib, http.client, os, queue, shutil, socket, ssl, subprocess, sys, threading, time
-import urllib.error, urllib.request, zipfile, zlib
+import urllib.error, urllib.parse, urllib.request, zipfile, zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +141,12 @@ def web(f, part, python):
 class Lost(Exception):
     "A connection that broke or was never made"
 
+class Proxies(urllib.request.ProxyHandler):
+    "The proxies of the environment, but never for an address of this machine: a proxy would ask its own"
+    def proxy_open(self, req, proxy, type):
+        name = (urllib.parse.urlsplit(f'//{req.host}').hostname or '').lower()
+        return None if name == 'localhost' or name == '::1' or name.startswith('127.') else super().proxy_open(req, proxy, type)
+
 again = object()         # among the pieces: the host does not go on, it begins again
 
 def pieces(url, at, total):
@@ -152,7 +158,7 @@ def pieces(url, at, total):
     def read():
         try:
             headers = {'User-Agent': 'pianola', 'Accept-Encoding': 'identity'} | ({'Range': f'bytes={at}-'} if at else {})
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as r:
+            with urllib.request.build_opener(Proxies).open(urllib.request.Request(url, headers=headers), timeout=30) as r:
                 whole = (r.headers.get('Content-Range') or r.headers.get('Content-Length') or '').rpartition('/')[2]
                 if whole.isdigit() and int(whole) != total: raise ValueError(f'its file has {int(whole):,} bytes, not {total:,}')
                 if at and r.status != 206: tell(again)

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from loguru import logger as log
-from . import journal
+from . import contain, journal
 from .forms import keep_file
 from .journal import Stopped
 from .store import store
@@ -314,7 +314,7 @@ class Fleet:
             except TimeoutError: pass
             except Exception as e:
                 log.exception('a job could not be run')
-                return self.patient(end, key, 'failed', None, f'{type(e).__name__}: {e}')
+                return self.patient(end, key, 'failed', None, contain.mask(f'{type(e).__name__}: {e}'))
             finally:
                 if self.ending.is_set(): raise Left
     def _follow(self):

@@ -12,7 +12,7 @@ import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, tra
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from . import board, cards, forms, jobs, packing, results, runs, settings, tabs
+from . import board, cards, contain, forms, jobs, packing, results, runs, settings, tabs
 from .actions import Action, register
 from .contain import hold
 from .plugins import Kind, plugins
@@ -250,7 +250,9 @@ class Flow(Kind):
         "The answer is kept as running; the work starts once that is safe"
         inputs = {n: mask if asks[n].kind == 'secret' and x else asks[n].plain(x) for n, x in good.items()}
         for n, x in good.items():
-            if asks[n].kind == 'secret': secrets[r['id'], s.name, n] = x
+            if asks[n].kind == 'secret':
+                secrets[r['id'], s.name, n] = x
+                if x: settings.typed.add(x)
         used = {n: results.fingerprint(memory[n][0]) for n in [*s.takes(memory), *(n for n in asks if n in memory and memory[n][0] == {'k': 'data', 'v': inputs[n]})]}
         id = runs.add(tx, r, list(self.steps), s.name, inputs, used, s.code)
         if s.plain:
@@ -417,7 +419,7 @@ def trace(e, plugin):
     if isinstance(e, Refused): return f'{e.text} {e.hint}'.strip()
     frames = [f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename] or traceback.extract_tb(e.__traceback__)[-3:]
     log.opt(exception=e).debug('a step broke')
-    return ''.join(traceback.format_list(frames)) + f"{type(e).__name__}: {e}"
+    return contain.mask(''.join(traceback.format_list(frames)) + f"{type(e).__name__}: {e}")
 
 redrawing = set()
 def _more(job):

@@ -1,6 +1,8 @@
 "Who may come in: one outermost layer before any route, for pages, streams and sockets alike. Other websites open in the same browser are attackers."
-import hashlib, hmac, ipaddress, secrets, socket, time
-from urllib.parse import parse_qs, urlsplit
+import hashlib, hmac, ipaddress, re, secrets, socket, time
+from html import escape
+from urllib.parse import parse_qs, quote, urlsplit
+from loguru import logger as log
 from .config import is_loopback
 
 policy = ("default-src 'none'; script-src 'self'{cdn}; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
@@ -16,7 +18,7 @@ def host_name(host):
 
 login_page = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1"><title>Pianola</title>
 <link rel=stylesheet href=/static/pianola.css><body class=login><main><h1>Pianola</h1><form method=post action=/api/login><label>Password
-<input type=password name=password autofocus required autocomplete=current-password></label><p role=alert>{said}</p><button>Open</button></form></main></body></html>"""
+<input type=password name=password autofocus required autocomplete=current-password></label><input type=hidden name=to value="{to}"><p role=alert>{said}</p><button>Open</button></form></main></body></html>"""
 
 class Gate:
     """ASGI middleware. Host must be ours, Origin and Sec-Fetch-Site must be our own page's wherever something could change, the password must have been
@@ -27,7 +29,7 @@ class Gate:
         self.page_word = self._sign(b'page')
         self.pass_word = self._sign(b'pass' + config.password.encode())
         self.policy = policy.format(cdn=f' {cdn}' if cdn else '')
-        self.tries = []
+        self.tries, self.told = [], {}
         self.names = {'localhost'}
         if not is_loopback(config.host):
             me = socket.gethostname().lower()
@@ -63,7 +65,7 @@ class Gate:
             if not socket_ and scope['path'] == '/api/login' and method == 'POST': return await self.login(scope, receive, send)
             if not socket_ and method in safe and scope['path'] in ('/static/pianola.css',): return await self.app(scope, receive, send)
             if socket_: return await self.refuse(scope, send, 'the password was not given')
-            if method in safe and 'text/html' in (one('accept') or ''): return await self.answer(send, 401, login_page.format(said=''))
+            if method in safe and 'text/html' in (one('accept') or ''): return await self.answer(send, 401, self.asks('', quote(scope['path']) + (f"?{scope['query_string'].decode('latin-1')}" if scope.get('query_string') else '')))
             return await self.refuse(scope, send, 'the password was not given', 401)
         await self.app(scope, receive, send)
 
@@ -98,18 +100,32 @@ class Gate:
             if not m.get('more_body'): break
         now = time.monotonic()
         self.tries = [t for t in self.tries if now - t < 60]
-        if len(self.tries) >= 10: return await self.answer(send, 429, login_page.format(said='Too many tries. Wait a minute.'))
-        given = parse_qs(body.decode('utf-8', 'replace')).get('password', [''])[0]
+        said = parse_qs(body.decode('utf-8', 'replace'))
+        given, to = said.get('password', [''])[0], said.get('to', ['/'])[0]
+        if not re.fullmatch(r'/(?![/\\])[\x21-\x7e]*', to): to = '/'        # a place of ours, and nobody else's
+        if len(self.tries) >= 10: return await self.answer(send, 429, self.asks('Too many tries. Wait a minute.', to))
         if not hmac.compare_digest(given.encode(), self.config.password.encode()):
             self.tries.append(now)
-            return await self.answer(send, 401, login_page.format(said='That is not the password.'))
-        await self.answer(send, 303, '', (b'location', b'/'), (b'set-cookie', f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'.encode()))
+            log.warning(f"A wrong password was given from {(scope.get('client') or ('somewhere',))[0]}")
+            return await self.answer(send, 401, self.asks('That is not the password.', to))
+        await self.answer(send, 303, '', (b'location', to.encode()), (b'set-cookie', f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'.encode()))
 
+    def asks(self, said, to): return login_page.format(said=said, to=escape(to))
     async def answer(self, send, status, body, *heads):
         await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/html; charset=utf-8'), (b'content-length', str(len(body.encode())).encode()), *heads]})
         await send({'type': 'http.response.body', 'body': body.encode()})
 
+    def tell(self, scope, why):
+        "A line for the person at the terminal; of the same from the same place one in ten minutes, or a page elsewhere could fill the log"
+        heads, now = {k: v.decode('latin1')[:100] for k, v in scope['headers'] if k in (b'host', b'origin')}, time.monotonic()
+        from_ = f"{(scope.get('client') or ('somewhere',))[0]}{''.join(f', {k.decode()} {v}' for k, v in heads.items())}"
+        self.told = {k: t for k, t in self.told.items() if now - t < 600}
+        if (why, from_) in self.told or len(self.told) >= 50: return
+        self.told[why, from_] = now
+        log.warning(f"Refused {scope.get('method', 'a socket')} {scope['path'][:100]} from {from_}: {why}")
+
     async def refuse(self, scope, send, why, status=403):
+        self.tell(scope, why)
         if scope['type'] == 'websocket': return await send({'type': 'websocket.close', 'code': 1008})       # before accept: the browser sees 403
         body = f'{{"error":"{why}","hint":"open Pianola at its own address"}}'.encode()
         await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode())]})

@@ -30,9 +30,10 @@ def look_of(table, said):
     "A Look from what a page or a URL says; what is no column is left out"
     said = said if isinstance(said, dict) else {}
     which = said.get('which') if isinstance(said.get('which'), dict) else {}
+    sort = said.get('sort') if isinstance(said.get('sort'), str) and said['sort'] in table.columns else ''
     limit = said.get('limit') if isinstance(said.get('limit'), int) and not isinstance(said.get('limit'), bool) else page
     return Look(str(said.get('words') or '')[:500], tuple(sorted((k, str(v)[:200]) for k, v in which.items() if k in table.columns and v not in (None, ''))),
-                said['sort'] if said.get('sort') in table.columns else '', said.get('down') is True and said.get('sort') in table.columns, max(page, min(limit, 20_000)))
+                sort, said.get('down') is True and bool(sort), max(page, min(limit, 20_000)))
 
 # what is in view
 

@@ -5,7 +5,8 @@
 The evidence is the user's own sentence, never the reply, never what stands in quotation marks or was pasted."""
 import re
 from dataclasses import dataclass, field
-from .rules import Op, gate, longest, mask
+from . import gist
+from .rules import Op, World, gate, longest, mask
 
 names = {           # why something was not simply done, as the page says it
     'how': 'that was a question', 'negation': 'you said not to', 'condition': 'that was only an if', 'maybe': 'you were only thinking of it', 'writing': 'you asked for words, not for a change',
@@ -47,6 +48,17 @@ class Evidence:
         "Are these the user's words? Small words and inflection do not matter."
         want = self.lang.tokens(str(value))
         return bool(want) and all(w in self.words or w in self.quoted for w in want) or str(value).casefold() in self.text.casefold()
+
+    def flagged(self, table, row, column):
+        "Do the words speak of a yes or no: by its name, by what is said of such columns, by a verb of ticking off, or as done what the row says to do (“I paid the rent”)?"
+        lang = self.lang
+        names = [column.replace('_', ' '), *lang.flags.get(column, ()), *lang.unflags.get(column, ())]
+        past = {lang.stem(w) for w in re.findall(r'\w+', self.low) if w in lang.past or w.endswith('ed')}
+        if self.says(names) or past & ({lang.stem(w) for w in names} | {*lang.tokens(str(row.get(table.main) or ''))}): return True
+        if self.words & {s for k in ('done', 'undone', 'on', 'off') for v in lang.verbs[k] if ' ' not in v for s in lang.tokens(v)} or self.says([v for k in ('done', 'undone', 'on', 'off') for v in lang.verbs[k]]): return True
+        if not lang.gist: return False
+        g = gist.Gist(self.text, World([table]), lang)
+        return any(m.what == 'flag' and m.key == column for m in g.mentions(table, 0, len(g.words)))
 
     def more(self, table, values):
         "Did the user say words that an operation leaves unexplained? Then it is not all they meant, or not that."
@@ -105,6 +117,7 @@ def judge(ev, op, world):
         for k, v in op.values.items():
             kind = table.columns.get(k)
             if kind == 'bool':
+                if not ev.flagged(table, rows[0], k): why = why or 'not_your_words'
                 yes, no = [k.replace('_', ' '), *lang.flags.get(k, ())], [*lang.unflags.get(k, ()), *lang.verbs['undone'], *lang.verbs['off']]
                 if not v and not ev.says(no) and not re.search(r"\bnot\b|n't|\bnicht\b|\bun" + re.escape(k), ev.low): why = why or 'no_cue'
                 if v and (ev.says(no) and not ev.says(yes) or re.search(r"\bnot\b|n't\b|\bnicht\b|\bkein", ev.low)): why = why or 'negation'

@@ -2,11 +2,10 @@
 
 FLOW is a plugin's name, or the path of its file. `key=value` answers a question of any step, `step.key=value` that of one. DIR gets its state (go on with --resume), a file for each
 result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when one broke, 2 when something needed was not said."""
-import argparse, asyncio, json, shutil, sys, time
+import asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
-from loguru import logger as log
-from . import board, chat, config, flow, jobs, journal, models, packing, prompts, results, runs
+from . import board, chat, config, console, flow, jobs, journal, models, packing, prompts, results, runs
 from .actions import act
 from .engines import Engines
 from . import forms
@@ -15,7 +14,7 @@ from .plugins import plugins
 from .store import Refused, store
 
 def read(argv):
-    p = argparse.ArgumentParser(prog='python -m pianola run', description='Run a flow without a page.')
+    p = config.Parser(prog=f'{config.python()} -m pianola run', description='Run a flow without a page.')
     p.add_argument('flow', help="a plugin's name, or the path of its file")
     p.add_argument('answers', nargs='*', metavar='key=value', help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is asked for, its path')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results and state go')
@@ -43,8 +42,7 @@ def read_text(path):
 async def main(argv):
     a = read(argv)
     say = (lambda *words: None) if a.quiet else lambda *words: print(*words, flush=True)
-    log.remove()
-    log.add(sys.stderr, level='ERROR', format='{message}')
+    console.quiet()
     path = Path(a.flow)
     folder = path.parent if path.suffix == '.py' and path.is_file() else a.plugins
     c = config.read([*(['--plugins', str(folder)] if folder else []), '--data', str(a.out/'state'), '--no-browser'])
@@ -52,9 +50,9 @@ async def main(argv):
     a.out.mkdir(parents=True, exist_ok=True)
     if not a.resume and (a.out/'state'/'pianola.db').exists(): shutil.move(a.out/'state', a.out/f'state-{time.strftime("%Y%m%d-%H%M%S")}')
     prompts.folder = c.prompts
+    engines = chat.engines = models.engines = Engines(c)
     try: await store.open(c.data)
     except Refused as e: sys.exit(f'{e.text}. {e.hint}')
-    engines = chat.engines = models.engines = Engines(c)
     jobs.config = c
     try:
         await plugins.load(FastHTML(key_fname=str(c.data/'.sesskey')), c.plugins)

@@ -1,7 +1,7 @@
 "What was said: conversations as trees of messages. Nothing is ever overwritten: an edit or another try is a branch beside the old one."
-import json, re, time
+import json, re, time, unicodedata
 from .actions import action
-from .store import Refused, put, got
+from .store import Refused, fold, got, put, spaced
 
 seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking status engine model at ended stats error prelude played brings'.split())        # all but `prompt`: it grows with the conversation, and is asked for by itself
 
@@ -15,6 +15,30 @@ def later(tx, head, than, limit):
     way = [r['id'] for r in tx.q("""with recursive up(id, parent) as (select id, parent from message where id=? union all
         select m.id, m.parent from up join message m on m.id=up.parent where m.id >= ?) select id from up order by id""", head, than)]
     return None if not way or way[0] != than else way[min(limit, len(way)-1)]
+
+def mark(tx, c, head=None):
+    """Where the model's memory begins on the way to `head` (the conversation's own): {message: the first that is told, room: the context (tokens) it was set for, summary, reach: the first message that is not in the summary}.
+    None: at the beginning. One that was set for a smaller room than the last reply had does not count."""
+    return next((k for k in tx.q('select * from mark where conversation=? and room>=? order by message desc', c['id'], c['room']) if later(tx, head or c['head'], k['message'], 0) is not None), None)
+
+def marks(tx, head):
+    "Every mark on the way to `head`, whatever room it was set for, oldest first"
+    return tx.q("""with recursive up(id, parent) as (select id, parent from message where id=? union all select m.id, m.parent from up join message m on m.id=up.parent)
+        select k.* from up join mark k on k.message=up.id order by k.message""", head)
+
+def forget(tx, m, first, room, kept=None):
+    "The model's memory begins at message `first` from now on, in a room of so many tokens; the summary of the mark `kept` goes along"
+    tx.run('insert into mark values (?,?,?,?,?) on conflict do update set room=max(room, excluded.room), summary=excluded.summary, reach=excluded.reach', first, m['conversation'], room, kept['summary'] if kept else '', kept['reach'] if kept else first)
+    tx.run('update conversation set room=? where id=?', room, m['conversation'])
+    tx.log('memory', ref=first, data={'conversation': m['conversation']})
+
+def given(tx, m, room):
+    "The model has another room (tokens) than the last time: does its memory begin elsewhere now?"
+    c = conversation(tx, m['conversation'])
+    was, now = mark(tx, c, m['parent']), mark(tx, {**c, 'room': room}, m['parent'])
+    tx.run('update conversation set room=? where id=?', room, c['id'])
+    if was != now: tx.log('memory', ref=(now or was)['message'], data={'conversation': c['id']})
+    return was != now
 
 def conversation(tx, id):
     "One conversation, or Refused"
@@ -70,7 +94,6 @@ def done(tx, before=None, limit=60, id=None):
 
 def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):
     "Lines of the roll that say something, newest first, each with whether it was taken back"
-    like = lambda v: '%' + re.sub(r'([%_\\])', r'\\\1', v) + '%'
     out = tx.q(r"""select * from log where kind='action' and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) and (?='' or what like ? escape '\') and (?='' or text like ? escape '\') order by id desc limit ?""",
                id, id, before, before, by, by, plugin, like(plugin)[1:-1] + '.%', words, like(words), limit)
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
@@ -98,14 +121,28 @@ def changed(tx, m, what='changed'):
     "Say that a message is no longer what it was"
     tx.log('message', what, ref=m['id'], data={'conversation': m['conversation'], 'parent': m['parent']})
 
-def listed(tx, words='', limit=50):
-    "Conversations, newest first; with `words`, those that hold them, each with the place: [{id, title, used, found}]"
-    words = words.replace('\0', ' ').strip()
-    if not words: return tx.q("select id, title, used, '' as found from conversation where deleted=0 order by used desc limit ?", limit)
-    query = ' '.join('"' + w.replace('"', '""') + '"*' for w in words.split())
-    return tx.q("""with hit as materialized (select m.conversation, m.id, snippet(message_fts, 0, '', '', '…', 12) as found from message_fts join message m on m.id=message_fts.rowid where message_fts match ?)
-        select c.id, c.title, c.used, f.found, f.mid as message from conversation c left join (select conversation, max(id) mid, found from hit group by conversation) f
-        on f.conversation=c.id where c.deleted=0 and (f.mid is not null or c.title like ?) order by c.used desc limit ?""", query, f'%{words}%', limit)
+def like(text): return '%' + re.sub(r'([%_\\])', r'\\\1', text) + '%'
+def listed(tx, words='', limit=50, before=None):
+    "Conversations, newest first, or those that come after conversation `before`; with `words`, those that hold them, each with the place: [{id, title, used, found}]"
+    words, older = words.replace('\0', ' ').strip(), 'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2'
+    if not words: return tx.q(f"select id, title, used, '' as found from conversation c where deleted=0 {older}", before, limit)
+    phrases = lambda split: ' '.join('"' + (split(w) or w).replace('"', '""') + '"*' for w in words.split())
+    plain, signs = phrases(str), phrases(spaced)
+    out = tx.q(f"""with hit as materialized (select rowid as id from message_fts where message_fts match ?3 union select rowid from message_signs where message_signs match ?4),
+        best as materialized (select m.conversation, max(m.id) as message from hit join message m on m.id=hit.id group by m.conversation)
+        select c.id, c.title, c.used, '' as found, b.message from conversation c left join best b on b.conversation=c.id
+        where c.deleted=0 and (b.message is not null or fold(c.title) like ?5 escape '\\') {older}""", before, limit, plain, signs, like(fold(words)))
+    places = {r['id']: r['found'] for r in tx.q("""select rowid as id, snippet(message_fts, 0, '', '', '…', 12) as found from message_fts
+        where message_fts match ? and +rowid in (select value from json_each(?))""", plain, json.dumps([c['message'] for c in out]))}       # +: one search for all of them
+    for c in out:
+        if c['message']: c['found'] = places.get(c['message']) or _around(tx, c['message'], words)
+    return out
+
+def _around(tx, id, words):
+    "The place in a message where the first of these words stands"
+    text, *words = [unicodedata.normalize('NFKC', t) for t in (tx.value('select text from message where id=?', id), *words.split())]
+    at = max(0, next((i for w in words if (i := text.lower().find(w.lower())) >= 0), 0) - 15)
+    return ('…' if at else '') + ' '.join(text[at:at+50].split()) + ('…' if at + 50 < len(text) else '')
 
 def public(m):
     "A message as the contract shows it"
@@ -141,7 +178,7 @@ def as_json(tx, id):
     rows = tx.q('select * from message where conversation=? order by id', id)
     for m in rows:
         for k in ('stats', 'error', 'prompt', 'brings'): m[k] = json.loads(m[k]) if m[k] else None
-        if m['status'] == 'streaming': m['text'] = grown(tx, m)
+        if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
         m.pop('played'), m.pop('prompt')
     return {'format': 'pianola-conversation/1', 'id': id, 'title': c['title'], 'created': c['created'], 'head': c['head'], 'messages': rows}
 

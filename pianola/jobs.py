@@ -192,7 +192,7 @@ async def attempt(j, f, mode, book):
     except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
     except Exception as e:
         log.opt(exception=True).debug(f"{j['title']} broke")
-        text, error = f'{type(e).__name__}: {e}', contain.trace(e)
+        text, error = contain.mask(f'{type(e).__name__}: {e}'), contain.trace(e)
     try: json.dumps(result)
     except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
@@ -407,7 +407,7 @@ class Job:
         except Refused as e: self.state, self.text = 'failed', f'{e.text} {e.hint}'.strip()
         except Exception as e:
             log.exception(f'{self.title} broke')
-            self.state, self.text = 'failed', f'{type(e).__name__}: {e}'
+            self.state, self.text = 'failed', contain.mask(f'{type(e).__name__}: {e}')
         self.ended = time.time()
         await self.tell()
         self.over()

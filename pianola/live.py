@@ -3,7 +3,7 @@ import asyncio
 from fasthtml.common import P, Pre, to_xml
 from loguru import logger as log
 from watchfiles import awatch
-from . import board, needs, page, prompts, tabs, trial
+from . import board, contain, needs, page, prompts, tabs, trial
 from .actions import action
 from .contain import Refused, hold
 from .plugins import plugins
@@ -13,6 +13,7 @@ tasks = []
 def start(folder):
     "Watch both folders from now on"
     menu()
+    contain.changed = lambda name: plugins.loop.call_soon_threadsafe(trouble, name)
     tasks[:] = [asyncio.create_task(watching(folder, plugins.scan)), asyncio.create_task(watching(prompts.folder, reread))]
 async def stop():
     for t in tasks: t.cancel()
@@ -48,6 +49,12 @@ def menu():
     shown.clear()
     shown.update(now)
     return items, gone
+
+def trouble(name):
+    "Something of a plugin broke, or works again: its mark in the menu follows, and the cards on its page of what broke by itself"
+    items, gone = menu()
+    tabs.put(*items, gone=gone)
+    if p := plugins.get(name): tabs.put(tabs.item(f'{name}-alone', p.alone(), only=True), to=tabs.viewers(name))
 
 @store.on
 def hear(e):

@@ -347,6 +347,8 @@ class Mentions:
         if rows: return rows
         said = [w.low for w in self.words[a:b]]
         named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
+        ordinal = [n for n in range(a, b) if self.words[n].low in self.lang.words['ordinals'] and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))]
+        if named and ordinal and (len(ordinal) > 1 or ordinal[0]+1 < b and (self.words[ordinal[0]+1].kind == 'number' or self.words[ordinal[0]+1].low in self.lang.words['numbers'])): return []          # “the first four”: several, or more than there are
         if named and (self.tables(a, b) or len(self.world.tables) == 1) and (o := next((self.lang.words['ordinals'][w.low] for n, w in enumerate(self.words[a:b], a) if w.low in self.lang.words['ordinals'] and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
         for most in self.g['most']:
             if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):
@@ -357,7 +359,7 @@ class Mentions:
                     if len(kin) and have:
                         best = (max if most['order'] == 'desc' else min)(r[kin[0]] for r in have)
                         return [(tb, r) for r in have if r[kin[0]] == best]
-        if set(said) & {*self.lang.words['it'], *self.g['pronoun']}:
+        if any(w.low in (*self.lang.words['it'], *self.g['pronoun']) and not (w.stem in self.lang.small and n+1 < b and self.words[n+1].kind == 'word' and self.words[n+1].text[0].isupper()) for n, w in enumerate(self.words[a:b], a)):       # not “den Zahnarzt”
             for n, i in self.world.recent[:1]:
                 if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)): return [(self.world.tables[n], r)]
         return []

@@ -2,6 +2,7 @@
 import asyncio, time
 from contextlib import aclosing
 from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, Option, P, Progress, Select, Small, Strong, Ul
+from loguru import logger as log
 from . import jobs, tabs
 from .actions import action
 from .bubble import closer, press
@@ -18,12 +19,13 @@ def state(): return {k: now[k] for k in ('name', 'model', 'ready')}
 async def look():
     "Find out what answers now; the page and the health route show it"
     now['at'] = time.monotonic()
-    chosen = await kv.get('model', '')
+    chosen, said = await kv.get('model', ''), (now['name'], now['model'], now['why'])
     try: engine, model, why = await engines.choose(chosen)
     except Fault as e: now.update(name=engines.wanted, model='', ready=False, why=f'{e.text} {e.hint}'.strip())
     else:
         trouble = await engine.ready()
         now.update(name=engine.name, model=model, ready=not trouble, why=trouble or why)
+    if said != (now['name'], now['model'], now['why']): log.info(f"{now['model'] or 'No model'}{' answers' * now['ready']}: {now['why']}")
     now['models'] = await engines.models()
     tabs.send(frame())
 

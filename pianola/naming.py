@@ -4,11 +4,7 @@
 import re
 from . import several
 from .rules import Op, Reading, late
-
-def akin(new, now):
-    "Is a name like another: by its letters, or by a word they share?"
-    x, y = new.casefold(), now.casefold()
-    return len(new) > 2 and (late('rapidfuzz.fuzz').ratio(x, y) >= 62 or x.startswith(y) or y.startswith(x)) or bool({w for w in x.split() if len(w) > 2} & {*y.split()})
+from .rules import like as akin
 
 def leads(g, a, b):
     "[(where a new name may begin, is it a verb of naming that says so)]"

@@ -1,29 +1,44 @@
 "The page: menu, the open plugin on the left, the conversation on the right. And `Page`, the plainest kind of plugin."
-import gzip, hashlib, inspect, sys, time
+import asyncio, gzip, hashlib, inspect, sys, time
 from pathlib import Path
+from loguru import logger as log
+from urllib.parse import urlencode
 from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from . import bubble, chat, contain, fetch, history, tabs
+from .contain import Refused
 from .plugins import Kind, plugins, to_chat
 from .store import store
+
+most_behind = 500           # lines of the log that a plugin has yet to hear
 
 class Page(Kind):
     "A plugin of functions that return tags: `@page` on `index` is the left column, and its text parameters are what the address says (/NAME?x=…); `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
     def __init__(self, name=None):
         super().__init__(name, sys._getframe(1))
         self.router, self.index, self.heard = APIRouter(prefix=f'/{self.plugin_name}'), None, None
-        self.get, self.post = self.router.get, self.router.post
+        self.get, self.post, self.turn, self.behind, self.echoed = self.router.get, self.router.post, asyncio.Lock(), 0, False
     def __call__(self, f):
         self.index = f
         return f
     def hears(self, f):
-        "Decorator: f(e) is called with every line of the log"
+        "Decorator: f(e) is called with every line of the log, but for those that it wrote itself while it heard another. A plain function hears one after the other, in a thread."
         self.heard = f
         return f
-    def hear(self, e): return self._hear(e) if self.heard else None
-    async def _hear(self, e): await contain.steps(self.heard(e))
+    def hear(self, e):
+        if not self.heard: return None
+        if self.plugin_name not in e.through: return self._hear(e)
+        if not self.echoed: log.info('the plugin {} is not told of what it says and does itself while it hears a line (here: {} {})', self.plugin_name, e.kind, e.what)
+        self.echoed = True
+    async def _hear(self, e):
+        if self.behind >= most_behind: raise Refused(f'it is {most_behind} lines behind and hears no more until it has caught up', 'what takes a while belongs in a job')
+        self.behind += 1
+        try:
+            if inspect.iscoroutinefunction(self.heard): return await contain.steps(self.heard(e))
+            async with self.turn: await contain.beside_us(self.heard, self.plugin_name)(e)
+        finally: self.behind -= 1
     def mount(self, app):
         for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
     async def view(self):
@@ -73,7 +88,7 @@ htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTag
 
 def entry(p, at, open_=None):
     "One plugin in the menu"
-    return Li(A(Span(p.title), Span('!', cls='bad', title=p.error, role='img', aria_label='did not load') if p.error else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
+    return Li(A(Span(p.title), Span('!', cls='bad', title=p.wrong, role='img', aria_label='did not load' if p.error else 'something broke') if p.wrong else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
                 data_view=p.name, aria_current='page' if p.name == open_ else None), id=f'menu-{p.name}', data_pos=at)
 def menu(open_):
     items = [entry(p, n, open_) for n, p in enumerate(plugins.values())]
@@ -82,22 +97,34 @@ def menu(open_):
                Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML', title='Everything that was done, with undo'),
                    Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'), Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), id='under', cls='under', popover='auto'), id='nav', aria_label='Plugins')
 
-async def left(name):
-    "The left column on a plugin"
+async def left(name, missing=''):
+    "The left column on a plugin; `missing`: the name of one that was asked for and is not there"
     p = plugins.get(name)
-    if not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
+    if missing: inside = Section(H1('Not here'), P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: put its file back into the plugins folder, and they are here again.'), cls='gone')
+    elif not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
     else:
         view = await p.view()
-        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), *(view if isinstance(view, (list, tuple)) else [view]))
+        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), p.alone(), *(view if isinstance(view, (list, tuple)) else [view]))
     return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
 
-def conversation_list(tx, words='', now=None):
-    "The list in the chat's menu"
-    found = history.listed(tx, words)
+def conversation_list(tx, words='', now=None, before=None):
+    "The list in the chat's menu; with `before`, only the lines that follow that conversation"
+    found = history.listed(tx, words, most + 1, before)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
     row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''), hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
                          hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
-    return Ul(*map(row, found), id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
+    more = Li(Button('Earlier', type='button', cls='quiet', hx_get=f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}", hx_target='closest li', hx_swap='outerHTML')) if len(found) > most else None
+    rows = [*map(row, found[:most]), more]
+    if before: return rows
+    return Ul(*rows, id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
+most = 50               # conversations at a time
+
+def heading(title): return Span(title, id='chat-title')
+@store.on
+def retitled(e):
+    "A conversation that got another title has it at its head, in every tab that is on it"
+    for (table, id), row in e.rows.items():
+        if table == 'conversation' and row: tabs.put(tabs.item('chat-title', heading(row['title']), 'msg-list', only=True), conversation=id)      # part of a conversation as its messages are: a tab that is at another by now leaves it out
 
 def panel(tx, id, status, at=None):
     "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
@@ -109,7 +136,7 @@ def panel(tx, id, status, at=None):
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
            Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
                Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='ways')] if c else []
-    chats = Details(Summary(Span(title, id='chat-title')), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
+    chats = Details(Summary(heading(title)), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
                     hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
                     Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'), cls='drop'), id='chats-menu', cls='menu')
     busy = bool(c and chat.busy(c['id']))
@@ -121,10 +148,10 @@ def panel(tx, id, status, at=None):
                           Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'), Button('Send', id='send'), id='say'),
                  id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
-async def whole(open_, conversation, status, at=None):
-    "The whole document; `at`: a message that a search found"
+async def whole(open_, conversation, status, at=None, missing=''):
+    "The whole document; `at`: a message that a search found; `missing`: see `left`"
     src, sri = fetch.asset('htmx.min.js')
-    main = await left(open_)
+    main = await left(open_, missing)
     aside = await store.read(panel, conversation, status, at)
     p = plugins.get(open_)
     return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),

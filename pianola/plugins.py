@@ -5,7 +5,7 @@
 What fails in any of these changes nothing: the version that ran before goes on, and a card says why with the line."""
 import asyncio, concurrent.futures, hashlib, json, linecache, re, sys, time
 from pathlib import Path
-from fasthtml.common import A, Article, Body, Button, Code, Details, Form, H2, Head, Html, Link, Main, Mount, P, Pre, StaticFiles, Summary, Title, to_xml
+from fasthtml.common import A, Article, Body, Button, Code, Details, Div, Form, H2, Head, Html, Link, Main, Mount, P, Pre, StaticFiles, Summary, Title, to_xml
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 from loguru import logger as log
@@ -57,10 +57,14 @@ class Plugin:
     @property
     def state(self):
         "`ok`, or what is wrong with it, for programs and for the mark in the menu"
-        if self.error: return self.error + (f'; still running the version from {self.since}' if self.runs else '')
-        if busy := contain.holding_up().get(self.name): return busy
-        broke = sorted(contain.trouble.get(self.name, {}).items(), key=lambda b: -b[1][0])
-        return f'{broke[0][0]} broke: {broke[0][1][1]}' + (f' (and {len(broke)-1} more)' if broke[1:] else '') if broke else 'ok'
+        if self.error and self.runs: return f'{self.error}; still running the version from {self.since}'
+        return self.error or contain.holding_up().get(self.name) or self.wrong or 'ok'
+    @property
+    def wrong(self):
+        "Why it did not load, or what broke last and has not worked since; '' when nothing is wrong"
+        if self.error: return self.error
+        broke = sorted([*contain.trouble.get(self.name, {}).items()], key=lambda b: -b[1][0])
+        return f'{broke[0][0]} broke: {broke[0][1][1]}' + (f' (and {len(broke)-1} more)' if broke[1:] else '') if broke else ''
     @property
     def since(self): return time.strftime('%H:%M', time.localtime(self.at))
     def source(self): return self.file.read_text('utf-8')
@@ -104,11 +108,15 @@ class Plugin:
             try:
                 async with asyncio.timeout(contain.view_seconds * 4): out.append(await contain.steps(k.view()))
                 contain.went_well(self.name, what)
-            except asyncio.CancelledError: raise
             except BaseException as e:
+                if contain.cancelled(e): raise
                 contain.went_wrong(self.name, what, e)
                 out.append(failed(f'{self.title} broke', contain.words(e), contain.trace(e), P('The rest goes on. Mend it and save: this page follows.'), self.mend()))
         return out or [P('This plugin has keys and no page.')]
+    def alone(self):
+        "Cards for what broke while nobody had asked for anything; an empty place when nothing did"
+        broke = [(what, t) for what, t in [*contain.trouble.get(self.name, {}).items()] if t[3]]
+        return Div(*[failed(f'{self.title}: {what} broke', t[1], t[2], P('The rest goes on. Mend it and save: this page follows.'), self.mend()) for what, t in broke], id=f'{self.name}-alone', hidden=not broke)
     def mend(self): return to_chat('Help me with this error', 'plugins.mend', {'plugin': self.name})
     def card(self):
         if self.missing: return failed(f'{self.title} needs something', f"{self.error}.", '', Form(Button(f"Install {', '.join(self.missing)}"), P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
@@ -155,6 +163,7 @@ class Plugins(dict):
         self.clear()
         self.app, self.folder, self.lock, self.loop, self.first = app, Path(folder).absolute(), asyncio.Lock(), asyncio.get_running_loop(), True
         contain.owner = self.owner
+        contain.watch(self.loop)
         await store.read(settings.learn)
         await self.scan()
         self.first = False
@@ -319,7 +328,17 @@ class Plugins(dict):
     def hear(self, e):
         for p in list(self.values()):
             for k in p.kinds:
-                if work := k.hear(e): _hold(work, f'{p.name} could not hear {e.what}')
+                if work := k.hear(e): _hold(self._heard(p, k, e, work), f'{p.name} could not hear {e.what}')
+    async def _heard(self, p, k, e, work):
+        "One line heard by one plugin: what breaks is shown on its page, since nobody waits for it"
+        what = f'hearing a line of kind {e.kind}' if getattr(k, 'heard', None) else f'drawing {k.name} anew'
+        contain.hearing.set((*e.through, p.name))
+        try:
+            await contain.steps(work)
+            contain.went_well(p.name, what)
+        except BaseException as x:
+            if contain.cancelled(x): raise
+            if self.get(p.name) is p: contain.went_wrong(p.name, what, x, alone=True)
 
 own_tables = frozenset(t.lower() for m in migrations for t in re.findall(r'create (?:virtual )?table (?:if not exists )?"?(\w+)', m))
 def _here(mark): return f'{mark} {sys.version}'
@@ -333,9 +352,10 @@ def guarded(p, app):
         try:
             await contain.steps(app(scope, receive, sending))
             return contain.went_well(p.name, what)
-        except (asyncio.CancelledError, HTTPException): raise
+        except HTTPException: raise
         except Refused as e: status, text, hint = e.status, e.text, e.hint
         except BaseException as e:
+            if contain.cancelled(e): raise
             contain.went_wrong(p.name, what, e)
             status, text, hint = 500, f'{p.title} broke: {contain.words(e)}', 'the rest goes on; mend the plugin and save'
         if begun or scope['type'] != 'http': return

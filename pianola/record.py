@@ -309,6 +309,6 @@ def odd(ops, text, world, code):
         table, row = world.tables[o.table], next((r for r in world.tables[o.table].rows if r['id'] == o.id), None)
         open = allowed(table, row, text, lang)
         for c, v in o.values.items():
-            if v in ('', None, 0) or table.columns[c] in ('bool', 'json', 'ref') or v in open.get(c, ()) or any(words(v) == words(x) for x in open.get(c, ())): continue
+            if v in ('', None, 0) or c not in table.columns or table.columns[c] in ('bool', 'json', 'ref') or v in open.get(c, ()) or any(words(v) == words(x) for x in open.get(c, ())): continue
             if table.columns[c] != 'number' and not (table.columns[c] == 'date' and re.fullmatch(r'\d{4}-\d\d-\d\d', str(v))) or table.columns[c] == 'number' and re.search(rf'(?<=[\d:/]){re.escape(str(v))}(?!\w)|(?<!\w){re.escape(str(v))}(?=[:/]\d)', text): return True
     return False

@@ -355,7 +355,7 @@ def sentences(text, start):
 
 _json = re.compile(r'\{\s*["\']|\[\s*\{')
 _stop = re.compile(r'[.!?…]+["\')\]*_»”’]*(?=\s)|[。！？]+|\n')
-_short = re.compile(r'(?:^|[\s(])(?:\d+|[A-Za-z]|e\.g|i\.e|etc|vs|cf|ca|Dr|Mr|Mrs|Ms|Prof|St|No|z\.\s?B|d\.\s?h|bzw|u\.\s?a)\.$')
+_short = re.compile(r'(?:^|[\s(])(?:\d{1,2}|[A-Za-z]|e\.g|i\.e|etc|vs|cf|ca|Dr|Mr|Mrs|Ms|Prof|St|No|z\.\s?B|d\.\s?h|bzw|u\.\s?a)\.$')
 
 def _sentence_end(text, i, fresh, most=800):
     "Where the sentence at `i` ends, or 0"
@@ -366,7 +366,7 @@ def _sentence_end(text, i, fresh, most=800):
         k = j
         while k < len(text) and text[k] in ' \t': k += 1
         if k == len(text): return 0                 # what follows tells
-        if text[k] != '\n' and (text[k].islower() or _short.search(text[max(i-1, j-12):j])): continue
+        if text[k] != '\n' and (text[k].islower() or _short.search(text[max(0, i-1, j-12):j])): continue
         return j
     return text.rfind(' ', i, i + most) + 1 or i + most if len(text) - i > most else 0
 

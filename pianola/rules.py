@@ -26,6 +26,8 @@ class Table:
     title: str = ''
     choices: dict = field(default_factory=dict)
     required: tuple = ()
+    owner: str = ''         # the table whose rows these belong to, and the column that says to which
+    link: str = ''
     def __post_init__(self):
         for c, k in self.columns.items():           # what stands there tells more than what a column is called
             if k not in ('text', 'date') or c == self.main and k == 'text': continue
@@ -138,9 +140,10 @@ class Language:
         d = first
         for o in more: d = {**both(d, o), **{k: first.get(k) for k in ('stemmer', 'date', 'comma', 'plural', 'singular')}, 'dates': [first['date'], o['date']]}
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
+        self.places = {w: place for place, ws in d.get('places', {}).items() for w in ws}
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
         self.dates = d.get('dates') or [self.date]
-        self.gist, self.record, self.comma, self.months = d.get('gist'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
+        self.gist, self.parts, self.record, self.comma, self.months = d.get('gist'), d.get('parts'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
         self.cues = {kind: frozenset(phrases) for kind, phrases in d['gist']['cues'].items()} if d.get('gist') else {}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
@@ -258,11 +261,16 @@ def mask(text):
 _quote = re.compile(r'```[\s\S]*?```|`[^`]+`|"[^"]*"|“[^”]*”|„[^“”"]*[“”"]|«[^»]*»|(?<![\w])[\'‘](?=\S)(?:[^\'’]|(?<=\w)[\'’](?=\w))*[\'’](?!\w)')
 def unmask(text, quotes): return re.sub(r'Q(\d+)Q', lambda m: quotes[int(m[1])] if int(m[1]) < len(quotes) else m[0], text)
 
+def like(new, now):
+    "Is a name like another: by its letters, or by a word they share?"
+    x, y = new.casefold(), now.casefold()
+    return len(new) > 2 and (late('rapidfuzz.fuzz').ratio(x, y) >= 62 or x.startswith(y) or y.startswith(x)) or bool({w for w in x.split() if len(w) > 2} & {*y.split()})
+
 def joined(ops):
     "Operations, where what changes of one row is one of them; None where two of them contradict"
     out = []
     for o in ops:
-        mate = next((m for m in out if o.id is not None and (m.table, m.id) == (o.table, o.id)), None)
+        mate = next((m for m in out if o.id is not None and (m.table, m.id) == (o.table, o.id) and {m.verb, o.verb} != {'move', 'update'}), None)
         if not mate: out.append(Op(o.table, o.verb, o.id, dict(o.values)))
         elif mate.verb == o.verb == 'update' and not mate.values.keys() & o.values.keys(): mate.values |= o.values
         else: return None
@@ -305,7 +313,7 @@ def _compiled(code, shape):
         return re.compile(re.sub(r'\{(\w+)\}', fill, p), re.I)
     return [(kind, regex(kind, p)) for kind in order for p in lang.patterns.get(kind, ())]
 
-order = ('list', 'sort', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
+order = ('list', 'sort', 'move', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
 def whole(text, lang):
     "A text with *dont* as *don't*"
@@ -372,6 +380,7 @@ class Reader:
                 m = re.match(r"(\w+(?: off)?)\s", p)
                 verb = m[1] if m and got.ops[0].verb in ('delete', 'update') else verb
                 out += got.ops
+            if ok and not joined(out): return Reading('unsure', name='half')         # “tick it and delete it”
             if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out): ok = False      # all behind the colon is what to write
             if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows and (out := joined(out)): return Reading('press', out)
         return whole
@@ -454,6 +463,7 @@ class Reader:
                 if not flag: return 'none', []
                 rows = [r for r in rows if bool(r.get(flag[0])) == flag[1]]
             return ('several', [(hint, r) for r in rows]) if rows else ('none', [])
+        if (hint or table) and (several := self.counted(low, (hint or table).rows)) is not None: return ('several', [(hint or table, r) for r in several]) if several else ('none', [])
         if hint and (o := next((lang.words['ordinals'][w] for w in low.split() if w in lang.words['ordinals']), None)) is not None and len(lang.tokens(low)) <= 1:
             try: return 'one', [(hint, hint.rows[o])]
             except IndexError: return 'none', []
@@ -477,6 +487,15 @@ class Reader:
             got = [self.find(p, hint or table) for p in parts]
             if all(s == 'one' for s, _ in got) and len({(tb.name, r['id']) for _, rs in got for tb, r in rs}) == len(got): return 'several', [rs[0] for _, rs in got]
         return 'none', []
+
+    def counted(self, low, rows):
+        "The rows that several ordinals name (the first and the last; the first two); [] for some that are not there, None where it is not several"
+        words, said = self.lang.words, [w for w in re.findall(r'\w+', low) if w in self.lang.words['ordinals'] or self.lang.stem(w) not in self.lang.small]
+        at, more = [words['ordinals'].get(w) for w in said], [words['numbers'].get(w) or (int(w) if w.isdigit() and len(w) < 4 else None) for w in said]
+        if len(said) < 2 or at[0] is None: return None
+        if len(said) == 2 and at[0] in (0, -1) and more[1] and at[1] is None: return (rows[:more[1]] if not at[0] else rows[-more[1]:]) if more[1] <= len(rows) else []
+        if any(n is None for n in at): return None
+        return [rows[n] for n in dict.fromkeys(n % len(rows) for n in at)] if all(-len(rows) <= n < len(rows) for n in at) else []
 
     def match(self, want, tables, extra=(), same=''):
         "Rows that hold all of these words: those that consist of them first, then those named by them, then those that hold them elsewhere; spelling may slip"
@@ -584,7 +603,7 @@ class Reader:
             v = values_of(tb, r)
             if v is None: return None
             if any(r.get(k) != x for k, x in v.items()): ops.append(Op(tb.name, 'update', r['id'], v))
-        if not ops: return Reading('nothing', name='so_already', about=str(rows[0][1].get(rows[0][0].main)))
+        if not ops: return Reading('nothing', name='so_already', about=str(rows[0][1].get(rows[0][0].main)), candidates=rows)
         return Reading('press', ops) if len(ops) <= most_rows else None
 
     def create(self, g, t):
@@ -682,17 +701,28 @@ class Reader:
 
     @cached_property
     def plain(self): return re.compile(self.lang.words.get('plainly', '(?!)'), re.I)
+    def misnamed(self, ops):
+        "Does an operation give a row a name that is none?"
+        t = self.trim(self.text)
+        return not self.quotes and not self.plain.match(t) and any(self.misnames((tb, r), str(o.values[tb.main]), t) for o in ops if o.verb == 'update' for tb in [self.world.tables[o.table]] if tb.main in o.values for r in tb.rows if r['id'] == o.id)
+    def misnames(self, found, name, t):
+        "Is “move the rent to Anna”, “set it to high” no new name? One is called for by its verb, or is like the old one; another row's is none."
+        tb, r = found
+        other = any(str(x.get(t2.main) or '').casefold() == name.casefold() for t2 in self.world.tables.values() for x in t2.rows if x is not r)
+        return other or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I) and not like(name, str(r.get(tb.main) or ''))
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
         name = self.clean(g['value'])
         if 'Q' not in g['value'] and re.search(self.lang.words.get('beside', '(?!)'), name, re.I): return Reading('unsure', name='value')
         plainly = 'Q' in g['value'] or self.plain.match(t)
+        if not plainly and len(rows) == 1 and self.misnames(rows[0], name, t): return Reading('unsure', name='value')
         if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
         if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
         if rows[0][0].titled(self.lang) != rows[0][0].main: return Reading('unsure', name='value')        # which of its names?
         if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}: return Reading('unsure', name='value')       # “Ryan is called Ryan”
+        self.doubt = self.doubt or not plainly and not like(name, str(rows[0][1].get(rows[0][0].main) or ''))
         return self.update(rows, lambda tb, r: {tb.main: name})
     def set(self, g, t):
         rows, sorry = self.one(g['row'])
@@ -717,6 +747,24 @@ class Reader:
         flag = self.flag_of(table, g.get('flag') or g.get('flag2') or '')
         if (g.get('flag') or g.get('flag2')) and not flag: return None
         return Reading('press', [Op(table.name, 'list', values=dict([flag]) if flag else {})])
+
+    def move(self, g, t):
+        "A row to another place of its table; None where the place is something else there, a shelf or a rank"
+        if 'Q' not in g['row'] and g['row'].lower().split()[-1] in (*self.lang.words['a'], *self.lang.words['between']): return None          # “set it to high”
+        rows, sorry = self.one(g['row'])
+        if sorry: return sorry if sorry.end == 'ask' else None
+        place = self.lang.places.get(' '.join(g['place'].lower().split()))
+        if len(rows) != 1 or not place: return None
+        tb, r = rows[0]
+        if any(k not in ('bool', 'date', 'json') and c != tb.main and str(x.get(c)).casefold() == g['place'].casefold() for x in tb.rows for c, k in tb.columns.items()) or any(str(v).casefold() == g['place'].casefold() for vs in tb.choices.values() for v in vs): return None
+        at, others = tb.index(self.lang).place[r['id']], [x for x in tb.rows if x is not r]
+        if place in ('above', 'below'):
+            to, sorry = self.one(g.get('row2') or '', tb)
+            if sorry or len(to) != 1 or to[0][1] is r: return None
+            to = others.index(to[0][1]) + (place == 'below')
+        else: to = {'top': 0, 'bottom': len(others), 'up': max(0, at-1), 'down': at+1}[place]
+        if to == at or to > len(others): return Reading('nothing', name='so_already', about=str(r.get(tb.main)), candidates=rows)
+        return Reading('press', [Op(tb.name, 'move', r['id'], {'before': others[to]['id'] if to < len(others) else None})])
 
     def sort(self, g, t):
         table = self.named(g)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from fasthtml.common import Article, Button, Details, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong, Summary
 import msgspec
 from loguru import logger as log
-from . import actions, flow, forms, jobs, runs, tabs
+from . import actions, contain, flow, forms, jobs, runs, tabs
 from .actions import act, action
 from .bubble import press
 from .contain import hold
@@ -39,7 +39,7 @@ async def fire(s):
     except Refused as e: how = f'could not begin {clock(now)}: {e.text} {e.hint}'.strip()
     except Exception as e:
         log.exception(f"{s['title']} broke")
-        how = f'could not begin {clock(now)}: {type(e).__name__}: {e}'
+        how = f'could not begin {clock(now)}: {contain.mask(f"{type(e).__name__}: {e}")}'
     await store.write(_said, s, how)
 jobs.fire = fire
 def _said(tx, s, how):
@@ -55,7 +55,7 @@ def _title(tx, a, args):
 def add(tx, action: str, every: str, args: dict = {}, missed: str = 'once'):      # noqa: B006  never changed
     "Press a key with these arguments `daily 07:30`, `weekdays 07:30`, `monday 07:30`, `every 30 minutes` or `every 2 hours`. What was missed while Pianola was off is done `once` at the next start, or `skip`ped."
     a = actions.find(action)
-    if a.risk == 'destructive': raise Refused(f'{action} deletes, and asks each time', 'schedule something that does not')
+    if actions.risk(a, a.check(args)) == 'destructive': raise Refused(f'{action} deletes, and asks each time', 'schedule something that does not')
     if missed not in ('once', 'skip'): raise Refused(f'{missed[:40]!r} is no way to treat what was missed', 'say `once` or `skip`')
     args = json.loads(msgspec.json.encode({k: v for k, v in a.check(args).items() if k in args}))
     return tx.insert('schedule', {'title': _title(tx, a, args), 'action': action, 'args': json.dumps(args), 'every': every.lower().strip(), 'next_at': next_time(every, time.time()), 'active': 1, 'missed': missed})

@@ -1,10 +1,10 @@
 """What a plugin wants to know from its user: a class `Settings` with annotations is a form. What is said is put on the class, `Settings.city`, as if it stood there.
 
 Values are kept in the database, by plugin, and changing them can be taken back. A `Secret` is kept in a file of its own that only its owner may read: never in the database, the log or a prompt."""
-import json, os, re
-from urllib.parse import unquote, urlsplit
+import base64, json, os, re
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 from fasthtml.common import Button, Form, Small
-from . import actions, forms, tabs
+from . import actions, contain, forms, tabs
 from .actions import act, action
 from .contain import Refused, hold
 from .store import store
@@ -39,6 +39,7 @@ def of(plugin, cls):
 
 def learn(tx):
     "What is kept, as the app starts"
+    secrets()
     known.clear()
     known.update({r['plugin']: json.loads(r['data']) for r in tx.q('select plugin, data from setting')})
 
@@ -46,11 +47,14 @@ def learn(tx):
 
 def _file(): return store.folder/'secrets.json'
 def secrets():
-    "{plugin: {name: secret}}"
+    "{plugin: {name: secret}}; Refused when their file is damaged"
+    try: return _secrets()
+    except (ValueError, TypeError, AttributeError): raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
+def _secrets():
     try: at = _file().stat() if hasattr(store, 'folder') else None
     except FileNotFoundError: at = None
     if not at: return {}
-    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all=json.loads(_file().read_text('utf-8')))
+    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
 def hide(plugin, said):
@@ -64,10 +68,23 @@ def hide(plugin, said):
         f.flush()
         os.fsync(f.fileno())
     os.replace(new, _file())
+typed = set()           # what was written into a Secret that is kept nowhere: told by flow
 def hidden():
-    "Every secret there is, for whoever must not say one"
-    all_ = [(n, v) for own in secrets().values() for n, v in own.items() if isinstance(v, str)]
-    return [v for v in [*[v for _, v in all_], *[part for n, v in all_ if n.startswith(_login) for part in (v.partition(':')[2], unquote(v.partition(':')[2]))]] if len(v) > 5]
+    "Every secret there is, longest first, as it was written and as addresses, JSON, Python and the heads of HTTP would write it"
+    try: now = _secrets()
+    except (OSError, ValueError, TypeError, AttributeError): now = _read.get('all', {})          # damaged while we run: what was known stays unsaid
+    if _read.get('of') is not now or _read['typed'] != len(typed):
+        all_ = [(n, v) for own in now.values() for n, v in own.items() if isinstance(v, str)]
+        parts = [v for _, v in all_] + [*typed] + [p for n, v in all_ if n.startswith(_login) for p in (v.partition(':')[2], unquote(v.partition(':')[2]), unquote(v))]
+        forms_ = {f(v) for v in (p.encode('utf-8', 'replace').decode() for p in parts) for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}
+        _read.update(of=now, typed=len(typed), hidden=sorted((v for v in forms_ if len(v) > 5), key=len, reverse=True))
+    return _read['hidden']
+def _base64(v): return base64.b64encode(v.encode()).decode().rstrip('=')
+def masked(text):
+    "The text with ••• for every secret"
+    for s in hidden(): text = text.replace(s, '•••')
+    return text
+contain.mask = masked
 
 # logins: http://user:password@host, as people write it
 

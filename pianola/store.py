@@ -4,7 +4,7 @@
     rows   = await store.read(f)       the same without a transaction of its own
 
 The log is the only sequence there is: actions, messages, growing replies, opened plugins. A tab that was away says the last number it saw."""
-import asyncio, json, math, os, queue, sqlite3, sys, threading, time, unicodedata
+import asyncio, errno, json, math, os, queue, re, sqlite3, sys, tempfile, threading, time, unicodedata
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +28,7 @@ class Event(msgspec.Struct):
     text: str = ''
     data: dict = {}
     rows: dict = {}
+    through: tuple = ()         # the plugins that wrote it while they heard another line; not stored
 
 migrations = ["""
 create table log(id integer primary key autoincrement, at real not null, kind text not null, by text not null, what text not null default '',
@@ -100,6 +101,20 @@ create index job_far on job(far) where far!='';
 alter table job add column cleared real;
 """, """
 create table lot(id integer primary key autoincrement, kept integer not null default 0);
+""", """
+create table mark(message integer primary key, conversation integer not null, room integer not null, summary text not null default '', reach integer not null);
+create index mark_conversation on mark(conversation, message);
+alter table conversation add column room integer not null default 0;
+insert into mark select memory, id, 1, summary, memory from conversation where memory is not null;
+update conversation set room=1 where memory is not null;
+""", """
+create virtual table message_signs using fts5(text, tokenize='unicode61 remove_diacritics 2');
+create trigger message_signs_ai after insert on message when new.status!='streaming' begin
+  insert into message_signs(rowid, text) select new.id, t from (select spaced(new.text) as t) where t is not null; end;
+create trigger message_signs_au after update of text, status on message begin
+  delete from message_signs where rowid=old.id;
+  insert into message_signs(rowid, text) select new.id, t from (select spaced(new.text) as t) where t is not null and new.status!='streaming'; end;
+insert into message_signs(rowid, text) select id, t from (select id, spaced(text) as t from message where status!='streaming') where t is not null;
 """]
 
 def fold(v):
@@ -108,10 +123,16 @@ def fold(v):
     v = str(v).casefold()
     return v if v.isascii() else ''.join(c for c in unicodedata.normalize('NFKD', v) if not unicodedata.combining(c))
 
+_signs = re.compile('([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])')
+def spaced(text):
+    "Text of scripts that write no spaces between words (Chinese, Japanese, Thai, …) with each sign as a word of its own, so that any part of it can be found; None where there is no such sign"
+    return _signs.sub(r' \1 ', unicodedata.normalize('NFKC', text)) if text and not text.isascii() and _signs.search(text) else None
+
 def _connect(conn):
     "apsw's hook for each new connection: wait for a lock before anything else, keep the log ahead of the data"
     conn.set_busy_timeout(10_000)
     conn.create_scalar_function('fold', fold, 1, deterministic=True)
+    conn.create_scalar_function('spaced', spaced, 1, deterministic=True)
     for p in ('journal_mode=wal', 'synchronous=normal', 'foreign_keys=on', 'temp_store=memory', 'cache_size=-4000'): conn.execute(f'pragma {p}')
 
 class Tx:
@@ -293,6 +314,29 @@ class Dead:
     "The connection of a call that was left behind: it ends at its next word to the database"
     def __getattr__(self, name): raise TimeUp
 
+elsewhere = 'name another folder with --data (or PIANOLA_DATA)'
+def full(folder): return f'the disk of {folder} is full', f'make room, or {elsewhere}'
+def unusable(folder, e):
+    "What an OSError about the folder of data says to who started us: a Refused"
+    if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): return Refused(*full(folder))
+    if e.errno in (errno.EEXIST, errno.ENOTDIR): return Refused(f'{folder} is a file, or would be in one, and data need a folder', elsewhere)
+    what = getattr(e, 'filename2', None) or e.filename or folder
+    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS): return Refused(f'{what} may not be written to by you', f'give yourself the right to, or {elsewhere}')
+    return Refused(f'{what} cannot be used: {e.strerror or e}', f'see what is there, or {elsewhere}')
+def unopened(folder, e):
+    "The same of what SQLite says, as the app starts"
+    path = folder/'pianola.db'
+    if isinstance(e, (apsw.NotADBError, apsw.CorruptError)): return Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {folder/'backups'} in its place")
+    if isinstance(e, apsw.FullError): return Refused(*full(folder))
+    return Refused(f'{path} cannot be opened: {e}', f'see that it is a file you may write to, or {elsewhere}')
+def room(folder):
+    "Make the folder of data where it is missing, for its owner alone, and see that there is room in it; Refused says why it cannot be used and what to do"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name == 'posix' and (there := folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: folder.chmod(0o700)      # git or the user made it; never /tmp
+        with tempfile.TemporaryFile(dir=folder) as f: f.write(bytes(4096))
+    except OSError as e: raise unusable(folder, e) from None
+
 class Store:
     "The one database. Everything that touches SQLite runs in its thread, one call after another."
     def __init__(self): self.listeners, self.pool, self.db = [], None, None
@@ -310,16 +354,14 @@ class Store:
         await self.pool(self._open)
 
     def _open(self):
-        try: self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as e: raise Refused(f'{self.folder} cannot be made: {e.strerror}', 'name another folder with --data') from None
-        if os.name == 'posix' and (there := self.folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: self.folder.chmod(0o700)      # git or the user made it; never /tmp
+        room(self.folder)
         path = self.folder/'pianola.db'
         try:
             self.lock = sqlite3.connect(self.folder/'lock', timeout=0, isolation_level=None, check_same_thread=False)
             self.lock.execute('begin exclusive')      # held for life and let go by the system, whatever ends us
         except sqlite3.OperationalError as e:
             if 'locked' in str(e): raise Refused(f'another Pianola is running with {self.folder}', 'use that one, stop it, or give this one its own --data folder') from None
-            raise Refused(f'{self.folder} cannot be written: {e}', 'name another folder with --data') from None
+            raise Refused(f'{self.folder} cannot be written: {e}', elsewhere) from None
         apsw.connection_hooks[:] = [_connect]         # fastlite's own hook comes too late for the busy timeout and runs a slow `optimize`
         try:
             self.db = database(path)
@@ -327,8 +369,7 @@ class Store:
             self.conn.set_progress_handler(lambda: self.tx is not None and self.tx.late, 100_000)
             if os.name == 'posix': path.chmod(0o600)
             self._migrate(path)
-        except (apsw.NotADBError, apsw.CorruptError) as e:
-            raise Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {self.folder/'backups'} in its place") from None
+        except apsw.Error as e: raise unopened(self.folder, e) from None
 
     def _migrate(self, path):
         at = self.conn.pragma('user_version')
@@ -352,7 +393,7 @@ class Store:
         "A whole, consistent copy of the database at `to`, while everything runs"
         return await self.pool(self._backup, Path(to))
 
-    def _write(self, f, args, durable):
+    def _write(self, f, args, durable, through=()):
         if durable != self.full:                      # a power cut may take the last second of a growing reply, never an acknowledged action
             self.conn.pragma('synchronous', 'full' if durable else 'normal')
             self.full = durable
@@ -370,6 +411,7 @@ class Store:
         for f in tx.after: f()
         if tx.events:
             next((e for e in reversed(tx.events) if e.kind == 'action'), tx.events[-1]).rows = tx.rows
+            for e in tx.events: e.through = through
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
     def _ours(self, f, tx, *args):
@@ -402,7 +444,7 @@ class Store:
 
     async def write(self, f, *args, durable=True):
         "Run f(tx, *args) as one transaction and give back its result; listeners have heard by then"
-        return await self.pool(self._write, f, args, durable)
+        return await self.pool(self._write, f, args, durable, contain.hearing.get())
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
         return await self.pool(lambda: self._ours(f, Tx(self.conn), *args))

@@ -3,7 +3,7 @@
     python -m pianola check plugins/recipes.py            in words, and an exit code
     pytest -p pianola.testing --plugin plugins/recipes.py
     for what, wrong in await examine(path): …             wrong is '' where nothing is"""
-import asyncio, json, shutil, tempfile
+import ast, asyncio, json, shutil, tempfile
 from pathlib import Path
 from fasthtml.common import FastHTML, to_xml
 from loguru import logger
@@ -30,6 +30,17 @@ def arguments(a, n=1, all_=True):
     p = a.parameters
     return {k: sample(s, n) for k, s in p['properties'].items() if k in p['required'] or all_ and k not in ('id', 'where', 'before', 'limit') and not k.endswith('_id') and sample(s, n) not in ([], {})}
 
+awaited = {'say', 'talk', 'show', 'act', 'kv.get', 'kv.set'}
+def unawaited(path):
+    "Where its source calls one of our words that must be awaited, and does nothing with what comes back"
+    for f in sorted(path.rglob('*.py')) if path.is_dir() else [path]:
+        tree = ast.parse(f.read_bytes())
+        ours = {a.asname or a.name: a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == 'pianola' for a in n.names}
+        for n in ast.walk(tree):
+            if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)): continue
+            first, _, rest = ast.unparse(n.value.func).partition('.')
+            if (word := f'{ours.get(first)}.{rest}'.strip('.')) in awaited: yield f'line {n.lineno} of {f.name} calls {word} without `await`: nothing comes of it'
+
 async def examine(path):
     "[(check, what is wrong with it)], one for each of `checks`, in a house of its own that is gone afterwards"
     path, out = Path(path).absolute(), {}
@@ -43,7 +54,7 @@ async def examine(path):
         try:
             await plugins.load(FastHTML(default_hdrs=False, secret_key='x'), folder)
             p = next(iter(plugins.values()), None)
-            out['loads'] = p.error if p else f'{path.name} is no plugin: its name begins with _ or ., or a folder has no __init__.py'
+            out['loads'] = p.error or '; '.join(unawaited(path)) if p else f'{path.name} is no plugin: its name begins with _ or ., or a folder has no __init__.py'
             if p and not p.error: await _walk(p, out)
         finally:
             await store.close()

@@ -5,9 +5,9 @@
 import json, re
 from collections import OrderedDict
 from functools import cache, lru_cache
-from . import gist, record, rules, several
+from . import clauses, gist, record, rules, several
 from .actions import registry, find
-from .guard import Evidence, Verdict, judge
+from .guard import Evidence, Verdict, ground, judge
 from .plugins import plugins
 from .rules import Op, Reading, Table, World, language
 from .store import Refused
@@ -18,7 +18,7 @@ most_seen = 2000        # rows of a table that are looked at
 def table(kind, tx):
     "A table of a plugin as a sentence sees it; while its rows are as they were, with the words that were found in them before"
     kinds = getattr(kind, 'kinds', None) or {k: _kind(k, t) for k, t in kind.columns.items()}
-    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default)), rows_of(kind, tx)
+    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or ''), rows_of(kind, tx)
     if (was := _seen.get(kind.name)) and was[:2] == (shape, rows): return was[2]
     name, kinds, main, *rest = shape
     _seen[kind.name] = shape, rows, (t := Table(name, kinds, main, [kind.clean(r) for r in rows], *rest))
@@ -82,12 +82,18 @@ def runs_on(value, lang, text):
 
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
+    codes = [tongue(text)] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != tongue(text))
+    return next((got for c in codes if (got := clauses.read(text, w, c, heard, _whole))), None) or _whole(text, w)
+
+def _whole(text, w):
     got = _heard(text, w)
+    if got.end == 'chip' and any(rules.Reader(text, w, language(c)).misnamed(got.ops) for c in rules.languages()): return Reading('unsure', name='half')
     return several.listed(text, w, language(tongue(text)), got) or got
 
 def _heard(text, w):
     first, meant = tongue(text), cache(lambda code: gist.read(text, w, code))
     got = rules.read(text, w, first)
+    if got.name == 'half': return got
     if got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops) and not any(re.search(p, text, re.I) for p in language(first).gist['request']): got = Reading('unsure')       # a question is at most offered
     if got.end == 'press' and all(o.verb in ('create', 'update') for o in got.ops) and (got.ops[0].verb == 'update' or sum(k in ('text', 'choice') for k in w.tables[got.ops[0].table].columns.values()) > 1):
         other = meant(first)               # a second look: where it reads otherwise nothing is sure
@@ -138,7 +144,12 @@ def weigh(tx, text, found):
     if not kind or verb not in ('create', 'update', 'delete', 'list', 'sort'):
         if action.risk == 'read': return Verdict('run')
         if ev.gate: return Verdict('nothing', ev.gate)
-        said = set(lang.tokens(f'{action.title} {action.name.replace(".", " ")}')) & ev.words
+        own = {t for n in table(kind, tx).nouns(lang) for t in lang.tokens(n)} if kind else set()          # that a table was spoken of is no word for what is done to it
+        said = set(lang.tokens(f'{action.title} {action.name.replace(".", " ")}')) & ev.words - own
+        if said and kind and ('set' in args or 'ids' in args or 'match' in args): return Verdict('chip', 'too_many')
+        if said and kind and verb == 'move':
+            w = world(tx)
+            if args.get('id') not in {r['id'] for r in ground(ev, w.tables[kind.name], args.get('id'), w.recent)[0]}: return Verdict('chip', 'row')
         return Verdict('run' if said and not ev.pasted else 'chip', 'pasted' if ev.pasted else 'no_cue')
     w = world(tx)
     if verb in ('create', 'list', 'sort'): values = args.get('where') or {} if verb == 'list' else args

@@ -19,7 +19,7 @@ function fine(t) { const f = t.closest('form'), name = t.name || $('input[type=h
 document.addEventListener('input', e => { const t = e.target; if (t.matches('[aria-invalid]')) fine(t); if (t.type === 'range') { const o = $('output', t.parentNode); if (o) o.value = t.value } });
 document.addEventListener('htmx:responseError', e => {
   let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { return }
-  if (said.fields && e.detail.elt.matches?.('form') && beside(e.detail.elt, said.fields)) e.stopImmediatePropagation();
+  if (said.fields && e.detail.elt.matches?.('form') && beside(e.detail.elt, said.fields)) { e.detail.xhr.told = true; e.stopImmediatePropagation() }
 }, true);
 document.addEventListener('reset', e => setTimeout(() => {
   for (const p of e.target.querySelectorAll('.pick,.file')) { const h = $('input[type=hidden]', p); h.value = h.dataset.start || ''; const has = $('.has', p); if (has && !h.value) has.textContent = '' }

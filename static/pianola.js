@@ -2,6 +2,10 @@
 'use strict';
 const $ = (q, at = document) => at.querySelector(q), id = i => document.getElementById(i);
 const keep = { get: k => { try { return localStorage.getItem(k) } catch { return null } }, set: (k, v) => { try { v == null ? localStorage.removeItem(k) : localStorage.setItem(k, v) } catch { /* private mode: remembered until the tab closes */ } } };
+const draft = {       // what is half written: this tab's own first, else what any tab wrote last there
+  get: c => { try { const own = sessionStorage.getItem('draft:' + c); if (own != null) return own } catch { /* private mode */ } return keep.get('draft:' + c) || '' },
+  set: (c, v) => { try { sessionStorage.setItem('draft:' + c, v || '') } catch { /* private mode */ } keep.set('draft:' + c, v || null) },
+};
 function unsent() { const out = []; try { for (const k of Object.keys(localStorage)) if (k.startsWith('unsent:')) out.push(JSON.parse(localStorage[k])) } catch { /* private mode, or not ours */ } return out.sort((a, b) => (a.at || 0) - (b.at || 0)) }      // each goes out under its own name: said twice, it is heard once
 const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 const looks = (() => { try { return JSON.parse(sessionStorage.getItem('looks')) || {} } catch { return {} } })();      // how this tab looks at each table; see tables.js
@@ -13,10 +17,11 @@ const conversation = () => +chat().dataset.conversation || null;
 let ws, seq = 0, tries = 0, lastFrame = 0, spoke = 0, left = 0, retry, waiting = unsent(), asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
-  ws.onopen = () => { tries = 0; clearTimeout(lost); lost = null; id('offline').hidden = true; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of ready()) tell(w) };
+  ws.onopen = () => { tries = 0; clearTimeout(lost); lost = null; id('offline').hidden = true; id('offline').textContent = 'Connecting again …'; hello(seq || Math.min(+id('main').dataset.seq, +chat().dataset.seq)); for (const w of ready()) tell(w) };
   ws.onmessage = e => { lastFrame = Date.now(); hear(JSON.parse(e.data)) };
-  ws.onclose = e => { if (e.target !== ws) return; lost ??= setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)) };
+  ws.onclose = e => { if (e.target !== ws) return; lost ??= setTimeout(() => { id('offline').hidden = false }, 1200); clearTimeout(retry); retry = setTimeout(connect, Math.min(2500, 80 * 1.6 ** tries++) * (.7 + Math.random() * .6)); if (tries % 4 === 3) locked() };
 }
+const locked = () => fetch('/', { headers: { accept: 'text/html' } }).then(r => { if (r.status === 401) { id('offline').hidden = false; id('offline').innerHTML = '<a href="">Pianola asks for its password</a>' } }, () => {});       // it runs again, and lets nobody in without it
 const tell = frame => ws && ws.readyState === 1 && (ws.send(JSON.stringify(frame)), true);
 const hello = since => tell({ hello: { since, conversation: conversation(), fresh: new URLSearchParams(location.search).get('chat') === 'new', runs: [...document.querySelectorAll('#main [data-run]')].map(r => +r.dataset.run), drawn: +chat().dataset.seq, view: id('main').dataset.view, looks, opened: true, streaming: [...document.querySelectorAll('#msg-list > [data-status=streaming]')].map(m => +m.dataset.pos) } });
 function awake() {       // back from sleep or another tab: a socket may look open and be dead, so ask, and connect anew when nothing comes back
@@ -43,11 +48,11 @@ function hear(f) {
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
     fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
-    if (!conversation()) { keep.set('draft:new', null); keep.set('draft:' + f.conversation, box().value || null) }
+    if (!conversation()) { draft.set('new', ''); draft.set(f.conversation, box().value) }
     chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
-  if (f.deleted && f.deleted === conversation()) { left = f.deleted; keep.set('draft:new', box().value || null); keep.set('draft:' + f.deleted, null); $('#chat header a.button').click() }
+  if (f.deleted && f.deleted === conversation()) { left = f.deleted; draft.set('new', box().value); draft.set(f.deleted, ''); $('#chat header a.button').click() }
   if (f.chats) refreshChats();
   if (f.reload) location.reload();
   if (f.seq > seq) seq = f.seq;
@@ -74,15 +79,18 @@ function place(el, into) {       // lists are sorted by data-pos; most things co
   if (el.parentNode === into && el.previousElementSibling === at) return;
   at ? at.after(el) : into.prepend(el);
 }
+const later = new Map();       // by element: what is drawn when the user is done typing there, unless something newer is by then
 function put(items, gone) {
-  for (const i of gone) { const el = id(i); if (el) { leaveFocus(el); el.remove() } }
+  for (const i of gone) { const el = id(i); later.delete(i); if (el) { unfinished(el); leaveFocus(el); el.remove() } }
   for (const it of items) {
     if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue;      // of a run this tab no longer shows
     const old = id(it.id), focus = document.activeElement;
     if (it.run && old?.drawn === it.html) continue;
     if (old && old.contains(focus) && focus.matches('input,textarea') && focus.type !== 'checkbox' && focus.type !== 'hidden' && focus.value !== focus.defaultValue && focus.value !== focus.sent) {      // half-typed: wait until the user is done
-      focus.addEventListener('blur', () => setTimeout(() => put([it], []), 400), { once: true }); continue;
+      if (!later.has(it.id)) focus.addEventListener('blur', () => setTimeout(() => { const it = later.get(old.id); if (it) put([it], []) }, 400), { once: true });
+      later.set(it.id, it); continue;
     }
+    later.delete(it.id);
     const edited = old?.matches('.msg') && $('.body.edit textarea', old);
     if (edited && edited.sent == null) continue;      // being worded anew: drawn when that is over
     const el = parse(it.html);
@@ -129,6 +137,9 @@ function seat(el, after, into) {       // a row stands behind the one it names: 
   if (gap) seat(gap, null, into);
 }
 
+function unfinished(el) {       // a row goes while somebody types in it: the words are shown once more
+  const f = document.activeElement; if (f && f !== el && el.contains(f) && f.matches('.cell') && f.type !== 'checkbox' && f.value !== f.defaultValue && f.value !== f.sent) say('The row you were typing in was deleted.', `You had written: “${f.value}”`);
+}
 // where the focus goes when what had it goes away: never nowhere
 function leaveFocus(el) {
   const focus = document.activeElement; if (!el.contains(focus)) return;
@@ -174,26 +185,30 @@ function grow(f) {
 function phase(f) {
   const a = id('msg-' + f.phase); if (!a || $('.body > .block', a)) return;
   let p = $('.phase', a); if (!p) { p = document.createElement('p'); p.className = 'phase'; a.querySelector('.body').before(p) }
-  p.textContent = f.what === 'waiting' ? 'Waiting for another reply to end …' : f.what === 'loading' ? 'Loading the model …' : f.total ? `Reading: ${f.done} of ${f.total} tokens` : 'Reading …';
+  p.textContent = f.text;
 }
 
 // ---- staying at the end, unless the user looks elsewhere
 
 let stuck = true, auto = false;
-function toEnd() { const l = list(); if (stuck && l) { auto = true; l.scrollTop = 1e9 } else if (l) id('to-end').hidden = false }
+function toEnd() { const l = list(); if (stuck && l) { auto = true; l.scrollTop = 1e9 } else if (l) id('to-end').hidden = atEnd(l) }
+const atEnd = l => l.scrollHeight - l.scrollTop - l.clientHeight < 40;
 function listed() {
   const l = list();
-  l.addEventListener('scroll', () => { if (auto) { auto = false; return } stuck = l.scrollHeight - l.scrollTop - l.clientHeight < 40; id('to-end').hidden = stuck }, { passive: true });
-  l.addEventListener('wheel', e => { if (e.deltaY < 0) { stuck = false } }, { passive: true });
-  l.addEventListener('keydown', e => { if (['ArrowUp', 'PageUp', 'Home'].includes(e.key)) stuck = false });
-  l.addEventListener('touchmove', () => { stuck = false }, { passive: true });
+  l.addEventListener('scroll', () => { if (auto) { auto = false; return } stuck = atEnd(l); id('to-end').hidden = stuck }, { passive: true });
+  const up = () => { if (l.scrollTop > 0) stuck = false };       // where all of it is in view there is nothing to go up to
+  let finger = 0;
+  l.addEventListener('wheel', e => { if (e.deltaY < 0) up() }, { passive: true });
+  l.addEventListener('keydown', e => { if (['ArrowUp', 'PageUp', 'Home'].includes(e.key)) up() });
+  l.addEventListener('touchstart', e => { finger = e.touches[0].clientY }, { passive: true });
+  l.addEventListener('touchmove', e => { if (e.touches[0].clientY > finger + 3) up() }, { passive: true });
   busy();
 }
 function entered(soon = f => f()) {       // a chat column is on the page: anew, or another conversation. `soon`: what measures the page waits for it to be laid out anyway
   stuck = true; listed();
   const at = chat().dataset.at && id('msg-' + chat().dataset.at);
   if (at) stuck = false;
-  box().value = keep.get('draft:' + (conversation() || 'new')) || '';
+  box().value = draft.get(conversation() || 'new');
   id('overheard').checked = keep.get('overheard') === '1'; list().classList.toggle('with-overheard', id('overheard').checked);
   soon(() => {
     pending();
@@ -211,7 +226,7 @@ function send() {
   if (msg.length > +box().dataset.most) return say(`The message has ${msg.length.toLocaleString()} characters; the most is ${(+box().dataset.most).toLocaleString()}.`, 'Send it in parts. It is still here.');
   const w = { msg, at: Date.now(), cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
   waiting.push(w); keep.set('unsent:' + w.cid, JSON.stringify(w)); stuck = true; spoke = Date.now();
-  box().value = ''; keep.set('draft:' + (conversation() || 'new'), null);
+  box().value = ''; draft.set(conversation() || 'new', '');
   if (ready().includes(w) && !tell(w)) say('Not connected just now.', 'Your message is kept and goes out as soon as Pianola answers.');
   setTimeout(pending, 1000);
   if ($('.later', list())) reopen();
@@ -228,7 +243,7 @@ const reopen = () => htmx.ajax('GET', `/api/conversations/${conversation() || 'n
 function acked(cid, failed) {
   const w = waiting.find(w => w.cid === cid);
   waiting = waiting.filter(w => w.cid !== cid); keep.set('unsent:' + cid, null); pending();
-  if (w && failed) { box().value = [box().value, w.msg].filter(Boolean).join('\n\n'); keep.set('draft:' + (left === conversation() ? 'new' : conversation() || 'new'), box().value) }      // nothing that was written is lost
+  if (w && failed) { box().value = [box().value, w.msg].filter(Boolean).join('\n\n'); draft.set(left === conversation() ? 'new' : conversation() || 'new', box().value) }      // nothing that was written is lost
   if (w && !w.conversation) { if (!failed) for (const v of waiting) if (!v.conversation) { v.conversation = conversation(); keep.set('unsent:' + v.cid, JSON.stringify(v)) } for (const v of ready()) tell(v) }      // said twice, it is heard once
 }
 const ready = () => waiting.filter((w, n) => w.conversation || !waiting.slice(0, n).some(v => !v.conversation));       // what begins a conversation goes first; what came after it goes into the same
@@ -237,7 +252,7 @@ document.addEventListener('submit', e => {
   if (f.id === 'say') { e.preventDefault(); send() }
   else if (f.matches('[hx-post]') && !e.defaultPrevented) { e.preventDefault(); if (!f.early) { f.early = true; htmx.process(f); f.requestSubmit() } }      // quicker than htmx, which takes a moment to see a new form
 });
-document.addEventListener('input', e => { if (e.target.id === 'msg') keep.set('draft:' + (conversation() || 'new'), e.target.value || null);  });
+document.addEventListener('input', e => { if (e.target.id === 'msg') draft.set(conversation() || 'new', e.target.value) });
 document.addEventListener('change', e => {
   if (e.target.id === 'overheard') { keep.set('overheard', e.target.checked ? '1' : null); list().classList.toggle('with-overheard', e.target.checked) }
 });
@@ -263,7 +278,7 @@ document.addEventListener('keydown', e => {
     const d = $('details.menu[open]');
     if (d) { d.open = false; $('summary', d).focus(); return }
     if (!id('dialog').open && (!id('stop').hidden || waiting.length || Date.now() - spoke < 500) && tell({ stop: true })) return;       // also before the page shows that a reply was begun
-    if (document.body.classList.contains('sheet')) closeSheet();
+    if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
   if (e.altKey && e.code === 'KeyN') { e.preventDefault(); $('#chat header a.button').click(); return }
@@ -304,23 +319,24 @@ document.addEventListener('dragend', () => { document.querySelectorAll('.drop-be
 
 async function copy(text, button) {
   try { await navigator.clipboard.writeText(text) } catch { const t = document.createElement('textarea'); t.value = text; document.body.append(t); t.select(); document.execCommand('copy'); t.remove() }
-  const was = button.textContent; button.textContent = 'Copied'; setTimeout(() => { button.textContent = was }, 1200);
+  const was = button.was ??= button.textContent; button.textContent = 'Copied'; clearTimeout(button.back); button.back = setTimeout(() => { button.textContent = was }, 1200);
 }
-document.addEventListener('click', async e => {
+document.addEventListener('click', e => {
   for (const d of document.querySelectorAll('details.menu[open]')) if (!d.contains(e.target)) d.open = false;
   const b = e.target.closest('button,a,summary'); if (!b) return;
   if (b.closest('#under')) id('under').hidePopover?.();
   if (b.matches('.copy')) copy(b.closest('figure').querySelector('code').textContent, b);
-  if (b.dataset.copy) copy(await (await fetch(b.dataset.copy)).text(), b);
+  if (b.dataset.copy) fetch(b.dataset.copy).then(r => r.text()).then(t => copy(t, b), () => say('Pianola does not answer.', 'Nothing was copied.'));
   if (b.id === 'stop') { tell({ stop: true }); box().focus({ preventScroll: true }) }
   if (b.id === 'to-end') { if ($('.later', list())) return reopen(); stuck = true; b.hidden = true; toEnd() }
   if (b.dataset.redraw) { const t = $('textarea', b.form); t.sent = t.value; b.closest('.msg').focus(); tell({ again: +b.dataset.redraw }) }
   if (b.id === 'help') openDialog(help);
+  if (b.matches('.skip')) { e.preventDefault(); openSheet(); box().focus() }
   if (b.id === 'chat-open') { openSheet(); box().focus() }
   if (b.id === 'chat-close') closeSheet();
   if (b.id === 'theme') {
-    const root = document.documentElement, next = { '': 'light', light: 'dark', dark: '' }[root.dataset.theme || ''];
-    next ? root.dataset.theme = next : delete root.dataset.theme; keep.set('theme', next || null); b.textContent = 'Theme: ' + (next || 'system');
+    const ways = matchMedia('(prefers-color-scheme:dark)').matches ? ['', 'light', 'dark'] : ['', 'dark', 'light'], next = ways[(ways.indexOf(document.documentElement.dataset.theme || '') + 1) % 3];       // the first press always shows a difference
+    keep.set('theme', next || null); theme(next);
   }
 });
 const small = matchMedia('(max-width:899px)');
@@ -338,18 +354,22 @@ function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => 
   const now = $(`#chats a[href="?chat=${conversation()}"] .t`); if (now) id('chat-title').textContent = now.textContent }) }, 150) }
 
 const split = id('split');
-const setSplit = p => { p = Math.min(70, Math.max(25, p)); document.documentElement.style.setProperty('--chat', p.toFixed(1) + '%'); split.setAttribute('aria-valuenow', Math.round(p)); keep.set('split', p.toFixed(1)) };
-split.addEventListener('pointerdown', e => { split.setPointerCapture(e.pointerId); document.body.classList.add('splitting'); const go = m => setSplit((innerWidth - m.clientX) / innerWidth * 100); split.addEventListener('pointermove', go); split.addEventListener('pointerup', () => { split.removeEventListener('pointermove', go); document.body.classList.remove('splitting') }, { once: true }) });
-split.addEventListener('keydown', e => { const now = +split.getAttribute('aria-valuenow'); if (e.key === 'ArrowLeft') setSplit(now + 2); if (e.key === 'ArrowRight') setSplit(now - 2) });
+const setSplit = p => { p = Math.min(70, Math.max(25, p)); document.documentElement.style.setProperty('--chat', p.toFixed(1) + '%'); split.setAttribute('aria-valuenow', Math.round(chat().offsetWidth / innerWidth * 100)); keep.set('split', p.toFixed(1)) };      // neither column is ever narrower than it can be read
+split.addEventListener('pointerdown', e => { if (e.button) return; split.setPointerCapture(e.pointerId); document.body.classList.add('splitting'); const go = m => setSplit((innerWidth - m.clientX) / innerWidth * 100); split.addEventListener('pointermove', go); split.addEventListener('lostpointercapture', () => { split.removeEventListener('pointermove', go); document.body.classList.remove('splitting') }, { once: true }) });       // also when the pointer is taken away
+split.addEventListener('keydown', e => { const now = chat().offsetWidth / innerWidth * 100; if (e.key === 'ArrowLeft') setSplit(now + 2); if (e.key === 'ArrowRight') setSplit(now - 2) });
 if (keep.get('split')) split.setAttribute('aria-valuenow', Math.round(+keep.get('split')));
-id('theme').textContent = 'Theme: ' + (document.documentElement.dataset.theme || 'system');
+function theme(t) { const root = document.documentElement; t ? root.dataset.theme = t : delete root.dataset.theme; id('theme').textContent = 'Theme: ' + (t || 'system') }
+theme(document.documentElement.dataset.theme);
+addEventListener('storage', e => { if (e.key === 'theme') theme(['light', 'dark'].includes(e.newValue) ? e.newValue : '') });       // the other tabs go along
 requestAnimationFrame(() => $('#menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }));
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
 document.addEventListener('htmx:configRequest', e => { if (e.detail.elt.matches?.('.to-chat')) { e.detail.parameters.conversation = conversation() || -1; stuck = true } });       // answered in the conversation this tab shows
-document.addEventListener('htmx:responseError', e => { let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); const s = e.detail.elt; if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected });
-document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt; for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
+const wrong = e => { e.detail.xhr.told = true; let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } const s = e.detail.elt; say(said.error, s.matches?.('.cell') && !s.isConnected && s.type !== 'checkbox' ? `You had written: “${s.value}”` : said.hint); if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected };
+document.addEventListener('htmx:responseError', wrong);
+document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt, x = e.detail.xhr; x.addEventListener('loadend', () => { if (x.status >= 400 && !x.told) wrong({ detail: { xhr: x, elt: t } }) });      // what was pressed may be gone from the page by then, and its own word reaches nobody
+  for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt; if (!e.detail.successful) return;
@@ -365,11 +385,15 @@ document.addEventListener('htmx:afterSwap', e => {
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
   if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));
   if (!e.detail.elt.matches?.('.earlier:not(.later)')) return;
-  const l = list(), height = l.scrollHeight, top = l.scrollTop; stuck = false;
-  requestAnimationFrame(() => { auto = true; l.scrollTop = top + l.scrollHeight - height });
+  const l = list(), line = l.getBoundingClientRect().top, read = [...l.querySelectorAll('.msg')].find(m => m.getBoundingClientRect().bottom > line), at = read?.getBoundingClientRect().top; stuck = false;
+  requestAnimationFrame(() => { auto = true; if (read) l.scrollTop += read.getBoundingClientRect().top - at });
 });
 document.addEventListener('htmx:beforeHistoryUpdate', e => { const h = e.detail.history, now = new URLSearchParams(location.search).get('chat'); if (now && h.path && !h.path.includes('?')) h.path += '?chat=' + now });      // another plugin on the left, the same conversation on the right
 addEventListener('popstate', () => location.reload());
 
+if (!window.htmx) {       // neither here nor at its source: what is shown stays true, and nothing in it can be pressed
+  window.htmx = { process() {}, swap() {}, ajax: () => Promise.resolve() };
+  const p = document.createElement('p'); p.className = 'card failed'; p.setAttribute('role', 'alert'); p.textContent = 'A part of this page is missing, and its buttons do nothing: the file htmx.min.js is neither here nor can it be had. Start Pianola again with python3 start.py while there is internet, then reload.'; id('main').prepend(p);
+}
 entered(requestAnimationFrame); connect();
 addEventListener('DOMContentLoaded', () => setTimeout(() => { const forms = early; window.early = null; for (const f of forms) if (f.isConnected) f.requestSubmit() }));      // what was sent before the scripts were here

@@ -4,6 +4,7 @@ from pathlib import Path
 import hypothesis, pytest
 from playwright.sync_api import expect
 
+for name in ('no_proxy', 'NO_PROXY'): os.environ[name] = ','.join(filter(None, (os.environ.get(name), 'localhost,127.0.0.1,::1')))       # what tests ask is here, whatever the way to the web is
 root = Path(__file__).parent.parent
 sys.path.insert(0, str(root))
 sys.path.insert(0, str(root/'tests'))
@@ -71,6 +72,17 @@ def models_dir():
     "Where the model files are; without the default one the tests that need it fail and say so"
     from pianola.config import read
     return read([]).models_dir
+
+def two_models(folder):
+    "A folder with the default model under two names, the second `twin`: another model for the engine, and no second download"
+    from pianola import fetch
+    from pianola.config import read
+    file = fetch.MODELS[fetch.default].file
+    folder.mkdir()
+    for name in (file, 'twin.gguf'):
+        try: os.link(read([]).models_dir/file, folder/name)
+        except OSError: shutil.copy(read([]).models_dir/file, folder/name)       # it is on another disk
+    return folder
 
 def connect(*args, **kw):
     "A socket that takes in whatever comes: one that stops reading after sixteen frames, as the library's own, needs ten seconds to close"

@@ -52,3 +52,10 @@ def test_pytest_runs_the_same_over_a_file(tmp_path):
 def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
     said = pianola('pianola', 'check', str(tmp_path/'nothing.py'))
     assert said.returncode == 1 and 'is not there' in said.stdout
+
+def test_a_word_that_nobody_awaits_is_named_with_its_line(tmp_path):
+    (tmp_path/'x.py').write_text('"X: x"\nfrom pianola import Page, P, kv, log, say as tell\npage = Page()\n@page\ndef index():\n    tell("not awaited")\n    kv.set("n", 9)\n    log.info("no coroutine")\n    return P("x")\n'
+                                 '@page.get("/y")\nasync def y():\n    await tell("well")\n    return tell("awaited by who asked")\n')
+    said = pianola('pianola', 'check', str(tmp_path/'x.py'))
+    assert said.returncode == 1 and '✗ loads: line 6 of x.py calls say without `await`: nothing comes of it; line 7 of x.py calls kv.set without `await`: nothing comes of it\n' in said.stdout, said.stdout
+    assert said.stdout.count('✓') == 5

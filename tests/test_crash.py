@@ -1,5 +1,6 @@
 "The power cut: the server is killed at random moments, and whatever it had said yes to is there when it comes back, whole and once."
 import contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
+from pathlib import Path
 import pytest
 from conftest import busy, connect
 from websockets.exceptions import WebSocketException
@@ -335,9 +336,66 @@ def test_asked_to_end_it_ends_at_once_with_open_tabs_and_a_running_reply_that_ca
 def test_a_second_server_on_the_same_folder_is_refused_and_a_killed_one_leaves_no_lock(serve, tmp_path):
     s = serve(data=tmp_path/'data', env={'PIANOLA_ENGINE': 'ollama'})
     s.act('tasks.create', name='mine')
-    with pytest.raises(RuntimeError, match='another Pianola is running'): serve(data=tmp_path/'data')
+    said = refused(tmp_path/'data')
+    assert said == f"Pianola cannot start: another Pianola is running with {tmp_path/'data'}. Use that one, stop it, or give this one its own --data folder.\n"
     s.kill()
     assert serve(data=tmp_path/'data').rows('tasks')[0]['name'] == 'mine'
+
+def refused(data, *args, env=(), **kw):
+    "What a start says that cannot be: one line, and nothing else on either side"
+    from conftest import root
+    e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') and k != 'PORT'} | {'PIANOLA_NO_BROWSER': '1', 'PIANOLA_ENGINE': 'ollama', 'OLLAMA_HOST': '127.0.0.1:9', **dict(env)}
+    p = subprocess.run([sys.executable, str(root/'server.py'), '--data', str(data), *(args or ('--port', '0'))], cwd=root, env=e, capture_output=True, text=True, encoding='utf-8', timeout=60, **kw)
+    assert (p.returncode, p.stdout, p.stderr.count('\n')) == (3, '', 1), (p.returncode, p.stdout, p.stderr)
+    return p.stderr
+
+def test_a_data_folder_that_cannot_be_used_is_told_in_a_sentence_with_a_way_on(tmp_path):
+    (tmp_path/'notes.md').write_text('mine')
+    elsewhere = 'Name another folder with --data (or PIANOLA_DATA).\n'
+    for p in ('notes.md', 'notes.md/x'): assert refused(tmp_path/p) == f'Pianola cannot start: {tmp_path/p} is a file, or would be in one, and data need a folder. {elsewhere}'
+    assert (tmp_path/'notes.md').read_text() == 'mine'
+    for inside in ('key', 'pianola.log', 'pianola.db'):
+        (tmp_path/inside/inside).mkdir(parents=True)
+        said = refused(tmp_path/inside)
+        assert f'{tmp_path/inside/inside} cannot be' in said and '--data' in said
+    if sys.platform == 'linux': assert '/proc/x cannot be used' in (said := refused('/proc/x')) and '--data' in said
+    if os.name == 'posix' and os.getuid():
+        (tmp_path/'locked').mkdir(0o500)
+        assert 'may not be written to' in refused(tmp_path/'locked'/'data')
+
+def test_a_damaged_file_is_named_with_what_to_do_and_left_as_it_is(serve, tmp_path):
+    for name, bytes_, does in (('pianola.db', random.Random(3).randbytes(9000), 'Move it away to start empty'), ('secrets.json', b'{"link_graph": ', 'write the secrets of the settings anew')):
+        data = tmp_path/name.partition('.')[0]
+        data.mkdir()
+        (data/name).write_bytes(bytes_)
+        said = refused(data)
+        assert f'{data/name} is damaged' in said and does in said and (data/name).read_bytes() == bytes_
+    s = serve(data=tmp_path/'data', env={'PIANOLA_ENGINE': 'ollama'})
+    s.act('tasks.create', name='mine')
+    s.stop()
+    whole_ = (s.data/'pianola.db').read_bytes()
+    (s.data/'pianola.db').write_bytes(whole_[:4096] + random.Random(3).randbytes(len(whole_) - 4096))      # its head is as it was
+    assert 'is damaged' in (said := refused(s.data)) and 'Move it away' in said
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='the limit that plays a full disk is one of Linux')
+def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(tmp_path):
+    import resource
+    for room in (0, 4096):          # nothing fits; the first bytes do, and the database does not
+        said = refused(tmp_path/f'{room}', preexec_fn=lambda room=room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
+        assert said == f"Pianola cannot start: the disk of {tmp_path/f'{room}'} is full. Make room, or name another folder with --data (or PIANOLA_DATA).\n" or room and 'cannot be' in said, said
+
+def test_an_address_that_cannot_be_had_is_told_with_another_to_try(tmp_path):
+    with socket.create_server(('127.0.0.1', 0)) as taken:
+        port = taken.getsockname()[1]
+        for host in ('127.0.0.1', 'localhost'):
+            assert refused(tmp_path/'data', '--port', str(port), '--host', host) == f'Pianola cannot start: port {port} of {host} is taken by another program. Choose another, e.g. --port {port+1}, or end that program.\n'
+    for host, what in (('192.0.2.1', '192.0.2.1 is no address of this machine'), ('nobody.invalid', 'no machine is called nobody.invalid')):
+        said = refused(tmp_path/'data', '--port', '0', '--host', host, env={'PIANOLA_PASSWORD': 'sesame'})
+        assert said.startswith(f'Pianola cannot start: {what}. Leave --host (or PIANOLA_HOST) out')
+    if sys.platform == 'linux' and int(Path('/proc/sys/net/ipv4/ip_unprivileged_port_start').read_text()) > 81:
+        import ctypes
+        ours = ctypes.CDLL(None).prctl           # root may use it too: PR_CAPBSET_DROP of CAP_NET_BIND_SERVICE makes of it somebody
+        assert 'may not be used by you' in (said := refused(tmp_path/'data', '--port', '81', preexec_fn=lambda: ours(24, 10, 0, 0, 0))) and '--port 5001' in said
 
 def test_a_start_that_is_killed_leaves_a_folder_that_starts(serve, tmp_path, dice):
     "Also the very first one: while tables are made, while the key is written"
@@ -373,8 +431,13 @@ def test_a_disk_that_fills_up_in_mid_reply_is_said_on_the_page_and_nothing_kept_
         assert s.get('/api/health')[0] == 200, 'the server lives'
         resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert s.act('tasks.create', name='room again')['status'] == 'done'
+        while 'The disk was full while this was written' not in tab.recv(timeout=60): pass      # kept as soon as there is room, by itself
+        last = s.get('/api/conversation')[1][-1]
+        assert last['status'] == 'error' and 'word30' in last['text']
+        s.act('chat.resume', message=last['id'])
+        s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'done')
     s.kill()
     again = serve(s.data, env=upstream(['fine']).env)
-    last = again.get('/api/conversation')[1][-1]
-    assert last['status'] == 'error' and 'word30' in last['text']
+    now = again.get('/api/conversation')[1][-1]
+    assert now['status'] == 'done' and now['text'].startswith(last['text'])
     assert [r['name'] for r in again.rows('tasks')] == ['room again']

@@ -92,6 +92,61 @@ def test_every_selector_of_the_contract_is_on_the_page(server, page):
     page.press('form#recipes-new input[name=name]', 'Enter')
     page.locator('[data-roll] .undo').last.click()
     page.locator('#recipes-2').wait_for(state='detached')
+    assert {'name', 'minutes'} <= set(page.eval_on_selector_all('form#recipes-new [name]', 'all => all.map(e => e.name)')) <= {'name', 'minutes', 'tried'}, 'inputs are named as the columns'
+
+def test_the_steps_of_a_flow_are_on_the_page_as_the_contract_says(server, page):
+    states = re.findall(r'`(\w+)`', next(x for x in contract.splitlines() if x.startswith('| `#NAME-STEP`')).partition('with `data-state`')[2])
+    from pianola.cards import words
+    assert set(states) == set(words) >= {'waiting', 'open', 'running', 'done', 'failed', 'locked'}
+    assert '| `details` |' in contract
+    page.goto(server.url + '/trip')
+    step = lambda name, state: page.locator(f'details#trip-{name}[data-state={state}]')
+    step('where', 'open').wait_for()
+    assert step('where', 'open').get_attribute('open') is not None and step('choose', 'waiting').get_attribute('open') is None
+    server.act('trip.run', values={'days': 2})
+    step('where', 'done').wait_for()
+    assert step('where', 'done').get_attribute('open') is None, 'it is folded'
+    server.act('trip.lock', run=1, locked=True)
+    step('where', 'locked').wait_for()
+
+def test_who_pressed_and_how_it_stands_are_words_of_the_contract(server):
+    said = lambda route: re.findall(r'`(\w+)`', next(x for x in contract.splitlines() if x.startswith(f'| `GET {route}')).rpartition('`by` is')[2] or '')
+    roll = said('/api/roll')
+    assert roll[:5] == ['user', 'model', 'roll', 'agent', 'app']
+    server.act('recipes.create', name='x')
+    server.post('/api/actions/recipes.delete', {'id': 1})
+    server.ask('POST', '/api/approvals/1', {'approve': False})
+    for e in (entries := server.get('/api/roll')[1]): assert e['by'] in roll[:5] and e['status'] in roll[6:], e
+    assert {e['status'] for e in entries} == {'done', 'waiting', 'rejected'} and {e['by'] for e in entries} >= {'agent'}
+    source = ''.join(p.read_text('utf-8') for p in (root/'pianola').glob('*.py'))
+    for word in set(re.findall(r"'data': \{[^}]*'status': '(\w+)'|data=\{[^}]*'status': '(\w+)'", source)): assert (word[0] or word[1]) in roll[6:], word
+    talk = next(x for x in contract.splitlines() if x.startswith('| `GET /api/conversation`')).partition('`status` is')[2]
+    assert re.findall(r'`(\w+)`', talk) == ['streaming', 'done', 'stopped', 'error']
+
+def test_every_command_of_the_contract_is_there_and_the_docs_call_it_as_it_runs(tmp_path):
+    commands = set(re.findall(r'`python -m pianola (\w+)', contract))
+    said = subprocess.run([sys.executable, '-m', 'pianola', '?'], cwd=root, capture_output=True, text=True).stderr
+    assert commands == set(re.findall(r'\w+', said.partition('one of:')[2])) >= {'run', 'eval'}
+    for name in ('run', 'eval', 'work'):
+        helps = subprocess.run([sys.executable, '-m', 'pianola', name, '--help'], cwd=root, capture_output=True, text=True).stdout
+        for flag in re.findall(r'`?(--\w+)', ''.join(x for x in contract.splitlines() if x.startswith(f'| `python -m pianola {name}'))): assert flag in helps, (name, flag)
+    for f in (root/'README.md', *(root/'docs').glob('*.md'), *(root/'plugins').glob('*/*.md')):
+        if f.name in ('architecture.md', 'contract.md'): continue          # the first has the words of the modules, the second says which Python it is
+        assert not (bare := re.findall(r'(?<![./\w])python3? (?:-m |\w+/)\S+', f.read_text('utf-8'))), f'{f.name}: {bare} runs with .venv/bin/python only'
+
+def test_the_address_of_the_readme_is_the_one_that_opens():
+    from pianola.config import read
+    text = (root/'README.md').read_text('utf-8')
+    assert re.findall(r'https?://[\w.]+:\d+', text) == [read([], {}).url]
+
+def test_the_names_of_plugins_are_as_the_contract_says(serve, tmp_path):
+    words = contract.partition('## A plugin')[2]
+    for must in ('`__init__.py`', '`20_tasks.py` is `tasks`', 'underscore', '`Title: one sentence of help`'): assert must in words, must
+    f = tmp_path/'p'
+    (f/'30_folder').mkdir(parents=True)
+    for name in ('20_tasks.py', '_draft.py', '30_folder/__init__.py'): (f/name).write_text(examples['hello'], 'utf-8')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    assert s.get('/api/health')[1]['plugins'] == {'folder': 'ok', 'tasks': 'ok'}
 
 def test_a_broken_plugin_is_a_card_and_the_others_go_on(serve, tmp_path, page):
     f = tmp_path/'p'

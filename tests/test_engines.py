@@ -3,12 +3,13 @@ import asyncio, contextlib, hashlib, json, os, shutil, signal, subprocess, sys, 
 from contextlib import aclosing
 from pathlib import Path
 import aiohttp, pytest, pytest_asyncio
-from conftest import busy
+from conftest import busy, two_models
 from ollama_double import CUT, EOF, Double, Refuse, Think, words
 from pianola import config, fetch
 from pianola.engines import Done, Engines, Fault, Phase, Pull, Said
 from pianola.engines.embedded import Embedded
 from pianola.engines.ollama import Ollama
+from pianola.engines.states import States
 
 MODEL = 'qwen2.5-coder-0.5b-instruct'
 root = Path(__file__).parent.parent
@@ -147,8 +148,8 @@ async def raw(d):
     (['a', 'b', CUT], 'interrupted', 'ab', 'cut'), (['a', EOF], 'interrupted', 'a', 'before it was complete'), ([EOF], 'interrupted', '', ''), ([CUT], 'interrupted', '', ''),
     (['a', {'error': 'something broke'}, 'b'], 'upstream', 'a', 'Something broke'), (['a', {'error': {'code': 3}}], 'upstream', 'a', '3'),
     (['a', {'error': 'llama runner process has terminated: exit status 2'}], 'died', 'a', 'exit status 2'),
-    (['a', b'<html>\n'], 'upstream', 'a', '<html>'), (['a', b'[1]\n'], 'upstream', 'a', '[1]'), (['a', b'{"message":{"content":"cut', CUT], 'interrupted', 'a', ''), (['a', b'{"message":{"content":"cut', EOF], 'upstream', 'a', 'not of its protocol'),
-    ([Refuse(500, 'it broke')], 'upstream', '', 'It broke'), ([Refuse(503, 'server busy, please try again')], 'upstream', '', 'busy'), ([Refuse(401, 'unauthorized')], 'upstream', '', 'unauthorized'),
+    (['a', b'<html>\n'], 'upstream', 'a', '<html>'), (['a', b'[1]\n'], 'upstream', 'a', '[1]'), (['a', b'{"message":{"content":"b\xff\xfe"}}\n', 'c'], 'upstream', 'a', 'not of its protocol'), (['a', b'{"message":{"content":"cut', CUT], 'interrupted', 'a', ''), (['a', b'{"message":{"content":"cut', EOF], 'upstream', 'a', 'not of its protocol'),
+    ([b'\xff\xfe\n'], 'upstream', '', 'not of its protocol'), ([Refuse(500, 'it broke')], 'upstream', '', 'It broke'), ([Refuse(503, 'server busy, please try again')], 'upstream', '', 'busy'), ([Refuse(401, 'unauthorized')], 'upstream', '', 'unauthorized'),
     ([Refuse(500, 'model requires more system memory (9.1 GiB) than is available (4 GiB)')], 'upstream', '', 'does not fit'),
     ([Refuse(400, 'the prompt is longer than the context length currently available to the model')], 'context', '', 'too long')])
 async def test_what_breaks_is_told_apart_and_what_was_said_is_kept(script, kind, kept, says):
@@ -285,10 +286,11 @@ async def test_a_port_where_nobody_speaks_is_given_up():
     await e.close()
     server.close()
 
-async def test_something_else_at_that_port_is_not_mistaken_for_ollama():
+@pytest.mark.parametrize('says', [b'<html>', b'[1, 2]', b'{"models": [{"name": "\xff\xfe"}]}'])
+async def test_something_else_at_that_port_is_not_mistaken_for_ollama(says):
     async def web(reader, writer):
         await reader.readuntil(b'\r\n\r\n')
-        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>')
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b' % (len(says), says))
     server = await asyncio.start_server(web, '127.0.0.1', 0)
     e = Ollama(f'http://127.0.0.1:{server.sockets[0].getsockname()[1]}')
     assert 'does not speak as Ollama' in await e.ready()
@@ -501,6 +503,30 @@ async def test_two_at_once_answer_one_after_the_other(embedded):
     assert a.done and b.done and sum(h.phases[0].what == 'waiting' for h in (a, b)) == 1
 
 @real
+async def test_whoever_needs_another_model_ends_nobodys_reply(tmp_path):
+    e = Embedded(settings(tmp_path, models_dir=two_models(tmp_path/'models')))
+    async def turn(model, n):
+        messages = [{'role': 'user', 'content': f'Say {n}.'}]
+        return await e.count(model, messages), await hear(e, messages, model, limit=2)
+    for counted, h in await asyncio.gather(turn(MODEL, 1), turn('twin', 2)): assert h.done and counted == h.done.prompt_tokens
+    child, asked = e.child, [{'role': 'user', 'content': 'Count from 1 to 500.'}]
+    mine, other = ('twin', MODEL) if child.path.stem == 'twin' else (MODEL, 'twin')
+    async with aclosing(e.chat(mine, asked)) as stream:
+        async for p in stream:
+            if isinstance(p, Said): break
+        assert await e.count(mine, asked, now=True) > 5 and await e.count(other, asked, now=True) is None, 'who only wants to know does not wait'
+        waits = []
+        late = asyncio.create_task(e.count(other, asked, phase=lambda p: waits.append(p.what)))
+        await until(lambda: waits)
+        more = [await anext(stream) for _ in range(3)]
+        assert all(isinstance(p, Said) for p in more) and e.child is child and child.alive and not late.done()
+    assert await late > 5 and waits == ['waiting', 'loading'] and e.child is not child
+    long = asyncio.create_task(e.counts(other, ['word '*30_000]))             # it counts when it must make room
+    await asyncio.sleep(.01)
+    assert (await hear(e, asked, mine, limit=2)).done and (await long)[0] >= 30_000
+    await e.close()
+
+@real
 async def test_another_program_of_this_machine_cannot_use_the_model(embedded):
     await embedded.count(MODEL, hello)
     async with aiohttp.ClientSession() as s:
@@ -582,6 +608,47 @@ async def test_a_fresh_process_knows_what_an_earlier_one_read_and_a_damaged_memo
         assert again.text == first.text and not_read(again) < 70, how
         assert all(map(good, folder.glob('*.bin'))) and any(folder.glob('*.bin'))
     assert not_read(await fresh()) > 110
+
+@real
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux can limit the files of another process')
+async def test_a_memory_that_cannot_be_kept_leaves_nothing_behind(tmp_path):
+    import resource
+    folder = tmp_path/'engine'
+    folder.mkdir()
+    for left in ('saving.tmp', 'x-y.part'): (folder/left).write_bytes(b'x'*1000)        # the process was killed while it saved
+    e = Embedded(settings(tmp_path), worth=.001)
+    assert not list(folder.iterdir()), 'before anybody else needs the disk'
+    await e.count(MODEL, hello)
+    def limit(most): resource.prlimit(e.child.proc.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    limit(500_000)                                                                       # as a full disk: the first half a megabyte can be written
+    assert (await hear(e, ask('Hello?', 8), MODEL, limit=2)).done and not list(folder.iterdir()) and e.child.alive
+    limit(10**9)
+    e.states.reserve = 2**60                                                             # no disk is so large
+    assert (await hear(e, ask('Hello?', 9), MODEL, limit=2)).done and not list(folder.iterdir())
+    e.states.reserve = 0
+    assert (await hear(e, ask('Hello?', 10), MODEL, limit=2)).done
+    kept = list(folder.glob('*.bin'))
+    assert len(kept) == 1 and not (folder/'saving.tmp').exists()
+    read = await e.count(MODEL, ask('Hello?', 10))
+    assert .8 < kept[0].stat().st_size/(e.child.token_bytes*read) < 1.2, 'what a state will take is known'
+    await e.close()
+
+@pytest.mark.parametrize('damage', ['{}', 'null', '[]', '3', '"text"', '', '\0\0', '{"text": "xx"}', '{"text": 3, "crc": 4}', '{"text": null, "crc": null}', '['*100_000, 'no bin', 'a folder for a bin', 'a short bin'])
+def test_a_kept_memory_of_any_other_shape_is_dropped(tmp_path, damage):
+    states, text = States(tmp_path), 'You are a piano. '*50
+    def keep(name, said):
+        (tmp_path/'saving.tmp').write_bytes(b'read'*1000)
+        states.keep('kind', name, said)
+    keep('good', text[:500])
+    good = states.best('kind', text, 400)
+    keep('bad', text)
+    meta = next(tmp_path.glob('*-bad.json'))
+    if damage.endswith('bin'):
+        meta.with_suffix('.bin').unlink()
+        if 'folder' in damage: meta.with_suffix('.bin').mkdir()
+        if 'short' in damage: meta.with_suffix('.bin').write_bytes(b'r')
+    else: meta.write_text(damage, 'utf-8')
+    assert states.best('kind', text, 400).file == good.file and not meta.exists() and states.best('kind', text, 600) is None
 
 @real
 async def test_warm_reads_once_for_all_later_starts(tmp_path):

@@ -284,6 +284,129 @@ def test_a_row_that_cannot_be_drawn_does_not_hold_the_table_of_another(folder):
     assert 'took too long' in f.s.get('/books', HX_Request='true')[1]
     assert f.s.act('notes.create', name='x')['result']['id'] == 1
 
+alone = '''"Alone: what nobody waits for goes wrong."
+import asyncio, sys, time
+from pianola import Page, P, action, kv, say
+page = Page()
+@page
+def index(): return P('alone')
+@page.hears
+async def hears(e):
+    if e.kind != 'action': return
+    mode = e.data['args'].get('name')
+    if mode == 'exit': sys.exit(2)
+    if mode == 'raise': raise ValueError('oh dear')
+    if mode == 'loop':
+        while True: pass
+@page.get('/task')
+async def task():
+    async def t(): sys.exit(4)
+    asyncio.create_task(t())
+    return 'begun'
+@page.get('/gather')
+async def gather():
+    async def one(n):
+        await asyncio.sleep(0)
+        if n: sys.exit('no config')
+    await asyncio.gather(one(0), one(1))
+@page.get('/waits')
+async def waits():
+    async def t():
+        while True: pass
+    await asyncio.wait_for(t(), 30)
+@page.get('/sleeps')
+async def sleeps(): time.sleep(600)
+@page.get('/inside')
+async def inside():
+    async def t(): time.sleep(600)
+    await asyncio.gather(t())
+@page.get('/cancels')
+async def cancels(): raise asyncio.CancelledError
+@page.get('/stops')
+def stops(): return next(x for x in [])
+@page.get('/forgets')
+def forgets():
+    say('not awaited')
+    kv.set('n', 9)
+    return 'done'
+@action
+def a_set(tx, names: list[str]):
+    "A set."
+    return {*names}
+@action
+async def late_set():
+    "The same, as a coroutine."
+    return [{1}]
+'''
+at = lambda code, text: next(n for n, l in enumerate(code.splitlines(), 1) if text in l)
+
+def test_what_a_plugin_does_while_nobody_waits_for_it_ends_nothing_and_is_shown_on_its_page(folder):
+    f = folder(quick, notes=good, alone=alone)
+    pid = f.s.p.pid
+    for mode, says in {'exit': 'SystemExit: it calls sys.exit(2)', 'raise': 'ValueError: oh dear', 'loop': 'TimeUp: it took too long'}.items():
+        f.s.act('notes.create', name=mode)
+        said = f.until('alone', says)
+        assert said.startswith('hearing a line of kind action broke: ') and re.search(r'line \d+ of alone.py', said), said
+        html = f.s.get('/alone', HX_Request='true')[1]
+        assert 'card failed' in html and says in html and 'of alone.py' in html and 'plugins.mend' in html
+        assert 'something broke' in f.s.get('/')[1].partition('id="menu-alone"')[2].partition('</li>')[0], 'the mark in the menu'
+    f.s.act('notes.create', name='fine')
+    f.until('alone', 'ok')
+    assert 'card failed' not in f.s.get('/alone', HX_Request='true')[1] and 'something broke' not in f.s.get('/')[1]
+    assert f.s.get('/alone/task') == (200, 'begun')
+    assert f'what it began by itself broke: SystemExit: it calls sys.exit(4); a plugin is imported and stays, it does not end (line {at(alone, "sys.exit(4)")} of alone.py)' in f.until('alone', 'what it began')
+    assert 'what it began by itself broke' in f.s.get('/alone', HX_Request='true')[1]
+    assert f.s.p.poll() is None and f.s.p.pid == pid and len(f.s.rows('notes')) == 4
+
+def test_tasks_of_a_route_that_leave_or_block_are_the_routes_own_error(folder):
+    f = folder(quick, notes=good, alone=alone)
+    for name, says, line in (('gather', 'SystemExit: it calls sys.exit(no config)', "'no config'"), ('cancels', 'CancelledError', 'raise asyncio.CancelledError'), ('stops', 'StopIteration: next() had nothing more', 'def stops')):
+        status, said = f.s.get(f'/alone/{name}')
+        assert status == 500 and says in said['error'] and f'(line {at(alone, line)} of alone.py)' in said['error'], said
+    for name in ('waits', *(('sleeps', 'inside') if sys.platform != 'win32' else ())):
+        began = time.time()
+        status, said = f.s.get(f'/alone/{name}')
+        assert status == 500 and 'took too long' in said['error'] and 'of alone.py' in said['error'] and time.time()-began < 8*busy(), (said, time.time()-began)
+        assert f.s.act('notes.create', name=name)['status'] == 'done'
+
+def test_a_plain_function_hears_every_line_in_order_and_is_interrupted(folder):
+    f = folder(quick, notes=good, plain='"Plain: hears."\nfrom pianola import Page, P\npage = Page()\nheard = []\n@page\ndef index(): return P(", ".join(heard))\n@page.hears\ndef hears(e):\n    if e.kind != "action": return\n    heard.append(e.data["args"]["name"])\n    while heard[-1] == "loop": pass\n')
+    for n in range(12): f.s.act('notes.create', name=f'n{n}')
+    seen = lambda: f.s.get('/plain', HX_Request='true')[1]
+    f.s.until(lambda: ', '.join(f'n{n}' for n in range(12)) in seen())
+    assert f.health()['plain'] == 'ok' and not any('could not hear' in l for l in f.s.lines)
+    f.s.act('notes.create', name='loop')
+    assert 'line 11 of plain.py' in f.until('plain', 'took too long')
+    f.s.act('notes.create', name='after')
+    f.until('plain', 'ok')
+    assert 'loop, after' in seen()
+
+def test_what_a_plugin_says_while_it_hears_is_not_told_to_it_again(folder):
+    "Neither its own words, nor the answers of another that echoes it"
+    echo = '"%s: hears and says."\nfrom pianola import Page, P, act, say\npage = Page()\n@page\ndef index(): return P("x")\n@page.hears\nasync def hears(e):\n    if e.kind == "message": await say(f"%s heard {e.id}")\n    if e.kind == "action" and e.what == "notes.create": await act("notes.create", {"name": "again"})\n'
+    f = folder(quick, notes=good, one=echo % ('One', 'one'), two=echo % ('Two', 'two'), teller='"Teller: x"\nfrom pianola import Page, P, say\npage = Page()\n@page.post("/go")\nasync def go(): await say("begin")\n')
+    said = lambda: [m['text'].split()[0] for m in f.s.get('/api/conversation')[1]]
+    assert f.s.post('/teller/go')[0] == 200
+    f.s.until(lambda: len(said()) >= 5)
+    f.s.act('notes.create', name='first')
+    f.s.until(lambda: len(f.s.rows('notes')) >= 5)
+    time.sleep(.5)          # a bug would go on and on
+    assert sorted(said()) == ['begin', 'one', 'one', 'two', 'two'] and len(f.s.rows('notes')) == 5, 'each hears the first word and the answer of the other, and no more'
+    assert any('the plugin one is not told of what it says' in l for l in f.s.lines) and f.health()['one'] == 'ok'
+
+def test_a_key_that_returns_what_json_cannot_hold_is_told_what_it_may_return(folder):
+    f = folder(quick, alone=alone)
+    for key, args, line in (('a_set', {'names': ['x']}, 'def a_set'), ('late_set', {}, 'def late_set')):
+        status, said = f.s.post(f'/api/actions/alone.{key}', args)
+        assert status == 422 and 'Object of type set is not JSON serializable' in said['error'] and 'lists and dicts' in said['hint'], said
+        assert f'line {at(alone, line)-1} of alone.py' in said['error'] and f'alone.{key} broke' in f.health()['alone'], said
+
+def test_a_word_without_await_is_a_warning_with_the_line(folder):
+    f = folder(quick, alone=alone)
+    assert f.s.get('/alone/forgets')[0] == 200
+    for word, line in (('say', "say('not awaited')"), ('kv.set', "kv.set('n', 9)")):
+        f.s.until(lambda: any(f'the plugin alone calls {word} without `await` in line {at(alone, line)} of alone.py' in l for l in f.s.lines), 10)      # noqa: B023
+
 def test_a_changed_table_is_copied_first_and_nothing_is_dropped(folder):
     f = folder(notes=good)
     for n in range(3): f.s.act('notes.create', name=f'n{n}')

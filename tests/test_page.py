@@ -2,7 +2,7 @@
 import json, re, time
 import pytest
 from playwright.sync_api import expect
-from conftest import held
+from conftest import held, two_models
 from ollama_double import CUT, EOF, Refuse, Think, words
 
 pytestmark = pytest.mark.browser
@@ -38,6 +38,31 @@ def app(serve, upstream, page):
         page.goto(s.url + open_)
         return s, u
     return start
+
+@pytest.mark.model
+def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
+    (tmp_path/'brief').mkdir()
+    (tmp_path/'brief/system.md').write_text('You are brief.', 'utf-8')         # soon read
+    s = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(two_models(tmp_path/'models'))})
+    page.goto(s.url)
+    page.evaluate("window.phases = []; new MutationObserver(() => phases.push(document.querySelector('.phase')?.textContent)).observe(document.getElementById('chat'), {subtree: true, childList: true, characterData: true})")
+    say(page, 'Count from 1 to 500, one number per line.')
+    until(page, lambda: 'Loading the model …' in page.evaluate('phases'))
+    s.act('model.choose', model='embedded/twin')
+    late = context.new_page()
+    late.goto(s.url + '/?chat=new')
+    say(late, 'What is a river?')
+    expect(late.locator('.phase')).to_have_text('Waiting for another reply to end …')
+    late.reload()
+    expect(late.locator('.phase')).to_have_text('Waiting for another reply to end …')
+    expect(page.locator('.phase')).to_have_count(0, timeout=60_000)              # it speaks
+    expect(page.locator('.tail')).not_to_have_text('')
+    assert late.locator('.phase').count() == 1
+    page.click('#stop')
+    over(page, status='stopped')
+    expect(late.locator('.phase')).not_to_contain_text('Waiting')
+    over(late)
+    assert s.get('/api/conversation')[1][-1]['model'] == 'twin' and not late.locator('.phase').count()
 
 markdown = """Here is **bold** and a [link](https://example.com).
 
@@ -304,6 +329,10 @@ def test_tasks_belong_to_the_chosen_profile(serve, page):
     page.keyboard.press('Enter')
     expect(page.locator('#tasks-list li')).to_have_count(1)
     assert [r['profile_id'] for r in s.rows('tasks')] == [None, p]
+    said = [s.act('tasks.create', name='By a program', **more) for more in ({}, {'profile_id': None}, {'profile_id': p})]
+    assert [d['result']['profile_id'] for d in said] == [p, None, p], 'not said: the chosen one’s; None: nobody’s'
+    assert s.post('/api/actions/tasks.create', {'name': 'x', 'profile_id': 0})[0] == 404
+    for d in said: assert s.post(f"/api/roll/{d['id']}/undo")[0] == 200
     page.locator('#nav').get_by_text('Profiles').click()
     expect(page.locator('h1')).to_have_text('Profiles')
     page.locator('#profiles-list .delete').click()
@@ -314,13 +343,16 @@ def test_tasks_belong_to_the_chosen_profile(serve, page):
 def test_theme_split_and_sheet_are_remembered(shared, page):
     page.goto(shared.url)
     page.locator('#theme').click()
-    assert page.evaluate('document.documentElement.dataset.theme') == 'light'
+    assert page.evaluate('document.documentElement.dataset.theme') == 'dark'      # the first press shows a difference
     page.locator('#theme').click()
+    assert page.evaluate('document.documentElement.dataset.theme') == 'light'
+    page.evaluate("window.dispatchEvent(new StorageEvent('storage', { key: 'theme', newValue: 'dark' }))")
+    assert page.locator('#theme').text_content() == 'Theme: dark'
     box = page.locator('#split').bounding_box()
     page.mouse.move(box['x']+4, 400); page.mouse.down(); page.mouse.move(box['x']-150, 400); page.mouse.up()
     width = page.locator('#chat').bounding_box()['width']
     page.reload()
-    assert page.evaluate('document.documentElement.dataset.theme') == 'dark'
+    assert page.evaluate('document.documentElement.dataset.theme') == 'light'
     assert abs(page.locator('#chat').bounding_box()['width'] - width) < 8
     page.set_viewport_size({'width': 390, 'height': 800})
     expect(page.locator('#chat')).not_to_be_in_viewport()
@@ -686,13 +718,13 @@ def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     from types import SimpleNamespace
     from pianola import bubble, render, tabs
     m = {'id': 7, 'conversation': 1, 'role': 'user', 'status': 'done', 'text': 'a <b>bold</b> & "quoted"\nline \x00 0\ufdd0 1\ufdd0', 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 1_700_000_000.5}
-    begun = SimpleNamespace(blocks=render.Blocks(), text='', thinking='')
-    said = SimpleNamespace(blocks=render.Blocks(), text='Hello', thinking='')
+    begun = SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None)
+    said = SimpleNamespace(blocks=render.Blocks(), text='Hello', thinking='', thought='', waits=None)
     said.blocks.feed('Hello'); said.blocks.frame()
     roll = {'id': 3, 'text': 'Added a task', 'data': {'changes': [1]}}
     beside = [{}, {'tries': [7], 'head': True}, {'tries': [7], 'head': True, 'busy': True}, {'tries': [5, 7], 'head': False}, {'rolls': [roll], 'asks': []}, {'asks': [{'id': 1, 'text': 'Delete it?', 'why': ''}]}]
     whose = [{}, {'model': 'tasks'}, {'role': 'app', 'model': 'tasks'}, {'role': 'assistant'}, {'role': 'assistant', 'model': 'm', 'stats': '{"tokens": 3}'}, {'role': 'assistant', 'status': 'error', 'error': '{"kind": "cut", "text": "Cut.", "hint": ""}'},
-             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r} for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm')))]
+             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r} for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm', thought='hm', waits=None)))]
     for w in whose:
         reply, one = w.get('reply'), {**m, **{k: v for k, v in w.items() if k != 'reply'}}
         for b in beside: assert tabs.html(bubble.article(one, b, reply)) == tabs.html(bubble.made(one, b, reply)), (w, b)

@@ -310,6 +310,8 @@ def test_nothing_is_heard_before_it_is_finished():
     assert render.sentences('Hello wor', 0) == ([], 0)
     assert render.sentences('Hello. Wor', 0) == (['Hello.'], 7)
     assert render.sentences('```py\nx = 1.\n', 0) == ([], 0)
+    assert render.sentences('It was built in 1999. Then', 0) == (['It was built in 1999.'], 22)      # a year ends a sentence, a day or a place in a list does not
+    assert render.sentences('12. Mai, also spring', 0) == render.sentences('On the 12. Mai, also spring', 0) == ([], 0)
 
 @quick
 @given(soup, st.lists(st.integers(0, 120), max_size=20))

@@ -322,6 +322,23 @@ def test_our_page_is_the_user_and_everybody_else_an_agent_who_must_ask(piano):
     assert deletes(f'Cookie: {mine}') == (202, 'agent'), 'a cookie alone is not our page: it says where it comes from'
     assert deletes() == (202, 'agent')
 
+def test_an_agent_must_also_ask_for_what_is_wrapped_into_other_keys(piano):
+    "What `several` may do is what the worst of them may"
+    id = piano.act('tasks.create', name='stays')['result']['id']
+    post = lambda name, body: (lambda got: (got[0], json.loads(got[2])))(ask(piano, 'POST', f'/api/actions/{name}', 'Content-Type: application/json', body=json.dumps(body).encode()))
+    one = {'action': 'tasks.delete', 'args': {'id': id}}
+    status, said = post('several', {'actions': [{'action': 'tasks.create', 'args': {'name': 'not yet'}}, one]})
+    assert status == 202, said
+    assert post('several', {'actions': [{'action': 'tasks.delete_many', 'args': {'ids': [id]}}]})[0] == 202
+    assert post('schedule.add', {'action': 'several', 'every': 'every 5 minutes', 'args': {'actions': [one]}})[0] == 400
+    for odd in ([{'action': 'several', 'args': {'actions': [one]}}], [{'x': 1}], [{'action': 5}], [{**one, 'by': 'user'}], [{'action': 'tasks.delete', 'args': {}}]):
+        status, said = post('several', {'actions': odd})
+        assert 400 <= status < 500 and said['hint'], (odd, status, said)
+    assert [r['name'] for r in piano.rows('tasks') if r['id'] == id or r['name'] == 'not yet'] == ['stays']
+    assert post('several', {'actions': [{'action': 'tasks.create', 'args': {'name': 'at once'}}]})[0] == 200
+    assert piano.post(f"/api/approvals/{next(w['id'] for w in piano.get('/api/approvals')[1] if 'stays' in w['text'] and 'not yet' in json.dumps(w))}", {'approve': True})[0] == 200
+    assert not [r for r in piano.rows('tasks') if r['id'] == id]
+
 def test_the_cookie_cannot_be_read_sent_from_elsewhere_or_carried_over(piano, serve):
     heads = ask(piano, 'GET', '/', 'Accept: text/html')[1].get_all('set-cookie')
     assert len(heads) == 1 and 'HttpOnly' in heads[0] and 'SameSite=Strict' in heads[0] and 'Path=/' in heads[0] and 'Domain' not in heads[0], heads
@@ -346,7 +363,7 @@ def test_a_door_to_other_machines_is_not_opened_without_a_password(tmp_path, hos
     code, text = refuses('--host', host, '--data', str(tmp_path/'d'))
     assert code not in (0, None) and 'Pianola is at' not in text and not (tmp_path/'d'/'pianola.db').exists(), text
     assert 'PIANOLA_PASSWORD' in text or host.strip() == '', text
-    code, text = refuses('--data', str(tmp_path/'d'), env={'PIANOLA_HOST': host or '0.0.0.0', 'PIANOLA_PASSWORD': ''})
+    code, text = refuses('--data', str(tmp_path/'d'), env={'PIANOLA_HOST': host or '0.0.0.0', 'PIANOLA_PASSWORD': ' '})
     assert code not in (0, None) and 'PIANOLA_PASSWORD' in text, text
 
 word = 'correct horse & battery <staple> ü'
@@ -552,7 +569,8 @@ def test_a_malformed_frame_is_answered_and_the_socket_goes_on(piano, frame):
 
 @pytest.mark.parametrize('frame', ['{"hello": {}}', '{"hello": {"since": -5, "conversation": -1, "view": 7, "streaming": 8}}', '{"hello": {"since": 1e999, "conversation": "x", "view": ["y"], "streaming": [null, "x", -1, 1e999, [[]], {}]}}',
     '{"hello": {"since": 9007199254740993, "conversation": 999999, "view": "<script>", "opened": "yes", "streaming": [999999]}}', '{"hello": {"since": true, "view": "\\ud800", "conversation": {"a": 1}}}', '{"hello": {"since": 0, "view": "tasks", "opened": true, "streaming": [1, 2, 3]}}',
-    json.dumps({'hello': {'since': 0, 'streaming': list(range(100_000))}})], ids=lambda f: f[:40])
+    json.dumps({'hello': {'since': 0, 'streaming': list(range(100_000))}}),
+    *[json.dumps({'hello': {'since': 0, 'view': 'tasks', 'looks': {'tasks': look}}}) for look in ({'sort': ['a']}, {'sort': {'a': 1}, 'down': True}, {'which': ['a'], 'words': [1], 'limit': 'x'}, {'which': {'name': ['a']}}, ['x'], None)]], ids=lambda f: f[:70])
 def test_a_strange_hello_is_caught_up_with(piano, frame):
     with connect(piano.ws) as ws:
         ws.send(frame)

@@ -118,6 +118,20 @@ def test_a_host_that_sends_us_elsewhere_is_followed_to_the_same_byte(web, tmp_pa
     all_of(small(), tmp_path)
     assert there.asked == [1000] and (tmp_path/'small.gguf').read_bytes() == blob
 
+def test_this_machine_is_never_asked_for_through_a_proxy_and_the_web_is(web, tmp_path, monkeypatch):
+    for name in ('no_proxy', 'NO_PROXY'): monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('http_proxy', 'http://127.0.0.1:9')
+    for name in ('127.0.0.1', 'localhost'):
+        site = web()
+        monkeypatch.setenv('HF_ENDPOINT', f'http://{name}:{site.server_port}')
+        all_of(small(), tmp_path/name)
+        assert site.asked == [0]
+    proxy = web()
+    monkeypatch.setenv('http_proxy', proxy.url)
+    monkeypatch.setenv('HF_ENDPOINT', 'http://models.invalid')
+    all_of(small(), tmp_path/'web')
+    assert proxy.asked == [0]
+
 def test_a_host_that_cannot_go_on_in_the_middle_is_heard_from_the_beginning(web, tmp_path):
     site = web(ranges=False, cut=(500_000,))
     all_of(small(), tmp_path)
@@ -335,6 +349,39 @@ def test_ctrl_c_ends_the_server_with_its_own_exit_code(tree):
     assert p.wait(30) == 7
 
 @posix
+@pytest.mark.model
+def test_ctrl_c_while_the_model_reads_its_instructions_ends_that_without_a_word(tmp_path):
+    env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') or k == 'PIANOLA_MODELS_DIR'} | dict(PIANOLA_ENGINE='embedded', PIANOLA_MODEL=fetch.default, PYTHONUNBUFFERED='1')
+    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'warm', '--data', str(tmp_path)], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert p.stdout.readline() == f'Letting {fetch.default} read its instructions, once\n'
+    time.sleep(.3)
+    os.killpg(p.pid, signal.SIGINT)                       # as a terminal does: to all of them
+    out, err = p.communicate(timeout=60)
+    assert (p.returncode, err) == (130, '') and 'Traceback' not in out
+    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'eval', '--help'], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    maps = Path(f'/proc/{p.pid}/maps')
+    while maps.exists() and p.poll() is None and '_ctypes' not in maps.read_text() and 'msgspec' not in maps.read_text(): time.sleep(.001)      # it reads in what it needs
+    if maps.exists(): p.send_signal(signal.SIGINT)
+    assert 'Traceback' not in p.communicate(timeout=60)[1] and p.returncode in (0, 130)
+
+def test_who_waits_for_another_start_sees_that_it_waits(tree):
+    (tree.dir/'data').mkdir(exist_ok=True)
+    lock = fetch.grab(tree.dir/'data'/'.setup.lock')
+    p = tree.begin(LOCALAPPDATA=str(tree.home))           # not as the last start: it has something to look after
+    threading.Timer(20*busy(), lock.close).start()        # whatever it says, it is let go
+    said = [p.stdout.readline() for _ in range(2)]
+    assert said[0] == 'Another start is setting Pianola up in this folder: waiting for it\n' and re.fullmatch(r'  [2-9]\d* s: it is still at work\n', said[1]), said
+    lock.close()
+    out, err = p.communicate(timeout=60)
+    assert (p.returncode, err) == (0, '') and out.endswith('served []\n')
+
+def test_a_wrong_word_at_the_start_is_one_line(tmp_path):
+    for args, env, says in ((['--port', '99999'], {}, "--port (or PORT) is '99999'; it must be a number from 0 to 65535"), (['--prot', '1'], {}, 'Unrecognized arguments: --prot 1'),
+                            ([], {'PIANOLA_ENGINE': 'foo'}, "PIANOLA_ENGINE is 'foo'; it must be one of auto, ollama, embedded")):
+        p = subprocess.run([sys.executable, 'server.py', *args], cwd=root, env=os.environ | env, capture_output=True, text=True, timeout=60)
+        assert (p.returncode, p.stdout, p.stderr) == (2, '', f'{says}. python server.py --help says what there is.\n')
+
+@posix
 def test_where_a_process_cannot_become_another_it_waits_for_it(tree):
     "The way of Windows: Ctrl-C reaches both, the server's exit code is the start's"
     p = subprocess.Popen([sys.executable, '-c', 'import start, sys; sys.exit(start.hand_over([start.python, "server.py"], become=False))'], cwd=tree.dir, env=tree.env | dict(WAIT='60'),
@@ -376,6 +423,8 @@ def test_where_ollama_answers_no_model_is_brought_and_without_it_one_is(tree):
     code, out, err = tree.start(**there)
     assert (code, err) == (0, '') and out.splitlines() == ['Ollama is there with qwen3:0.6b: no model of our own is needed', 'served []']
     assert tree.start(**there) == (0, 'served []\n', '')
+    through = dict(http_proxy='http://127.0.0.1:9', HTTP_PROXY='http://127.0.0.1:9', all_proxy='http://127.0.0.1:9', no_proxy=None, NO_PROXY=None)
+    assert tree.start(**there, **through) == (0, 'served []\n', ''), 'a proxy knows nothing of this machine'
     assert 'cannot be had' in tree.fails(**there, PIANOLA_ENGINE='embedded')
     site.shutdown()
     site.server_close()

@@ -1,5 +1,5 @@
 "Settings in a job's process, secrets that reach no log, files that nothing names, rows met by an import, a list by pages."
-import hashlib, json, os, time, urllib.request
+import hashlib, json, os, re, sys, time, urllib.request
 import pytest
 from pianola.store import Tx
 
@@ -40,6 +40,62 @@ def test_a_job_in_a_process_sees_the_settings_and_no_log_says_a_secret(made):
     s.act('things.leak')
     s.until(lambda: 'it is ••• and nothing else' in (s.data/'pianola.log').read_text('utf-8'))
     assert secret not in (s.data/'pianola.log').read_text('utf-8') + ''.join(s.lines)
+
+spill = '''"Spill: what breaks says too much."
+from pianola import Flow, Page, Refused, Secret, action
+class Settings:
+    key: Secret = ''
+def fetch():
+    import base64, json
+    from urllib.parse import quote, quote_plus
+    raise OSError(f"{Settings.key}, {Settings.key!r}, {json.dumps(Settings.key)}, https://host/{quote(Settings.key, '')}?key={quote_plus(Settings.key)}, {base64.b64encode(Settings.key.encode()).decode()}")
+@action
+async def beside(): fetch()
+@action
+def inside(tx): fetch()
+@action
+async def refuse(): raise Refused(f'{Settings.key} is wrong', f'not {Settings.key}')
+@action
+async def toil(job): fetch()
+@action(runs='process')
+def far(job): fetch()
+page = Page()
+@page
+def index(): fetch()
+flow = Flow('errand')
+@flow.step
+def say(word: Secret):
+    "Say what nobody keeps"
+    raise ValueError(f'it is {word}; {Settings.key}')
+'''
+
+def test_an_error_that_holds_a_secret_says_it_to_nobody(made, tmp_path):
+    "Neither the terminal, the log, the cards, a program, the model nor the database: as it was written, and as an address, JSON, Python or a head of HTTP writes it"
+    import base64, urllib.parse
+    secret, word = 'a/plain "wörd" & nothing-else', 'never kept anywhere'
+    forms = [*(f.encode() for f in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], urllib.parse.quote(secret, ''), urllib.parse.quote_plus(secret), base64.b64encode(secret.encode()).decode(), word))]
+    s = made()
+    (tmp_path/'p'/'spill.py').write_text(spill, 'utf-8')
+    s.until(lambda: s.get('/api/health')[1]['plugins'].get('spill') == 'ok')
+    s.ask('POST', '/api/settings/spill', {'key': secret})
+    s.until(lambda: '•••' in s.post('/api/actions/spill.refuse')[1]['error'])          # it is heard a moment later
+    told = [s.post(f'/api/actions/spill.{k}')[1] for k in ('beside', 'inside', 'refuse')]
+    assert all('•••' in t['error'] for t in told) and '•••' in told[2]['hint'], told
+    told += [s.post(f'/api/actions/spill.{k}')[1] for k in ('toil', 'far')] + [s.post('/api/actions/errand.run', {'values': {'word': word}})[1]]
+    jobs = s.until(lambda: len(j := s.get('/api/jobs')[1]) == 2 and all(x['state'] == 'failed' for x in j) and j)
+    assert all('•••' in x['text'] or '•••' in (x.get('error') or '') for x in jobs), jobs
+    told += [jobs, page := s.get('/spill', HX_Request='true')[1]]
+    told += [s.until(lambda: (x := s.act('errand.show')['result'])['steps'][0]['state'] == 'failed' and x)]
+    assert 'it is •••; •••' in str(told[-1])
+    assert 'Spill broke' in page and '•••' in page
+    told += [s.get(a)[1] for a in ('/api/conversation?hidden=1', '/api/roll?limit=500', '/jobs', '/spill')] + s.lines
+    assert sum('of the plugin spill broke' in x for x in s.lines) >= 3
+    s.stop()
+    seen = json.dumps(told, ensure_ascii=False).encode() + json.dumps(told).encode()
+    for f in forms: assert f not in seen, f
+    for p in s.data.rglob('*'):
+        if p.is_file() and p.name != 'secrets.json':
+            for f in forms: assert f not in p.read_bytes(), (p, f)
 
 def test_files_that_nothing_names_are_swept_a_day_later_and_no_other(made):
     s = made()
@@ -82,3 +138,35 @@ def test_a_value_is_one_value():
     import apsw
     tx = Tx(apsw.Connection(':memory:'))
     assert tx.value('select 7 union all select 8') == 7 and tx.value('select 1, 2') == 1 and tx.value('select 1 where 0') is None
+
+def test_the_terminal_says_what_happened_a_line_each_and_nothing_of_what_was_only_looked_at(serve, tmp_path):
+    nowhere = tmp_path/'nowhere'
+    s = serve(env={'PIANOLA_ENGINE': 'ollama'}, args=['--plugins', str(nowhere), '--prompts', str(nowhere)])
+    assert sum(f'{nowhere} is no folder' in x for x in s.lines) == 2 and any('--plugins' in x for x in s.lines) and any('--prompts' in x for x in s.lines)
+    s.until(lambda: any('No model: Ollama' in x for x in s.lines))
+    s.stop()
+    assert 'Pianola has ended' in s.lines[-1]
+    s = serve(env={'PIANOLA_ENGINE': 'ollama', 'NO_COLOR': '1'})
+    s.until(lambda: any('No model' in x for x in s.lines))
+    before = len(s.lines)
+    s.act('tasks.create', name='Buy milk\n2026-01-01 ERROR forged {x} [red]')
+    s.rows('tasks')
+    for _ in range(3): s.get('/tasks'), s.get('/api/health')
+    assert s.get('/', Host='evil.example')[0] == s.get('/', Host='evil.example')[0] == s.post('/api/actions/tasks.create', {'name': 'x'}, Origin='http://evil.example')[0] == 403
+    s.post('/api/actions/tasks.delete', {'id': 1})
+    s.until(lambda: len(s.lines) == before + 4)
+    for line, says in zip(s.lines[before:], ('agent: Added “Buy milk 2026-01-01 ERROR forged {x} [red]” to Tasks', 'Refused GET / from 127.0.0.1, host evil.example: this host name is not mine',
+                                             'http://evil.example: other websites may not ask this', 'agent: Asks: ')): assert says in line, (says, s.lines[before:])
+    s.stop()
+    assert len(s.lines) == before + 5 and all(re.match(r'\d\d:\d\d:\d\d ', x) for x in s.lines[before:]), s.lines
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='the limit that plays a full disk can be set from outside on Linux only')
+def test_a_log_that_cannot_be_written_is_told_once(serve):
+    import resource
+    s = serve(env={'PIANOLA_ENGINE': 'ollama'})
+    s.until(lambda: any('No model' in x for x in s.lines))
+    resource.prlimit(s.p.pid, resource.RLIMIT_FSIZE, ((s.data/'pianola.log').stat().st_size, resource.RLIM_INFINITY))
+    before = len(s.lines)
+    for n in range(5): s.get('/', Host=f'evil{n}.example')
+    s.until(lambda: any('evil4' in x for x in s.lines))
+    assert len(s.lines) == before + 6 and sum('pianola.log cannot be written' in x for x in s.lines) == 1, s.lines[before:]

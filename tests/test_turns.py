@@ -1,8 +1,8 @@
 "A turn, from the user's words to the kept reply, without a browser: what is read and kept on the way, and what goes wrong in it at the worst moment."
 import asyncio, json, re, threading, time
 from concurrent.futures import ThreadPoolExecutor
-from conftest import connect
-from ollama_double import Refuse
+from conftest import connect, held
+from ollama_double import Refuse, Think
 from pianola.store import Refused, Store
 
 def test_what_is_read_once_a_transaction_is_read_anew_when_rows_change(tmp_path):
@@ -145,6 +145,32 @@ def test_whoever_comes_back_to_a_conversation_that_was_deleted_is_told(serve, up
     s.post(f"/api/approvals/{s.post('/api/actions/chat.delete', {'id': id})[1]['approval']}", {'approve': True})
     with connect(s.ws) as ws:
         ws.send(json.dumps({'hello': {'since': 1, 'conversation': id}}))
-        frames = [json.loads(ws.recv(timeout=10)) for _ in range(3)]
-    assert any(f.get('deleted') == id for f in frames), frames
+        while json.loads(ws.recv(timeout=20)).get('deleted') != id: pass
 
+
+def test_going_on_reads_aloud_only_what_is_new(serve, upstream):
+    begin = 'It was built in 1999. Then it was painted red, and aft'
+    script, go = held([begin, ' never'], 1)
+    s = serve(env=upstream(lambda body: ['erwards blue. The end.'] if body['messages'][-1]['role'] == 'assistant' else script(body)).env)
+    with connect(s.ws) as ws:
+        aloud, ended = [], lambda: s.get('/api/conversation')[1][-1]['status']
+        ws.send(json.dumps({'msg': 'tell me of the bridge', 'conversation': None}))
+        s.until(lambda: (s.get('/api/conversation')[1] or [{'text': ''}])[-1]['text'] == begin)
+        s.act('chat.stop')
+        s.until(lambda: ended() == 'stopped')
+        reply = s.get('/api/conversation')[1][-1]['id']
+        s.act('chat.resume', message=reply)
+        s.until(lambda: ended() == 'done')
+        while 'The end.' not in ' '.join(aloud):
+            if live := json.loads(ws.recv(timeout=20)).get('live'): aloud.append(live)
+    go.set()
+    assert ' '.join(aloud).count('1999') == 1 and ' '.join(aloud).endswith('Then it was painted red, and afterwards blue. The end.'), aloud
+
+def test_an_export_has_what_is_being_thought(serve, upstream):
+    script, go = held([Think('The river is '), Think('long.'), 'Yes.'], 2)
+    s = serve(env=upstream(script, models={'double:latest': {'capabilities': ['completion', 'thinking']}}).env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'is it long?', 'conversation': None}))
+        s.until(lambda: s.get('/api/conversations')[1] and s.get('/api/conversations/1.json')[1]['messages'][-1]['thinking'] == 'The river is long.')
+        assert s.get('/api/conversation')[1][-1]['status'] == 'streaming'
+        go.set()

@@ -1,5 +1,5 @@
 "Who answers, as everybody else sees it: one small interface, the few things that come out of a reply, and the ways it can fail."
-from typing import AsyncIterator, Literal
+from typing import AsyncIterator, Callable, Literal
 import msgspec
 
 class Fault(Exception):
@@ -68,8 +68,9 @@ class Engine:
         "Load the model and read these first messages ahead of the next reply, and keep that for later starts, where the engine can"
         return
         yield
-    async def count(self, model: str, messages: list[dict]) -> int | None:
-        "Exactly how many tokens these messages are as a prompt; None where the engine cannot tell"
+    async def count(self, model: str, messages: list[dict], *, now: bool = False, phase: Callable[[Phase], None] | None = None) -> int | None:
+        """Exactly how many tokens these messages are as a prompt; None where the engine cannot tell, and with `now` also where the model would have to be
+        waited for. Else what is waited for is told to phase(Phase)."""
         raise NotImplementedError
     def give(self, model: str, context: int):
         "Give a model this context (tokens) from its next load on; 0 is the default again"

@@ -9,8 +9,8 @@ from loguru import logger as log
 from .. import fetch
 from . import gguf
 from .base import Done, Engine, Fault, Model, Phase, Pull, Said
-from .states import States, digest
-from .wire import Lines, also, asked
+from .states import States, digest, saving
+from .wire import Lines, also, asked, unreadable
 
 class _Delta(msgspec.Struct):
     content: str | None = None
@@ -49,8 +49,8 @@ class File(msgspec.Struct):
 
 class Child:
     "A process with one model loaded. `seen` are the heads it has read or was given, `last` the conversation it read last."
-    def __init__(self, proc, path, stamp, context, kind):
-        self.proc, self.path, self.stamp, self.context, self.kind = proc, path, stamp, context, kind
+    def __init__(self, proc, path, stamp, context, kind, token_bytes):
+        self.proc, self.path, self.stamp, self.context, self.kind, self.token_bytes = proc, path, stamp, context, kind, token_bytes
         self.url, self.key, self.load_s = '', secrets.token_urlsafe(24), 0.0
         self.tail, self.seen, self.last = deque(maxlen=40), set(), None
         self.listener = asyncio.create_task(self.listen())
@@ -68,6 +68,7 @@ class Embedded(Engine):
     def __init__(self, config, *, context=8192, idle=600, first=300, between=60, worth=1.0, **params):
         self.config, self.context, self.idle, self.first, self.between, self.worth, self.params = config, context, idle, first, between, worth, params
         self.states = States(config.data/'engine')
+        self.states.tidy()
         self.given, self.heads, self.counted, self.changes = {}, {}, {}, 0
         self.child: Child | None = None
         self.dead: Child | None = None          # the last one that ended by itself
@@ -163,16 +164,19 @@ class Embedded(Engine):
         if not fresh: await self._ask(child, '/completion', {'prompt': '\n', 'n_predict': 0})
         await self._ask(child, '/slots/0?action=restore', {'filename': state.file.name})
     async def _keep(self, child, name, text):
-        "Keep what the child has in its memory now; that it cannot be kept is no reason to stop"
+        "Keep what the child has in its memory now, this text; that it cannot be kept is no reason to stop"
         try:
-            await self._ask(child, '/slots/0?action=save', {'filename': 'saving.tmp'})
-            await asyncio.to_thread(self.states.keep, child.kind, name, text, 'saving.tmp')
+            if not await asyncio.to_thread(self.states.fits, child.token_bytes*min(child.context, len(text.encode()))): return log.warning('what the model read is not kept: the disk is nearly full')      # no token is less than a byte
+            await self._ask(child, '/slots/0?action=save', {'filename': saving})
+            await asyncio.to_thread(self.states.keep, child.kind, name, text)
         except (Fault, OSError) as e: log.warning('what the model read could not be kept: {}', e)
+        finally: self.states.tidy()                 # at once: whoever stops the reply now stops no removing
 
-    async def count(self, model, messages):
+    async def count(self, model, messages, *, now=False, phase=None):
         m, how = await self._find(model), _how(None)
         if (key := (m.path, m.stamp, _key(messages, how))) not in self.counted:
-            self.counted[key] = (await self._told(m, '/v1/chat/completions/input_tokens', {'messages': messages, **how}))['input_tokens']
+            if not (told := await self._told(m, '/v1/chat/completions/input_tokens', {'messages': messages, **how}, now, phase)): return None
+            self.counted[key] = told['input_tokens']
             if len(self.counted) > 500: self.counted.pop(next(iter(self.counted)))
         return self.counted[key]
     async def counts(self, model, texts):
@@ -267,12 +271,6 @@ class Embedded(Engine):
     # the child
 
     def _serves(self, f, room=0): return bool(self.child and self.child.url and self.child.alive and self.child.path == f.path and self.child.stamp == f.stamp and room in (0, self.child.context))
-    async def _use(self, f):
-        "The child with this model loaded, whatever its context"
-        if not self._serves(f):
-            async with self._turn(): await self._start(f, self._room(f))
-        self._rest()
-        return self.child
     async def _start(self, f, room):
         "The child with this model and context; another one is ended first"
         if self._serves(f, room): return self.child
@@ -282,7 +280,7 @@ class Embedded(Engine):
         env = {k: v for k, v in os.environ.items() if not k.endswith(('_API_KEY', '_PASSWORD', '_TOKEN'))} | {'GGML_NO_BACKTRACE': '1'}
         proc = await asyncio.create_subprocess_exec(sys.executable, '-P', str(Path(__file__).with_name('child.py')), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                                     env=env, creationflags=getattr(subprocess, 'CREATE_NO_WINDOW', 0))
-        child = self.child = Child(proc, f.path, f.stamp, room, kind)
+        child = self.child = Child(proc, f.path, f.stamp, room, kind, gguf.token_bytes(f.told))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
         want = {'path': str(f.path), 'context': room, 'threads': max(1, cores-1), 'key': child.key, 'states': f'{states}{os.sep}', 'params': self.params}
         told = None
@@ -330,6 +328,7 @@ class Embedded(Engine):
             except (Fault, TimeoutError) as e: log.warning('the conversation could not be kept: {}', e)
         if child.alive: child.proc.kill()
         await child.proc.wait()
+        self.states.tidy()                          # it may have been at it
         child.proc.stdin.close()
         await child.listener
     @asynccontextmanager
@@ -368,16 +367,24 @@ class Embedded(Engine):
             if resp.status != 200: raise self._refused(child, _error(await resp.read()))
             yield resp
         except (aiohttp.ClientError, ConnectionError): raise await self._gone(child) from None
-        except msgspec.DecodeError as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
+        except unreadable as e: raise Fault('upstream', f'llama.cpp said something that cannot be read: {e}', 'Try again.') from None
         finally:
             if resp: resp.close()
-    async def _told(self, f, path, body):
-        "What a model says of some text; one that died in its sleep is replaced"
-        old = self.child
-        try: return await self._ask(await self._use(f), path, body)
-        except Fault as e:
-            if e.kind != 'died' or not old or self.dead is not old: raise
-        return await self._ask(await self._use(f), path, body)
+    async def _told(self, f, path, body, now=False, phase=None):
+        """What a model says of some text: at once and beside any reply where it is loaded, whatever its context; else in a turn of its own, so that nobody
+        ends it meanwhile, or, with `now`, not at all: None. `phase` is told what is waited for."""
+        if self._serves(f):
+            try: return await self._ask(self.child, path, body)
+            except Fault as e:
+                if e.kind not in ('died', 'interrupted'): raise       # it died in its sleep, or had to make room for another model just now
+            finally: self._rest()
+        if now: return None
+        if phase and self.turn.locked(): phase(Phase('waiting'))
+        async with self._turn():
+            if not self._serves(f):
+                if phase: phase(Phase('loading'))
+                await self._start(f, self._room(f))
+            return await self._ask(self.child, path, body)
     async def _ask(self, child, path, body):
         async with self._post(child, path, body) as resp: return msgspec.json.decode(await resp.read())
     async def _render(self, child, messages, how): return (await self._ask(child, '/apply-template', {'messages': messages, **how}))['prompt']
@@ -406,7 +413,7 @@ def _chunks(block):
         elif line.startswith(b'error: '): yield _Chunk(error=_error(line[7:]))
 def _error(raw):
     try: return msgspec.json.decode(raw)['error']
-    except (msgspec.DecodeError, TypeError, KeyError): return raw.decode(errors='replace')[:300]
+    except (*unreadable, TypeError, KeyError): return raw.decode(errors='replace')[:300]
 def ended(code):
     "'SIGSEGV', 'code 1'"
     try: return signal.Signals(-code).name if code < 0 else f'code {code}'

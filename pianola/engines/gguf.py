@@ -57,6 +57,13 @@ def head(path):
         if at + last >= size: raise Damaged(f'it has {size:,} bytes and should have more than {at + last:,}')
     return told
 
+def token_bytes(told):
+    "What one token takes in the model's memory, in bytes, from its head: a key and a value of two bytes each number in every layer"
+    def said(name): return told.get(f"{told.get('general.architecture')}.{name}") or 0
+    heads = said('attention.head_count') or 1
+    key = said('attention.key_length') or said('embedding_length')//heads
+    return 2*said('block_count')*(said('attention.head_count_kv') or heads)*(key + (said('attention.value_length') or key))
+
 def about(path, told):
     "'0.5B, Q4_K_M'"
     n = told['parameters']

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 from ..config import is_loopback
 from .base import Done, Engine, Fault, Model, Phase, Pull, Said
-from .wire import Lines, also, asked, stalled
+from .wire import Lines, also, asked, stalled, unreadable
 
 class _Message(msgspec.Struct):
     content: str | None = None
@@ -110,7 +110,7 @@ class Ollama(Engine):
     def give(self, model, context):
         self.given[full(model)] = context
         self.known.pop(full(model), None)
-    async def count(self, model, messages): return None
+    async def count(self, model, messages, *, now=False, phase=None): return None
 
     async def pull(self, model):
         "Download a model. Every layer reports for itself; what is told is their sum."
@@ -187,15 +187,15 @@ class Ollama(Engine):
         try:
             async with asyncio.timeout(wait), self._session().request(method, self.url + path, data=msgspec.json.encode(body) if body else None) as resp:
                 if resp.status != 200: raise await self._refused(resp, model)
-                return msgspec.json.decode(await resp.read())
+                return msgspec.json.decode(await resp.read(), type=dict)
         except TimeoutError: raise self._away() from None
         except self._errors() as e: raise self._cut(e, began=False) from None
     def _errors(self):
         import aiohttp
-        return aiohttp.ClientError, ConnectionError, msgspec.DecodeError
+        return aiohttp.ClientError, ConnectionError, *unreadable
     def _cut(self, e, began):
         import aiohttp
-        if isinstance(e, msgspec.DecodeError): return Fault('upstream', f'What answers at {self.url} does not speak as Ollama does: {e}', 'Check OLLAMA_HOST, or update Ollama.')
+        if isinstance(e, unreadable): return Fault('upstream', f'What answers at {self.url} does not speak as Ollama does: {e}', 'Check OLLAMA_HOST, or update Ollama.')
         if began: return Fault('interrupted', 'The connection to Ollama was cut in mid-reply.', 'What was said is kept. See whether Ollama still runs, then Go on continues it.')
         if isinstance(e, aiohttp.InvalidURL): return Fault('no-engine', f'{self.url} is not an address.', 'Set OLLAMA_HOST to host:port, for example 127.0.0.1:11434.')
         return self._away()
@@ -207,7 +207,7 @@ class Ollama(Engine):
         "The Fault in an answer that is not 200"
         raw = await resp.read()
         try: text = msgspec.json.decode(raw)['error']
-        except (msgspec.DecodeError, TypeError, KeyError): text = raw.decode(errors='replace').strip()[:300] or f'status {resp.status}'
+        except (*unreadable, TypeError, KeyError): text = raw.decode(errors='replace').strip()[:300] or f'status {resp.status}'
         if resp.status == 404 and model:
             self.known.pop(full(model), None)
             self.changes += 1
@@ -244,8 +244,8 @@ def thinking(m, wish):
 def _decode(decoder, block):
     "All objects of some lines; blank lines are nothing, and what is no such object becomes an error after what came before it"
     try: return decoder.decode_lines(block)
-    except msgspec.DecodeError: return _singly(decoder, block)
+    except unreadable: return _singly(decoder, block)
 def _singly(decoder, block):
     for line in filter(bytes.strip, block.split(b'\n')):
         try: yield decoder.decode(line)
-        except msgspec.DecodeError as e: yield decoder.type(error=f'“{line[:80].decode(errors="replace")}”, which is not of its protocol ({e})')
+        except unreadable as e: yield decoder.type(error=f'“{line[:80].decode(errors="replace")}”, which is not of its protocol ({e})')

@@ -1,6 +1,9 @@
 "What every driver does at the wire: whole lines as soon as the network brings them, patience that ends, and words for what was asked."
 import asyncio
+import msgspec
 from .base import Fault
+
+unreadable = msgspec.DecodeError, UnicodeDecodeError         # what decoding raises: no such object, no such text
 
 class Lines:
     """The body of a response in whole lines: each `read` gives all that the network brought since the last one, however it was cut.
