@@ -26,7 +26,7 @@ def obey(tx, said, id):
             waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'", said['conversation']) if yes or understand.word(said['text'], 'no') else ()
             if len(waits) == 1:
                 out = decided(tx, waits[0]['id'], yes)
-                note = out.text if out.status == 'done' else 'They were asked and said no; nothing was done'
+                note = out.text if out.status == 'done' else 'What they said yes to has changed since; nothing was done, and they may ask for it again' if out.status == 'stale' else 'They were asked and said no; nothing was done'
             else:
                 got = understand.read(tx, said['text'])
                 many = sum(o.verb == 'delete' for o in got.ops) > 1

@@ -366,7 +366,7 @@ requestAnimationFrame(() => $('#menu [aria-current]')?.scrollIntoView({ block: '
 // ---- htmx: what went wrong, and what must happen after a swap
 
 document.addEventListener('htmx:configRequest', e => { if (e.detail.elt.matches?.('.to-chat')) { e.detail.parameters.conversation = conversation() || -1; stuck = true } });       // answered in the conversation this tab shows
-const wrong = e => { e.detail.xhr.told = true; let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } const s = e.detail.elt; say(said.error, s.matches?.('.cell') && !s.isConnected && s.type !== 'checkbox' ? `You had written: “${s.value}”` : said.hint); if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected };
+const wrong = e => { e.detail.xhr.told = true; let said = {}; try { said = JSON.parse(e.detail.xhr.responseText) } catch { said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` } } say(said.error, said.hint); const s = e.detail.elt; if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected };
 document.addEventListener('htmx:responseError', wrong);
 document.addEventListener('htmx:beforeRequest', e => { const t = e.detail.elt, x = e.detail.xhr; x.addEventListener('loadend', () => { if (x.status >= 400 && !x.told) wrong({ detail: { xhr: x, elt: t } }) });      // what was pressed may be gone from the page by then, and its own word reaches nobody
   for (const i of t.matches?.('form') ? t.elements : []) i.sent = i.value; if (t.matches?.('form[data-reset]')) t.sent = ($('input.main', t) || $('input', t)).value });
