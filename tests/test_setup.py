@@ -379,7 +379,8 @@ def test_a_wrong_word_at_the_start_is_one_line(tmp_path):
     for args, env, says in ((['--port', '99999'], {}, "--port (or PORT) is '99999'; it must be a number from 0 to 65535"), (['--prot', '1'], {}, 'Unrecognized arguments: --prot 1'),
                             ([], {'PIANOLA_ENGINE': 'foo'}, "PIANOLA_ENGINE is 'foo'; it must be one of auto, ollama, embedded")):
         p = subprocess.run([sys.executable, 'server.py', *args], cwd=root, env=os.environ | env, capture_output=True, text=True, timeout=60)
-        assert (p.returncode, p.stdout, p.stderr) == (2, '', f'{says}. python server.py --help says what there is.\n')
+        who = str(Path(sys.executable).relative_to(root)) if Path(sys.executable).is_relative_to(root) else 'python'
+        assert (p.returncode, p.stdout, p.stderr) == (2, '', f'{says}. {who} server.py --help says what there is.\n')
 
 @posix
 def test_where_a_process_cannot_become_another_it_waits_for_it(tree):
