@@ -292,13 +292,14 @@ class Crud(Kind):
         put(tx, 'chosen', self.name, id)
         return row
 
-    def _changed(self, a, r, c, name=None):
+    def _changed(self, a, r, c, name=None, done=True):
         new = {k: v for k, v in a.items() if k in self.columns}
         flags = [f"{'' if v else 'not '}{k}" for k, v in new.items() if self.columns[k].kind == 'bool']
         rest = [f'{k} to {self._short(k, v)}' for k, v in new.items() if self.columns[k].kind != 'bool']
         was = c[0][2].get(self.main) if c and c[0][2] else None
         name = name or (f'“{was}”' if was else self.call(r))
-        return ' and '.join(([f"Marked {name} {' and '.join(flags)}"] if flags else []) + ([f"Changed {', '.join(rest)}" + (f' of {name}' if not flags else '')] if rest else [])) or f'Changed {name}'
+        mark, change = ('Marked', 'Changed') if done else ('Mark', 'Change')
+        return ' and '.join(([f"{mark} {name} {' and '.join(flags)}"] if flags else []) + ([f"{change.lower() if flags else change} {', '.join(rest)}" + (f' of {name}' if not flags else '')] if rest else [])) or f'{change} {name}'
     def _short(self, k, v):
         f = self.columns[k]
         return 'nothing' if v in (None, '', []) else f'“{f.written(v)[:60]}”' if f.kind != 'file' else f'“{str(v)[65:][:60]}”'
@@ -307,8 +308,8 @@ class Crud(Kind):
         return f"Set {said} in {r:,} {'row' if r == 1 else 'rows'} of {self.title}"
     def _asks_change(self, tx, **a):
         row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
-        said, whose = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row)), self._whose(tx, a)
-        return f"{said.replace('Marked', 'Mark', 1).replace('Changed', 'Change', 1)}{whose}?" if new else f"{'Keep' if whose else 'Change'} {self.told(tx, row)}{whose}?"
+        said, whose = self._changed(a, row, [[self.name, row['id'], row, {}]], self.told(tx, row), done=False), self._whose(tx, a)
+        return f"{said}{whose}?" if new else f"{'Keep' if whose else 'Change'} {self.told(tx, row)}{whose}?"
     def _whose(self, tx, a):
         "“ for Anna”, where arguments say whose a row is to be; '' where they do not"
         if not (owner := plugins.table(self.owner) if self.owner else None) or not isinstance(id := a.get(self.link), int): return ''
