@@ -551,7 +551,7 @@ async def test_stop_while_it_reads_frees_the_model(embedded):
 async def test_a_process_killed_in_mid_reply_is_replaced(embedded):
     text, pid = '', None
     with pytest.raises(Fault) as f:
-        async with aclosing(embedded.chat(MODEL, ask('Count from 1 to 500.'))) as s:
+        async with aclosing(embedded.chat(MODEL, ask('Count from 1 to 500.'), temperature=0)) as s:
             async for p in s:
                 if isinstance(p, Said):
                     text += p.text
