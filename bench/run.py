@@ -8,7 +8,7 @@ from pathlib import Path
 root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
 import aiohttp, websockets
-from conftest import Server, Upstream, browser_path
+from conftest import Server, Upstream, browser_path, written
 
 rows, ms, mid = [], lambda s: f'{s*1000:.1f} ms', statistics.median
 def row(what, ours, beside='', aim=''):
@@ -189,18 +189,10 @@ def start():
 def old(folder, n):
     "A conversation of n messages, written while no server runs"
     from pianola import history
-    from pianola.store import Store
-    async def fill():
-        st = Store()
-        await st.open(folder)
-        def many(tx):
-            c = history.begin(tx, 'Long')
-            for i in range(n): history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}: ' + 'some **words** of a message, as they are. ' * 4)
-        await st.write(many)
-        await st.close()
-    t = threading.Thread(target=lambda: asyncio.run(fill()))
-    t.start()
-    t.join()
+    def many(tx):
+        c = history.begin(tx, 'Long')
+        for i in range(n): history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}: ' + 'some **words** of a message, as they are. ' * 4)
+    written(folder, many)
 
 @contextlib.contextmanager
 def chromium():

@@ -1,5 +1,6 @@
 "The real parts: a server as its own process on a data folder of its own, the real model, the system's Chromium."
-import contextlib, json, os, queue, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
+import asyncio, contextlib, json, os, queue, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import hypothesis, pytest
 from playwright.sync_api import expect
@@ -26,7 +27,6 @@ def busy():
 
 def held(pieces, at):
     "A reply of a scripted model that goes on after so many pieces only when the test says so: (script, the event to set). What is to be seen while it streams cannot be missed"
-    import asyncio
     go = threading.Event()
     async def script(_):
         for n, piece in enumerate(pieces):
@@ -152,6 +152,16 @@ class Server:
         self.p.kill()
         self.p.wait()
 
+def written(folder, f):
+    "What f(tx) gives back, in one transaction on the database of a data folder that no server has open"
+    from pianola.store import Store
+    async def write():
+        st = Store()
+        await st.open(folder)
+        try: return await st.write(f)
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, write()).result()       # where a loop runs already there is no other
+
 @pytest.fixture
 def serve(tmp_path):
     "serve(**options) starts a server; all are ended with the test"
@@ -174,7 +184,6 @@ def shared(tmp_path_factory):
 class Upstream:
     "A scripted Ollama (see ollama_double.py) on a thread of its own, for tests that do not await"
     def __init__(self, script, **kw):
-        import asyncio
         from ollama_double import Double
         self.double, started = Double(script, **kw), threading.Event()
         async def live():

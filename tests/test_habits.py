@@ -1,7 +1,8 @@
 "What people do with the page all day: read back, write in two tabs, leave the pointer anywhere, work on a phone. A real Chromium; the words come from a scripted Ollama."
-import asyncio, json, re, threading
+import json, re
 import pytest
 from playwright.sync_api import expect
+from conftest import written
 from ollama_double import Think
 from test_page import app, over, say, until      # noqa: F401  app is a fixture
 
@@ -10,19 +11,12 @@ pytestmark = pytest.mark.browser
 def long_talk(folder, turns=30):
     "A data folder with one conversation of long replies"
     from pianola import history
-    from pianola.store import Store
-    async def fill():
-        st = Store()
-        await st.open(folder)
-        def many(tx):
-            c = history.begin(tx, 'Long')
-            for n in range(turns):
-                history.add(tx, c, 'user', f'question {n}')
-                history.add(tx, c, 'assistant', '\n\n'.join(f'Reply {n}, paragraph {k}: ' + 'the sea is wide and the boat is small, and so on. '*4 for k in range(6)))
-        await st.write(many)
-        await st.close()
-    t = threading.Thread(target=lambda: asyncio.run(fill()))
-    t.start(); t.join()
+    def many(tx):
+        c = history.begin(tx, 'Long')
+        for n in range(turns):
+            history.add(tx, c, 'user', f'question {n}')
+            history.add(tx, c, 'assistant', '\n\n'.join(f'Reply {n}, paragraph {k}: ' + 'the sea is wide and the boat is small, and so on. '*4 for k in range(6)))
+    written(folder, many)
 
 in_view = """() => { const l = document.querySelector('#msg-list').getBoundingClientRect(); return [...document.querySelectorAll('#msg-list .block p')].filter(p => { const b = p.getBoundingClientRect(); return b.bottom > l.top + 5 && b.top < l.bottom - 5 }).map(p => p.textContent.slice(0, 24)) }"""
 

@@ -2,7 +2,7 @@
 import json, re, time
 import pytest
 from playwright.sync_api import expect
-from conftest import held, two_models
+from conftest import held, two_models, written
 from ollama_double import CUT, EOF, Refuse, Think, words
 
 pytestmark = pytest.mark.browser
@@ -431,19 +431,11 @@ def test_what_does_not_fit_the_models_memory_is_left_out_at_a_mark(app, page):
     assert 'Summary of what was said before' in json.dumps(u.asked[-1])
 
 def test_older_messages_come_when_asked_for(serve, page, tmp_path):
-    import asyncio, threading
-    from pianola.store import Store
     from pianola import history
-    async def fill():
-        st = Store()
-        await st.open(tmp_path/'old')
-        def many(tx):
-            c = history.begin(tx, 'Old')
-            for n in range(200): history.add(tx, c, 'user' if n % 2 == 0 else 'assistant', f'number {n}')
-        await st.write(many)
-        await st.close()
-    t = threading.Thread(target=lambda: asyncio.run(fill()))
-    t.start(); t.join()
+    def many(tx):
+        c = history.begin(tx, 'Old')
+        for n in range(200): history.add(tx, c, 'user' if n % 2 == 0 else 'assistant', f'number {n}')
+    written(tmp_path/'old', many)
     s = serve(data=tmp_path/'old', env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(s.url)
     expect(page.locator('#msg-list')).to_contain_text('number 199')
@@ -490,22 +482,11 @@ def test_a_long_first_sentence_widens_nothing(app, page, width):
 
 def long_talk(folder, n=400):
     "A conversation of n messages, written while no server runs; the ids in order"
-    import asyncio, threading
     from pianola import history
-    from pianola.store import Store
-    async def fill():
-        st = Store()
-        await st.open(folder)
-        def many(tx):
-            c = history.begin(tx, 'Long')
-            return [history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}' + (' with the word zanzibar' if i == 100 else '')) for i in range(n)]
-        got.extend(await st.write(many))
-        await st.close()
-    got = []
-    t = threading.Thread(target=lambda: asyncio.run(fill()))
-    t.start()
-    t.join()
-    return got
+    def many(tx):
+        c = history.begin(tx, 'Long')
+        return [history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}' + (' with the word zanzibar' if i == 100 else '')) for i in range(n)]
+    return written(folder, many)
 
 def test_a_search_hit_opens_where_it_stands_and_leads_on_both_ways(serve, upstream, page, tmp_path):
     long_talk(tmp_path/'data')
