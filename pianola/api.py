@@ -334,7 +334,7 @@ async def hear(tab, f):
             await chat.adopt(conversation, tab)
         tab.send({'ack': cid, 'id': id})
     elif f.get('stop'):
-        if not chat.stop(tab.conversation): tab.send({'stopped': False})
+        if not chat.stop(tab.conversation, f['stop'] == 'said'): tab.send({'stopped': False})
     elif isinstance(f.get('look'), dict):
         t = plugins.table(str(f['look'].get('table')))
         if not t: raise Refused('there is no such table')

@@ -277,7 +277,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
     if (d) { d.open = false; $('summary', d).focus(); return }
-    if (!id('dialog').open && (!id('stop').hidden || waiting.length || Date.now() - spoke < 500) && tell({ stop: true })) return;       // also before the page shows that a reply was begun
+    if (!id('dialog').open && (!id('stop').hidden || waiting.length || Date.now() - spoke < 500) && tell({ stop: id('stop').hidden ? 'said' : true })) return;       // also before the page shows that a reply was begun
     if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
