@@ -403,6 +403,28 @@ def test_the_model_is_chosen_in_the_page_and_remembered(serve, upstream, page):
     again = serve(data=s.data, env={**u.env, 'PIANOLA_ENGINE': 'auto'})
     again.until(lambda: again.get('/api/health')[1]['engine']['ready'])
 
+@pytest.mark.model
+def test_the_picker_says_how_much_each_model_remembers(serve, upstream, page, tmp_path):
+    u = upstream(['Hi.'], models={'large:latest': {'context': 131072, 'capabilities': ['completion', 'tools']}, 'small:latest': {'context': 2048}, 'odd:latest': {'context': 200_000, 'parameters': 'num_ctx 100000'},
+                                  'far:latest': {'context': 1_048_576, 'remote_host': 'https://ollama.com'}, 'mute:latest': {'context': None}})
+    folder = two_models(tmp_path/'m')
+    (folder/'broken.gguf').write_bytes(b'<html>not found</html>'*10)
+    s = serve(env={**u.env, 'PIANOLA_ENGINE': 'auto', 'PIANOLA_MODELS_DIR': str(folder)})
+    page.goto(s.url)
+    shown = lambda name: page.locator(f'#model option[value="{name}"]').text_content()
+    expect(page.locator('#model option[value="embedded/twin"]')).to_have_count(1)
+    assert shown('embedded/twin').endswith('MB · remembers 8k of 32k tokens')
+    assert shown('ollama/large:latest') == 'large:latest · 1 MB · remembers 8k of 128k tokens · tools'
+    assert shown('ollama/small:latest') == 'small:latest · 1 MB · remembers 2k tokens'
+    assert shown('ollama/odd:latest') == 'odd:latest · 1 MB · remembers 100k of 200k tokens'
+    assert shown('ollama/far:latest') == 'far:latest · 1 MB · remembers 1M tokens · cloud: leaves this machine'
+    assert 'remembers' not in shown('ollama/mute:latest') and 'remembers' not in shown('embedded/broken')      # nobody told
+    page.set_viewport_size({'width': 390, 'height': 844})
+    page.click('#chat-open')
+    page.select_option('#model', 'ollama/large:latest')
+    wide = page.evaluate("[id('model').getBoundingClientRect().right, id('get-model').getBoundingClientRect(), document.documentElement.scrollWidth, id('model').getBoundingClientRect().height]")
+    assert wide[0] <= wide[1]['left'] and wide[1]['right'] <= 390 and wide[2] <= 390 and wide[3] < 40       # one line, the button beside it
+
 def test_a_model_is_downloaded_from_the_picker_with_progress(serve, upstream, page):
     script, go = held([{'status': 'pulling manifest'}, *({'status': 'pulling a', 'digest': 'sha256:a', 'total': 4_000_000, 'completed': n} for n in (1_000_000, 3_000_000)), {'status': 'success'}], 2)
     u = upstream(['x'], pulls={'tiny': script(None)})
