@@ -27,6 +27,9 @@ def door(path, methods=('GET',)):
             try: return await f(req)
             except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint, **({'fields': e.fields} if e.fields else {})}, e.status)
             except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
+            except asyncio.CancelledError:         # what took too long at the end, or never came whole
+                if not chat.leaving: raise
+                return JSONResponse({'error': 'Pianola has ended', 'hint': 'ask again after its start'}, 503)
             except apsw.Error as e:
                 log.error('{} cannot be kept: {}', path, e)
                 return JSONResponse(unkept(e), 507)
@@ -334,7 +337,7 @@ async def hear(tab, f):
             await chat.adopt(conversation, tab)
         tab.send({'ack': cid, 'id': id})
     elif f.get('stop'):
-        if not chat.stop(tab.conversation, f['stop'] == 'said'): tab.send({'stopped': False})
+        if not (chat.stop(tab.conversation, f['stop'] == 'said') or chat.stop_reading(tab.conversation)): tab.send({'stopped': False})
     elif isinstance(f.get('look'), dict):
         t = plugins.table(str(f['look'].get('table')))
         if not t: raise Refused('there is no such table')

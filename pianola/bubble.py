@@ -140,7 +140,7 @@ def memory(tx, k, head):
                Details(Summary('Summary the model has of it'), Div(k['summary'], hx_disable=True), id='summary') if k['summary'] else None,
                Span(f"The last {left} messages above this line are not in it." if left > 1 else 'The message above this line is not in it.') if left else None,
                press('Summarise it anew' if k['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': id}, 'go') if done is None else
-               Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id})),
+               Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id, 'reading': True}), cls='reading'),
                id='memory', cls='memory', data_pos=k['message'] - .5)
 reading: dict[int, int] = {}            # conversations whose beginning is being summarised: how much of it is read, in percent
 

@@ -134,6 +134,12 @@ def stop(conversation, said=False):
     else: asyncio.get_running_loop().call_soon(r.task.cancel)        # its first step finishes what is kept already
     return True
 
+readers: dict[int, asyncio.Task] = {}           # by conversation: who reads its beginning for a summary (see `tries`)
+def stop_reading(conversation):
+    "Stop the reading for a summary. True when there was one."
+    if reader := readers.get(conversation): reader.cancel()
+    return bool(reader)
+
 async def answer(conversation, resume=None, under=None, placing=None, late=False):
     "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already; `late`: also what waits since before this start is meant."
     placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), late, durable=False)), None
@@ -442,9 +448,9 @@ async def wake():
     for m in await store.write(mend): await orders.play(m['id'], m['text'])
 
 async def sleep():
-    "Before the end: running replies are cut and kept"
+    "Before the end: running replies are cut and kept; what is read for a summary is let go, and its mark offers it again"
     global leaving
     leaving = True
-    tasks = [r.task for r in runners.values()]
+    tasks = [*(r.task for r in runners.values()), *readers.values()]
     for t in tasks: t.cancel()
     if tasks: await asyncio.wait(tasks, timeout=3)

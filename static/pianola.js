@@ -259,7 +259,7 @@ document.addEventListener('change', e => {
 
 // ---- keyboard
 
-const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply, or close what is open'], ['↑ ↓', 'in an empty box: your earlier messages again'],
+const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply or the summary, or close what is open'], ['↑ ↓', 'in an empty box: your earlier messages again'],
   ['Alt+M', 'next model'], ['Alt+N', 'new conversation'], ['Alt+↑ Alt+↓', 'on a row: move it'], ['↑ ↓ ← →', 'between cells'], ['F2', 'in a cell: write on in it'], ['Enter / Esc', 'in a cell: keep / put back'], ['Shift+click', 'select up to here'], ['?', 'this list']].map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`).join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
 const press = (name, args) => fetch('/api/actions/' + name, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify(args || {}) }).then(async r => { if (!r.ok) { const e = await r.json(); say(e.error, e.hint) } }, () => say('Pianola does not answer.', 'Is it still running?'));
 document.addEventListener('keydown', e => {
@@ -277,7 +277,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
     if (d) { d.open = false; $('summary', d).focus(); return }
-    if (!id('dialog').open && (!id('stop').hidden || waiting.length || Date.now() - spoke < 500) && tell({ stop: id('stop').hidden ? 'said' : true })) return;       // also before the page shows that a reply was begun
+    if (!id('dialog').open && (!id('stop').hidden || $('#memory .reading') || waiting.length || Date.now() - spoke < 500) && tell({ stop: id('stop').hidden ? 'said' : true })) return;       // also before the page shows that a reply was begun
     if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
