@@ -116,10 +116,10 @@ async def conversation(req):
 
 @door('/api/conversations')
 async def conversations(req):
-    words, before = req.query_params.get('q', '')[:200], req.query_params.get('before')
-    before = number(before, 'before') if before else None
-    if 'hx-request' not in req.headers: return JSONResponse(await store.read(history.listed, words, page.most, before))
-    rows = await store.read(page.conversation_list, words, await store.read(history.current), before)
+    q = req.query_params
+    words, before, now, many = q.get('q', '')[:200], *(number(q[k], k) if q.get(k) else None for k in ('before', 'now', 'many'))
+    if 'hx-request' not in req.headers: return JSONResponse(await store.read(history.listed, words, page.page_of, before))
+    rows = await store.read(page.conversation_list, words, now or await store.read(history.current), before, many or 0)
     return ft(*rows, '') if before else ft(rows)
 
 @door('/api/conversations/{id}/panel')

@@ -47,7 +47,7 @@ function hear(f) {
   if (f.job) worked(f.job);
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
-    fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
+    fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { const was = id('chats-menu'); m.open = was.open; for (const q of ['input[type=search]', '#chat-list']) $(q, m).replaceWith($(q, was)); was.replaceWith(m); htmx.process(m); refreshChats() } });
     if (!conversation()) { draft.set('new', ''); draft.set(f.conversation, box().value) }
     chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
@@ -350,8 +350,15 @@ dialog.addEventListener('close', () => document.body.append(id('toasts')));
 function toast(html) { const t = parse(html); seen(t); htmx.process(t) }
 function say(text, hint) { const t = document.createElement('div'); t.className = 'outcome refused'; t.setAttribute('role', 'alert'); t.append(text + ' '); const s = document.createElement('small'); s.textContent = hint || ''; t.append(s); seen(t) }
 let chatsSoon;
-function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => { if (id('chats') && !$('#chats-menu input[type=search]').value) htmx.ajax('GET', '/api/conversations', { target: '#chat-list', swap: 'innerHTML' }).then(() => {
-  const now = $(`#chats a[href="?chat=${conversation()}"] .t`); if (now) id('chat-title').textContent = now.textContent }) }, 150) }
+function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(async () => {       // as it is shown: unfolded as far, searched for the same, at the same place
+  const ask = () => { const l = id('chats'), n = l ? l.querySelectorAll('a').length : 0; return l && new URLSearchParams({ q: $('#chats-menu input[type=search]').value, many: $('li > button', l) ? n : n + 50, now: conversation() || '' }).toString() };
+  const asked = ask(); if (!asked) return;
+  const r = await fetch('/api/conversations?' + asked, { headers: { 'hx-request': 'true' } }).catch(() => null); if (!r?.ok) return;
+  const el = parse(await r.text()), old = id('chats'); if (!el || !old) return;
+  if (ask() !== asked) return refreshChats();
+  const top = old.scrollTop, focus = old.contains(document.activeElement) && document.activeElement, to = focus && (focus.matches('a') ? [...el.querySelectorAll('a')].find(a => a.getAttribute('href') === focus.getAttribute('href')) || $('a', el) : $('li > button', el) || [...el.querySelectorAll('a')].pop());
+  old.replaceWith(el); htmx.process(el); el.scrollTop = top; to?.focus({ preventScroll: true });
+  const now = $(`a[href="?chat=${conversation()}"] .t`, el); if (now) id('chat-title').textContent = now.textContent }, 150) }
 
 const split = id('split');
 const setSplit = p => { p = Math.min(70, Math.max(25, p)); document.documentElement.style.setProperty('--chat', p.toFixed(1) + '%'); split.setAttribute('aria-valuenow', Math.round(chat().offsetWidth / innerWidth * 100)); keep.set('split', p.toFixed(1)) };      // neither column is ever narrower than it can be read

@@ -221,6 +221,46 @@ def test_conversations_have_titles_search_rename_delete_and_export(app, page):
     page.locator('#toasts .undo').last.click()
     s.until(lambda: len(s.get('/api/conversations')[1]) == 2)
 
+def test_the_unfolded_list_of_conversations_stays_as_it_is_when_one_of_them_changes(serve, upstream, page, context, tmp_path):
+    from pianola import history
+    written(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}') for n in range(1, 121)])
+    s = serve(data=tmp_path/'many', env=upstream(['Hello.']).env)
+    page.goto(f'{s.url}/?chat=110')
+    page.locator('#chats-menu > summary').click()
+    lines, list_ = page.locator('#chats a'), page.locator('#chats')
+    expect(lines).to_have_count(50)
+    page.get_by_role('button', name='Earlier', exact=True).click()
+    expect(lines).to_have_count(100)
+    far = page.locator('#chats a[href="?chat=40"]')
+    far.focus()
+    top = list_.evaluate('l => { l.scrollTop = 1500; return l.scrollTop }')
+    s.act('chat.rename', id=40, title='Far away')
+    expect(far).to_contain_text('Far away')
+    assert lines.count() == 100 and list_.evaluate('l => l.scrollTop') == top > 0 and far.evaluate('a => a === document.activeElement')
+    page.get_by_role('button', name='Earlier', exact=True).click()
+    expect(lines).to_have_count(120)
+    other = context.new_page()
+    other.goto(f'{s.url}/?chat=new')
+    say(other, 'one more')
+    expect(lines).to_have_count(121)                     # all of them, with the new one
+    assert page.locator('#chats a[aria-current]').get_attribute('href') == '?chat=110'        # of this tab, whatever the other looks at
+    page.fill('#chats-menu input[type=search]', 'river 4')
+    expect(lines).to_have_count(11)
+    s.act('chat.rename', id=41, title='Far too')
+    expect(page.locator('#chats')).to_contain_text('Far too')
+    assert lines.count() == 11                           # and what was searched stays so
+    other.locator('#chats-menu > summary').click()
+    other.locator('#chats').get_by_role('button').click()
+    expect(other.locator('#chats a')).to_have_count(100)
+    other.keyboard.press('Alt+n')
+    expect(other.locator('#chat-title')).to_have_text('New conversation')
+    other.locator('#chats-menu > summary').click()
+    other.locator('#chats').get_by_role('button').click()
+    expect(other.locator('#chats a')).to_have_count(100)
+    say(other, 'and another')
+    expect(other.locator('#chats')).to_contain_text('and another')
+    assert other.locator('#chats a').count() == 100 and other.locator('#chats-menu').get_attribute('open') is not None
+
 def test_thinking_is_folded(app, page):
     app([Think('Let me '), Think('think.'), 'Done thinking.'], models={'double:latest': {'capabilities': ['completion', 'thinking']}})
     say(page, 'go')
