@@ -34,6 +34,7 @@ class Reply:
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
+        self.waits = None
         if len(self.text) + len(self.thinking) + len(said.text) + len(said.thinking) > longest_reply: raise Fault('upstream', f'The model said more than {longest_reply:,} characters in one reply.', 'It was stopped there; ask for less at a time.')
         self.tokens += said.tokens
         self.text += said.text

@@ -183,9 +183,9 @@ function grow(f) {
   toEnd();
 }
 function phase(f) {
-  const a = id('msg-' + f.phase); if (!a || $('.body > .block', a)) return;
-  let p = $('.phase', a); if (!p) { p = document.createElement('p'); p.className = 'phase'; a.querySelector('.body').before(p) }
-  p.textContent = f.text;
+  const a = id('msg-' + f.phase); if (!a || a.dataset.status !== 'streaming') return;
+  let p = $('.phase', a); if (!p) { const b = $('.body', a); p = document.createElement('p'); p.className = 'phase'; b.textContent.trim() ? b.after(p) : b.before(p) }       // behind what was said already
+  p.textContent = f.text; toEnd();
 }
 
 // ---- staying at the end, unless the user looks elsewhere

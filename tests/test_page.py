@@ -41,6 +41,7 @@ def app(serve, upstream, page):
 
 @pytest.mark.model
 def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
+    from pianola import fetch
     (tmp_path/'brief').mkdir()
     (tmp_path/'brief/system.md').write_text('You are brief.', 'utf-8')         # soon read
     s = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(two_models(tmp_path/'models'))})
@@ -63,6 +64,15 @@ def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
     expect(late.locator('.phase')).not_to_contain_text('Waiting')
     over(late)
     assert s.get('/api/conversation')[1][-1]['model'] == 'twin' and not late.locator('.phase').count()
+    s.act('model.choose', model=f'embedded/{fetch.default}')
+    said = shown(page)
+    page.evaluate("phases.length = 0; window.drawn = []; new MutationObserver(() => { const p = document.querySelector('.body + .phase'); if (p) drawn.push(p.textContent) }).observe(document.getElementById('chat'), {subtree: true, childList: true})")
+    replies(page).first.get_by_role('button', name='Go on').click()
+    until(page, lambda: 'Loading the model …' in page.evaluate('phases'))          # the other one is in its place
+    assert page.evaluate('drawn') and len(page.locator('.msg.assistant .body').inner_text()) > 10       # below what was said
+    page.reload()
+    expect(page.locator('.phase')).to_have_count(0, timeout=60_000)
+    until(page, lambda: len(shown(page)) > len(said) + 50, 60)
 
 markdown = """Here is **bold** and a [link](https://example.com).
 
