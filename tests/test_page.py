@@ -620,6 +620,14 @@ def test_three_quick_presses_of_again_are_one(serve, upstream):
         s.until(lambda: done() and done()[0]['id'] != first)
         assert len(u.asked) == 2
 
+def test_an_action_that_says_something_twice_is_folded_told_and_not_pressed(app, page):
+    s, _ = app(['{"action": "tasks.create", "args": {"name": "Half way there"}, ', '"action": "tasks.delete"}'])
+    say(page, 'for the tasks I would say half way there')
+    reply = over(page)
+    expect(reply.locator('details.key > summary')).to_have_text('an action (not pressed)')
+    expect(reply.locator('[data-roll]')).to_have_text('Not done: An action says “action” twice.')
+    assert s.rows('tasks') == [] and not reply.locator('details.key').evaluate('d => d.open') and not reply.locator('figure').is_visible()
+
 def test_another_try_does_not_do_the_same_thing_twice(app, page):
     s, _ = app(['{"action": "tasks.create", "args": {"name": "Buy milk"}}'])
     say(page, 'for the tasks I would say buy milk')        # no rule knows that, so the model does it
