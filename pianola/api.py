@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from . import actions, board, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from . import tries             # noqa: F401  the keys of a conversation
 from .actions import act
-from .config import version
+from .config import details, version
 from .plugins import plugins
 from .store import Refused, sound, store
 from loguru import logger as log
@@ -35,7 +35,7 @@ def door(path, methods=('GET',)):
                 return JSONResponse(unkept(e), 507)
             except Exception as e:
                 log.exception(f'{path} broke')
-                return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': 'nothing was changed; the log in data/pianola.log has the details'}, 500)
+                return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': f'nothing was changed; {details()}'}, 500)
         routes.append(Route(path, answer, methods=list(methods)))
         return f
     return make
@@ -309,7 +309,7 @@ async def listen(ws):
                 tab.send({**unkept(e), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
             except Exception:
                 log.exception('a frame broke')
-                tab.send({'error': 'Pianola could not do that', 'hint': 'the log has the details', 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
+                tab.send({'error': 'Pianola could not do that', 'hint': details(), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
     except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
     finally: tab.leave()
 

@@ -5,6 +5,7 @@ import asyncio, json, time
 import apsw
 from contextlib import aclosing
 from . import bubble, context, history, orders, record, render, tabs
+from .config import details
 from .engines.base import Fault, Phase, Said
 from .plugins import _hold as hold
 from .store import Refused, kv, store
@@ -204,7 +205,7 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
         error = unkept(reply.broken) if reply.broken else {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''}
     except Exception as e:
         log.exception('a reply broke')
-        error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': 'The log in data/pianola.log has the details.'}
+        error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': f'What was said is kept; {details()}.'}
     finally:
         drawing.cancel()
         asking.discard(conversation)
@@ -334,7 +335,7 @@ def _heard_and_placed(tx, conversation, words, opened):
     except apsw.Error: raise
     except Exception:
         log.exception('a reply could not be begun')
-        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.', 'hint': 'The log in data/pianola.log has the details; Answer tries it again.'}, conversation=heard[0])))
+        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.', 'hint': f'Answer tries it again; {details()}.'}, conversation=heard[0])))
         return heard, None
 
 async def redraw(id, conversation):
