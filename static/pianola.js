@@ -357,7 +357,7 @@ function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(async 
   const el = parse(await r.text()), old = id('chats'); if (!el || !old) return;
   if (ask() !== asked) return refreshChats();
   const top = old.scrollTop, focus = old.contains(document.activeElement) && document.activeElement, to = focus && (focus.matches('a') ? [...el.querySelectorAll('a')].find(a => a.getAttribute('href') === focus.getAttribute('href')) || $('a', el) : $('li > button', el) || [...el.querySelectorAll('a')].pop());
-  old.replaceWith(el); htmx.process(el); el.scrollTop = top; to?.focus({ preventScroll: true });
+  old.replaceWith(el); htmx.process(el); el.scrollTop = top; if (to) to.focus({ preventScroll: true });
   const now = $(`a[href="?chat=${conversation()}"] .t`, el); if (now) id('chat-title').textContent = now.textContent }, 150) }
 
 const split = id('split');
