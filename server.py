@@ -24,7 +24,7 @@ from pianola.store import Refused, kv, room, store, unopened, unusable
 
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
-    prompts.folder = config.prompts
+    prompts.settle(config.prompts)
     contain.key_seconds = contain.view_seconds = contain.step_seconds = config.patience
 
     async def look():

@@ -115,6 +115,10 @@ create trigger message_signs_au after update of text, status on message begin
   delete from message_signs where rowid=old.id;
   insert into message_signs(rowid, text) select new.id, t from (select spaced(new.text) as t) where t is not null and new.status!='streaming'; end;
 insert into message_signs(rowid, text) select id, t from (select id, spaced(text) as t from message where status!='streaming') where t is not null;
+""", """
+update prompt_text set name='questions/'||name where name in ('explain','mend','summary','record','part','new');
+update log set data=json_set(data, '$.args.name', 'questions/'||json_extract(data, '$.args.name')) where kind='action' and what='prompts.write'
+  and json_extract(data, '$.args.name') in ('explain','mend','summary','record','part','new');
 """]
 
 def fold(v):
