@@ -120,6 +120,7 @@ update prompt_text set name='questions/'||name where name in ('explain','mend','
 update log set data=json_set(data, '$.args.name', 'questions/'||json_extract(data, '$.args.name')) where kind='action' and what='prompts.write'
   and json_extract(data, '$.args.name') in ('explain','mend','summary','record','part','new');
 """]
+made = re.compile(r'create (?:virtual )?(table|index|trigger|view) (?:if not exists )?"?(\w+)', re.I)        # what these make: (kind, name)
 
 def fold(v):
     "Text as it is searched and sorted: without case and accents"
@@ -381,10 +382,22 @@ class Store:
         if 0 < at < len(migrations): self._backup(self.folder/'backups'/f'before-{at+1}-{time.strftime("%Y%m%d-%H%M%S")}.db')
         for n in range(at, len(migrations)):
             with self.conn:
+                if at: self._aside(migrations[n])
                 self.conn.execute(migrations[n])
                 self.conn.pragma('user_version', n+1)
         for n, in self.conn.execute('select id from lot where not kept').fetchall():        # of an import that never came to its end
             self.conn.execute(f'drop table if exists "lot {n}"; delete from lot where id={n}')
+
+    def _aside(self, migration):
+        "A plugin's table with a name that this version needs for itself makes room, with its rows, as my_NAME; the plugin's card says what to write then"
+        for kind, name in made.findall(migration):
+            if kind != 'table' or not (was := self.conn.execute("select name from sqlite_master where type='table' and name=? collate nocase", (name,)).fetchone()): continue
+            there = {t.lower() for t, in self.conn.execute('select name from sqlite_master')}
+            to = next(t for t in (f'my_{was[0]}', *(f'my_{was[0]}_{n}' for n in range(2, 1000))) if t.lower() not in there)
+            self.conn.execute(f'alter table "{was[0]}" rename to "{to}"; drop index if exists "{was[0]}_by_pos"')
+            self.conn.execute("update or replace pair set key=? where space in ('schema','chosen') and key=?", (to, was[0]))
+            self.conn.execute('update or replace last_id set name=? where name=?', (to, was[0]))
+            log.warning('Pianola needs the name {} for a table of its own now: the table of a plugin that had it is called {}, with all its rows', was[0], to)
 
     def _backup(self, to):
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
