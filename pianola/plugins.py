@@ -296,7 +296,7 @@ class Plugins(dict):
         seen = set()
         for k in p.kinds:
             n, is_table = k.name, hasattr(k, 'columns')
-            other = lambda name: f"call it something else: {type(k).__name__}(…, name='{name}')"
+            other = lambda name, of=type(k).__name__: f"call it something else: {of}(…, name='{name}')"
             if not (is_table or hasattr(k, 'steps')): continue
             if not re.fullmatch(r'[^\W\d][\w-]{0,60}', n): raise Refused(f'{n!r} cannot be the name of a {"table" if is_table else "flow"}', 'use letters, digits and _, a letter first')
             if n.lower() in on_page: raise Refused(f"{n} is a name that the page uses itself (so are {', '.join(sorted(on_page))})", other(f'my_{n}'))

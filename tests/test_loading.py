@@ -1,5 +1,5 @@
 "Plugins that load while you watch: real files, saved, broken, mended, renamed and removed under a running server; and every trap that is known."
-import asyncio, json, re, sqlite3, sys, threading, time, urllib.request
+import asyncio, json, re, sqlite3, sys, threading, time, types, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import expect
@@ -394,6 +394,21 @@ async def sleeps(): time.sleep(600)
 async def inside():
     async def t(): time.sleep(600)
     await asyncio.gather(t())
+def exits(): sys.exit(7)
+def breaks(): [][5]
+def spins():
+    while True:
+        try: sum(range(100))
+        except Exception: pass
+@page.get('/back/{what}')
+async def back(what: str):
+    loop, f = asyncio.get_running_loop(), globals()[what]
+    loop.call_soon(f)
+    loop.call_later(.05, f)
+    done = asyncio.ensure_future(asyncio.sleep(.01))
+    done.add_done_callback(lambda t: f())
+    loop.call_soon_threadsafe(f)
+    return 'begun'
 @page.get('/cancels')
 async def cancels(): raise asyncio.CancelledError
 @page.get('/stops')
@@ -431,6 +446,38 @@ def test_what_a_plugin_does_while_nobody_waits_for_it_ends_nothing_and_is_shown_
     assert f'what it began by itself broke: SystemExit: it calls sys.exit(4); a plugin is imported and stays, it does not end (line {at(alone, "sys.exit(4)")} of alone.py)' in f.until('alone', 'what it began')
     assert 'what it began by itself broke' in f.s.get('/alone', HX_Request='true')[1]
     assert f.s.p.poll() is None and f.s.p.pid == pid and len(f.s.rows('notes')) == 4
+
+def test_a_callback_of_the_loop_that_leaves_breaks_or_never_ends_is_told_and_the_app_goes_on(folder):
+    f = folder(quick, notes=good, alone=alone)
+    for name, says, line in (('breaks', 'IndexError', '[][5]'), ('exits', 'SystemExit: it calls sys.exit(7)', 'sys.exit(7)'), ('spins', 'TimeUp: it took too long', None)):
+        began = time.time()
+        assert f.s.get(f'/alone/back/{name}') == (200, 'begun')
+        said = f.until('alone', f'what it began by itself broke: {says}')
+        assert 'of alone.py' in said and (not line or f'line {at(alone, line)} ' in said), said
+        assert f.s.act('notes.create', name=name)['status'] == 'done' and time.time() - began < 15*busy()
+    assert f.s.p.poll() is None and [r['name'] for r in f.s.rows('notes')] == ['breaks', 'exits', 'spins']
+
+@pytest.mark.parametrize('fast', [True, False])
+def test_what_ends_a_loop_ends_it_unless_a_callback_of_a_plugin_says_so(fast, monkeypatch):
+    from pianola import contain
+    if fast: pytest.importorskip('uvloop')
+    else: monkeypatch.setitem(sys.modules, 'uvloop', None)
+    theirs = types.ModuleType('pianola_plugins.theirs')
+    exec('import sys\ndef leaves(): sys.exit(3)\ndef interrupts(): raise KeyboardInterrupt\ndef asks(f): f()', theirs.__dict__)
+    def run():
+        loop, heard = contain.loop(), []
+        assert ('uvloop' in type(loop).__module__) == fast
+        def ours(): raise KeyboardInterrupt
+        async def whole():
+            for f in (theirs.leaves, heard.append, theirs.interrupts, heard.append): loop.call_soon(f, *([len(heard)] if f == heard.append else []))
+            await asyncio.sleep(.05)
+            loop.call_soon(theirs.asks, ours)
+            await asyncio.sleep(1)
+        try: loop.run_until_complete(whole())
+        except KeyboardInterrupt: return heard
+        finally: loop.close()
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(run).result() == [0, 0], 'all that waited was called, and Ctrl+C is Ctrl+C'
+    contain.trouble.pop('theirs')
 
 def test_tasks_of_a_route_that_leave_or_block_are_the_routes_own_error(folder):
     f = folder(quick, notes=good, alone=alone)
