@@ -297,7 +297,7 @@ def said(a, e):
 
 owner = lambda table: None              # set by plugins: the name of the plugin whose table this is
 _fenced = threading.local()
-_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'row', 'revert', 'lot', 'fill', 'exchange')
+_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'delete_many', 'some', '_again', 'row', 'revert', 'lot', 'fill', 'exchange')
 _written = {apsw.SQLITE_INSERT: 0, apsw.SQLITE_UPDATE: 0, apsw.SQLITE_DELETE: 0, apsw.SQLITE_DROP_TABLE: 0, apsw.SQLITE_CREATE_TABLE: 0, apsw.SQLITE_ALTER_TABLE: 1, apsw.SQLITE_CREATE_INDEX: 1, apsw.SQLITE_DROP_INDEX: 1,
             apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0, apsw.SQLITE_CREATE_VIEW: 0, apsw.SQLITE_DROP_VIEW: 0,
             apsw.SQLITE_CREATE_TEMP_TABLE: 0, apsw.SQLITE_DROP_TEMP_TABLE: 0, apsw.SQLITE_CREATE_TEMP_VIEW: 0, apsw.SQLITE_DROP_TEMP_VIEW: 0,       # what is temporary stands in front of a table of that name, for everybody

@@ -7,6 +7,7 @@ The log is the only sequence there is: actions, messages, growing replies, opene
 import asyncio, errno, json, math, os, queue, re, sqlite3, sys, tempfile, threading, time, unicodedata
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 import apsw, apsw.ext, msgspec
 spared = [m for m in ('pandas', 'numpy') if m not in sys.modules]
@@ -236,6 +237,18 @@ class Tx:
         self.changes.append([table, id, old, None])
         self.rows[table, id] = None
         return old
+    def some(self, table, ids):
+        "{number: row} of those of these rows that are there"
+        return {r['id']: r for r in self.q(f'select * from "{table}" where id in (select value from json_each(?))', json.dumps(ids))}
+    def delete_many(self, table, ids):
+        "Remove these rows; they come back as they were"
+        there = self.some(table, ids)
+        if lost := next((i for i in ids if i not in there), None): raise Refused(f'{table} has no row {lost}', 'list the rows to see the numbers there are', 404)
+        self.run(f'delete from "{table}" where id in (select value from json_each(?))', json.dumps(ids))
+        for i in ids:
+            self.changes.append([table, i, there[i], None])
+            self.rows[table, i] = None
+        return [there[i] for i in ids]
     def lot(self, table, columns, rows=(), ids=None):
         "A side table with some columns of some rows [(id, value, …)] of a table, or of those with these numbers as they are now, for `exchange`; its name. More rows may be put into it in transactions of their own, before; what is never exchanged is gone with the next start."
         self.run('insert into lot default values')
@@ -267,18 +280,31 @@ class Tx:
         self.rows[table, 'lot'] = {}
     def revert(self, changes):
         "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
-        for table, id, before, after in reversed(changes):
-            if id == 'lot':
-                self.exchange(table, after, before)
+        kind = lambda c: (c[0], c[1] == 'lot', c[2] is None, c[3] is None)
+        for (table, lot, came, went), run in groupby(reversed(changes), kind):         # thousands of rows that went with their owner come back at once
+            if lot:
+                for _, _, before, after in run: self.exchange(table, after, before)
                 continue
-            now = self.row(table, id)
-            if after is None:
-                if now is not None: raise Refused(f'{table} {id} is there again already', status=409)
-                self.insert(table, before)
-            elif now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos'):      # a row that only moved is the same row
-                raise Refused(f'{table} {id} was changed since', 'take the later change back first', 409)
-            elif before is None: self.delete(table, id)
-            else: self.update(table, id, before)
+            many = came or went
+            run = [*run] if many else run
+            there = self.some(table, [c[1] for c in run]) if many else {}
+            for _, id, before, after in run:
+                now = there.get(id) if many else self.row(table, id)
+                if went and now is not None: raise Refused(f'{table} {id} is there again already', status=409)
+                if not went and (now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos')):      # a row that only moved is the same row
+                    raise Refused(f'{table} {id} was changed since', 'take the later change back first', 409)
+                if not many: self.update(table, id, before)
+            if came: self.delete_many(table, [c[1] for c in run])
+            elif went: self._again(table, [c[2] for c in run])
+    def _again(self, table, rows):
+        "Rows that were there before, with their numbers"
+        for names, some in groupby(rows, tuple):
+            some, cols = [*some], ','.join(f'"{k}"' for k in names)
+            self.conn.executemany(f'insert into "{table}"({cols}) values ({",".join("?"*len(names))})', [tuple(r.values()) for r in some])
+        whole = self.some(table, [r['id'] for r in rows])
+        for r in rows:
+            self.changes.append([table, r['id'], None, whole[r['id']]])
+            self.rows[table, r['id']] = whole[r['id']]
 
 class Lane:
     "One thread in which calls run one after another. A call that never comes back can be left behind; those that wait go on in a new thread."
