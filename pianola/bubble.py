@@ -60,7 +60,7 @@ def trouble(m):
     else: ways = []
     ways += [press('Go on', 'chat.resume', {'message': m['id']}, 'go')] if m['text'] else []
     ways += [press('Try again', 'chat.regenerate', {'message': m['id']}, 'go')]
-    return Div(P(B(*worded(e['text'])), ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
+    return Div(P(B(*worded(e['text'] if e['text'][-1:] in '.!?…' else e['text'] + '.')), ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
 
 def worded(text):
     "A sentence of ours, with what stands in `backticks` as code"

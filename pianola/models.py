@@ -149,6 +149,6 @@ async def dialog():
     ollama = await engines['ollama'].ready()
     return (H2('Get another model'), Ul(*pulls().values(), id='pulls'),
             *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'), press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
-            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none')
+            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
             if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
 
