@@ -45,7 +45,7 @@ def made(m, around, reply):
     if fold and not think: fold = fold(hidden=True)
     return Article(fold, P(waiting(reply.waits), cls='phase') if streaming and reply and reply.waits and not (reply.text or think) else None, inside, trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
                    id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
-                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{spoken(m['model'])}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
 
 def waiting(p):
     "Why a reply says nothing yet (`Phase`), as a sentence"
@@ -95,11 +95,13 @@ def card(w):
                                 Button('No', type='button', cls='reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}', hx_swap='none'), cls='ways'),
                cls='approval', data_approval=w['id'], role='group', aria_label='Waits for your word')
 
+def spoken(plugin): return plugin[:1].upper() + plugin[1:].replace('_', ' ')
+
 def foot(m, around):
     "Time, model, speed, and the buttons of a message"
     stats = json.loads(m['stats']) if m['stats'] else {}
     facts = [clock(m['at'])]
-    if m['role'] == 'user' and m['model']: facts.append(Span(f"from {m['model']}", cls='model'))
+    if m['role'] == 'user' and m['model']: facts.append(Span(f"from {spoken(m['model'])}", cls='model'))
     if m['role'] == 'assistant' and m['status'] != 'streaming':
         facts += [Span(m['model'], cls='model')] if m['model'] else []
         if stats.get('tokens'): facts.append(Span(f"{'about ' if stats.get('about') else ''}{stats['tokens']} token{'s' * (stats['tokens'] != 1)}" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
