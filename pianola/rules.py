@@ -277,9 +277,9 @@ def joined(ops):
     return out
 
 class World:
-    "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first"
-    def __init__(self, tables, recent=()):
-        self.tables, self.recent = {t.name: t for t in tables}, list(recent)
+    "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first; `chosen(table, id)`: the World as it is once that row is chosen, of which others show theirs"
+    def __init__(self, tables, recent=(), chosen=None):
+        self.tables, self.recent, self.chosen = {t.name: t for t in tables}, list(recent), chosen
     @cached_property
     def shape(self): return tuple((t.name, t.one, t.title, t.main, tuple(t.columns.items())) for t in self.tables.values())
 
