@@ -3,7 +3,7 @@
     sentence → the part that leans on another is taken off → each is read by itself → put together · where one cannot be read, nothing is done by halves"""
 import re
 from functools import lru_cache
-from . import rules
+from . import gist, rules
 from .rules import Op, Reading, Table, World, gate, joined, language, longest, spoken_name
 
 half = Reading('unsure', name='half')        # a part was heard that rules cannot do: the whole is for the model
@@ -163,8 +163,21 @@ class Parts:
             last = next((s for s in reversed(leans[-6:]) if self.orders(self.text[s[0]:s[1]].strip())), None)
             if last and (got := self.leaning(self.text[:last[2]], self.text[last[0]:last[1]].strip(), self.text[last[1]:])): return got
         before = self.text[:leans[-1][2]]
-        if not self.world.recent or self.p['it'].search(before) or gate(before, self.lang) == 'talk' or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops): return None
+        if not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk' or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops): return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
+    def pronoun(self, text):
+        "Does *it* stand in a text, not as an article (“das Brot”, “that bug”)?"
+        def article(m): return m[0].lower() in self.lang.words['a'] and (after := re.match(r'\s+([^\W\d_]+)', text[m.end():])) and self.lang.stem(after[1].lower()) not in self.lang.small and after[1].lower() not in self.lang.gist['be']
+        return any(not article(m) for m in self.p['it'].finditer(text))
+    def told(self, text):
+        "([(Table, row)] that a part tells of, “I bought the bread”, “the kitchen is clean”; is all of its name said, and nothing beside?)"
+        reader = rules.Reader(text, self.world, self.lang)
+        if got := reader.stated(reader.trim(reader.text)):
+            status, rows = reader.find(got[1], extra=(verb := self.lang.stem(got[0]),))
+            said, own = {*self.lang.tokens(got[1])}, {*self.lang.tokens(str(rows[0][1].get(rows[0][0].main) or ''))} if rows else set()
+            return (rows, status == 'one' and said <= own <= said | {verb}) if status in ('one', 'many') else ([], False)
+        found = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in gist.Gist(text, self.world, self.lang).anchored()} if self.lang.gist else {}
+        return ([*found.values()], False) if len(found) == 1 else ([], False)
     def orders(self, part):
         "Is a part an order to *it*, whatever it be?"
         for t in self.world.tables.values():
@@ -177,7 +190,14 @@ class Parts:
         "A Reading of what stands before, of a part about the row of that, and of what follows; None where the part is none"
         first = self.read(before, self.world)
         ops, so = list(first.ops), first.candidates if first.name == 'so_already' and len(first.candidates) == 1 else []
-        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')): return None
+        told, whole = self.told(before) if not so and not (ops and first.end == 'press') else ([], False)
+        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')):
+            each = [rules.read(part, World(self.world.tables.values(), [(tb.name, r['id'])]), self.lang.code) for tb, r in told[:6]]
+            if after or not each or any(e.end != 'press' or [(o.table, o.id) for o in e.ops] != [(tb.name, r['id'])] for e, (tb, r) in zip(each, told)): return None
+            if len(each) > 1: return Reading('ask', [e.ops[0] for e in each], candidates=told[:6])
+            sure = whole and all(o.verb == 'update' for o in each[0].ops)
+            if not sure and (got := self.plain(self.text, World(self.world.tables.values()))).end == 'press' and got.ops == each[0].ops: return got
+            return Reading('press' if sure else 'chip', each[0].ops, name='' if sure else 'unlike')
         op, tables = ops[-1] if ops else Op(so[0][0].name, 'update', so[0][1]['id']), dict(self.world.tables)
         tb, i = tables[op.table], op.id
         if i is None:                            # a row that is not there yet
@@ -196,5 +216,5 @@ class Parts:
             if any(o.verb != 'update' for o in about): return half
             ops = [*ops[:-1], Op(op.table, 'create', None, {**op.values, **{c: v for o in about for c, v in o.values.items()}}), *[o for o in more if o not in about]]
         elif not (ops := joined([*ops, *more])): return half
-        sure = op.id is not None and all(r.end == 'press' for r in (first, second, third) if r and r.ops)
+        sure = op.id is not None and all(r.end == 'press' for r in (first, second, third) if r and r.ops and not (r is first and whole and [*second.ops] == first.ops and [(tb.name, r['id']) for tb, r in told] == [(op.table, op.id)]))          # told of it by its whole name, and the order says the same
         return Reading('press' if sure else 'chip', ops, name='' if sure else 'unlike')
