@@ -1,7 +1,7 @@
 """The keys: everything that changes state is an action, carried out by `act`, whoever presses it.
 
     act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
-import asyncio, contextvars, difflib, inspect, json, re, time
+import asyncio, contextvars, difflib, inspect, json, re, time, weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -151,15 +151,16 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     if (why or by in ('model', 'agent') and risk(a, args) == 'destructive') and not approved: return await store.write(_ask, a, args, by, key, message, why)
     try:
         if inspect.iscoroutinefunction(a.fn):
-            if key and (seen := await store.read(_seen, key)): return seen
-            result, changes = await contain.press_beside(a, args), []
-            return await store.write(_record, a, args, by, key, message, result, changes)
+            async with pressing.setdefault(key or object(), asyncio.Lock()):         # a second press waits for the first, and hears what became of it
+                if key and (seen := await store.read(_seen, key)): return seen
+                return await store.write(_record, a, args, by, key, message, await contain.press_beside(a, args), [])
         made = {'ready': await asyncio.to_thread(a.ready, **args)} if a.ready else {}
         return await store.write(_press, a, args, by, key, message, made, durable=a.durable)
     except Exception as e:                # also what the plugin's own `say` raised
         if not isinstance(e, Refused) and (e := contain.said(a, e)) and not isinstance(e, Refused): raise e
-        if by == 'model': await store.write(_refused, name, args, by, e, key, message)
+        if by == 'model': await store.write(_refused, name, args, by, e, None if approved else key, message)         # a yes can be said once more
         raise e
+pressing = weakref.WeakValueDictionary()      # {key: Lock} of the coroutines that are under way
 
 def _seen(tx, key):
     "The outcome of an earlier press with this key, or None"
@@ -296,6 +297,7 @@ register(Action('several', _several, msgspec.defstruct('several', [('actions', l
                 touches=lambda tx, actions: [x for a, args in parts(actions) if a.touches for x in a.touches(tx, **args)]))
 
 def _approved(tx, id, roll):
+    if tx.value("select 1 from approval where id=? and status='approved'", id): return          # by another press of the same button
     tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 

@@ -462,7 +462,7 @@ class Store:
         try:
             self.tx = tx
             with limit(contain.key_seconds, stuck=lambda *said: self._stuck(tx, *said)): return f(tx, *args)
-        except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
+        except (StopIteration, SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
         finally:
             if self.tx is tx: self.tx = None
     def _stuck(self, tx, at, tries):

@@ -1,6 +1,7 @@
 "A turn, from the user's words to the kept reply, without a browser: what is read and kept on the way, and what goes wrong in it at the worst moment."
 import asyncio, json, re, threading, time
 from concurrent.futures import ThreadPoolExecutor
+import pytest
 from conftest import connect, held
 from ollama_double import Refuse, Think
 from pianola.store import Refused, Store
@@ -243,3 +244,38 @@ def test_a_conversation_that_is_put_away_with_words_waiting_in_it_ends_without_a
         s.until(lambda: len(c := s.get('/api/conversation')[1]) == 2 and c[-1]['status'] == 'done')
     log = (s.data/'pianola.log').read_text('utf-8')
     assert 'Traceback' not in log, log
+
+def test_a_yes_to_a_coroutine_is_done_once_and_can_be_said_again_when_it_failed(tmp_path, monkeypatch):
+    from pianola import actions
+    async def run():
+        st, tries = Store(), []
+        await st.open(tmp_path)
+        monkeypatch.setattr(actions, 'store', st)
+        monkeypatch.setattr(actions, 'registry', {**actions.registry})
+        @actions.action(name='frail.go', plugin='frail', risk='destructive')
+        async def go():
+            "Goes, the second time."
+            tries.append(1)
+            await asyncio.sleep(.05)
+            if len(tries) == 1: raise Refused('not yet')
+            return len(tries)
+        asked = await actions.act('frail.go', {}, by='model')
+        with pytest.raises(Refused, match='not yet'): await actions.decide(asked.approval, True)
+        was = await st.q('select status from approval')
+        pressed = await asyncio.gather(*(actions.decide(asked.approval, True) for _ in range(3)))         # a double click, and another tab
+        once = await asyncio.gather(*(actions.act('frail.go', {}, key='k') for _ in range(2)))
+        try: return was, [p.result for p in pressed], [o.result for o in once], len(tries), await st.q('select status from approval'), await st.q("select count(*) as n from log where kind='approval'")
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: got = beside.submit(asyncio.run, run()).result()
+    assert got == ([{'status': 'waiting'}], [2, 2, 2], [3, 3], 3, [{'status': 'approved'}], [{'n': 1}])
+
+def test_what_no_future_can_carry_comes_out_of_the_store_all_the_same(tmp_path):
+    from pianola.contain import Ended
+    async def run():
+        st = Store()
+        await st.open(tmp_path)
+        try:
+            for way in (st.read, st.write):
+                with pytest.raises(Ended): await asyncio.wait_for(way(lambda tx: next(iter(()))), 10)
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: beside.submit(asyncio.run, run()).result()
