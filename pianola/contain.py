@@ -57,6 +57,7 @@ def words(e, file=''):
     return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (f' (line {at[1]} of {at[0]})' if at else '')
 def trace(e):
     "The traceback from the plugin's first line on; ours above it tells its author nothing"
+    if isinstance(e, Ended): e = e.was
     lines, tb = traceback.TracebackException.from_exception(e), e.__traceback__
     skip = 0
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
@@ -191,12 +192,17 @@ def loop():
 def _task(loop, coroutine, **kw):
     "A task that plugin code makes, or that runs it: its steps are limited, and what would end the app ends the task"
     if not inspect.iscoroutine(coroutine) or not (of((coroutine.cr_frame and coroutine.cr_frame.f_globals or {}).get('__name__') or '') or _in(sys._getframe(1))): return asyncio.Task(coroutine, loop=loop, **kw)
-    t = asyncio.Task(_held(coroutine), loop=loop, **kw)
+    t = asyncio.Task(guarded(coroutine), loop=loop, **kw)
     t.add_done_callback(lambda t: coroutine.close())       # cancelled before it began
     return t
-async def _held(coroutine):
+async def guarded(coroutine):
+    "Await a plugin's coroutine, its steps limited; what would end the app comes as Ended"
     try: return await steps(coroutine)
     except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
+def calm(f, *args, **kw):
+    "Call f in a thread: what a future cannot carry, or what would end the app, comes as Ended"
+    try: return f(*args, **kw)
+    except (StopIteration, SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
 
 def _unread(loop, context):
     "An error on the loop that nobody reads: of a task that is let go of, of a callback"
@@ -206,7 +212,7 @@ def _unread(loop, context):
 
 def _warned(message, category, filename, lineno, file=None, line=None):
     m = re.match(r"coroutine '([^']+)' was never awaited", str(message))
-    if m and (at := _in(sys._getframe(1))): log.warning('the plugin {} calls {} without `await` in line {} of {}: nothing comes of it', at[0], m[1].replace('KV.', 'kv.'), at[2], at[1])
+    if m and (at := _in(sys._getframe(1))): log.warning('the plugin {} calls {} without `await` in line {} of {}: nothing comes of it', at[0], m[1].replace('KV.', 'kv.').removeprefix('_'), at[2], at[1])
     else: _warned.before(message, category, filename, lineno, file, line)
 
 def cancelled(e):

@@ -1,7 +1,7 @@
 """What a running job's function is given: `job`, with `step`, `each`, `progress`, `log`, `partial` and `wait`; the same in a coroutine, a thread and a process of its own.
 
     def walk(job, url): for page in job.each(pages(url)): …        what was done is not done again, however often it is begun"""
-import asyncio, hashlib, inspect, itertools, threading, time
+import asyncio, collections, hashlib, inspect, itertools, threading, time
 from .journal import Stopped
 from .plugins import plugins
 from .store import Refused
@@ -18,6 +18,7 @@ class Handle:
     def __init__(self, j, book, mode):
         self.id, self.attempt, self.title, self.mode, self._book, self._cancel = j['id'], j['attempt'], j['title'], mode, book, threading.Event()
         self._last, self._quarter, self._asleep, self._n = 0.0, 0, None, itertools.count()
+        self._at, self._naps = '', collections.defaultdict(itertools.count)      # a sleep is called by the item in hand and its number there, so that it is the same one in the next life
     @property
     def cancelled(self): return self._cancel.is_set()
     def check(self):
@@ -59,16 +60,17 @@ class Handle:
     def each(self, items, key=str):
         "The items that are not done yet, one after the other; each is committed when the next one is asked for"
         return _Each(self, items, key)
+    def _nap(self): return f'wait:{self._at}:{next(self._naps[self._at])}'
     def wait(self, seconds):
         "Sleep; a restart does not begin the wait anew"
         return self._wait_later(seconds) if self.mode == 'async' else self._wait(seconds)
     def _wait(self, seconds):
-        until = self._step(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
+        until = self._step(self._nap(), lambda: time.time() + seconds, ())
         while (left := until - time.time()) > 0:
             self._cancel.wait(left)
             self.check()
     async def _wait_later(self, seconds):
-        until = await self._step_later(f'wait:{next(self._n)}', lambda: time.time() + seconds, ())
+        until = await self._step_later(self._nap(), lambda: time.time() + seconds, ())
         await asyncio.sleep(max(0, until - time.time()))
 
 class _Each:
@@ -78,16 +80,20 @@ class _Each:
             self.h.check()
             name = f'item:{self.key(item)}'
             if self.h._book.unit(name)[0]: continue
+            before, self.h._at = self.h._at, name
             yield item
             self.h._book.keep(name)
+            self.h._at = before
     async def __aiter__(self):
         items = self.items if hasattr(self.items, '__aiter__') else _calm(self.items)
         async for item in items:
             self.h.check()
             name = f'item:{self.key(item)}'
             if (await self.h._book.unit(name))[0]: continue
+            before, self.h._at = self.h._at, name
             yield item
             await self.h._book.keep(name)
+            self.h._at = before
 async def _calm(items):
     for i in items: yield i
 

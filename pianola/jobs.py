@@ -65,7 +65,7 @@ def finish(tx, id, state, result=None, error=None, text=''):
     j = journal.end(tx, id, state, result, error, text)
     if j['state'] in over:
         for f in hooks.get(j['plugin'], ()): f(tx, j)
-        note(tx, id, {'done': 'is done', 'cancelled': 'was stopped'}.get(j['state'], f"failed: {j['text'] or (error or '').splitlines()[-1:] and error.splitlines()[-1]}"))
+        note(tx, id, {'done': 'is done', 'cancelled': 'was stopped'}.get(j['state'], f"failed: {j['text']}"))
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return j
 
@@ -110,6 +110,12 @@ async def tend():
         except TimeoutError: continue
         await asyncio.sleep(.03)        # what comes in a burst is drawn once
 
+def finished(tx, j):
+    "What a process said of its end: its state, and its text behind that"
+    state, _, text = (j['text'] or 'failed').partition('\n')
+    tx.run('update job set text=? where id=?', text, j['id'])
+    finish(tx, j['id'], state, json.loads(j['result']) if j['result'] else None, j['error'], text)
+
 async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
     def look(tx, last=last):
@@ -124,7 +130,7 @@ async def round_(last):
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
         if e['kind'] == 'comment': comment(e['job'], e['text'])
-    for j in ending: await store.write(finish, j['id'], j['text'] or 'failed', json.loads(j['result']) if j['result'] else None, j['error'])
+    for j in ending: await store.write(finished, j)
     for j in unheard: await tell_to_stop(j)
     for j in ready if not afar or afar.ready else []:
         if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): continue
@@ -180,24 +186,29 @@ async def attempt(j, f, mode, book):
     h = handles[j['id']] = Handle(j, book, mode)
     h.task = asyncio.current_task()
     state, result, error, text = 'failed', None, None, ''
+    clock = asyncio.timeout(j['timeout'])
     try:
-        async with asyncio.timeout(j['timeout']):
-            result = await (f(h, **j['args']) if mode == 'async' else asyncio.to_thread(_quiet, f, h, j['args']))
+        async with clock:
+            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else asyncio.to_thread(_quiet, f, h, j['args']))
         if isinstance(result, Stopped): raise result
         state = 'done'
     except (asyncio.CancelledError, Stopped):
         if closing: return None
-        state, result, text = 'cancelled', None, 'stopped; tried again, it goes on from here'
-    except TimeoutError: text = error = f"it took longer than {j['timeout']:g} s"; h._cancel.set()
+        state, result, text = 'cancelled', None, journal.stopped
     except Refused as e: text, error = f'{e.text} {e.hint}'.strip(), e.text
     except Exception as e:
+        if clock.expired():
+            text = error = f"it took longer than {j['timeout']:g} s"
+            h._cancel.set()
+            return state, result, error, text
         log.opt(exception=True).debug(f"{j['title']} broke")
-        text, error = contain.mask(f'{type(e).__name__}: {e}'), contain.trace(e)
+        text, error = contain.words(e) if isinstance(e, contain.Ended) else contain.mask(f'{type(e).__name__}: {e}'), contain.trace(e)
+        if isinstance(getattr(e, 'was', None), contain.TimeUp): text = f'it held everybody up for {contain.step_seconds} s and was interrupted; with `def` instead of `async def` it runs in a thread'
     try: json.dumps(result)
     except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
 def _quiet(f, h, args):
-    try: return f(h, **args)
+    try: return contain.calm(f, h, **args)
     except Stopped as e: return e
 
 # where jobs are in PostgreSQL
@@ -284,10 +295,11 @@ async def again(there):
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
+    taken = store.write(lambda tx: tx.value("update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id", time.time()+30, id, time.time()))
+    if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return          # before the process begins, which may be over sooner than we write
     p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()), '--plugins', str(config.plugins.absolute())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
     children[id] = p            # reaped by `tend`, so that none stays as a ghost
-    asyncio.run_coroutine_threadsafe(store.write(lambda tx: tx.run("update job set state='running', lease=? where id=?", time.time()+30, id)), store.loop).result()
 children: dict[int, subprocess.Popen] = {}
 
 def _stop(id):

@@ -84,12 +84,13 @@ def end(tx, id, state, result=None, error=None, text=''):
     "The end of an attempt: a failure with tries left waits for the next one, longer each time"
     j = job(tx, id)
     if j['state'] in over: return j
+    text = text or (error or '').strip().rpartition('\n')[2] if state == 'failed' else text or j['text']
     if state == 'failed' and j['attempt'] <= j['retries'] and not j['cancel']:
         wait = min(300, 2**j['attempt']) * random.uniform(.75, 1.25)
         tx.run("update job set state='waiting', next_at=?, error=?, text=?, pid=null, far='' where id=?", time.time()+wait, error, f'tries again in {wait:.0f} s: {text}', id)
         event(tx, id, 'state', 'waiting')
     else:
-        tx.run('update job set state=?, result=?, error=?, text=?, ended=?, pid=null where id=?', state, json.dumps(result) if result is not None else None, error, text or j['text'], time.time(), id)
+        tx.run('update job set state=?, result=?, error=?, text=?, ended=?, pid=null where id=?', state, json.dumps(result) if result is not None else None, error, text, time.time(), id)
         event(tx, id, 'state', state)
     return job(tx, id)
 
@@ -103,6 +104,7 @@ def now(j):
     return {'id': j['id'], 'title': j['title'], 'state': j['state'], 'text': j['text'], 'done': done, 'total': total, 'rate': rate and round(rate, 3), 'left': left and round(left, 1), 'attempt': j['attempt'],
             'plugin': j['plugin'], 'name': j['name'], 'began': j['began'], 'ended': j['ended'], 'error': j['error'] and j['error'].splitlines()[-1], 'run': j['run'], 'step': j['step']}
 
+stopped = 'stopped; tried again, it goes on from here'
 class Stopped(BaseException): "The job was asked to stop"
 
 class Book:
@@ -116,8 +118,8 @@ class Book:
     def progress(self, done, total, text): return self.write(progress, self.id, done, total, text, durable=False)       # a power cut may take the last second of it
     def note(self, what): return self.write(self._note, self.id, what)
     def alive(self): return self.write(alive, self.id)
-    def end(self, state, result=None, error=None, text=''): return self.write(ending, self.id, state, result, error)
+    def end(self, state, result=None, error=None, text=''): return self.write(ending, self.id, state, result, error, text)
 
-def ending(tx, id, state, result=None, error=None):
-    "A process says how it ended; the server, which may be off just now, does the rest"
-    tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", state, json.dumps(result) if result is not None else None, error, id)
+def ending(tx, id, state, result=None, error=None, text=''):
+    "A process says how it ended (its state, and its text in the next line); the server, which may be off just now, does the rest"
+    tx.run("update job set state='ending', text=?, result=?, error=? where id=? and state='running'", f"{state}\n{text or ('' if state == 'failed' else job(tx, id)['text'])}", json.dumps(result) if result is not None else None, error, id)

@@ -1,5 +1,6 @@
 "A job in a process of its own, which outlives the server and the page; and `python -m pianola work`, which takes jobs from the queue in PostgreSQL."
 import asyncio, contextlib, inspect, json, os, threading, time
+from loguru import logger as log
 from . import contain, fleet, journal, settings
 from .handle import Handle, code_of, function
 from .journal import Stopped, note
@@ -57,7 +58,9 @@ def own_process(id, owner, c):
         os._exit(0)      # threads that the function left do not hold the process
     def beat():
         while not h._cancel.wait(1):
-            if book.alive(): h._cancel.set()
+            try:
+                if book.alive(): h._cancel.set()
+            except Exception as e: log.warning('job {} could give no sign of life: {}', id, e)      # once more in a second
         if id.isdecimal(): return               # the server ends us by force
         time.sleep(8)                           # so does who began us there, if it still is
         over('cancelled', None, None, 'stopped by force')
@@ -70,7 +73,7 @@ def own_process(id, owner, c):
         else: result = f(h, **j['args'])
         json.dumps(result)
         over('done', result)
-    except Stopped: over('cancelled')
+    except Stopped: over('cancelled', None, None, journal.stopped)
     except BaseException as e: over('failed', None, e.text if isinstance(e, Refused) else contain.trace(e))
 
 def _own_book(id, c):
@@ -85,6 +88,7 @@ def _own_book(id, c):
             for _ in range(50):
                 try: conn.execute('begin immediate'); break
                 except apsw.BusyError: time.sleep(.1)
+            else: raise apsw.BusyError('the journal is held by somebody else')
             tx = Tx(conn)
             try: value = f(tx, *args)
             except BaseException:

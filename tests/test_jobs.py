@@ -1,10 +1,11 @@
 "Long work: kept in the journal or in PostgreSQL, watched from anywhere, and going on where it was, whatever ends in between. What must hold for both is tried on both."
-import contextlib, json, os, random, sqlite3, subprocess, sys, time, urllib.request
+import asyncio, contextlib, json, os, random, sqlite3, subprocess, sys, threading, time, types, urllib.request
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import root
 
 plugin = '''"Work: long things, for tests."
-import time, asyncio, os, pathlib
+import time, asyncio, os, pathlib, sys
 from pianola import Page, action
 page = Page()
 @page
@@ -68,6 +69,37 @@ def deaf(job):
 def odd(job):
     "Cannot be kept."
     return object()
+
+@action()
+def runs_out(job):
+    "Has nothing more."
+    return next(x for x in ())
+
+@action()
+def leaves(job):
+    "Leaves."
+    sys.exit(3)
+
+@action()
+async def leaves_too(job):
+    "Leaves."
+    sys.exit(4)
+
+@action()
+def unanswered(job):
+    "What a socket raises."
+    raise TimeoutError('nobody answered')
+
+@action(runs='process')
+def breaks(job):
+    "Breaks half way."
+    job.progress(1, 2, 'page 1')
+    raise ValueError('no such page')
+
+@action()
+async def computes(job):
+    "Never awaits."
+    while True: pass
 '''
 
 both = pytest.mark.parametrize('app', ['journal', 'postgres'], indirect=True)
@@ -161,6 +193,15 @@ def test_failures_are_tried_again_later_each_time_and_then_told_and_who_does_not
     for i in (deaf, early): assert s.post(f'/api/jobs/{i}/cancel')[0] == 202
     for i in (deaf, early): assert s.over(i)['state'] == 'cancelled'
 
+def test_however_a_job_breaks_off_it_is_over_and_says_why(app):
+    s = app(PIANOLA_PATIENCE='1')
+    says = {'runs_out': 'next() had nothing more', 'leaves': 'sys.exit(3)', 'leaves_too': 'sys.exit(4)', 'unanswered': 'TimeoutError: nobody answered', 'breaks': 'ValueError: no such page', 'computes': 'held everybody up for 1'}
+    ids = {name: s.begin(name) for name in says}
+    for name, id in ids.items():
+        j = s.over(id)
+        assert j['state'] == 'failed' and says[name] in j['text'] and j['error'], (name, j)
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: assert db.execute("select text from log where what=? order by id desc", (f"job:{ids['breaks']}",)).fetchone()[0].endswith('failed: ValueError: no such page')
+
 @both
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
     s = app()
@@ -239,6 +280,142 @@ def test_changed_code_is_said_and_goes_on(app):
     assert s.over(id)['state'] == 'done'
     with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: assert db.execute("select text from job_event where kind='stale'").fetchone()
     assert s.did().count('first') == 1
+
+# The pieces, by themselves
+
+@pytest.fixture
+def paper():
+    "A journal in memory: its transaction"
+    import apsw
+    from pianola.store import Tx, fold, migrations, spaced
+    c = apsw.Connection(':memory:')
+    for f in (fold, spaced): c.create_scalar_function(f.__name__, f, 1)
+    for m in migrations: c.execute(m)
+    yield Tx(c)
+    c.close()
+
+def beside(f):
+    "What a coroutine gives, on a loop of its own"
+    with ThreadPoolExecutor(1) as one: return one.submit(asyncio.run, f).result()
+
+def test_a_sleep_is_the_same_one_in_the_next_life_and_no_other(paper):
+    from pianola import journal
+    from pianola.handle import Handle
+    id = journal.start(paper, 'x.y', {}, title='T', plugin='x')
+    book = journal.Book(lambda f, *a, durable=True: f(paper, *a), id, lambda *a: None)
+    def live(dies=None):
+        job, slept = Handle({'id': id, 'attempt': 1, 'title': 'T'}, book, 'thread'), []
+        def nap():
+            began = time.monotonic()
+            job.wait(.2)
+            slept.append(time.monotonic() - began > .1)
+        with contextlib.suppress(KeyError):
+            for i in job.each(range(4)):
+                job.partial(i)
+                nap()
+                if i == dies: raise KeyError
+            nap()
+        return slept
+    assert live(dies=1) == [True, True]
+    assert live() == [False, True, True, True], 'item 1 had slept; 2, 3 and what comes behind them had not'
+
+def test_how_a_process_ended_is_told_whole(paper):
+    from pianola import jobs, journal
+    def ends(*end, retries=0):
+        id = journal.start(paper, 'x.y', {}, title='T', plugin='x', runs='process', retries=retries)
+        journal.begin(paper, id, 1)
+        journal.progress(paper, id, 3, 10, 'page 3')
+        journal.Book(lambda f, *a, durable=True: f(paper, *a), id, None).end(*end)
+        jobs.finished(paper, paper.one('select * from job where id=?', id))
+        j = journal.job(paper, id)
+        return j['state'], j['text'], j['result'], paper.value("select text from log where what=? order by id desc limit 1", f'job:{id}')
+    assert ends('done', 42) == ('done', 'page 3', 42, '“T” is done')
+    assert ends('failed', None, 'Traceback …\nValueError: no') == ('failed', 'ValueError: no', None, '“T” failed: ValueError: no')
+    assert ends('failed', None, 'ValueError: no', 'the page is gone')[1] == 'the page is gone'
+    assert ends('cancelled', None, None, journal.stopped)[:2] == ('cancelled', journal.stopped)
+    assert ends('failed', None, '') == ('failed', '', None, '“T” failed: ')
+    state, text, *_ = ends('failed', None, 'ValueError: no', retries=1)
+    assert state == 'waiting' and text.startswith('tries again in') and text.endswith(': ValueError: no')
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    "own(f) runs f(store) on a store in a folder of its own that jobs use, and gives what it gives; `.config` is that of a process"
+    from pianola import config, jobs
+    from pianola.store import Store
+    (tmp_path/'p').mkdir()
+    c = config.read(['--data', str(tmp_path/'d'), '--plugins', str(tmp_path/'p')], {})
+    async def opened(f):
+        st = Store()
+        monkeypatch.setattr(jobs, 'store', st)
+        await st.open(c.data)
+        try: return await f(st)
+        finally: await st.close()
+    run = lambda f: beside(opened(f))
+    monkeypatch.setattr(jobs, 'config', c)
+    run.config = c
+    return run
+
+def test_a_process_that_is_over_before_we_look_is_not_begun_again(own, monkeypatch):
+    from pianola import jobs, journal, worker
+    begun = []
+    def quick(*a, **k):
+        book, (_, begin), _ = worker._own_book(begun.append(1) or 1, own.config)
+        assert begin('')
+        book.end('done', 42)
+    monkeypatch.setattr(jobs.subprocess, 'Popen', quick)
+    monkeypatch.setattr(jobs, 'children', {})
+    async def go(st):
+        await st.write(lambda tx: journal.start(tx, 'x.y', {}, title='T', plugin='x', runs='process'))
+        await asyncio.to_thread(jobs.spawn, 1)
+        state = await st.q('select state, attempt from job')
+        await asyncio.to_thread(jobs.spawn, 1)             # it had been seen as waiting
+        return state, await st.q('select state, attempt from job')
+    before, after = own(go)
+    assert before == after == [{'state': 'ending', 'attempt': 1}] and begun == [1]
+
+def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
+    import apsw
+    from pianola import store, worker
+    async def nothing(st): pass
+    own(nothing)
+    real, tries, ran = store._connect, [], []
+    monkeypatch.setattr(store, '_connect', lambda c: (real(c), c.set_busy_timeout(1)))
+    monkeypatch.setattr(worker, 'time', types.SimpleNamespace(sleep=tries.append))
+    _, _, write = worker._own_book(1, own.config)
+    other = apsw.Connection(str(own.config.data/'pianola.db'))
+    other.execute('begin immediate')
+    with pytest.raises(apsw.BusyError): write(ran.append)
+    other.execute('rollback')
+    assert len(tries) == 50 and not ran
+    write(ran.append)
+    assert len(ran) == 1
+
+def test_a_sign_of_life_that_fails_is_not_the_last(own):
+    from pianola import journal
+    (own.config.plugins/'quiet.py').write_text('"Quiet: waits."\nimport time\nfrom pianola import action\n@action(runs="process")\ndef wait(job):\n    "Waits."\n    while True:\n        job.check()\n        time.sleep(.02)\n')
+    async def made(st): await st.write(lambda tx: journal.start(tx, 'quiet.wait', {}, title='T', plugin='quiet', runs='process'))
+    own(made)
+    code = 'import sys\nfrom pianola import journal, worker\nreal, n = journal.Book.alive, []\ndef alive(self):\n    n.append(1)\n    if len(n) == 1: raise OSError("the disk is full")\n    return real(self)\njournal.Book.alive = alive\nworker.work(sys.argv[1:])'
+    p = subprocess.Popen([sys.executable, '-c', code, '1', '--data', str(own.config.data), '--plugins', str(own.config.plugins)], cwd=root, stderr=subprocess.DEVNULL)
+    try:
+        with contextlib.closing(sqlite3.connect(own.config.data/'pianola.db', isolation_level=None)) as db:
+            until = time.monotonic() + 60
+            while db.execute('select state from job').fetchone() != ('running',): assert time.monotonic() < until; time.sleep(.05)
+            db.execute('update job set cancel=1')
+            assert p.wait(60) == 0 and db.execute('select state, text from job').fetchone() == ('ending', f'cancelled\n{journal.stopped}')
+    finally: p.kill()
+
+def test_a_job_that_ends_with_a_timeout_of_its_own_is_over_in_postgresql_too():
+    from pianola import fleet
+    async def here(key): raise TimeoutError('the database did not answer')
+    async def go():
+        said, job = [], {'over': False, 'far': 'f', 'runs': 'thread'}
+        f = types.SimpleNamespace(here=here, loop=asyncio.get_running_loop(), ending=threading.Event(), patient=lambda g, *a: job if g is fleet.look else said.append((g, *a)))
+        try: await asyncio.wait_for(asyncio.to_thread(fleet.Fleet._run, f, 'k', 'f'), 10)
+        finally: f.ending.set()
+        with pytest.raises(fleet.Left): await asyncio.to_thread(fleet.Fleet._run, f, 'k', 'f')       # the app ends: nobody says that it failed
+        return said == [(fleet.end, 'k', 'failed', None, 'TimeoutError: the database did not answer')]
+    assert beside(go())
 
 # What only PostgreSQL can
 
