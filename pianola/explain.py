@@ -6,6 +6,7 @@ from pathlib import Path
 from . import chat, contain, handle, history, journal, runs, settings
 from .actions import action
 from .plugins import plugins
+from .schedule import usual
 from .store import Refused, kv, sound, store
 
 def found(name):
@@ -53,7 +54,6 @@ def seen(p):
     asked = [*filter(None, (first(a.value for a in n.keywords if a.arg in ('aria_label', 'placeholder')) for n in calls if n.func.id in ('Input', 'Textarea', 'Select')))]
     does = [f'{d.partition(chr(10))[0].rstrip(".")}.' for n in tree if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and (d := ast.get_docstring(n))]
     return [f"{what}: {', '.join(dict.fromkeys(x))}." for what, x in (('Headings on it', said('H2', 'H3', 'Summary')), ('Inputs', asked), ('Buttons', said('Button'))) if x] + (['What its parts do: ' + ' '.join(does)] if does else [])
-usual = frozenset('create list update delete move sort choose update_many delete_many import start fill run back fold name show runs stay pick fork lock cancel'.split())
 
 def words(source):
     "The words of `pianola` that a source uses, each with what the guide says of it"

@@ -32,6 +32,8 @@ async def fire(s):
     now, due = time.time(), s['next_at']
     missed = now - due > late
     await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], now), s['id']))
+    hold(_begin(s, now, due, missed), f"{s['title']} could not begin")          # a key may take a while, and jobs do not wait for it
+async def _begin(s, now, due, missed):
     if missed and s['missed'] == 'skip': return await store.write(_said, s, f'left out {clock(due)}, when Pianola was off')
     try:
         await act(s['action'], json.loads(s['args']), by='app', key=f"schedule:{s['id']}:{due:.0f}")
@@ -89,11 +91,12 @@ def when(id):
     return Div(Select(*hours, name='how', id=f'{id}-how', aria_label='How often'), Input(type='time', name='at', value='09:00', required=True, aria_label='At'), Input(type='number', name='n', value=2, min=1, max=9999, required=True, aria_label='How many'),
                Select(Option('missed: do it once at the next start', value='once'), Option('missed: leave it out', value='skip'), name='missed', aria_label='What if Pianola was off'), cls='when')
 
+usual = frozenset('create list update delete move sort choose update_many delete_many import start again fill run back fold name show runs stay pick fork lock cancel'.split())        # the keys that tables and flows bring along
+
 def what(tx, chosen=''):
     "What can be begun: the runs of each flow, whose answers are taken again, and every key that is long work"
     of = lambda k: [Option(r['name'], value=(v := f"{k.name}.again {r['id']}"), selected=v == chosen) for r in runs.listed(tx, k.name, limit=30) if r['answered']]
     flows = [Optgroup(*options, label=f'{k.title}, with the answers of') for p in plugins.values() for k in p.kinds if isinstance(k, flow.Flow) and (options := of(k))]
-    usual = ('create', 'list', 'update', 'delete', 'move', 'sort', 'choose', 'update_many', 'delete_many', 'import', 'start', 'again', 'run', 'fill', 'back', 'fold', 'name', 'show', 'runs', 'stay', 'pick', 'fork', 'lock', 'cancel')
     own = sorted((a for a in actions.registry.values() if a.risk == 'write' and a.plugin in plugins and a.plugin not in ('settings', 'prompts', 'jobs') and a.name.rpartition('.')[2] not in usual), key=lambda a: a.title)
     return [*flows, Optgroup(*[Option(f'{a.title} ({plugins[a.plugin].title})', value=a.name) for a in own], label='Keys') if own else None]
 

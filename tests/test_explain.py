@@ -100,6 +100,12 @@ def test_the_keys_that_explain_say_what_there_is(made):
     status, said = s.post('/api/actions/plugins.explain', {'plugin': 'nonsense'})
     assert status == 404 and 'there is bad, long, notes, share' in said['hint']
 
+def test_the_keys_that_tables_and_flows_bring_along_are_neither_explained_nor_offered_as_a_plugins_own(made):
+    from pianola import explain, schedule
+    s, _ = made
+    brought = {a['name'] for a in s.get('/api/actions')[1] if a['plugin'] in ('notes', 'share')} - {'share.pay'}
+    assert {'notes.create', 'share.again', 'share.run'} <= brought and {n.rpartition('.')[2] for n in brought} <= schedule.usual and explain.usual is schedule.usual
+
 def test_a_job_that_wants_comments_gets_them_and_never_waits_for_them(serve, upstream, tmp_path):
     up = upstream(lambda body: [.2, 'Well done.'])
     (tmp_path/'p').mkdir()
@@ -134,8 +140,10 @@ def test_while_the_model_speaks_the_newest_of_a_job_waits_and_what_is_over_is_no
     s.until(lambda: len(s.get('/api/conversation')[1]) == 6 and s.get('/api/conversation')[1][-1]['status'] == 'done')
     s.act('count.go', rest=0)
     s.until(lambda: len(said()) == 5)
-    time.sleep(2.5)
-    assert said()[3:] == ['started', 'is done']
+    s.until(lambda: len(s.get('/api/conversation')[1]) == 10 and s.get('/api/conversation')[1][-1]['status'] == 'done')
+    s.act('count.go', rest=0)              # what comes later is there: then what should not come would be, too
+    s.until(lambda: len(said()) > 5)
+    assert said()[3:] == ['started', 'is done', 'started']
 
 def test_parts_of_a_result_are_drawn_as_they_come(serve, tmp_path, page):
     (tmp_path/'p').mkdir()

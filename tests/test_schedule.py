@@ -76,8 +76,27 @@ def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(m
     assert any('By schedule, “Trip, with the answers of “Run 1””: begun' in m['text'] for m in s.get('/api/conversation?hidden=1')[1]), 'the model hears of it'
     s.kill()
     s = made()
-    time.sleep(1)
-    assert len(runs(s)) == 2, 'once, whatever ends in between'
+    other = s.act('schedule.add', action='trip.again', every='daily 09:00', args={'run': run})['result']
+    at(s, other['id'], time.time() - 1)
+    s.act('schedule.pause', id=skip['id'])             # it is looked at anew what is due
+    s.until(lambda: said(s, other['id']))
+    worked_through(s, 3)
+    assert len(runs(s)) == 3, 'once, whatever ends in between: what came later is there, and nothing else'
+
+def test_a_key_that_waits_holds_up_no_job(made):
+    s = made()
+    p = s.data.parent/'p'
+    (p/'nap.py').write_text('"Nap: waits."\nimport asyncio\nfrom pathlib import Path\nfrom pianola import action\nhere = Path(__file__)\n@action\nasync def nap():\n    "Until it is told."\n    here.with_name("naps").touch()\n    while not here.with_name("over").exists(): await asyncio.sleep(.02)\n@action\ndef work(job):\n    "Works."\n    return 1\n')
+    s.until(lambda: s.get('/api/health')[1]['plugins'].get('nap') == 'ok')
+    nap = s.act('schedule.add', action='nap.nap', every='every 2 hours')['result']
+    at(s, nap['id'], time.time() - 1)
+    s.act('nap.work')               # it is looked at anew what is due
+    s.until(lambda: (p/'naps').exists())
+    job = s.act('nap.work')['result']['job']
+    s.until(lambda: next(j for j in s.get('/api/jobs')[1] if j['id'] == job)['state'] == 'done', 20)
+    assert not said(s, nap['id'])
+    (p/'over').touch()
+    assert s.until(lambda: said(s, nap['id'])).startswith('begun ')
 
 def test_an_answer_that_no_longer_fits_waits_for_the_user_and_a_run_that_is_gone_is_said(made):
     s = made()
