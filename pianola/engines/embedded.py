@@ -58,7 +58,12 @@ class Child:
     def alive(self): return self.proc.returncode is None
     async def listen(self):
         "Keep the last lines it logs: they say why, when it ends"
-        while line := await self.proc.stderr.readline(): self.tail.append(line.decode(errors='replace').rstrip())
+        last = b''
+        while piece := await self.proc.stderr.read(65536):
+            *lines, last = (last + piece).split(b'\n')
+            last = last[-4000:]
+            self.tail.extend(l.decode(errors='replace').rstrip() for l in lines)
+        if last: self.tail.append(last.decode(errors='replace').rstrip())
 
 class Embedded(Engine):
     """Models in GGUF files of `config.models_dir`. `context` is what each gets unless it was trained for less or `give` says otherwise. `idle` seconds

@@ -7,6 +7,8 @@ _fixed = {0: 'B', 1: 'b', 2: 'H', 3: 'h', 4: 'I', 5: 'i', 6: 'f', 7: '?', 10: 'Q
 _types = {0: 'F32', 1: 'F16', 2: 'Q4_0', 3: 'Q4_1', 7: 'Q8_0', 8: 'Q5_0', 9: 'Q5_1', 10: 'Q2_K', 11: 'Q3_K_S', 12: 'Q3_K_M', 13: 'Q3_K_L', 14: 'Q4_K_S', 15: 'Q4_K_M',
           16: 'Q5_K_S', 17: 'Q5_K_M', 18: 'Q6_K', 24: 'IQ1_S', 25: 'IQ4_NL', 30: 'IQ4_XS', 32: 'BF16'}
 
+most = 2_000_000         # values, tensors, texts of a list: the largest vocabularies have half a million
+
 class Damaged(Exception): "Not a model file, or not all of one"
 
 def head(path):
@@ -34,13 +36,13 @@ def head(path):
             if kind != 9: return take(_fixed[kind])
             inner, n = take('IQ')
             if inner in _fixed: at += n*struct.calcsize('<' + _fixed[inner])
-            elif inner == 8:
+            elif inner == 8 and n <= most:
                 for _ in range(n): at += 8 + int.from_bytes(m[at:at+8], 'little')
-            else:
-                for _ in range(n): value(inner)
+            else: raise Damaged(f'its head says it has a list of {n:,} texts' if inner == 8 else 'its head has a list within a list')
             return n
         try:
             version, tensors, pairs = take('IQQ')
+            if max(tensors, pairs) > most: raise Damaged(f'its head says it has {pairs:,} values and {tensors:,} tensors')
             told = {}
             for _ in range(pairs):
                 key = text().decode(errors='replace')
@@ -49,6 +51,7 @@ def head(path):
             for _ in range(tensors):
                 text()
                 n, count = take('I'), 1
+                if n > 8: raise Damaged(f'its head says it has a tensor of {n:,} dimensions')
                 for _ in range(n): count *= take('Q')
                 kind, offset = take('IQ')
                 told['parameters'] += count
