@@ -23,13 +23,15 @@ async def stop():
 async def watching(folder, then):
     "Call then() after each change in a folder; a folder that is not there yet is waited for, a system that cannot watch is asked twice a second"
     polling = None
+    async def look():
+        try: await then()
+        except Exception: log.exception(f'a change in {folder} could not be followed')
     while True:
         try:
             if not folder.is_dir(): await asyncio.sleep(1); continue
-            await then()
+            await look()
             async for _ in awatch(folder, debounce=100, step=30, rust_timeout=1000, force_polling=polling, poll_delay_ms=500):
-                try: await then()
-                except Exception: log.exception(f'a change in {folder} could not be followed')
+                await look()
                 if not folder.is_dir(): break
         except (OSError, RuntimeError) as e:                 # no more watches to be had, or the folder went away
             log.warning('{} is asked for changes from now on: {}', folder, e)

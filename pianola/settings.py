@@ -1,7 +1,7 @@
 """What a plugin wants to know from its user: a class `Settings` with annotations is a form. What is said is put on the class, `Settings.city`, as if it stood there.
 
 Values are kept in the database, by plugin, and changing them can be taken back. A `Secret` is kept in a file of its own that only its owner may read: never in the database, the log or a prompt."""
-import base64, json, os, re
+import base64, json, os, re, threading
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 from fasthtml.common import Button, Form, Small
 from . import actions, contain, forms, tabs
@@ -57,17 +57,19 @@ def _secrets():
     if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
+_hiding = threading.Lock()
 def hide(plugin, said):
     "Keep secrets, all at once or not at all; '' forgets one"
-    all_ = dict(secrets())
-    all_[plugin] = {k: v for k, v in {**all_.get(plugin, {}), **said}.items() if v}
-    new = _file().with_suffix('.new')
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w', encoding='utf-8') as f:
-        json.dump(all_, f)
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(new, _file())
+    with _hiding:
+        all_ = dict(secrets())
+        all_[plugin] = {k: v for k, v in {**all_.get(plugin, {}), **said}.items() if v}
+        new = _file().with_suffix('.new')
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w', encoding='utf-8') as f:
+            json.dump(all_, f)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(new, _file())
 typed = set()           # what was written into a Secret that is kept nowhere: told by flow
 def hidden():
     "Every secret there is, longest first, as it was written and as addresses, JSON, Python and the heads of HTTP would write it"

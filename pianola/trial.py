@@ -57,7 +57,10 @@ def _line():
 def _try(path, name, tell, alive=lambda: None):
     "Import it, let its threads run for a moment, and tell what became of it"
     from . import actions
-    if resource := _resource(): resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    if sys.platform == 'linux':           # Windows has no such limit, macOS refuses it
+        import resource
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard))
     began = time.monotonic()
     def hurry():
         while (spent := time.monotonic()-began) < patient:
@@ -78,11 +81,6 @@ def _try(path, name, tell, alive=lambda: None):
     if _thread._count() > threads + 1: time.sleep(soak)
     kinds = m.__dict__.get('__kinds__', [])
     tell({'error': '', 'title': (m.__doc__ or '').strip().partition(':')[0], 'tables': [k.name for k in kinds if hasattr(k, 'columns')], 'keys': list(keys)})
-
-def _resource():
-    try: import resource
-    except ImportError: return None
-    return resource
 
 def _serve():
     "The helper: a line of JSON in, a line of JSON out"
@@ -110,7 +108,7 @@ def _forked(path, name):
         faulthandler.enable(crash_w)
         told = []
         def tell(said):
-            if not told: told.append(1); os.write(w, json.dumps(said).encode()[:60_000])
+            if not told: told.append(1); os.write(w, json.dumps({k: f'{v[:5000]} … {v[-5000:]}' if isinstance(v, str) and len(v) > 10_000 else v for k, v in said.items()}).encode())
         try: _try(path, name, tell, lambda: os.write(w, b' '))
         finally: os._exit(0)
     os.close(w); os.close(crash_w)

@@ -10,9 +10,10 @@ def _plugin(depth=2):
     name = sys._getframe(depth).f_globals.get('__name__', '')
     return name.removeprefix('pianola_plugins.') if name.startswith('pianola_plugins.') else 'app'
 
-async def say(text):
+def say(text):
     "Say something in the conversation that is open, as this plugin; the model reads it at its next turn. The message's number comes back."
-    who = _plugin()
+    return _say(text, _plugin())           # now: when it is awaited, in a task or by gather, nobody can tell who called
+async def _say(text, who):
     def add(tx):
         there = history.current(tx)
         conversation = there or history.begin(tx, f"{who.replace('_', ' ').capitalize()} says")
@@ -21,18 +22,20 @@ async def say(text):
     if new: await chat.adopt(conversation)
     return id
 
-async def talk(text):
+def talk(text):
     "Say something to the model where the user would, in the conversation that is open: its reply streams into the chat for all to see, and nobody waits for it. It is shown as yours and is no order of the user's: what the reply would change waits for their word. The message's number comes back."
+    return _talk(text, _plugin())
+async def _talk(text, who):
     there = await _store.store.read(history.current)
-    conversation, id = await chat.say(str(text), there, plugin=_plugin(), by=_plugin())
+    conversation, id = await chat.say(str(text), there, plugin=who, by=who)
     if not there: await chat.adopt(conversation)
     return id
 
 async def ask(text, system='', most=0):
     "Ask the model something, apart from the conversation; yields the answer piece by piece. Refused says why there is none."
-    engine, model, _ = await chat.engines.choose(await _store.kv.get('model', ''))
     messages = [*([{'role': 'system', 'content': system}] if system else []), {'role': 'user', 'content': prompts.neutral(str(text))}]
     try:
+        engine, model, _ = await chat.engines.choose(await _store.kv.get('model', ''))
         room = (await engine.model(model)).context
         async with aclosing(engine.chat(model, messages, context=room, limit=most or chat.most)) as stream:
             async for p in stream:

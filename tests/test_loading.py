@@ -1,9 +1,9 @@
 "Plugins that load while you watch: real files, saved, broken, mended, renamed and removed under a running server; and every trap that is known."
-import asyncio, json, re, sqlite3, sys, threading, time, types, urllib.request
+import asyncio, json, re, sqlite3, subprocess, sys, threading, time, types, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import expect
-from conftest import busy, held
+from conftest import busy, held, root
 from ollama_double import words
 
 good = '"Notes: small things."\nfrom pianola import Crud\nclass Note: name: str\nnotes = Crud(Note)\n'
@@ -208,6 +208,42 @@ def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_
         run(before)
     assert run(after) == ([{'name': 'Barn', 'sold': 1}, {'name': 'Field', 'sold': 1}], 2, 3, 'lot 1')
 
+def test_secrets_of_two_plugins_that_are_kept_at_once_are_all_kept(tmp_path, monkeypatch):
+    from pianola import settings
+    monkeypatch.setattr(settings.store, 'folder', tmp_path, raising=False)
+    with ThreadPoolExecutor(4) as many:
+        for kept in [many.submit(settings.hide, p, {f'key {n}': 'swordfish'}) for n in range(15) for p in 'abcd']: kept.result()
+    assert {p: len(own) for p, own in settings.secrets().items()} == dict.fromkeys('abcd', 15)
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux limits the memory of a process')
+def test_a_file_is_tried_within_the_memory_there_is_and_a_long_error_is_told_with_both_ends(tmp_path):
+    import resource
+    (tmp_path/'room.py').write_text('import resource\n__doc__ = f"{resource.getrlimit(resource.RLIMIT_AS)}: what there is."\n')
+    (tmp_path/'long.py').write_text('raise ValueError("begins " + "é"*70_000 + " ends")')
+    code = "import json, sys\nfrom pianola.trial import helper, try_out\ntold = [try_out(p, n) for p, n in zip(sys.argv[1:], ('room', 'long'))]\nhelper.close()\nprint(json.dumps(told))"
+    p = subprocess.run([sys.executable, '-c', code, str(tmp_path/'room.py'), str(tmp_path/'long.py')], cwd=root, capture_output=True, text=True, timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)))
+    assert p.returncode == 0, p.stderr
+    room, long = json.loads(p.stdout)
+    assert room['error'] == '' and room['title'] == str((3 << 30, 3 << 30)), 'no more than we have ourselves'
+    assert long['error'].startswith('ValueError: begins é') and long['error'].endswith('(line 1 of long.py)') and long['trace'].rstrip().endswith('é ends')
+
+def test_a_folder_is_watched_on_when_the_first_look_breaks(tmp_path):
+    from pianola import live
+    async def go():
+        seen = []
+        async def then():
+            seen.append(1)
+            if len(seen) == 1: raise KeyError('the first look')
+        watching = asyncio.create_task(live.watching(tmp_path, then))
+        try:
+            async with asyncio.timeout(20):
+                while len(seen) < 2 and not watching.done():
+                    (tmp_path/'x.py').write_text(str(time.time()))
+                    await asyncio.sleep(.1)
+        finally: watching.cancel()
+        return len(seen)
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, go()).result() >= 2
+
 def test_two_files_of_one_name_are_told_apart(folder):
     f = folder(**{'10_notes': good, '20_notes': good})
     assert f.health()['notes'] == 'ok' and '10_notes.py has the name notes already' in f.health()['20_notes']
@@ -360,7 +396,7 @@ def test_a_row_that_cannot_be_drawn_does_not_hold_the_table_of_another(folder):
 
 alone = '''"Alone: what nobody waits for goes wrong."
 import asyncio, sys, time
-from pianola import Page, P, action, kv, say
+from pianola import Page, P, Refused, action, ask, kv, say
 page = Page()
 @page
 def index(): return P('alone')
@@ -413,6 +449,14 @@ async def back(what: str):
 async def cancels(): raise asyncio.CancelledError
 @page.get('/stops')
 def stops(): return next(x for x in [])
+@page.get('/gathers')
+async def gathers():
+    await asyncio.gather(say('one'), asyncio.create_task(say('two')))
+    return 'said'
+@page.get('/asks')
+async def asks():
+    try: return ''.join([p async for p in ask('why?')])
+    except Refused as e: return f'{e.text} {e.hint}'
 @page.get('/forgets')
 def forgets():
     say('not awaited')
@@ -522,8 +566,10 @@ def test_a_key_that_returns_what_json_cannot_hold_is_told_what_it_may_return(fol
         assert status == 422 and 'Object of type set is not JSON serializable' in said['error'] and 'lists and dicts' in said['hint'], said
         assert f'line {at(alone, line)-1} of alone.py' in said['error'] and f'alone.{key} broke' in f.health()['alone'], said
 
-def test_a_word_without_await_is_a_warning_with_the_line(folder):
-    f = folder(quick, alone=alone)
+def test_a_word_says_who_it_is_wherever_it_is_awaited_and_without_await_it_is_a_warning(folder):
+    f = folder({**quick, 'PIANOLA_ENGINE': 'ollama'}, alone=alone)
+    assert f.s.get('/alone/gathers') == (200, 'said') and [m['model'] for m in f.s.get('/api/conversation')[1]] == ['alone', 'alone']
+    assert 'Ollama' in f.s.get('/alone/asks')[1], 'why there is no answer is told as a refusal, which is what the word promises'
     assert f.s.get('/alone/forgets')[0] == 200
     for word, line in (('say', "say('not awaited')"), ('kv.set', "kv.set('n', 9)")):
         f.s.until(lambda: any(f'the plugin alone calls {word} without `await` in line {at(alone, line)} of alone.py' in l for l in f.s.lines), 10)      # noqa: B023
