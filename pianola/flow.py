@@ -273,12 +273,12 @@ class Flow(Kind):
         async def work():
             try:
                 kw = await asyncio.to_thread(arguments, self, nodes, run)
-                out = await s.f(**kw) if inspect.iscoroutinefunction(s.f) else await asyncio.to_thread(s.f, **kw)
+                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else asyncio.to_thread(contain.calm, s.f, **kw))
                 end = 'done', await asyncio.to_thread(results.keep, out, s.name), None
             except asyncio.CancelledError:
                 if store.pool is None: raise          # the app ends: at the next start it is found as it was left
                 end = 'failed', None, 'Stopped.'
-            except (Exception, SystemExit) as e: end = 'failed', None, trace(e, self.plugin)
+            except Exception as e: end = 'failed', None, trace(e, self.plugin)
             finally: working.pop(id, None)
             await store.write(self.over, id, s.name, *end)
         working[id] = asyncio.create_task(work())
@@ -419,7 +419,7 @@ def trace(e, plugin):
     if isinstance(e, Refused): return f'{e.text} {e.hint}'.strip()
     frames = [f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename] or traceback.extract_tb(e.__traceback__)[-3:]
     log.opt(exception=e).debug('a step broke')
-    return contain.mask(''.join(traceback.format_list(frames)) + f"{type(e).__name__}: {e}")
+    return contain.mask(''.join(traceback.format_list(frames)) + (str(e) if isinstance(e, contain.Ended) else f"{type(e).__name__}: {e}"))
 
 redrawing = set()
 def _more(job):

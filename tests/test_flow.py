@@ -139,6 +139,34 @@ def test_a_broken_step_says_why_and_where_and_can_be_tried_again(common):
     common.act('links.run', run=run, values={'title': 'fine'})
     assert settle(common, run=run)['report'] == 'done'
 
+def test_however_a_step_breaks_off_it_is_over_and_says_why(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'ends.py').write_text('''"Ends: in every way."
+import sys
+from pianola import Flow
+flow = Flow()
+def end(how):
+    if how == 'runs out': next(x for x in ())
+    if how == 'leaves': sys.exit(3)
+    while how == 'computes': pass
+    return 'well'
+@flow.step
+def plain(how: str):
+    "In a thread"
+    return end(how)
+@flow.step
+async def late(again: str):
+    "On the loop"
+    return end(again)
+''')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_PATIENCE': '1'})
+    def ends(name, **values):
+        s.act('ends.run', step=name, values=values)
+        settle(s, 'ends')
+        return step(s, name, 'ends')
+    for how, says in (('runs out', 'next() had nothing more'), ('leaves', '\nSystemExit: it calls sys.exit(3)'), ('well', '')): assert says in (ends('plain', how=how).get('error') or ''), how
+    for how, says in (('leaves', '\nSystemExit: it calls sys.exit(3)'), ('computes', 'what takes a while belongs in a job')): assert says in ends('late', again=how)['error'], how
+
 def test_a_step_that_goes_by_itself_goes_when_it_can_and_again_when_its_grounds_change(common):
     run = common.act('numbers.start')['result']['run']
     common.act('numbers.run', run=run, values={'x': 4})
