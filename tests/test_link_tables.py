@@ -1,5 +1,5 @@
 "What goes out of the link graph and what comes in: tables, workbooks, lists, Search Console, crawls of others."
-import csv, gzip, io, json, sys, xml.etree.ElementTree as xml, zipfile
+import contextlib, csv, gzip, io, json, sqlite3, sys, xml.etree.ElementTree as xml, zipfile
 from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -91,6 +91,22 @@ def test_a_list_of_addresses_in_lines_or_in_a_table(tmp_path):
     assert good == ['https://a.test/x', 'https://a.test/y'] and [w[0] for w in wrong] == ['http://[::1']
     (tmp_path/'l.csv').write_text('name;URL\nx;https://a.test/1\ny;https://a.test/2\n')
     assert imports.addresses(tmp_path/'l.csv') == (['https://a.test/1', 'https://a.test/2'], [])
+
+def test_a_list_of_addresses_is_closed_when_it_was_read(tmp_path, monkeypatch):
+    (tmp_path/'l.txt').write_text('https://a.test/x\n')
+    files, opened = [], imports.opened
+    monkeypatch.setattr(imports, 'opened', lambda path: files.append(opened(path)) or files[-1])
+    assert imports.addresses(tmp_path/'l.txt')[0] == ['https://a.test/x'] and files and all(f.closed for f in files)
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no file of Windows has a ? in its name')
+def test_the_panel_reads_a_crawl_wherever_it_lies_and_takes_words_as_they_are_written(tmp_path):
+    file = tmp_path/'50% #1?mode=x'/'1.sqlite'
+    file.parent.mkdir()
+    make(file, pages=30, links=60)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db: db.execute("update crawl set value=json_quote(value) where key='state'")
+    panel = room('panel')
+    many = lambda words: panel.state(file, {'words': words})['many']
+    assert panel.state(file)['pages'] > 10 and many('https:') > 10 and many('') == panel.state(file)['many'] and [many(w) for w in ('h_tps:', 'h%s:', '\\')] == [0, 0, 0]
 
 def test_search_console_joins_by_address_and_says_what_it_did_not(site, tmp_path):
     db, _ = site

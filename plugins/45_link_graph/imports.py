@@ -75,6 +75,9 @@ def pick(labels, *names):
 
 # lists of addresses
 
+def lines_of(path):
+    with opened(path) as f: yield from f
+
 def addresses(path):
     "The addresses of a list (one a line) or of a table (its column url, address, loc, page …): (addresses, each once; [(line, why)] of what is none)."
     from . import urls
@@ -85,7 +88,7 @@ def addresses(path):
         labels, rows = table(path)
         column = pick(labels, *address_names)
         lines = (r[column] for r in rows)
-    else: lines = opened(path)
+    else: lines = lines_of(path)
     for line in lines:
         if not (line := line.strip(' \r\n\t"\ufeff')) or line.startswith('#'): continue
         try: good[urls.address(line)] = 1

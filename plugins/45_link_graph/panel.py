@@ -3,6 +3,7 @@
     state(path, filter) → a dict, read from the crawl's file;    draw(number, state) → tags"""
 import json, sqlite3
 from pathlib import Path
+from . import view
 from pianola import A, Button, Div, Form, H2, H3, Img, Input, Li, Option, P, Section, Select, Small, Span, Strong, Table, Tbody, Td, Th, Thead, Tr, Ul
 
 shown = 25
@@ -14,7 +15,7 @@ _where = {'2': 'status between 200 and 299', '3': 'status between 300 and 399', 
 def state(path, filter=None):
     "Where a crawl is, and the rows that the filter {words, only, finding} leaves. FileNotFoundError while there is no file yet."
     if not Path(path).exists(): raise FileNotFoundError(path)
-    db = sqlite3.connect(f'file:{Path(path).as_posix()}?mode=ro', uri=True, timeout=5)
+    db = sqlite3.connect(f'{Path(path).resolve().as_uri()}?mode=ro', uri=True, timeout=5)
     db.row_factory = sqlite3.Row
     try:
         one = lambda sql, *a: db.execute(sql, a).fetchone()[0]
@@ -33,7 +34,7 @@ def state(path, filter=None):
         out['events'] = [dict(r) for r in db.execute("select id, at, kind, text from event order by id desc limit 20")]
         f = {'words': '', 'only': '', 'finding': '', **(filter or {})}
         where, args = ['1'], []
-        if f['words']: where.append('(url like ? or title like ?)'); args += [f"%{f['words']}%"]*2
+        if f['words']: where.append("(url like ? escape '\\' or title like ? escape '\\')"); args += [view.like(f['words'])]*2
         if f['only']: where.append(_where.get(f['only'], '1'))
         if f['finding']: where.append('id in (select page from finding where kind=?)'); args.append(f['finding'])
         out['filter'], out['filtered'] = f, len(where) > 1
