@@ -882,6 +882,6 @@ def test_many_open_sockets_and_half_requests_do_not_keep_others_out(piano):
             c.sendall(b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"name')
         began = time.perf_counter()
         piano.act('tasks.create', name='in spite of them')
-        assert time.perf_counter() - began < 2*busy()
+        assert (took := time.perf_counter() - began) < 2 or took < 2*busy()
         heard(tabs_[-1], 'put')
     lives(piano)
