@@ -83,10 +83,11 @@ function marks() {
     if (!set.size || set.size < here.size) every.delete(t);
     for (const r of rows) { const b = $('.select', r), on = String(set.has(rowId(r))); if (b.getAttribute('aria-checked') !== on) { b.setAttribute('aria-checked', on); r.classList.toggle('picked', on === 'true') } }
     $('.head .all', p)?.setAttribute('aria-checked', set.size && set.size === rows.length ? 'true' : set.size ? 'mixed' : 'false');
-    const bar = $('.bulk', p), total = +($('.gap', p)?.dataset.total || 0), b = $('.every', bar); if (!bar) continue;
+    const bar = $('.bulk', p), total = +($('.gap', p)?.dataset.total || 0); if (!bar) continue;
     if (bar.hidden !== !set.size) { bar.hidden = !set.size; if (bar.contains(document.activeElement) && bar.hidden) id('main').focus({ preventScroll: true }) }
     p.classList.toggle('picking', !!set.size);
     if (!set.size) continue;           // nobody sees the words; and a browser takes 15 ms before it writes its first number
+    const b = $('.every', bar);
     $('.said', bar).textContent = every.has(t) ? `All ${total.toLocaleString('en')} selected` : `${set.size.toLocaleString('en')} selected`;
     b.hidden = every.has(t) || !total || set.size < rows.length; b.textContent = `Select all ${total.toLocaleString('en')}`;
   }

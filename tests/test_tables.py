@@ -558,6 +558,11 @@ def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, t
     page.locator('#dialog').get_by_label('Author').fill('Bram Stoker')
     page.locator('#dialog').get_by_role('button', name='Save').click()
     expect(page.locator('#books-2 em')).to_have_text('Bram Stoker')
+    wrong = page.evaluate('''() => {
+        const said = []; addEventListener('error', e => said.push(e.message));
+        document.querySelector('.crud').insertAdjacentHTML('beforebegin', '<section class="crud" data-table="others"><ol></ol></section>');
+        document.dispatchEvent(new Event('placed')); return said }''')
+    assert wrong == [], 'a table that has no bar for what is selected holds up no other'
 
 # the docs
 
