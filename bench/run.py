@@ -3,7 +3,7 @@
     python bench/run.py [first stream start page long browser plugin click tabs job table]        in the environment that `python3 start.py test` makes
 
 The model is the scripted Ollama of the tests, as its own process, so that only our own time is measured. Prints Markdown."""
-import asyncio, compileall, contextlib, gzip, itertools, json, os, platform, re, statistics, subprocess, sys, tempfile, threading, time, urllib.request
+import asyncio, compileall, contextlib, gzip, inspect, itertools, json, os, platform, re, socket, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
 root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
@@ -18,7 +18,7 @@ def row(what, ours, beside='', aim=''):
 @contextlib.contextmanager
 def double(**flags):
     "The scripted Ollama as its own process; yields its URL"
-    with contextlib.closing(__import__('socket').socket()) as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
+    with contextlib.closing(socket.socket()) as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     p = subprocess.Popen([sys.executable, str(root/'tests/ollama_double.py'), '--port', str(port), *(x for k, v in flags.items() for x in (f'--{k}', str(v)))], stdout=subprocess.PIPE, text=True)
     try:
         p.stdout.readline()
@@ -35,11 +35,11 @@ def pianola(url, data=None):
 
 @contextlib.contextmanager
 def naive(url='-', rows=10):
-    with contextlib.closing(__import__('socket').socket()) as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
+    with contextlib.closing(socket.socket()) as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     p = subprocess.Popen([sys.executable, str(root/'bench/naive.py'), str(port), url, str(rows)])
     try:
         for _ in range(200):
-            with contextlib.suppress(OSError), contextlib.closing(__import__('socket').create_connection(('127.0.0.1', port), .1)): break
+            with contextlib.suppress(OSError), contextlib.closing(socket.create_connection(('127.0.0.1', port), .1)): break
             time.sleep(.05)
         yield p, f'ws://127.0.0.1:{port}/ws'
     finally: p.kill(); p.wait()
@@ -512,6 +512,6 @@ def main():
     print(f"{machine()}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:
         f = jobs[name]
-        asyncio.run(f()) if asyncio.iscoroutinefunction(f) else f()
+        asyncio.run(f()) if inspect.iscoroutinefunction(f) else f()
 
 if __name__ == '__main__': main()

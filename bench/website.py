@@ -42,7 +42,8 @@ class Answer(asyncio.Protocol):
             self.transport.write(f'HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{more}Content-Length: {len(body)}\r\n\r\n'.encode() + (body if method != b'HEAD' else b''))
 
 async def serve(pages, port):
-    s = await asyncio.get_running_loop().create_server(lambda: Answer(made), '127.0.0.1', port) if (made := site(pages)) else None
+    made = site(pages)
+    s = await asyncio.get_running_loop().create_server(lambda: Answer(made), '127.0.0.1', port)
     print(f'http://localhost:{s.sockets[0].getsockname()[1]}/', flush=True)
     await s.serve_forever()
 

@@ -257,8 +257,7 @@ def wait(tx, pressed, by, message, key, why='', choice=None):
     "Write down what waits for the user's word, inside a transaction; with a `choice` (0: a new one) it is one of several of which one is pressed"
     name, args = pressed[0] if len(pressed) == 1 else ('several', {'actions': [{'action': n, 'args': a} for n, a in pressed]})
     a = find(name)
-    out = _ask(tx, a, a.check(args), by, key, message, why, choice)
-    return out
+    return _ask(tx, a, a.check(args), by, key, message, why, choice)
 
 most_named = 8
 def together(said):
@@ -301,7 +300,6 @@ def _approved(tx, id, roll):
     tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
-undo_args = msgspec.defstruct('undo', [('id', int)], forbid_unknown_fields=True)
 def _undo(tx, id, by='user'):
     e = tx.one("select * from log where id=? and kind='action'", id)
     if not e: raise Refused(f'the roll has no entry {id}', status=404)

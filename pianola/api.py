@@ -12,7 +12,7 @@ from . import tries             # noqa: F401  the keys of a conversation
 from .actions import act
 from .config import details, version
 from .plugins import plugins
-from .store import Refused, sound, store
+from .store import Refused, got, put, sound, store
 from loguru import logger as log
 
 biggest = 4_000_000                   # bytes of a request's body
@@ -349,7 +349,6 @@ async def hear(tab, f):
 
 def looks(tx, conversation, view, opened, runs=()):
     "What is looked at is where the next start opens; opening a plugin is told to the model"
-    from .store import put, got
     if conversation: put(tx, 'app', 'conversation', conversation)
     flow.looked(tx, runs)
     if view in plugins and got(tx, 'app', 'open') != view:

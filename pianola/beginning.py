@@ -59,8 +59,8 @@ def write(kind, name, folder):
     "Write a new plugin of this kind into a folder; its path comes back"
     name = name.removesuffix('.py').lower().replace('-', '_').replace(' ', '_')
     if kind not in kinds: raise Refused(f'there is no kind {kind}', f"there is {', '.join(kinds)}")
-    if not re.fullmatch(r'(\d+_)?[a-z][a-z0-9_]*', name) or plugin_name(folder/f'{name}.py') in reserved or keyword.iskeyword(plugin_name(folder/f'{name}.py')): raise Refused(f'{name} cannot be the name of a plugin', f"use letters, digits and _, and none of {', '.join(sorted(reserved))}")
     bare = plugin_name(folder/f'{name}.py')
+    if not re.fullmatch(r'(\d+_)?[a-z][a-z0-9_]*', name) or bare in reserved or keyword.iskeyword(bare): raise Refused(f'{name} cannot be the name of a plugin', f"use letters, digits and _, and none of {', '.join(sorted(reserved))}")
     if kind == 'crud' and (bare in own_names | on_page or bare.endswith('_by_pos')): raise Refused(f'{bare} is the name of a table of our own', f"choose another, e.g. my_{bare}; none of {', '.join(sorted(own_tables | on_page))}")
     if taken := next((p for p in folder.glob('*') if p.name[0] not in '_.' and plugin_name(p) == bare), None): raise Refused(f'{taken} is there already', 'choose another name')
     title = bare.replace('_', ' ').capitalize()

@@ -66,8 +66,8 @@ def card(flow, tx, v, s, folds):
     elif state == 'running':
         body += [said(s, inputs, tx), running(flow, tx, a, id)]
     elif a:
-        if state == 'stale': body.append(Div(P(why(v, s, a)), again(flow, s, inputs, id), cls='trouble mild'))
-        body += [said(s, inputs, tx), outcome(s, result, f"/api/answers/{a['id']}"), foot(flow, tx, r, s, a, id) if state != 'locked' else None]
+        if state == 'stale': body.append(Div(P(why(v, s, a)), again(flow, s, id), cls='trouble mild'))
+        body += [said(s, inputs, tx), outcome(s, result, f"/api/answers/{a['id']}"), foot(flow, tx, a, id) if state != 'locked' else None]
     return Details(head, Div(*body, cls='inside'), id=f'{flow.name}-{s.name}', data_state=state, data_fold=f"/api/runs/{r['id']}/folds/{s.name}", open=open_, cls='step')
 
 def parts_of(s, result):
@@ -118,10 +118,10 @@ def why(v, s, a):
     changed = [k for k, h in used.items() if k not in memory or memory[k][1] or results.fingerprint(memory[k][0]) != h]
     if changed: return f"{', '.join(changed).capitalize()} {'has' if len(changed) == 1 else 'have'} changed since."
     return 'The code of this step has changed since.'
-def again(flow, s, inputs, id):
+def again(flow, s, id):
     if any(f.kind == 'secret' for f in s.fields.values()): return key('Answer it again', f'{flow.name}.back', id, 'go')
     return key('Run again', f'{flow.name}.run', id, 'go')
-def foot(flow, tx, r, s, a, id):
+def foot(flow, tx, a, id):
     return Div(key('Change', f'{flow.name}.back', id, 'quiet back', title='Answer it another way; what is here stays as a branch'), make('Fork from here', flow.name, 'fork', id, 'quiet fork', title='A new run that is the same up to here'),
                tries(flow, tx, a), Small(time.strftime('%d %b %H:%M', time.localtime(a['ended'] or a['at'])) + (f" · {a['ended']-a['at']:.1f} s" if a['ended'] and a['ended']-a['at'] >= .1 else ''), cls='when'), cls='ways foot')
 def tries(flow, tx, a):

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from . import bubble, context, history, orders, record, render, tabs
 from .config import details
 from .engines.base import Fault, Phase, Said
-from .plugins import _hold as hold
+from .contain import hold
 from .store import Refused, kv, store
 from loguru import logger as log
 

@@ -76,9 +76,6 @@ class Crud(Kind):
         growth.grow(tx, self.name, self.columns, {**({self.link: 'integer'} if self.link else {}), 'pos': 'real'})
         link = f'"{self.link}", ' if self.link else ''
         tx.run(f'create index if not exists "{self.name}_by_pos" on "{self.name}"({link}pos, id)')
-    def plan(self, tx):
-        "What `open` would change in a table that is there: [('new'|'changed'|'removed'|'back', column)]"
-        return growth.plan(tx, self.name, self.columns) if tx.value("select 1 from sqlite_master where type='table' and name=?", self.name) else []
     def clean(self, row):
         "A row as the world sees it: as JSON, without inner columns"
         return {'id': row['id'], **{k: f.plain(f.back(row[k])) for k, f in self.columns.items()}, **({self.link: row[self.link]} if self.link else {})}
@@ -155,7 +152,7 @@ class Crud(Kind):
         key('sort', self.sort, [('by', str), ('order', Literal['asc', 'desc'], 'asc')], title=f'Sort {n}', description='Put the rows in the order of a column.',
             say=lambda a, r, c: f"Sorted {self.title} by {a['by']}" + (', backwards' if a['order'] == 'desc' else ''))
         key('update_many', self.update_many, [*several, ('set', dict[str, Any])], title=f'Change several of {n}', description='Set columns in several rows, named by `ids`, or by `match` as a view has it ({"words", "which"}).',
-            say=self._changed_many, touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f"Set {', '.join(a['set'])} in {len(self._those(tx, a))} rows of {self.title}?")
+            say=self._changed_many, touches=lambda tx, **a: [(n, i) for i in self._those(tx, a)], asks=lambda tx, **a: f"Set {', '.join(a['set'])} in {(m := len(self._those(tx, a))):,} {'row' if m == 1 else 'rows'} of {self.title}?")
         key('delete_many', self.delete_many, several, title=f'Delete several from {n}', risk='destructive', description='Delete several rows, named by `ids` or `match`.',
             say=lambda a, r, c: f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}" + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else ''),
             touches=lambda tx, **a: self.along(tx, self._those(tx, a)), asks=self._asks_many)

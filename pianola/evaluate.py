@@ -162,7 +162,7 @@ async def main(argv):
             prompts.settle(c.prompts)
             await store.open(c.data)
             file = renamed(file, set(await store.read(lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
-            for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')
+            for name, cols in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, cols), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, orders.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
             try:

@@ -178,7 +178,7 @@ class Flow(Kind):
         tx.update('run', r['id'], {'deleted': 1})
         return self._out(tx, r['id'])
     def take(self, tx, file, ready=None):
-        return self._out(tx, runs.imported(tx, self.name, ready or packing.unpacked(file), list(self.steps)))
+        return self._out(tx, runs.imported(tx, self.name, ready or packing.unpacked(file)))
     def cancel(self, tx, step, run=None):
         r, s = self.find(tx, run), self.named(step)
         a = self.look(tx, r).now.get(s.name, ({},))[0]

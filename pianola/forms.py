@@ -296,7 +296,7 @@ class Field:
         if value is None: value = self.start
         if value == '' and self.kind not in ('text', 'long', 'url', 'secret'): value = [] if self.kind == 'rows' else None
         text = self.written(value)
-        a = dict(name=self.name, required=self.required, **{}) | attrs
+        a = dict(name=self.name, required=self.required) | attrs
         if self.kind == 'long': return Textarea(text, maxlength=longest['long'], rows=min(12, max(3, text.count('\n')+1)), **a)
         if self.kind == 'json': return Textarea(json.dumps(self.plain(value), ensure_ascii=False, indent=1) if value is not None else '', rows=3, spellcheck='false', cls=f"json {a.pop('cls', '')}".strip(), **a)
         if self.kind == 'bool':
@@ -310,9 +310,9 @@ class Field:
             return Span(Input(type='hidden', name=gone['name'], value=text, **{k: v for k, v in a.items() if k.startswith('hx_')}), Input(type='file', data_upload='/api/files', required=gone.get('required') and not text, **{k: v for k, v in a.items() if not k.startswith('hx_')}),
                         A(value.name if isinstance(value, File) else text[65:], href=file_url(text), download=True, cls='has') if text else Span(cls='has'), cls=f"file {gone.get('cls', '')}".strip())
         w = self.word
-        more = {'text': dict(type='text', maxlength=longest['text']), 'url': dict(type='url', inputmode='url', maxlength=longest['url']), 'secret': dict(type='password'), 'date': dict(type='date', max='9999-12-31'),
+        more = {'text': dict(type='text', maxlength=longest['text']), 'url': dict(type='text', inputmode='url', maxlength=longest['url']),      # of type url the browser would refuse example.com, which we complete
+                'secret': dict(type='password'), 'date': dict(type='date', max='9999-12-31'),
                 'datetime': dict(type='datetime-local', max='9999-12-31T23:59'), 'time': dict(type='time')}.get(self.kind) or dict(type='number', min=w.low, max=w.high, step=w.step or ('any' if self.kind == 'float' else None))
-        if self.kind == 'url': more['type'] = 'text'              # the browser would refuse example.com, which we complete
         if self.kind == 'secret': text = ''                       # never sent back to a page
         return Input(**(dict(value=text or None, autocomplete='off') | more | a))
     def _options(self, pairs, now):
@@ -436,7 +436,7 @@ def _type(f, t, metas):
             'int': lambda: Annotated[int, Meta(ge=w.low, le=w.high)] if w.low is not None or w.high is not None else int, 'float': lambda: Annotated[float, Meta(ge=w.low, le=w.high)] if w.low is not None or w.high is not None else float,
             'bool': lambda: bool, 'choice': lambda: Literal[tuple(_bare(c) for c in f.choices)], 'ref': lambda: Annotated[int, Meta(ge=1, description=f'number of a row of {f.table}')],
             'rows': lambda: Annotated[list[int], Meta(description=f'numbers of rows of {f.table}')], 'file': lambda: Annotated[str, Meta(max_length=300)],
-            'json': lambda: t if t is not Any else Any}[f.kind]()
+            'json': lambda: t}[f.kind]()
     for m in metas: base = Annotated[base, m]
     if f.help: base = Annotated[base, Meta(description=f.help)]
     return base | None if f.optional and base is not Any else base

@@ -108,7 +108,7 @@ class Gist(Mentions):
                 said = ' '.join(w.low for w in self.words[c+1:b])
                 if not re.search(self.g['so'], said): continue
                 other = not re.search(self.g['no'], said)
-                if other and self.name == 'negation' and not value is False: continue
+                if other and self.name == 'negation' and value is not False: continue
             elif tb.columns[column] == 'number' and len(nums) == 1: other = nums[0][0]
             else: continue
             return Reading('chip', [op, Op(tb.name, 'update', rows[0][1]['id'], {column: other})], name='unlike')
@@ -154,7 +154,7 @@ class Gist(Mentions):
         if re.search(self.g['new_named'], ' '.join(w.low for w in self.words[a:b])) and {'create', 'put'} & cues.keys() and 'delete' not in cues and (got := self.create(a, b, cues)): return got
         if changed and not changed[2].named and not self.name and (got := self.unheard(a, b, cues)): return got
         if changed and changed[2].firm > 2 and changed[1] <= 2 and not self.name: return changed[0]
-        if not self.name and 'create' not in cues and any(w.low in self.g['calling'] for w in self.words[a:b]) and (got := self.renamed(a, b, cues)): return got
+        if not self.name and 'create' not in cues and any(w.low in self.g['calling'] for w in self.words[a:b]) and (got := self.renamed(a, b)): return got
         if new and (got := self.create(a, b, cues)) and not self.old(a, b): return got
         if {'create', 'put'} & cues.keys() and 'delete' not in cues and not self.name and not (changed and changed[2].named) and self.tables(a, b) and (got := self.fresh(a, b, cues, True)) and got[1] <= 3: return got[0]
         if changed and changed[2].was and changed[1] <= 4 and (not self.name or changed[2].firm > 2): return changed[0]
@@ -170,7 +170,7 @@ class Gist(Mentions):
             if got := self.list(a, b, cues): return got
         if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
         says = any(m.what == 'flag' and not m.slip and m.a > a and self.words[m.a-1].low in {*self.g['be'], 'has', 'have', 'hat', 'haben'} for tb in self.world.tables.values() for m in self.mentions(tb, a, b)) and 'change' not in cues
-        return (says and self.flag(a, b, cues)) or self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b, cues)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4 and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite'])) and self.list(a, b, cues)) or None
+        return (says and self.flag(a, b, cues)) or self.set(a, b, cues) or self.flag(a, b, cues) or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0]) or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b)) or ('put' in cues and self.create(a, b, cues)) or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4 and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite'])) and self.list(a, b, cues)) or None
 
     def refers(self, a, b, cues):
         "“Move Hugo to Spanish A2”: a row of one table for a column of another that is called after it"
@@ -189,7 +189,7 @@ class Gist(Mentions):
         first = first or any(n.a > a and self.words[n.a-1].low in self.g['one'] for n in named)
         return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
 
-    def renamed(self, a, b, cues):
+    def renamed(self, a, b):
         "“Night Nurse should be Night Nurses”, “call the paper masks Surgical masks”: a name like the one that a row has, or one right behind it"
         for tb in self.world.tables.values():
             if tb.columns[tb.main] != 'text': continue
@@ -567,7 +567,7 @@ class Gist(Mentions):
                 while ws and self.words[ws[0]].low in self.g['fill']: ws.pop(0)
                 if ws and (m := re.search(self.g['after'], self.text[self.words[ws[0]].a:self.words[ws[-1]].b], re.I)): ws = [n for n in ws if self.words[n].b <= self.words[ws[0]].a + m.start()]
                 if ws: value, used = self.shorn(self.reader.clean(self.text[self.words[ws[0]].a:self.words[ws[-1]].b])), Mention('value', ws[0], ws[-1]+1); break
-        if not value or value.lower() in (*self.lang.words['it'], *self.g['pronoun'], *self.g['days']): return self.renamed(a, b, cues)
+        if not value or value.lower() in (*self.lang.words['it'], *self.g['pronoun'], *self.g['days']): return self.renamed(a, b)
         skip = [used, *[m for m in cues.values() if m.key in ('rename', 'change')]]
         rows, _ = self.rows(a, used.a, skip)
         if not rows: rows, _ = self.rows(used.b, b, skip)
@@ -690,7 +690,7 @@ class Gist(Mentions):
             for m in list(re.finditer(r'https?://\S+|www\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{4}-\d\d-\d\d', s)):
                 kind = 'email' if '@' in m[0] else 'date' if re.fullmatch(r'\d{4}-\d\d-\d\d', m[0]) else 'url'
                 cs = [c for c, k in table.columns.items() if (k == kind or kind == 'url' and c in ('url', 'website', 'link')) and open_(c)]
-                if cs: values[next((c for c in cs if self.says(table, c, s)), cs[0])] = m[0]; s = s.replace(m[0], ' ¦ ')
+                if cs: values[next((c for c in cs if self.says(c, s)), cs[0])] = m[0]; s = s.replace(m[0], ' ¦ ')
             for x, y in self.g['pairs']:
                 if open_(x) and open_(y) and (m := re.search(r'(?<![\w.])(\d+)\s?[x×]\s?(\d+)(?!\w)', s)): values[x], values[y], s = int(m[1]), int(m[2]), s[:m.start()] + ' ¦ ' + s[m.end():]
             for c, k in table.columns.items():
@@ -756,7 +756,7 @@ class Gist(Mentions):
         m = re.fullmatch(r'(?:[a-zäöüß-]+\s+){1,2}((?:[A-ZÄÖÜ][\w.\'&-]*)(?:\s+[\w.\'&-]+)*)', name)
         return m[1] if m and self.lang.code == 'en' and not (self.reader.todo and len(self.world.tables) == 1) and len(m[1]) > 2 else name
 
-    def says(self, table, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (spoken_name(c), *self.lang.columns.get(c, ())))
+    def says(self, c, s): return any(re.search(rf'(?<!\w){re.escape(w)}', s, re.I) for w in (spoken_name(c), *self.lang.columns.get(c, ())))
 
     # looking
 

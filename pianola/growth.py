@@ -53,7 +53,7 @@ def remember(tx, name, fields, was, inner):
 def convert(tx, name, f, was):
     "Give a column its new type. Where a value does not fit, or would lose something, the old column stays beside it under another name."
     k, old = f.name, was[f.name]
-    before = Field(k, old['kind'] or {'integer': 'int', 'real': 'float'}.get(old['sql'], 'text'), object, None, True, word=Word(old['kind'], table=old.get('table', '')))
+    before = Field(k, old['kind'] or {'integer': 'int', 'real': 'float'}.get(old['sql'], 'text'), object, None, True, word=Word(old['kind']))
     strict, new, unfit, lossy = dataclasses.replace(f, loose=False), {}, [], 0
     for r in tx.q(f'select id, "{k}" as v from "{name}" where "{k}" is not null'):
         text = before.written(before.back(r['v'])) if before.kind != 'bool' or f.kind == 'text' else str(r['v'])

@@ -68,7 +68,7 @@ class Evidence:
         known = {t for w in own for t in lang.tokens(w)} | {t for v in values for t in lang.tokens(str(v))}
         return {w for w in self.words - known if not w.isdigit()} or not self.quoted <= known
 
-def ground(ev, table, row, recent=()):
+def ground(ev, table, recent=()):
     "(the rows the user's words fit best, how well): by words of the row and its number"
     scores = {}
     for r in table.rows:
@@ -105,7 +105,7 @@ def judge(ev, op, world):
         if not why and any(str(r.get(table.main) or '').casefold() == str(values.get(table.main) or '').casefold() for r in table.rows): why = 'there_already'
         if not why and ev.more(table, values.values()): why = 'unlike'
         return Verdict('chip' if why else 'run', why, op)
-    rows, best = ground(ev, table, op.id, world.recent)
+    rows, best = ground(ev, table, world.recent)
     row = next((r for r in table.rows if r['id'] == op.id), None)
     if not rows: return Verdict('chip', 'row', op) if row else Verdict('nothing', 'no_row')
     if len(rows) > 1:

@@ -12,7 +12,7 @@ from .actions import action
 from .board import tell
 from .handle import Handle, code_of, function
 from .journal import Stopped, note, over
-from .plugins import _hold as hold
+from .contain import hold
 from .store import Refused, got, put, store
 from loguru import logger as log
 
@@ -338,7 +338,7 @@ def retry_(tx, id: int):
     retry(tx, id)
     return tx.value('select title from job where id=?', id)
 
-@action(name='jobs.clear', plugin='app', title='Clear the list of jobs', risk='destructive', model=False, say=lambda a, r, c: f"Cleared {r:,} {'job' if r == 1 else 'jobs'} that {'was' if r == 1 else 'were'} {board.states[a['state']]}", asks=lambda tx, **a: f"Clear {len(clearable(tx, **a)):,} jobs that are over?")
+@action(name='jobs.clear', plugin='app', title='Clear the list of jobs', risk='destructive', model=False, say=lambda a, r, c: f"Cleared {r:,} {'job' if r == 1 else 'jobs'} that {'was' if r == 1 else 'were'} {board.states[a['state']]}", asks=lambda tx, **a: f"Clear {(n := len(clearable(tx, **a))):,} {'job that is' if n == 1 else 'jobs that are'} over?")
 def clear(tx, days: Annotated[float, Meta(ge=0)] = 7, state: Literal['done', 'failed', 'cancelled'] = 'done'):
     "Take jobs that ended this many days ago from the list: those that are done, or that failed, or were stopped. What a step of a run would go on from stays. It can be taken back for a day; then they are forgotten."
     ids = clearable(tx, days, state)

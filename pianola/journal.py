@@ -5,7 +5,7 @@ import json, random, time
 from .store import Refused
 
 over = ('done', 'failed', 'cancelled')
-heard = None            # set by the server: called after each event that this process keeps
+heard = None            # set by jobs: called after each event that this process keeps
 stale = 'the code was changed since parts of this were done; they are kept'
 lease = 6               # seconds without a sign of life after which a process counts as dead
 

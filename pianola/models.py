@@ -8,7 +8,7 @@ from .actions import action
 from .bubble import closer, press, worded
 from .engines.base import Fault
 from .jobs import Job
-from .plugins import _hold as hold
+from .contain import hold
 from .store import Refused, kv, store
 
 engines = None

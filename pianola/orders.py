@@ -7,7 +7,7 @@ import apsw
 from . import context, guard, history, piano, understand
 from .actions import act, decided, find, press, wait
 from .config import details
-from .plugins import _hold as hold
+from .contain import hold
 from .store import Refused, store
 from loguru import logger as log
 

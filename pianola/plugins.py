@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 from loguru import logger as log
 from . import actions, contain, needs, prompts, settings, trial
-from .contain import Refused, hold as _hold
+from .contain import Refused, hold
 from .store import got, made, migrations, put, store
 
 class Kind:
@@ -339,7 +339,7 @@ class Plugins(dict):
     def hear(self, e):
         for p in list(self.values()):
             for k in p.kinds:
-                if work := k.hear(e): _hold(self._heard(p, k, e, work), f'{p.name} could not hear {e.what}')
+                if work := k.hear(e): hold(self._heard(p, k, e, work), f'{p.name} could not hear {e.what}')
     async def _heard(self, p, k, e, work):
         "One line heard by one plugin: what breaks is shown on its page, since nobody waits for it"
         what = f'hearing a line of kind {e.kind}' if getattr(k, 'heard', None) else f'drawing {k.name} anew'

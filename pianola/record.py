@@ -236,7 +236,7 @@ def shares(text, found, lang):
         at = o[0] if o else at
         if at is not None: parts[at].append(c)
     parts = [re.sub(r'^(?:and|und)\s+', '', ', '.join(p)) for p in parts]
-    return parts if all(re.search(r'\d', p) or len({*words(p)} - own - small()) > 1 or 1 == len({*words(p)} - own - small()) for p, own in zip(parts, mine)) and not any(re.search(p, text, re.I) for p in lang.record['swaps']) else [text]*len(found)
+    return parts if all(re.search(r'\d', p) or {*words(p)} - own - small() for p, own in zip(parts, mine)) and not any(re.search(p, text, re.I) for p in lang.record['swaps']) else [text]*len(found)
 
 def chaff(v, table, lang):
     "Is a text nothing but small words and the names of the table?"
@@ -284,7 +284,12 @@ async def read(engine, model, text, found, code, phase=lambda p: None):
         more = {c: [v for v in vs if v != now[c] and not (table.columns[c] == 'number' and v == len(found) > 1 and text == said[-1])] for c, vs in open.items()}
         firm = {c: vs for c, vs in more.items() if vs and (table.columns[c] not in ('text', 'long', 'bool') or c == table.main and coded(table) or few(table, c) or c != table.main and table.columns[c] == 'text' and all(re.search(r'\d', v) for v in vs))}
         if exact := {c: vs for c, vs in firm.items() if table.columns[c] != 'number'}: firm = exact
-        name = {table.main: vs} if any(re.search(p, text, re.I) for p in lang.record['renames']) and (vs := [v for v in more.get(table.main, ()) if not {*words(v)} <= {*words(now[table.main])} and words(v)[:1] != words(now[table.main])[:1] or words(v)[:len(words(now[table.main]))] == words(now[table.main]) and len(words(v)) <= len(words(now[table.main]))+2]) else {}
+        was = words(now[table.main])
+        other = lambda w, was=was: not {*w} <= {*was} and w[:1] != was[:1]
+        longer = lambda w, was=was: w[:len(was)] == was and len(w) <= len(was)+2
+        renames = any(re.search(p, text, re.I) for p in lang.record['renames'])
+        names = [v for v in more.get(table.main, ()) if other(words(v)) or longer(words(v))] if renames else []
+        name = {table.main: names} if names else {}
         ask_part = firm if firm and not name else name
         after = await part(table, row, ask_part) if ask_part else await put('record', [line(table, row, open)], shape(open))
         values = changed(table, row, after, open, text, lang) if after else {}

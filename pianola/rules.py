@@ -299,7 +299,7 @@ def _compiled(code, shape):
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [spoken_name(c), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
     kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
-    small = {'a': alt([w for w in lang.words['a'] if w not in ('and', 'or', 'called', 'named')]), 'every': alt(lang.words['every']), 'list': alt(lang.words['list']), **{k: alt(v) for k, v in lang.verbs.items() if k not in ('list',)}}
+    small = {'a': alt([w for w in lang.words['a'] if w not in ('and', 'or', 'called', 'named')]), 'every': alt(lang.words['every']), 'list': alt(lang.words['list']), **{k: alt(v) for k, v in lang.verbs.items() if k != 'list'}}
     def regex(kind, p):
         seen = set()
         def fill(m):
@@ -357,7 +357,7 @@ class Reader:
         t = t.strip().rstrip('?!. ')
         while m := self.lang.head.match(t):
             rest = t[m.end():]
-            if any(rx.fullmatch(t) and k in ('note',) and not rx.fullmatch(rest) for k, rx in self.patterns if k == 'note'): break      # “I want to …” may be the wish itself
+            if any(k == 'note' and rx.fullmatch(t) and not rx.fullmatch(rest) for k, rx in self.patterns): break      # “I want to …” may be the wish itself
             t = rest
         while m := self.lang.tail.search(t): t = t[:m.start()].rstrip('?!. ,')
         return t
@@ -566,7 +566,7 @@ class Reader:
             elif kind == 'choice':
                 said = [x for x in table.choices.get(c, ()) if re.search(rf'(?<!\w){re.escape(str(x))}(?!\w)', rest, re.I)]
                 if len(said) == 1 and (m := re.search(rf'(?:{lead}(?:{noun}(?:\s+(?:is|of))?[:\s]+)?(?:as\s+|in\s+)?){re.escape(str(said[0]))}(?:\s+{noun})?(?!\w)\)?|^{re.escape(str(said[0]))}[ -]{noun}\s+', rest, re.I)): values[c] = said[0]; rest = take(m)
-            elif kind in ('text', 'long', 'email', 'ref') and (m := re.search(rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?', rest, re.I)) and kind != 'ref': values[c] = self.clean(m['v']); rest = take(m)
+            elif kind in ('text', 'long', 'email') and (m := re.search(rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?', rest, re.I)): values[c] = self.clean(m['v']); rest = take(m)
             elif kind == 'text' and c in ('author', 'by', 'artist', 'autor', 'writer', 'composer') and (m := re.search(r'\s+(?:by|von)\s+(?P<v>[^,;]+?)$', rest)): values[c] = self.clean(m['v']); rest = take(m)
             elif kind == 'bool' and (m := re.search(rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I)): values[c] = not m['not']; rest = take(m)
         return values, rest

@@ -138,7 +138,7 @@ def exported(tx, id):
         if a['status'] == 'running': a['status'], a['error'] = 'failed', 'it was running when this file was made'
     return {'format': form, 'flow': r['flow'], 'name': r['name'], 'created': r['created'], 'head': r['head'], 'locked': bool(r['locked']), 'answers': rows}
 
-def imported(tx, flow, d, steps):
+def imported(tx, flow, d):
     "A run from a file, which may come from anybody: what is wrong with it is Refused, HTML in it is cleaned. Its number comes back."
     wrong = lambda what: Refused(f'this is no run of {flow}: {what}', 'give a file that Pianola exported')
     if not isinstance(d, dict) or d.get('format') != form: raise wrong('it has another format')

@@ -1,7 +1,8 @@
 """Rows in and out as CSV and JSON: a file is read and its columns are matched, what does not fit is named line by line, and what goes out comes in again the same.
 
-    sheet = read(file)                           columns and lines of a CSV, TSV, JSON or JSON Lines file
-    good, wrong = check(tx, table, sheet, map)   the lines as rows, and the sentences about those that do not fit"""
+    sheet = read(file)                             columns and lines of a CSV, TSV, JSON or JSON Lines file
+    found = lines(table, sheet, map)               each line as a row, and what does not fit in it
+    good, wrong = settle(tx, table, found, map)    the rows as the table keeps them, and the sentences about the others"""
 import asyncio, codecs, contextlib, csv, gc, io, json, re, threading, time
 from dataclasses import dataclass
 from .store import Refused, fold, sound, store
@@ -74,12 +75,8 @@ def match(table, sheet):
     if not out and len(sheet.columns) == 1: out[sheet.columns[0]] = table.main
     return out
 
-def check(tx, table, sheet, columns):
-    "(lines as the table keeps them, what is wrong with the others). `columns` {column of the file: column}."
-    return settle(tx, table, lines(table, sheet, columns), columns)
-
 def lines(table, sheet, columns):
-    "The first half of `check`, which needs no database and most of the time: [(number of the line, row, [(column, what is wrong)])]"
+    "The first half of a check, which needs no database and most of the time: [(number of the line, row, [(column, what is wrong)])]"
     known = [*table.columns, *([table.link] if table.link else [])]
     if bad := [k for k in columns.values() if k and k not in known]: raise Refused(f"{table.name} has no {', '.join(bad)}", f"it has {', '.join(known)}")
     if twice := [k for n, k in enumerate(columns.values()) if k and k in list(columns.values())[:n]]: raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')

@@ -350,7 +350,7 @@ class Slots:
             if j > i: out.append((i, j))
             n = e
         return out
-    def name(self, cues):
+    def name(self):
         "The main column of a new row"
         t = self.t.main
         if t in self.values: return
@@ -387,7 +387,7 @@ class Slots:
             while n < j:
                 if not (self.cap(n) or self.words[n].kind == 'code'): n += 1; continue
                 e = n+1
-                while e < j and (self.cap(e) or self.words[e].kind in ('code',) or self.words[e].text in '.&' or self.words[e].kind == 'number' or self.low(e) in self.g.g['inside'] and e+1 < j and self.cap(e+1)): e += 1
+                while e < j and (self.cap(e) or self.words[e].kind == 'code' or self.words[e].text in '.&' or self.words[e].kind == 'number' or self.low(e) in self.g.g['inside'] and e+1 < j and self.cap(e+1)): e += 1
                 yield n, e
                 n = e
     def rest(self):
@@ -469,7 +469,7 @@ class Slots:
         title = self.t.titled(self.lang)
         if title != self.t.main: self.owned(title)
         self.headed()
-        self.name(cues)
+        self.name()
         self.places()
         self.rest()
         if title != self.t.main: self.entitle(title)

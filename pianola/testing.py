@@ -7,7 +7,7 @@ import ast, asyncio, json, shutil, tempfile
 from pathlib import Path
 from fasthtml.common import FastHTML, to_xml
 from loguru import logger
-from . import contain, piano, trial
+from . import config, contain, piano, trial
 from .actions import act, registry
 from .contain import Broke, Refused
 from .plugins import plugins
@@ -101,7 +101,7 @@ def _pressable(a):
 
 async def check(argv):
     "`python -m pianola check FILE…`: what is wrong, in words; 0 when nothing is"
-    if not argv: raise SystemExit('python -m pianola check FILE…')
+    if not argv: raise SystemExit(f'{config.python()} -m pianola check FILE…')
     bad = 0
     for path in argv:
         print(path)

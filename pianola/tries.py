@@ -49,8 +49,7 @@ async def edit(message: int, text: str):
     if not text.strip(): raise Refused('the message is empty', 'write something')
     def branch(tx):
         tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
-        id = history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'])
-        tx.run('update message set parent=? where id=?', m['parent'], id)
+        history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'])
     m = await store.read(history.message, message)
     if m['role'] != 'user': raise Refused('only your own messages can be edited')
     async with alone(m['conversation']):

@@ -17,8 +17,7 @@ most_seen = 2000        # rows of a table that are looked at
 
 def table(kind, tx):
     "A table of a plugin as a sentence sees it; while its rows are as they were, with the words that were found in them before"
-    kinds = getattr(kind, 'kinds', None) or {k: _kind(k, t) for k, t in kind.columns.items()}
-    shape, rows = (kind.name, kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or ''), rows_of(kind, tx)
+    shape, rows = (kind.name, kind.kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}), tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or ''), rows_of(kind, tx)
     if (was := _seen.get(kind.name)) and was[:2] == (shape, rows): return was[2]
     name, kinds, main, *rest = shape
     _seen[kind.name] = shape, rows, (t := Table(name, kinds, main, [kind.clean(r) for r in rows], *rest))
@@ -31,10 +30,6 @@ def rows_of(kind, tx):
     "The rows of a table that a sentence is held against"
     return tx.once(('rows', kind.name), lambda: kind.rows(tx, most_seen))
 _seen = {}              # by name: a table's shape, its rows as they were read, the Table
-def _kind(name, t):
-    if t is str and name in ('due', 'date', 'day', 'deadline', 'until', 'birthday'): return 'date'
-    if t is str: return 'url' if name in ('url', 'website', 'link', 'homepage') else 'email' if name in ('email', 'mail') else 'text'
-    return {int: 'number', float: 'number', bool: 'bool'}.get(t, 'json')
 
 def world(tx):
     "The tables in view, and what was changed last"
@@ -131,7 +126,9 @@ def spoken(text, plugin):
     "(name, arguments) of the key of the open plugin that this sentence presses, by the phrases that the plugin gave it; None when there is none"
     said = ' '.join(text.replace('’', "'").split()).rstrip('.!? ')
     if len(said) > 200: return None
-    while (less := _polite.sub('', said, count=1) if (m := _polite.search(said)) and (not m.start() or m.end() == len(said)) else said) != said: said = less
+    while m := _polite.search(said):
+        if m.start() and m.end() < len(said) or (less := _polite.sub('', said, count=1)) == said: break
+        said = less
     return next(((a.name, {k: v for k, v in m.groupdict().items() if v}) for a in registry.values() if a.plugin == plugin and a.model for p in a.phrases if (m := re.fullmatch(p, said, re.I))), None)
 
 def word(text, which):
@@ -154,7 +151,7 @@ def weigh(tx, text, found):
         if said and kind and ('set' in args or 'ids' in args or 'match' in args): return Verdict('chip', 'too_many')
         if said and kind and verb == 'move':
             w = world(tx)
-            if args.get('id') not in {r['id'] for r in ground(ev, w.tables[kind.name], args.get('id'), w.recent)[0]}: return Verdict('chip', 'row')
+            if args.get('id') not in {r['id'] for r in ground(ev, w.tables[kind.name], w.recent)[0]}: return Verdict('chip', 'row')
         return Verdict('run' if said and not ev.pasted else 'chip', 'pasted' if ev.pasted else 'no_cue')
     w = world(tx)
     if verb in ('create', 'list', 'sort'): values = args.get('where') or {} if verb == 'list' else args
@@ -166,15 +163,9 @@ def weigh(tx, text, found):
     if v.op and kind.link and args.get(kind.link) is not None and verb == 'create': v.op.values[kind.link] = args[kind.link]
     return v
 
-def asks(tx, op):
-    "The app's own sentence for an operation that waits for a yes"
-    a = registry[op.action]
-    args = a.check(op.args)
-    return a.asks(tx, **args) if a.asks else f'{a.title}?'
-
 def warm():
     "Compile the patterns before somebody waits for them"
-    w = World([Table(k.name, {c: _kind(c, t) for c, t in k.columns.items()} if not getattr(k, 'kinds', None) else k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()])
+    w = World([Table(k.name, k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()])
     for code in rules.languages():
         rules.read('warm up', w, code)
         gist.read('please warm this up', w, code)

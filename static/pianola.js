@@ -49,7 +49,7 @@ function hear(f) {
   if (f.conversation && f.conversation !== conversation()) {
     fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { const was = id('chats-menu'); m.open = was.open; for (const q of ['input[type=search]', '#chat-list']) $(q, m).replaceWith($(q, was)); was.replaceWith(m); htmx.process(m); refreshChats() } });
     if (!conversation()) { draft.set('new', ''); draft.set(f.conversation, box().value) }
-    chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(0 + seq) }
+    chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(seq) }
   if ('ack' in f) acked(f.cid || f.ack);
   if (f.error) { if (f.cid) acked(f.cid, true); say(f.error, f.hint) }
   if (f.deleted && f.deleted === conversation()) { left = f.deleted; draft.set('new', box().value); draft.set(f.deleted, ''); $('#chat header a.button').click() }
@@ -61,11 +61,11 @@ function hear(f) {
 const busy = () => { const on = !!$('#msg-list > [data-status=streaming]'); if (id('stop').hidden === on) id('stop').hidden = !on };
 
 function worked(j) {       // bars and buttons of a job, wherever they stand
-  const running = j.state === 'running' || j.state === 'waiting', left = j.left ? ` · ${j.left < 90 ? Math.round(j.left) + ' s' : Math.round(j.left / 60) + ' min'} left` : '';
+  const running = j.state === 'running' || j.state === 'waiting';
   for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
     const bar = $('progress', e), text = $('.text', e); e.hidden = !running;
     if (bar && j.total) { bar.max = j.total; bar.value = j.done }
-    if (text) text.textContent = j.said ?? [j.text, j.total ? `${j.done.toLocaleString()} of ${j.total.toLocaleString()}` : ''].filter(Boolean).join(' · ') + left;
+    if (text) text.textContent = j.said;
   }
   for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) { b.disabled = running; running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy') }
 }

@@ -220,11 +220,12 @@ def cases():
             key = path.name, json.dumps(c['state'])
             if key not in made: made[key] = around(file, c)
             yield path.parent.name, *made[key], c
+of_name = {'website': 'url', 'homepage': 'url', 'url': 'url', 'link': 'url', 'email': 'email', 'mail': 'email'}
 def around(file, case):
     "The world of a case file, as its plugins would make it"
     rows, tables = file['states'][case['state']] if isinstance(case['state'], str) else case['state'], []
     for name, columns in file['schema']['tables'].items():
-        kinds = {k: 'choice' if t.startswith('Literal') else {'int': 'number', 'float': 'number', 'bool': 'bool', 'date': 'date', 'url': 'url'}.get(t) or understand._kind(k, str) for k, t in columns.items() if k != 'id'}
+        kinds = {k: 'choice' if t.startswith('Literal') else {'int': 'number', 'float': 'number', 'bool': 'bool', 'date': 'date', 'url': 'url'}.get(t) or of_name.get(k, 'text') for k, t in columns.items() if k != 'id'}
         main = next(k for k, t in columns.items() if t == 'str')
         tables.append(Table(name, kinds, main, rows.get(name, []), name, name.capitalize(), {k: re.findall(r"'([^']*)'", t) for k, t in columns.items() if t.startswith('Literal')}, (main,)))
     return World(tables), rows

@@ -1,7 +1,7 @@
 """What others know of a site: lists of addresses, Search Console and analytics, and whole crawls of Screaming Frog and advertools, into the same file as our own.
 
 Everything that comes in is somebody's file: any encoding, any delimiter, lines of comment before the labels, `sep=`, gzip. Each import gives a report that says what was read, what was joined, and what was not and why."""
-import csv, gzip, io, json, re, time, zlib
+import codecs, csv, gzip, io, json, re, time, zlib
 from urllib.parse import unquote, urlsplit
 
 # reading tables
@@ -22,7 +22,7 @@ def opened(path):
     elif head[:200].count(b'\0') > 20: encoding = 'utf-16-le' if head[1:2] == b'\0' else 'utf-16-be'
     else:
         try:
-            __import__('codecs').getincrementaldecoder('utf-8')().decode(head)
+            codecs.getincrementaldecoder('utf-8')().decode(head)
             encoding = 'utf-8-sig'
         except UnicodeDecodeError: encoding = 'cp1252'
     return io.TextIOWrapper(raw, encoding, errors='replace', newline='')
