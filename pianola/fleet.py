@@ -13,7 +13,7 @@ Built here beside DBOS 3.4, and why:
 - A fence. After a pause or a cut network two may run one job; DBOS notices when the second one writes a step. Here each write names its owner, and who is no longer the owner is stopped at its first word.
 - Events in order. A DBOS stream is read by an offset for each workflow; the outbox gives one server all its jobs in one query, and waits by LISTEN."""
 import asyncio, contextlib, functools, json, logging, os, re, secrets, signal, socket, subprocess, sys, threading, time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait as settled
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -309,7 +309,7 @@ class Fleet:
         if not j or j['over'] or j['far'] != far: return
         if j['runs'] == 'process': return attend(self.url, key, far, self.config.data, self.config.plugins, self.ending)
         f = asyncio.run_coroutine_threadsafe(self.here(key), self.loop)
-        while not self.ending.is_set() and not wait([f], .2).done: pass         # not by f.result(.2): its own TimeoutError looks the same
+        while not self.ending.is_set() and not settled([f], .2).done: pass         # not by f.result(.2): its own TimeoutError looks the same
         if self.ending.is_set(): raise Left
         try: return f.result()
         except Exception as e:

@@ -32,9 +32,12 @@ async def fire(s):
     now, due = time.time(), s['next_at']
     missed = now - due > late
     await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], now), s['id']))
+    if s['id'] in under_way: return await store.write(_said, s, f'left out {clock(due)}: the one before was not over')
     hold(_begin(s, now, due, missed), f"{s['title']} could not begin")          # a key may take a while, and jobs do not wait for it
+under_way = set()           # schedules whose key is being pressed
 async def _begin(s, now, due, missed):
     if missed and s['missed'] == 'skip': return await store.write(_said, s, f'left out {clock(due)}, when Pianola was off')
+    under_way.add(s['id'])
     try:
         await act(s['action'], json.loads(s['args']), by='app', key=f"schedule:{s['id']}:{due:.0f}")
         how = f'begun {clock(now)}' + (f', for {clock(due)} when Pianola was off' if missed else '')
@@ -42,6 +45,7 @@ async def _begin(s, now, due, missed):
     except Exception as e:
         log.exception(f"{s['title']} broke")
         how = f'could not begin {clock(now)}: {contain.mask(f"{type(e).__name__}: {e}")}'
+    finally: under_way.discard(s['id'])
     await store.write(_said, s, how)
 jobs.fire = fire
 def _said(tx, s, how):

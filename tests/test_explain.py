@@ -1,5 +1,4 @@
 "“Explain this plugin” and “Help me with this error”, from the button to what the model is told."
-import time
 import pytest
 from ollama_double import Double      # noqa: F401  the scripted model speaks its protocol
 

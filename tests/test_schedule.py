@@ -95,8 +95,11 @@ def test_a_key_that_waits_holds_up_no_job(made):
     job = s.act('nap.work')['result']['job']
     s.until(lambda: next(j for j in s.get('/api/jobs')[1] if j['id'] == job)['state'] == 'done', 20)
     assert not said(s, nap['id'])
+    at(s, nap['id'], time.time() - 1)
+    s.act('nap.work')
+    assert s.until(lambda: said(s, nap['id'])).startswith('left out ')
     (p/'over').touch()
-    assert s.until(lambda: said(s, nap['id'])).startswith('begun ')
+    s.until(lambda: said(s, nap['id']).startswith('begun '))
 
 def test_an_answer_that_no_longer_fits_waits_for_the_user_and_a_run_that_is_gone_is_said(made):
     s = made()
