@@ -279,3 +279,15 @@ def test_what_no_future_can_carry_comes_out_of_the_store_all_the_same(tmp_path):
                 with pytest.raises(Ended): await asyncio.wait_for(way(lambda tx: next(iter(()))), 10)
         finally: await st.close()
     with ThreadPoolExecutor(1) as beside: beside.submit(asyncio.run, run()).result()
+
+def test_a_prompts_history_is_its_own_whatever_others_are_called(tmp_path):
+    from pianola import layers
+    async def run():
+        st = Store()
+        await st.open(tmp_path)
+        def write(tx):
+            for name in ('my_note', 'my-note'): tx.log('action', 'prompts.write', text='x', data={'args': {'name': name, 'text': 'new'}, 'changes': [['prompt_text', 1, {'text': f'{name} before'}, {'text': 'new'}]]})
+            return {name: [text for _, _, text in layers.earlier(tx, name)] for name in ('my_note', 'my-note', 'my%')}
+        try: return await st.write(write)
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, run()).result() == {'my_note': ['my_note before'], 'my-note': ['my-note before'], 'my%': []}
