@@ -33,18 +33,27 @@ def look_again():
     "A page was opened: Ollama may have come or gone since the last look"
     if time.monotonic() - now['at'] > 30: now['at'] = time.monotonic(); hold(look(), 'the models could not be listed')
 
+def tokens(n):
+    "So many tokens as people say it: 900, 4k, 32k, 128k, 1M"
+    step = 1024 if n % 1024 == 0 else 1000
+    return str(n) if n < 1000 else f'{n/step:.3g}k' if n < 1000*step else f'{n/step**2:.3g}M'
+def memory(m):
+    "How much of a conversation a model remembers, in tokens: what it is given here, of what it was made for; '' where that is not known"
+    if not m.longest: return ''
+    return f'remembers {tokens(m.context)} of {tokens(m.longest)} tokens' if m.context < m.longest else f'remembers {tokens(m.longest)} tokens'
+
 def model_picker(models, chosen):
-    "The picker's options: every engine's models with size and abilities"
+    "The picker's options: every engine's models with size, abilities and memory"
     def label(m):
         size = f"{m.size/1e9:.1f} GB" if m.size > 1e9 else f'{m.size/1e6:.0f} MB' if m.size else ''
         able = [c for c in m.capabilities if c in ('vision', 'tools', 'thinking')]
-        return ' · '.join(x for x in (m.name, size, *able, '' if m.local else 'cloud: leaves this machine') if x)
+        return ' · '.join(x for x in (m.name, size, memory(m), *able, '' if m.local else 'cloud: leaves this machine') if x)
     groups = {}
     for m in models:
         if m.here: groups.setdefault(m.engine, []).append(m)
     none = [Option('No model chosen', value='', selected=True, disabled=True)] if groups and not any(f'{m.engine}/{m.name}' == chosen for ms in groups.values() for m in ms) else []
     return Select(*none, *[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
-                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one)')
+                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one). It remembers so many tokens of a conversation; a token is about four letters.')
 
 @store.on
 def hear(e):

@@ -107,8 +107,9 @@ async def left(name, missing=''):
         inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), p.alone(), *(view if isinstance(view, (list, tuple)) else [view]))
     return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
 
-def conversation_list(tx, words='', now=None, before=None):
-    "The list in the chat's menu; with `before`, only the lines that follow that conversation"
+def conversation_list(tx, words='', now=None, before=None, many=0):
+    "The list in the chat's menu; with `before`, only the lines that follow that conversation. `many`: as many as are shown already"
+    most = max(page_of, min(many, 5000))
     found = history.listed(tx, words, most + 1, before)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
     row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''), hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
@@ -117,7 +118,7 @@ def conversation_list(tx, words='', now=None, before=None):
     rows = [*map(row, found[:most]), more]
     if before: return rows
     return Ul(*rows, id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
-most = 50               # conversations at a time
+page_of = 50            # conversations at a time
 
 def heading(title): return Span(title, id='chat-title')
 @store.on
