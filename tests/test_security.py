@@ -14,12 +14,18 @@ hostile = ['<script>pwned=1</script>', '<img src=x onerror=pwned=1>', '"><svg on
 plugin_files = {
     '10_tasks.py': (root/'plugins/10_tasks.py').read_text(), '20_profiles.py': (root/'plugins/20_profiles.py').read_text(),
     '30_evil.py': '''"<img src=x onerror=pwned=1><script>pwned=1</script>: <svg onload=pwned=1> & \\"help\\""
-from pianola import Page, say
+from pianola import NotStr, Page, say
 page = Page()
 @page
 def index(): return '<img src=x onerror=pwned=1>'
 @page.get('/seen')
 def seen(): return {'fine': True}
+@page.get('/plain')
+def plain(text: str = ''): return f'You looked for {text}'
+@page.get('/later')
+async def later(text: str = ''): return f'You looked for {text}'
+@page.get('/html')
+def html(text: str = ''): return NotStr('<b>own</b>'), text
 @page.post('/speak')
 async def speak(data: dict): return {'id': await say(data.get('text', ''))}
 ''',
@@ -268,6 +274,13 @@ def test_a_file_is_called_what_it_is_called_whatever_is_in_its_name(serve, tmp_p
         assert status == 200 and head['content-disposition'] == f'attachment; {named}' and b"'=1+1" in body , (key, status, head)
     status, head, _ = ask(s, 'GET', '/api/answers/1/c%0D%0ASet-Cookie%3A%20own%3D1.csv')
     assert status == 404 and 'own' not in str(head)
+
+def test_a_string_that_a_route_of_a_plugin_returns_is_text(piano):
+    "What stands in it may be a row or what a model said: as HTML in our page it could press keys"
+    evil = '<b hx-post="/api/actions/tasks.create" hx-trigger="load">x</b>'
+    for path, said in (('plain', 'You looked for &lt;b hx-post'), ('later', 'You looked for &lt;b hx-post'), ('html', '<b>own</b>')):
+        status, _, body = ask(piano, 'GET', f'/evil/{path}?text={urllib.parse.quote(evil)}', 'HX-Request: true')
+        assert status == 200 and said in body.decode() and '<b hx' not in body.decode(), (path, body)
 
 @pytest.mark.skipif(os.name != 'posix', reason='a link in a folder needs rights on Windows')
 def test_what_we_know_is_for_its_owner_alone(serve, tmp_path):
