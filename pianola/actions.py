@@ -277,6 +277,9 @@ def parts(actions):
         if a.name == 'several' or inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others', 'press it by itself')
         out.append((a, a.check(one.get('args') or {})))
     return out
+def keys_of(what, data):
+    "The names of the keys that an entry of the roll stands for: one, or each of several"
+    return {what} if what != 'several' else {one.get('action') for one in (data.get('args') or {}).get('actions') or ()}
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
     return max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read') if a.name == 'several' else a.risk

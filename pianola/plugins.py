@@ -105,6 +105,7 @@ class Plugin:
         out = [self.card()] if self.error else []
         for k in self.kinds:
             what = f'the view of {k.name}' if len(self.kinds) > 1 else 'its view'
+            if len(self.kinds) > 1 and (title := getattr(k, 'title', self.title)) != self.title: out.append(H2(title, cls='part-title'))
             try:
                 async with asyncio.timeout(contain.view_seconds * 4): out.append(await contain.steps(k.view()))
                 contain.went_well(self.name, what)

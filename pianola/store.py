@@ -298,8 +298,8 @@ class Tx:
             elif went: self._again(table, [c[2] for c in run])
     def _again(self, table, rows):
         "Rows that were there before, with their numbers"
-        for names, some in groupby(rows, tuple):
-            some, cols = [*some], ','.join(f'"{k}"' for k in names)
+        for names, alike in groupby(rows, tuple):
+            some, cols = [*alike], ','.join(f'"{k}"' for k in names)
             self.conn.executemany(f'insert into "{table}"({cols}) values ({",".join("?"*len(names))})', [tuple(r.values()) for r in some])
         whole = self.some(table, [r['id'] for r in rows])
         for r in rows:
