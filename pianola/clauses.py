@@ -19,7 +19,7 @@ def _patterns(code, shape):
             'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
             'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
             'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I), 'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
-            'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{alt(p['choose'])})\s+(?P<who>.+)", re.I)}
+            'chooses': frozenset(w.split()[0] for w in p['choose']), 'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{alt(p['choose'])})\s+(?P<who>.+)", re.I)}
 
 def read(text, world, code, read, plain):
     "A Reading of a sentence of which one part speaks of another, None where none does; `read(text, world)` reads a part, `plain` a sentence in which none does"
@@ -46,6 +46,7 @@ class Parts:
 
     def choose(self):
         "“Choose Bob”, “switch to Bob and tick the rent”, “tick the milk, then switch to Bob …”: what follows is read among the rows that are in view then, and done with the choice or not at all"
+        if self.p['chooses'].isdisjoint(self.text.lower().split()): return None
         owners = [t for t in self.world.tables.values() if any(x.owner == t.name for x in self.world.tables.values())]
         if not owners: return None
         if m := self.p['choose'].match(self.text): return self.chosen(m, owners)
