@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from . import actions, board, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
 from . import tries             # noqa: F401  the keys of a conversation
 from .actions import act
-from .config import version
+from .config import details, version
 from .plugins import plugins
 from .store import Refused, sound, store
 from loguru import logger as log
@@ -27,12 +27,15 @@ def door(path, methods=('GET',)):
             try: return await f(req)
             except Refused as e: return JSONResponse({'error': e.text, 'hint': e.hint, **({'fields': e.fields} if e.fields else {})}, e.status)
             except ClientDisconnect: return Response(status_code=400)      # who asked has left in mid-sentence
+            except asyncio.CancelledError:         # what took too long at the end, or never came whole
+                if not chat.leaving: raise
+                return JSONResponse({'error': 'Pianola has ended', 'hint': 'ask again after its start'}, 503)
             except apsw.Error as e:
                 log.error('{} cannot be kept: {}', path, e)
                 return JSONResponse(unkept(e), 507)
             except Exception as e:
                 log.exception(f'{path} broke')
-                return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': 'nothing was changed; the log in data/pianola.log has the details'}, 500)
+                return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': f'nothing was changed; {details()}'}, 500)
         routes.append(Route(path, answer, methods=list(methods)))
         return f
     return make
@@ -113,10 +116,10 @@ async def conversation(req):
 
 @door('/api/conversations')
 async def conversations(req):
-    words, before = req.query_params.get('q', '')[:200], req.query_params.get('before')
-    before = number(before, 'before') if before else None
-    if 'hx-request' not in req.headers: return JSONResponse(await store.read(history.listed, words, page.most, before))
-    rows = await store.read(page.conversation_list, words, await store.read(history.current), before)
+    q = req.query_params
+    words, before, now, many = q.get('q', '')[:200], *(number(q[k], k) if q.get(k) else None for k in ('before', 'now', 'many'))
+    if 'hx-request' not in req.headers: return JSONResponse(await store.read(history.listed, words, page.page_of, before))
+    rows = await store.read(page.conversation_list, words, now or await store.read(history.current), before, many or 0)
     return ft(*rows, '') if before else ft(rows)
 
 @door('/api/conversations/{id}/panel')
@@ -306,7 +309,7 @@ async def listen(ws):
                 tab.send({**unkept(e), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
             except Exception:
                 log.exception('a frame broke')
-                tab.send({'error': 'Pianola could not do that', 'hint': 'the log has the details', 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
+                tab.send({'error': 'Pianola could not do that', 'hint': details(), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
     except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
     finally: tab.leave()
 
@@ -334,7 +337,7 @@ async def hear(tab, f):
             await chat.adopt(conversation, tab)
         tab.send({'ack': cid, 'id': id})
     elif f.get('stop'):
-        if not chat.stop(tab.conversation): tab.send({'stopped': False})
+        if not (chat.stop(tab.conversation, f['stop'] == 'said') or chat.stop_reading(tab.conversation)): tab.send({'stopped': False})
     elif isinstance(f.get('look'), dict):
         t = plugins.table(str(f['look'].get('table')))
         if not t: raise Refused('there is no such table')

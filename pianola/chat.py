@@ -5,6 +5,7 @@ import asyncio, json, time
 import apsw
 from contextlib import aclosing
 from . import bubble, context, history, orders, record, render, tabs
+from .config import details
 from .engines.base import Fault, Phase, Said
 from .plugins import _hold as hold
 from .store import Refused, kv, store
@@ -34,6 +35,7 @@ class Reply:
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
+        self.waits = None
         if len(self.text) + len(self.thinking) + len(said.text) + len(said.thinking) > longest_reply: raise Fault('upstream', f'The model said more than {longest_reply:,} characters in one reply.', 'It was stopped there; ask for less at a time.')
         self.tokens += said.tokens
         self.text += said.text
@@ -97,17 +99,21 @@ def busy(conversation): return any(r.conversation == conversation for r in repli
 class Runner:
     "Answers what is unanswered in one conversation, one reply at a time"
     def __init__(self, conversation):
-        self.conversation, self.poked, self.todo, self.ending, self.began = conversation, True, None, False, False
+        self.conversation, self.poked, self.todo, self.over, self.began, self.unwanted = conversation, True, None, False, False, False       # over: its reply is shown as ended, and its keys are being pressed; unwanted: the next one is stopped as it begins
         self.task = asyncio.create_task(self.run())
         self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))      # also when it is cancelled before its first step
+    @property
+    def ending(self): return self.over and not self.poked
     async def run(self):
         self.began = True
         try:
-            while self.poked:
-                self.poked = self.ending = False
+            while self.poked and not leaving:
+                self.poked = self.over = False
                 todo, self.todo = self.todo, None
-                await answer(self.conversation, **(todo or {}))
-        except Exception: log.exception('a turn broke')
+                if self.unwanted: asyncio.get_running_loop().call_soon(self.task.cancel)
+                self.unwanted = False
+                try: await answer(self.conversation, **(todo or {}))
+                except Exception: log.exception('a turn broke')       # what was said meanwhile is answered all the same
         finally:
             asking.discard(self.conversation)        # also when there was nothing to ask, or its place could not be made
             runners.get(self.conversation) is self and runners.pop(self.conversation)
@@ -120,21 +126,32 @@ def start(conversation, **todo):
     else:
         runners[conversation] = r = Runner(conversation)
         r.todo = todo or None
-def stop(conversation):
-    "Stop the running reply; what was said stays. True when there was one."
+def stop(conversation, said=False):
+    """Stop the running reply; what it said stays, and what the user said meanwhile is answered. True when there was one: a reply that has ended, and whose keys are being pressed, is none.
+    `said`: they mean the answer to what they said just now, also where it waits for those keys."""
     r = runners.get(conversation)
-    if r and r.began: r.task.cancel()
-    elif r: asyncio.get_running_loop().call_soon(r.task.cancel)        # its first step finishes what is kept already
-    return bool(r)
+    if r and r.over and r.poked and said: r.unwanted = True
+    if not r or r.over: return bool(r and r.unwanted)
+    if r.began: r.task.cancel()
+    else: asyncio.get_running_loop().call_soon(r.task.cancel)        # its first step finishes what is kept already
+    return True
+
+readers: dict[int, asyncio.Task] = {}           # by conversation: who reads its beginning for a summary (see `tries`)
+def stop_reading(conversation):
+    "Stop the reading for a summary. True when there was one."
+    if reader := readers.get(conversation): reader.cancel()
+    return bool(reader)
 
 async def answer(conversation, resume=None, under=None, placing=None, late=False):
     "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already; `late`: also what waits since before this start is meant."
     placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), late, durable=False)), None
     asking.add(conversation)
     while not placing.done():
-        try: await asyncio.shield(placing)
+        try: await asyncio.wait({placing})
         except asyncio.CancelledError as e: stopped = e       # stopped while its place was made: the place is finished, as stopped
-    if not (placed := placing.result()): return
+    try: placed = placing.result()
+    except Refused: placed = None               # its conversation was put away
+    if not placed: return
     m, told, decided, doubt = placed
     reply = replies[m['id']] = Reply(m)
     reply.decided = decided
@@ -188,11 +205,11 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
         error = unkept(reply.broken) if reply.broken else {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''}
     except Exception as e:
         log.exception('a reply broke')
-        error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': 'The log in data/pianola.log has the details.'}
+        error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': f'What was said is kept; {details()}.'}
     finally:
         drawing.cancel()
         asking.discard(conversation)
-        if r := runners.get(conversation): r.ending = not r.poked
+        if r := runners.get(conversation): r.over = True
         await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
 
 def unkept(e): return {'kind': 'disk', 'text': f'This cannot be kept: {e}.', 'hint': 'Make room on the disk that holds the data folder, then try again. What you see may be gone after a restart: copy it if you need it.'}
@@ -318,7 +335,7 @@ def _heard_and_placed(tx, conversation, words, opened):
     except apsw.Error: raise
     except Exception:
         log.exception('a reply could not be begun')
-        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.', 'hint': 'The log in data/pianola.log has the details; Answer tries it again.'}, conversation=heard[0])))
+        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.', 'hint': f'Answer tries it again; {details()}.'}, conversation=heard[0])))
         return heard, None
 
 async def redraw(id, conversation):
@@ -433,9 +450,9 @@ async def wake():
     for m in await store.write(mend): await orders.play(m['id'], m['text'])
 
 async def sleep():
-    "Before the end: running replies are cut and kept"
+    "Before the end: running replies are cut and kept; what is read for a summary is let go, and its mark offers it again"
     global leaving
     leaving = True
-    tasks = [r.task for r in runners.values()]
+    tasks = [*(r.task for r in runners.values()), *readers.values()]
     for t in tasks: t.cancel()
     if tasks: await asyncio.wait(tasks, timeout=3)

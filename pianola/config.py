@@ -55,6 +55,11 @@ def _database(url):
     try: return u.scheme in ('postgresql', 'postgres') and (u.port or 1) > 0 and len(u.path) > 1 and not u.fragment
     except ValueError: return False
 
+logs = None             # the log file of this process, set by `console`; None where what broke is told on the terminal alone
+def details():
+    "Where whoever wants to know more of what broke finds it: the one end of every hint that says so"
+    return f'the log in {logs} has the details' if logs else 'the terminal has the details'
+
 def python():
     "How the Python that runs this is called from here: a command that is told runs as it is told"
     try: return str(Path(sys.executable).relative_to(Path.cwd()))

@@ -3,7 +3,7 @@ import logging, logging.handlers, re, sys, traceback
 from loguru import logger as log
 from rich.console import Console
 from rich.markup import escape
-from . import settings
+from . import config as where, settings
 from .store import store
 
 console = Console(highlight=False, soft_wrap=True)
@@ -46,7 +46,8 @@ def open(config):
         if r['level'].name == 'DEBUG' and r['message'].startswith(('prompt\n', 'reply\n')): return table(*r['message'].split('\n', 1))
         console.print(f"[dim]{r['time']:%H:%M:%S}[/] [{colours.get(r['level'].name) or 'default'}]{escape(' '.join(clean(r['message']).split()))}[/]")
     log.add(draw, level=level, format=bare)
-    file = File(config.data/'pianola.log', maxBytes=5_000_000, backupCount=3, encoding='utf-8')
+    where.logs = config.data/'pianola.log'
+    file = File(where.logs, maxBytes=5_000_000, backupCount=3, encoding='utf-8')
     log.add(lambda m: file.handle(logging.makeLogRecord({'msg': f"{m.record['time'].isoformat(' ', 'milliseconds')[:23]} {m.record['level'].name:<7} {whole(m.record)}"})), level=level, format=bare)
     for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'apsw'): logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
     logging.getLogger('uvicorn.error').setLevel(logging.WARNING)
@@ -59,6 +60,7 @@ def open(config):
 def quiet():
     "Only what broke, on the error output: for a command whose own lines say the rest"
     log.remove()
+    where.logs = None
     log.add(lambda m: print(whole(m.record), file=sys.stderr), level='ERROR', format=bare)
 
 @store.on

@@ -1,5 +1,6 @@
 "A table you can see: `Crud(Row)` makes the table, its keys, the list and the form, and keeps every tab in step."
 import dataclasses, json, sys
+from itertools import groupby
 from typing import Annotated, Any, Literal, Optional
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
@@ -208,13 +209,11 @@ class Crud(Kind):
         return self.clean(tx.update(self.name, row['id'], self.kept(tx, new)))
     def delete(self, tx, **args):
         row = self.find(tx, args)
-        self._remove(tx, row['id'])
+        self._remove(tx, [row['id']])
         return self.clean(row)
-    def _remove(self, tx, id):
-        tx.delete(self.name, id)
-        for child in plugins.tables():
-            if child.owner == self.name:
-                for r in tx.q(f'select id from "{child.name}" where "{child.link}"=?', id): child._remove(tx, r['id'])
+    def _remove(self, tx, ids):
+        "These rows, and all that belong to them"
+        for table, some in groupby(self.along(tx, ids), lambda one: one[0]): tx.delete_many(table, [i for _, i in some])
     def along(self, tx, ids):
         "[(table, number)] of these rows and of all that belong to them, which go along when they are deleted"
         out, todo = {}, [(self, ids)]
@@ -246,7 +245,7 @@ class Crud(Kind):
         if len(ids) > sheets.slice and not any(t.owner == self.name for t in plugins.tables()):
             tx.exchange(self.name, tx.lot(self.name, [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id'], ids=ids), None)
         else:
-            for i in ids: self._remove(tx, i)
+            self._remove(tx, ids)
         return len(ids)
     def _taken(self, file, columns, skip=False, same='', apart=True):
         "Before the transaction: (the lines of a file as the table will have them, what is wrong with the others, what was put away in lots if there are many)"

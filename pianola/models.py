@@ -5,7 +5,7 @@ from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, O
 from loguru import logger as log
 from . import jobs, tabs
 from .actions import action
-from .bubble import closer, press
+from .bubble import closer, press, worded
 from .engines.base import Fault
 from .jobs import Job
 from .plugins import _hold as hold
@@ -33,18 +33,27 @@ def look_again():
     "A page was opened: Ollama may have come or gone since the last look"
     if time.monotonic() - now['at'] > 30: now['at'] = time.monotonic(); hold(look(), 'the models could not be listed')
 
+def tokens(n):
+    "So many tokens as people say it: 900, 4k, 32k, 128k, 1M"
+    step = 1024 if n % 1024 == 0 else 1000
+    return str(n) if n < 1000 else f'{n/step:.3g}k' if n < 1000*step else f'{n/step**2:.3g}M'
+def memory(m):
+    "How much of a conversation a model remembers, in tokens: what it is given here, of what it was made for; '' where that is not known"
+    if not m.longest: return ''
+    return f'remembers {tokens(m.context)} of {tokens(m.longest)} tokens' if m.context < m.longest else f'remembers {tokens(m.longest)} tokens'
+
 def model_picker(models, chosen):
-    "The picker's options: every engine's models with size and abilities"
+    "The picker's options: every engine's models with size, abilities and memory"
     def label(m):
         size = f"{m.size/1e9:.1f} GB" if m.size > 1e9 else f'{m.size/1e6:.0f} MB' if m.size else ''
         able = [c for c in m.capabilities if c in ('vision', 'tools', 'thinking')]
-        return ' · '.join(x for x in (m.name, size, *able, '' if m.local else 'cloud: leaves this machine') if x)
+        return ' · '.join(x for x in (m.name, size, memory(m), *able, '' if m.local else 'cloud: leaves this machine') if x)
     groups = {}
     for m in models:
         if m.here: groups.setdefault(m.engine, []).append(m)
     none = [Option('No model chosen', value='', selected=True, disabled=True)] if groups and not any(f'{m.engine}/{m.name}' == chosen for ms in groups.values() for m in ms) else []
     return Select(*none, *[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
-                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one)')
+                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one). It remembers so many tokens of a conversation; a token is about four letters.')
 
 @store.on
 def hear(e):
@@ -63,7 +72,7 @@ def why():
     if coming := [d for d in pulls().values() if d.state == 'running']:
         d = coming[-1]
         return Small(f"Downloading {d.model}" + (f': {100*d.done/d.total:.0f} %' if d.total else ' …'), Progress(value=d.done if d.total else None, max=d.total or None, aria_label=d.title), id='model-why', cls='why')
-    return Small(now['why'], id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
+    return Small(*worded(now['why']), id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
 def frame(): return {'put': [tabs.item('model-line', line(), only=True)]}
 
 def fixed(model):
@@ -149,6 +158,6 @@ async def dialog():
     ollama = await engines['ollama'].ready()
     return (H2('Get another model'), Ul(*pulls().values(), id='pulls'),
             *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'), press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
-            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none')
+            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
             if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
 

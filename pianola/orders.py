@@ -6,6 +6,7 @@ import json
 import apsw
 from . import context, guard, history, piano, understand
 from .actions import act, decided, find, press, wait
+from .config import details
 from .plugins import _hold as hold
 from .store import Refused, store
 from loguru import logger as log
@@ -99,7 +100,7 @@ async def play(id, text):
             if found.error: await store.write(_unread, found, e, id, f'{id}:{n}')
         except Exception:
             log.exception(f'{found.name} broke')
-            await store.write(_unread, found, Refused(f'{found.name} broke; nothing was changed', 'the log has the details'), id, f'{id}:{n}')
+            await store.write(_unread, found, Refused(f'{found.name} broke; nothing was changed', details()), id, f'{id}:{n}')
     await store.write(_played, id, durable=False)
 def _played(tx, id): tx.run('update message set played=1 where id=?', id)
 def _done_before(tx, m, found, key):

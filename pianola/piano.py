@@ -33,14 +33,14 @@ def actions(text):
     return sorted(good[:most] + bad[:most+1], key=lambda f: f.start)
 
 def key(text, fenced=False):
-    "The names of the actions that `text` is made of, when it is nothing but that; else []"
+    "The names of the actions that `text` is made of, when it is nothing but that; else []. One that was meant and cannot be used says that it is not pressed."
     s = text.strip()
     if not (s[:1] in ('{', '[') and s[-1:] in ('}', ']') and _hint.search(s) and len(s) <= longest): return []
     i, out = 0, []
     while i < len(s):
         end, founds = _object(s, i, fenced) if s[i] in '{[' else (None, [])
-        if not founds or any(f.error for f in founds): return []
-        out += [f.name for f in founds]
+        if not founds or any(f.error for f in founds) and not _close(s, i, len(s))[0]: return []       # half of one is shown as it is
+        out += [f"{f.name or 'an action'} (not pressed)" if f.error else f.name for f in founds]
         i = end + len(s[end:]) - len(s[end:].lstrip(' \t\r\n,;'))
     return out
 
@@ -148,7 +148,10 @@ def _object(s, i, closed):
     piece = s[i:end]
     if not _hint.search(piece): return end, []
     if deep > deepest: return end, [Found('', {}, i, end, f'An action has more than {deepest} brackets within brackets.')] if _meant.match(piece) else []
-    if isinstance(wrong, Unusable): return end, [Found(f.name, {}, i, end, str(wrong)) for f in _founds(json.loads(piece, parse_int=float), i, end)]
+    if isinstance(wrong, Unusable):         # of what is said twice neither is believed
+        last, first = (_founds(json.loads(piece, parse_int=float, object_pairs_hook=lambda pairs, way=way: dict(pairs[::way])), i, end) for way in (1, -1))
+        name = last[0].name if len(last) == 1 and [f.name for f in last] == [f.name for f in first] else ''
+        return end, [Found(name, {}, i, end, str(wrong))] if last or first or _meant.match(piece) else []
     if (value := _repair(piece)) is not None: return end, _founds(value, i, end)
     if _several.match(piece): return None, []            # one of them is beyond repair; look at each
     return end, [Found('', {}, i, end, 'An action could not be read without guessing; it must be JSON.')] if _meant.match(piece) else []

@@ -3,7 +3,7 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager
 from . import bubble, chat, context, history, prompts, tabs
 from .actions import action
-from .chat import relist, runners, start
+from .chat import readers, relist, runners, start
 from .engines.base import Done, Fault, Phase, Said
 from .store import Refused, kv, store
 
@@ -19,11 +19,10 @@ claimed = set()
 def key(**kw): return action(plugin='chat', model=False, **kw)
 
 @key(name='chat.stop', title='Stop the reply', say=lambda a, r, c: 'Stopped the reply' if r else 'Nothing was being said')
-async def stop(conversation: int | None = None):
-    "Stop the running reply of a conversation (the current one if none is named), or the reading for a summary."
+async def stop(conversation: int | None = None, reading: bool = False):
+    "Stop the running reply of a conversation (the current one if none is named); where none runs, or with `reading`, the reading for a summary."
     conversation = conversation or await store.read(history.current)
-    if reader := readers.get(conversation): reader.cancel()
-    return chat.stop(conversation) or bool(reader)
+    return not reading and chat.stop(conversation) or chat.stop_reading(conversation)
 
 @key(name='chat.regenerate', title='Another try', say=lambda a, r, c: 'Asked for another try')
 async def regenerate(message: int):
@@ -72,6 +71,7 @@ async def summarise(conversation: int):
     "Ask the model for a summary of the turns before its memory begins; it reads that from then on."
     c, k, old = await store.read(_forgotten, conversation)
     if not k: raise Refused('the model still has the whole conversation', status=409)
+    if chat.leaving: raise Refused('Pianola is ending', 'ask again after its start', 503)
     if conversation in readers: raise Refused('the earlier conversation is being read already', 'wait for it, or stop it', 409)
     task = readers[conversation] = asyncio.create_task(digest(conversation, old))
     bubble.reading[conversation] = 0
@@ -86,7 +86,6 @@ async def summarise(conversation: int):
         del readers[conversation], bubble.reading[conversation]
         await mark(conversation)
     return summary
-readers: dict[int, asyncio.Task] = {}           # by conversation: who reads its beginning
 
 def _forgotten(tx, conversation):
     "A conversation, where the model's memory begins in it, and the messages before that"
@@ -113,7 +112,7 @@ async def digest(conversation, old):
     room = (await engine.model(model)).context or 4096
     budget = room - min(1024, room//3)
     text, at, summary, most = '\n'.join(f"{'User' if m['role'] == 'user' else 'Assistant'}: {prompts.neutral(m['text'])}" for m in old), 0, '', room*3
-    order = {'role': 'system', 'content': prompts.layer('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
+    order = {'role': 'system', 'content': prompts.question('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
     def part(n):
         "As many characters of the text, to the end of a line or a word, and where that ends"
         end = next((i for c in '\n ' if (i := text.rfind(c, at + n//2, at + n) + 1)), at + n) if at + n < len(text) else len(text)

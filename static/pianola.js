@@ -47,7 +47,7 @@ function hear(f) {
   if (f.job) worked(f.job);
   if (f.toast) toast(f.toast);
   if (f.conversation && f.conversation !== conversation()) {
-    fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { m.open = id('chats-menu').open; id('chats-menu').replaceWith(m); htmx.process(m) } });
+    fetch(`/api/conversations/${f.conversation}/panel`).then(r => r.text()).then(t => { const m = parse(t)?.querySelector('#chats-menu'); if (m && conversation() === f.conversation) { const was = id('chats-menu'); m.open = was.open; for (const q of ['input[type=search]', '#chat-list']) $(q, m).replaceWith($(q, was)); was.replaceWith(m); htmx.process(m); refreshChats() } });
     if (!conversation()) { draft.set('new', ''); draft.set(f.conversation, box().value) }
     chat().dataset.conversation = f.conversation; history.replaceState(null, '', at('chat', f.conversation)); hello(0 + seq) }
   if ('ack' in f) acked(f.cid || f.ack);
@@ -183,9 +183,9 @@ function grow(f) {
   toEnd();
 }
 function phase(f) {
-  const a = id('msg-' + f.phase); if (!a || $('.body > .block', a)) return;
-  let p = $('.phase', a); if (!p) { p = document.createElement('p'); p.className = 'phase'; a.querySelector('.body').before(p) }
-  p.textContent = f.text;
+  const a = id('msg-' + f.phase); if (!a || a.dataset.status !== 'streaming') return;
+  let p = $('.phase', a); if (!p) { const b = $('.body', a); p = document.createElement('p'); p.className = 'phase'; b.textContent.trim() ? b.after(p) : b.before(p) }       // behind what was said already
+  p.textContent = f.text; toEnd();
 }
 
 // ---- staying at the end, unless the user looks elsewhere
@@ -259,7 +259,7 @@ document.addEventListener('change', e => {
 
 // ---- keyboard
 
-const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply, or close what is open'], ['↑ ↓', 'in an empty box: your earlier messages again'],
+const help = `<h2>Keys</h2><table><tbody>${[['/', 'to the message box'], ['Enter', 'send'], ['Shift+Enter', 'new line'], ['Esc', 'stop the reply or the summary, or close what is open'], ['↑ ↓', 'in an empty box: your earlier messages again'],
   ['Alt+M', 'next model'], ['Alt+N', 'new conversation'], ['Alt+↑ Alt+↓', 'on a row: move it'], ['↑ ↓ ← →', 'between cells'], ['F2', 'in a cell: write on in it'], ['Enter / Esc', 'in a cell: keep / put back'], ['Shift+click', 'select up to here'], ['?', 'this list']].map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`).join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
 const press = (name, args) => fetch('/api/actions/' + name, { method: 'POST', headers: { 'content-type': 'application/json', 'hx-request': 'true' }, body: JSON.stringify(args || {}) }).then(async r => { if (!r.ok) { const e = await r.json(); say(e.error, e.hint) } }, () => say('Pianola does not answer.', 'Is it still running?'));
 document.addEventListener('keydown', e => {
@@ -277,7 +277,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') {
     const d = $('details.menu[open]');
     if (d) { d.open = false; $('summary', d).focus(); return }
-    if (!id('dialog').open && (!id('stop').hidden || waiting.length || Date.now() - spoke < 500) && tell({ stop: true })) return;       // also before the page shows that a reply was begun
+    if (!id('dialog').open && (!id('stop').hidden || $('#memory .reading') || waiting.length || Date.now() - spoke < 500) && tell({ stop: id('stop').hidden ? 'said' : true })) return;       // also before the page shows that a reply was begun
     if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
@@ -350,8 +350,15 @@ dialog.addEventListener('close', () => document.body.append(id('toasts')));
 function toast(html) { const t = parse(html); seen(t); htmx.process(t) }
 function say(text, hint) { const t = document.createElement('div'); t.className = 'outcome refused'; t.setAttribute('role', 'alert'); t.append(text + ' '); const s = document.createElement('small'); s.textContent = hint || ''; t.append(s); seen(t) }
 let chatsSoon;
-function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(() => { if (id('chats') && !$('#chats-menu input[type=search]').value) htmx.ajax('GET', '/api/conversations', { target: '#chat-list', swap: 'innerHTML' }).then(() => {
-  const now = $(`#chats a[href="?chat=${conversation()}"] .t`); if (now) id('chat-title').textContent = now.textContent }) }, 150) }
+function refreshChats() { clearTimeout(chatsSoon); chatsSoon = setTimeout(async () => {       // as it is shown: unfolded as far, searched for the same, at the same place
+  const ask = () => { const l = id('chats'), n = l ? l.querySelectorAll('a').length : 0; return l && new URLSearchParams({ q: $('#chats-menu input[type=search]').value, many: $('li > button', l) ? n : n + 50, now: conversation() || '' }).toString() };
+  const asked = ask(); if (!asked) return;
+  const r = await fetch('/api/conversations?' + asked, { headers: { 'hx-request': 'true' } }).catch(() => null); if (!r?.ok) return;
+  const el = parse(await r.text()), old = id('chats'); if (!el || !old) return;
+  if (ask() !== asked) return refreshChats();
+  const top = old.scrollTop, focus = old.contains(document.activeElement) && document.activeElement, to = focus && (focus.matches('a') ? [...el.querySelectorAll('a')].find(a => a.getAttribute('href') === focus.getAttribute('href')) || $('a', el) : $('li > button', el) || [...el.querySelectorAll('a')].pop());
+  old.replaceWith(el); htmx.process(el); el.scrollTop = top; if (to) to.focus({ preventScroll: true });
+  const now = $(`a[href="?chat=${conversation()}"] .t`, el); if (now) id('chat-title').textContent = now.textContent }, 150) }
 
 const split = id('split');
 const setSplit = p => { p = Math.min(70, Math.max(25, p)); document.documentElement.style.setProperty('--chat', p.toFixed(1) + '%'); split.setAttribute('aria-valuenow', Math.round(chat().offsetWidth / innerWidth * 100)); keep.set('split', p.toFixed(1)) };      // neither column is ever narrower than it can be read

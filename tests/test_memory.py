@@ -1,9 +1,10 @@
 "What the model still has of a conversation: where its memory begins, what is told of the rest, and finding it again."
-import asyncio, json, re, threading
+import asyncio, json, re, threading, time
 from html import unescape
 from urllib.parse import urlencode
 import pytest
-from conftest import connect
+from conftest import busy, connect
+from playwright.sync_api import expect
 from ollama_double import Refuse
 
 too_long = Refuse(400, 'the prompt is longer than the context length currently available to the model; shorten it')
@@ -32,7 +33,7 @@ def told(s):
     "What the newest reply was given, as one text"
     s.until(lambda: s.get('/api/conversation')[1][-1]['status'] != 'streaming')
     return json.dumps(s.get(f"/api/messages/{s.get('/api/conversation')[1][-1]['id']}/prompt")[1])
-def page(s): return s.get('/api/conversations/1/panel')[1]
+def panel(s): return s.get('/api/conversations/1/panel')[1]
 def turn(n): return f'turn {n}: ' + 'some words of it ' * 16
 def fill(say, first, last): return [say(turn(n)) for n in range(first, last)]
 
@@ -40,17 +41,17 @@ def test_the_models_memory_and_its_summary_belong_to_the_branch(talk):
     s, u, say = talk()
     fill(say, 0, 8)
     first, _, third = [m['id'] for m in s.get('/api/conversation')[1] if m['role'] == 'user'][:3]
-    assert 'id="memory"' in page(s) and 'turn 0' not in told(s)
+    assert 'id="memory"' in panel(s) and 'turn 0' not in told(s)
     s.act('chat.summarise', conversation=1)
     assert 'banana' in say('and now?') and 'turn 0' not in told(s)
     s.act('chat.edit', message=first, text='A new beginning')             # a talk that was never summarised
-    assert 'A new beginning' in told(s) and 'banana' not in told(s) and 'id="memory"' not in page(s)
+    assert 'A new beginning' in told(s) and 'banana' not in told(s) and 'id="memory"' not in panel(s)
     s.act('chat.pick', message=third)
-    assert 'id="memory"' in page(s) and 'banana' in page(s) and 'banana' in say('and here?')
+    assert 'id="memory"' in panel(s) and 'banana' in panel(s) and 'banana' in say('and here?')
     s.act('chat.edit', message=third, text='Another third')                # above the mark, everything fits
-    assert 'turn 0' in told(s) and 'turn 1' in told(s) and 'banana' not in told(s) and 'id="memory"' not in page(s)
+    assert 'turn 0' in told(s) and 'turn 1' in told(s) and 'banana' not in told(s) and 'id="memory"' not in panel(s)
     fill(say, 10, 16)                                                    # and gets a mark of its own
-    assert page(s).count('id="memory"') == 1 and 'turn 0' not in told(s) and 'banana' not in told(s)
+    assert panel(s).count('id="memory"') == 1 and 'turn 0' not in told(s) and 'banana' not in told(s)
     whole = s.get(f"/api/conversations/1/messages?before={s.get('/api/conversation')[1][-1]['id']}")[1]
     assert whole.count('id="memory"') == 1                               # also in pages of older messages there is one
 
@@ -58,12 +59,12 @@ def test_a_summary_stays_when_the_memory_moves_on_and_the_page_says_how_far_it_r
     s, u, say = talk()
     fill(say, 0, 8)
     s.act('chat.summarise', conversation=1)
-    assert 'are not in it' not in page(s)
+    assert 'are not in it' not in panel(s)
     after = fill(say, 8, 16)
     assert all('banana' in t for t in after) and 'turn 6' not in after[-1] and 'turn 15' in after[-1]
-    assert 'messages above this line are not in it' in page(s) and 'Summarise it anew' in page(s)
+    assert 'messages above this line are not in it' in panel(s) and 'Summarise it anew' in panel(s)
     s.act('chat.summarise', conversation=1)
-    assert 'are not in it' not in page(s) and 'turn 6' in json.dumps(u.asked[-1])
+    assert 'are not in it' not in panel(s) and 'turn 6' in json.dumps(u.asked[-1])
 
 def test_a_model_with_a_larger_memory_has_the_turns_back_and_the_smaller_one_its_mark(talk):
     s, u, say = talk(**{'large:latest': {'context': 8000}, 'middle:latest': {'context': 1500}})
@@ -73,10 +74,10 @@ def test_a_model_with_a_larger_memory_has_the_turns_back_and_the_smaller_one_its
     begins = lambda t: next(n for n in range(99) if f'turn {n}:' in t)
     assert begins(small) > 0 and 'banana' in small
     s.act('model.choose', model='ollama/large:latest')
-    assert begins(say('all of it?')) == 0 and 'banana' not in told(s) and 'id="memory"' not in page(s)
+    assert begins(say('all of it?')) == 0 and 'banana' not in told(s) and 'id="memory"' not in panel(s)
     s.act('model.choose', model='ollama/small:latest')
     again = say('and now?')
-    assert begins(again) > 0 and 'banana' in again and 'id="memory"' in page(s)
+    assert begins(again) > 0 and 'banana' in again and 'id="memory"' in panel(s)
     s.act('model.choose', model='ollama/middle:latest')                   # not all of it, but no less
     more = [begins(t) for t in fill(say, 20, 22)]
     assert 0 < more[0] <= begins(again) and len(set(more)) == 1            # and the beginning stays, for what the engine has read of it
@@ -99,7 +100,7 @@ def test_dense_text_and_a_message_longer_than_the_memory_are_summarised_in_parts
     say('thank you')
     s.act('model.choose', model='ollama/small:latest')
     for n in range(3): say(f'turn {n}: ' + '今日は学校で友達と話しました。' * 20)
-    assert 'id="memory"' in page(s)
+    assert 'id="memory"' in panel(s)
     assert s.act('chat.summarise', conversation=1)['result'] == 'SUMMARY: the word is banana.'
     kept = [t for t in read if len(t) < 2000]                              # those that were not refused
     assert all(f'{n*7919}' in ' '.join(kept) for n in range(900)) and len(kept) > 3 and 'Summary so far' in kept[-1]
@@ -119,16 +120,74 @@ def test_the_page_shows_how_far_the_reading_is_and_it_can_be_stopped(talk):
         (t := threading.Thread(target=press)).start()
         shown = lambda: next(i['html'] for f in iter(lambda: json.loads(ws.recv(timeout=20)), None) for i in f.get('put', ()) if i['id'] == 'memory')
         while ' 0 %' in (html := shown()): pass
-        assert 'Reading the earlier conversation: ' in html and 'chat.stop' in html and html in page(s).replace('\n', '')
+        assert 'Reading the earlier conversation: ' in html and 'chat.stop' in html and html in panel(s).replace('\n', '')
         status, said = s.post('/api/actions/chat.summarise', {'conversation': 1})
         assert status == 409 and 'being read already' in said['error']
         assert s.act('chat.stop', conversation=1)['result'] is True
         t.join(20)
         assert out[0][0] == 200 and out[0][1]['result'] is None and len(parts) == 2
-        assert 'Give it a summary' in shown() and 'Reading' not in page(s)
+        assert 'Give it a summary' in shown() and 'Reading' not in panel(s)
     go.set()
     press()
-    assert out[1][1]['result'] == 'SUMMARY: banana.' and 'Summarise it anew' in page(s)
+    assert out[1][1]['result'] == 'SUMMARY: banana.' and 'Summarise it anew' in panel(s)
+
+def reading():
+    "A script whose summaries never end unless told to: (script, go, how many were begun)"
+    go, begun = threading.Event(), []
+    async def slow(body):
+        begun.append(body)
+        while not go.is_set(): await asyncio.sleep(.02)      # noqa: ASYNC110  it is set in another thread
+        yield 'SUMMARY: banana.'
+    return lambda body: slow(body) if sums(body) else slow_words() if 'slowly' in body['messages'][-1]['content'] else ['ok'], go, begun
+async def slow_words():
+    for n in range(1000):
+        yield f'word{n} '
+        await asyncio.sleep(.05)
+
+def test_a_server_that_ends_while_it_reads_for_a_summary_ends_quietly_and_offers_it_again(talk, serve):
+    script, go, begun = reading()
+    s, u, say = talk(script)
+    fill(say, 0, 8)
+    out = []
+    (t := threading.Thread(target=lambda: out.append(s.post('/api/actions/chat.summarise', {'conversation': 1})))).start()
+    s.until(lambda: begun)
+    began = time.monotonic()
+    assert s.stop() == 0 and time.monotonic() - began < 5*busy()
+    t.join(20)
+    assert out == [(200, {'status': 'done', 'id': out[0][1]['id'], 'result': None})]
+    log = (s.data/'pianola.log').read_text('utf-8')
+    assert 'Traceback' not in log and ' ERROR ' not in log and 'Traceback' not in ''.join(s.lines), log
+    s = serve(data=s.data, env=u.env)
+    assert 'Give it a summary' in panel(s) and 'Reading' not in panel(s)
+    go.set()
+    assert s.act('chat.summarise', conversation=1)['result'] == 'SUMMARY: banana.'
+
+@pytest.mark.browser
+def test_escape_stops_the_reply_first_and_then_the_reading_for_a_summary(talk, page):
+    script, go, begun = reading()
+    s, u, say = talk(script)
+    fill(say, 0, 8)
+    page.goto(s.url)
+    page.get_by_role('button', name='Give it a summary').click()
+    mark, last = page.locator('#memory'), page.locator('#msg-list > [data-role=assistant]').last
+    expect(mark).to_contain_text('Reading the earlier conversation')
+    page.keyboard.press('Escape')
+    expect(mark.get_by_role('button', name='Give it a summary')).to_be_visible()
+    s.until(lambda: u.double.stopped)                   # and the model reads no more
+    mark.get_by_role('button', name='Give it a summary').click()
+    expect(mark).to_contain_text('Reading the earlier conversation')
+    page.fill('#msg', 'tell me slowly')
+    page.press('#msg', 'Enter')
+    expect(last.locator('.body')).to_contain_text('word3')
+    page.keyboard.press('Escape')
+    expect(last).to_have_attribute('data-status', 'stopped')
+    expect(mark).to_contain_text('Reading the earlier conversation')
+    page.fill('#msg', 'tell me slowly')
+    page.press('#msg', 'Enter')
+    expect(last.locator('.body')).to_contain_text('word3')
+    mark.get_by_role('button', name='Stop').click()     # its own button is for it alone
+    expect(mark.get_by_role('button', name='Give it a summary')).to_be_visible()
+    expect(last).to_have_attribute('data-status', 'streaming')
 
 def test_a_mark_and_a_summary_of_an_older_version_are_kept(tmp_path, monkeypatch):
     from pianola import history, store

@@ -41,6 +41,7 @@ def app(serve, upstream, page):
 
 @pytest.mark.model
 def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
+    from pianola import fetch
     (tmp_path/'brief').mkdir()
     (tmp_path/'brief/system.md').write_text('You are brief.', 'utf-8')         # soon read
     s = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(two_models(tmp_path/'models'))})
@@ -63,6 +64,15 @@ def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
     expect(late.locator('.phase')).not_to_contain_text('Waiting')
     over(late)
     assert s.get('/api/conversation')[1][-1]['model'] == 'twin' and not late.locator('.phase').count()
+    s.act('model.choose', model=f'embedded/{fetch.default}')
+    said = shown(page)
+    page.evaluate("phases.length = 0; window.drawn = []; new MutationObserver(() => { const p = document.querySelector('.body + .phase'); if (p) drawn.push(p.textContent) }).observe(document.getElementById('chat'), {subtree: true, childList: true})")
+    replies(page).first.get_by_role('button', name='Go on').click()
+    until(page, lambda: 'Loading the model …' in page.evaluate('phases'))          # the other one is in its place
+    assert page.evaluate('drawn') and len(page.locator('.msg.assistant .body').inner_text()) > 10       # below what was said
+    page.reload()
+    expect(page.locator('.phase')).to_have_count(0, timeout=60_000)
+    until(page, lambda: len(shown(page)) > len(said) + 50, 60)
 
 markdown = """Here is **bold** and a [link](https://example.com).
 
@@ -220,6 +230,47 @@ def test_conversations_have_titles_search_rename_delete_and_export(app, page):
     assert len(s.get('/api/conversations')[1]) == 1
     page.locator('#toasts .undo').last.click()
     s.until(lambda: len(s.get('/api/conversations')[1]) == 2)
+
+def test_the_unfolded_list_of_conversations_stays_as_it_is_when_one_of_them_changes(serve, upstream, page, context, tmp_path):
+    from pianola import history
+    written(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}') for n in range(1, 121)])
+    s, wrong = serve(data=tmp_path/'many', env=upstream(['Hello.']).env), []
+    context.on('weberror', lambda e: wrong.append(str(e.error)))
+    page.goto(f'{s.url}/?chat=110')
+    page.locator('#chats-menu > summary').click()
+    lines, list_ = page.locator('#chats a'), page.locator('#chats')
+    expect(lines).to_have_count(50)
+    page.get_by_role('button', name='Earlier', exact=True).click()
+    expect(lines).to_have_count(100)
+    far = page.locator('#chats a[href="?chat=40"]')
+    far.focus()
+    top = list_.evaluate('l => { l.scrollTop = 1500; return l.scrollTop }')
+    s.act('chat.rename', id=40, title='Far away')
+    expect(far).to_contain_text('Far away')
+    assert lines.count() == 100 and list_.evaluate('l => l.scrollTop') == top > 0 and far.evaluate('a => a === document.activeElement')
+    page.get_by_role('button', name='Earlier', exact=True).click()
+    expect(lines).to_have_count(120)
+    other = context.new_page()
+    other.goto(f'{s.url}/?chat=new')
+    say(other, 'one more')
+    expect(lines).to_have_count(121)                     # all of them, with the new one
+    assert page.locator('#chats a[aria-current]').get_attribute('href') == '?chat=110'        # of this tab, whatever the other looks at
+    page.fill('#chats-menu input[type=search]', 'river 4')
+    expect(lines).to_have_count(11)
+    s.act('chat.rename', id=41, title='Far too')
+    expect(page.locator('#chats')).to_contain_text('Far too')
+    assert lines.count() == 11                           # and what was searched stays so
+    other.locator('#chats-menu > summary').click()
+    other.locator('#chats').get_by_role('button').click()
+    expect(other.locator('#chats a')).to_have_count(100)
+    other.keyboard.press('Alt+n')
+    expect(other.locator('#chat-title')).to_have_text('New conversation')
+    other.locator('#chats-menu > summary').click()
+    other.locator('#chats').get_by_role('button').click()
+    expect(other.locator('#chats a')).to_have_count(100)
+    say(other, 'and another')
+    expect(other.locator('#chats')).to_contain_text('and another')
+    assert other.locator('#chats a').count() == 100 and other.locator('#chats-menu').get_attribute('open') is not None and not wrong
 
 def test_thinking_is_folded(app, page):
     app([Think('Let me '), Think('think.'), 'Done thinking.'], models={'double:latest': {'capabilities': ['completion', 'thinking']}})
@@ -403,6 +454,28 @@ def test_the_model_is_chosen_in_the_page_and_remembered(serve, upstream, page):
     again = serve(data=s.data, env={**u.env, 'PIANOLA_ENGINE': 'auto'})
     again.until(lambda: again.get('/api/health')[1]['engine']['ready'])
 
+@pytest.mark.model
+def test_the_picker_says_how_much_each_model_remembers(serve, upstream, page, tmp_path):
+    u = upstream(['Hi.'], models={'large:latest': {'context': 131072, 'capabilities': ['completion', 'tools']}, 'small:latest': {'context': 2048}, 'odd:latest': {'context': 200_000, 'parameters': 'num_ctx 100000'},
+                                  'far:latest': {'context': 1_048_576, 'remote_host': 'https://ollama.com'}, 'mute:latest': {'context': None}})
+    folder = two_models(tmp_path/'m')
+    (folder/'broken.gguf').write_bytes(b'<html>not found</html>'*10)
+    s = serve(env={**u.env, 'PIANOLA_ENGINE': 'auto', 'PIANOLA_MODELS_DIR': str(folder)})
+    page.goto(s.url)
+    shown = lambda name: page.locator(f'#model option[value="{name}"]').text_content()
+    expect(page.locator('#model option[value="embedded/twin"]')).to_have_count(1)
+    assert shown('embedded/twin').endswith('MB · remembers 8k of 32k tokens')
+    assert shown('ollama/large:latest') == 'large:latest · 1 MB · remembers 8k of 128k tokens · tools'
+    assert shown('ollama/small:latest') == 'small:latest · 1 MB · remembers 2k tokens'
+    assert shown('ollama/odd:latest') == 'odd:latest · 1 MB · remembers 100k of 200k tokens'
+    assert shown('ollama/far:latest') == 'far:latest · 1 MB · remembers 1M tokens · cloud: leaves this machine'
+    assert 'remembers' not in shown('ollama/mute:latest') and 'remembers' not in shown('embedded/broken')      # nobody told
+    page.set_viewport_size({'width': 390, 'height': 844})
+    page.click('#chat-open')
+    page.select_option('#model', 'ollama/large:latest')
+    wide = page.evaluate("[id('model').getBoundingClientRect().right, id('get-model').getBoundingClientRect(), document.documentElement.scrollWidth, id('model').getBoundingClientRect().height]")
+    assert wide[0] <= wide[1]['left'] and wide[1]['right'] <= 390 and wide[2] <= 390 and wide[3] < 40       # one line, the button beside it
+
 def test_a_model_is_downloaded_from_the_picker_with_progress(serve, upstream, page):
     script, go = held([{'status': 'pulling manifest'}, *({'status': 'pulling a', 'digest': 'sha256:a', 'total': 4_000_000, 'completed': n} for n in (1_000_000, 3_000_000)), {'status': 'success'}], 2)
     u = upstream(['x'], pulls={'tiny': script(None)})
@@ -547,6 +620,14 @@ def test_three_quick_presses_of_again_are_one(serve, upstream):
         go.set()
         s.until(lambda: done() and done()[0]['id'] != first)
         assert len(u.asked) == 2
+
+def test_an_action_that_says_something_twice_is_folded_told_and_not_pressed(app, page):
+    s, _ = app(['{"action": "tasks.create", "args": {"name": "Half way there"}, ', '"action": "tasks.delete"}'])
+    say(page, 'for the tasks I would say half way there')
+    reply = over(page)
+    expect(reply.locator('details.key > summary')).to_have_text('an action (not pressed)')
+    expect(reply.locator('[data-roll]')).to_have_text('Not done: An action says “action” twice.')
+    assert s.rows('tasks') == [] and not reply.locator('details.key').evaluate('d => d.open') and not reply.locator('figure').is_visible()
 
 def test_another_try_does_not_do_the_same_thing_twice(app, page):
     s, _ = app(['{"action": "tasks.create", "args": {"name": "Buy milk"}}'])
@@ -805,3 +886,26 @@ def test_a_draft_that_was_said_does_not_come_back(app, page, context):
     expect(page.locator('#msg-list .hello')).to_be_visible()
     assert page.input_value('#msg') == ''
 
+
+def test_nothing_sticks_out_of_a_column_however_long_a_name_is(shared, page):
+    name = 'Customer: Miller & Sons Engineering Works, branch office for the whole of the south and the islands'
+    shared.act('profiles.create', name=name, url='https://www.example.com/a/long/address')
+    shared.act('introduction.start', name=name)
+    for width in (1440, 1024, 901, 720, 390, 320):
+        page.set_viewport_size({'width': width, 'height': 800})
+        for view in ('tasks', 'profiles', 'introduction'):
+            page.goto(f'{shared.url}/{view}')
+            page.wait_for_selector(f'#main[data-view={view}] :is(.owner, .rows, .bar)')
+            wide = page.evaluate("[document.documentElement, ...document.querySelectorAll('#main, #nav, #chat')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.id || 'page')")
+            assert not wide, f'{wide} on {view} at {width} px'
+
+def test_a_long_dialog_can_be_closed_without_scrolling_to_its_end(app, page):
+    app(['Fine.'])
+    say(page, 'hello')
+    over(page).locator('.acts button', has_text='What it saw').click()
+    close = page.locator('#dialog .closer button')
+    expect(close).to_be_visible()
+    assert page.evaluate("document.querySelector('#dialog').scrollHeight > document.querySelector('#dialog').clientHeight + 100")
+    expect(close).to_be_in_viewport()
+    close.click()
+    expect(page.locator('#dialog')).to_be_hidden()

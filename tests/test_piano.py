@@ -3,7 +3,7 @@ import json, subprocess, sys, time, urllib.request
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from conftest import busy
-from pianola import piano
+from pianola import piano, render
 from pianola.piano import actions, key, neutral
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -126,7 +126,21 @@ def test_ten_megabytes_are_no_reply():
 
 def test_a_key_is_nothing_but_actions():
     assert key(milk) == ['tasks.create'] and key(f' [{milk}, {call}] ') == key(f'{milk}\n{call}') == ['tasks.create', 'tasks.create']
-    assert key(f'So {milk}') == key(milk[:-1]) == key('{}') == key('[]') == key('') == key(f'{milk} {{"a": 1}}') == key('{"action": "a.b", "args": [1]}') == []
+    assert key(f'So {milk}') == key(milk[:-1]) == key('{}') == key('[]') == key('') == key(f'{milk} {{"a": 1}}') == key('{"action": "a.b", "args": {"id": 1, "id": 2}') == []
+
+@pytest.mark.parametrize('text, name', [('{"action": "a.b", "action": "a.c", "args": {}}', ''), ('{"action": "a.b", "action": "a.b"}', 'a.b'), ('{"action": "a.b", "args": {}, "action": null}', ''), ('{"action": null, "action": "a.b"}', ''), ('{"action": 1, "action": 2}', ''),
+    ('{"action": "a.b", "args": {"id": 1, "id": 2}}', 'a.b'), ('{"action": "a.b", "args": {"id": 1}, "args": {"id": 2}}', 'a.b'), ('{"action": "delete", "table": "a", "table": "b", "args": {"id": 1}}', ''), ('{"\\u0061ction": "a.b", "action": "a.c"}', ''),
+    ('[{"action": "a.b"}, {"action": "a.b", "id": 1, "id": 2}]', ''), ('{"actions": [{"action": "a.b"}], "actions": [{"action": "a.c"}]}', ''), ('{"operation": "a.b", "operation": "a.c"}', '')])
+def test_what_is_said_twice_is_never_pressed_told_once_and_folded_as_other_actions_are(text, name):
+    for said in (text, f'```json\n{text}\n```', f'Sure.\n\n{text}\n\nDone.'):
+        (f,) = actions(said)
+        assert 'twice' in f.error and f.name == name
+        assert [b for b in render.blocks(said) if b.startswith('<details class="key"><summary>' + (name or 'an action') + ' (not pressed)</summary>')]
+    assert key(text) == [f"{name or 'an action'} (not pressed)"]
+
+def test_an_action_that_cannot_be_used_is_folded_with_a_word_that_it_was_not_pressed():
+    assert key('{"action": "a.b", "args": [1]}') == ['a.b (not pressed)'] and key(f'{milk}\n{{"action": "a.b", "args": {{"n": NaN}}}}') == ['tasks.create', 'a.b (not pressed)']
+    assert render.sentences('{"action": "a.b", "args": [1]}\n\n', 0)[0] == ['a.b (not pressed)']
 
 # words of others
 

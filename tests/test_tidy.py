@@ -1,6 +1,9 @@
 "Settings in a job's process, secrets that reach no log, files that nothing names, rows met by an import, a list by pages."
 import hashlib, json, os, re, sys, time, urllib.request
 import pytest
+from conftest import connect
+from pathlib import Path
+from playwright.sync_api import expect
 from pianola.store import Tx
 
 plugin = '''"Things: some."
@@ -161,6 +164,45 @@ def test_the_terminal_says_what_happened_a_line_each_and_nothing_of_what_was_onl
     assert len(s.lines) == before + 5 and all(re.match(r'\d\d:\d\d:\d\d ', x) for x in s.lines[before:]), s.lines
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='the limit that plays a full disk can be set from outside on Linux only')
+def test_what_broke_names_the_log_file_that_has_the_details(serve, upstream, page, tmp_path):
+    "A plugin that breaks the inside of Pianola stands for any fault of ours: each place that sends somebody to the log sends them to the file that is there, wherever --data put it"
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'saw.py').write_text('''"Saw: breaks Pianola."
+from pianola import action
+import pianola.context, pianola.history, pianola.api, pianola.piano
+odd = compile("def broken(*a, **kw): raise KeyError('inside')", "inside.py", "exec")
+def saw(module, name):
+    exec(odd, space := {})
+    setattr(module, name, space["broken"])
+@action
+async def told(): saw(pianola.history, "told")
+@action
+async def look(): saw(pianola.api, "catch_up")
+@action
+async def fit(): saw(pianola.context, "fit")
+@action
+async def begin(): saw(pianola.context, "compose")
+''')
+    s = serve(data=tmp_path/'far'/'away', env={**upstream(['Hello.']).env}, plugins=tmp_path/'p')
+    file = str(tmp_path/'far'/'away'/'pianola.log')
+    page.goto(s.url)
+    s.act('saw.told')
+    status, said = s.get('/api/conversation')
+    assert status == 500 and said['hint'] == f'nothing was changed; the log in {file} has the details'
+    s.act('saw.fit')
+    page.fill('#msg', 'hello')
+    page.press('#msg', 'Enter')
+    expect(page.locator('.trouble')).to_contain_text(f'the log in {file} has the details')
+    s.act('saw.begin')
+    page.fill('#msg', 'hello again')
+    page.press('#msg', 'Enter')
+    expect(page.locator('#toasts')).to_contain_text(f'the log in {file} has the details')
+    s.act('saw.look')
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'hello': {'since': 0}}))
+        assert json.loads(ws.recv(timeout=20))['hint'] == f'the log in {file} has the details'
+    assert Path(file).read_text('utf-8').count("KeyError: 'inside'") >= 4
+
 def test_a_log_that_cannot_be_written_is_told_once(serve):
     import resource
     s = serve(env={'PIANOLA_ENGINE': 'ollama'})

@@ -175,3 +175,71 @@ def test_an_export_has_what_is_being_thought(serve, upstream):
         s.until(lambda: s.get('/api/conversations')[1] and s.get('/api/conversations/1.json')[1]['messages'][-1]['thinking'] == 'The river is long.')
         assert s.get('/api/conversation')[1][-1]['status'] == 'streaming'
         go.set()
+
+slow_key = '"Slow: takes its time."\nimport asyncio\nfrom pianola import action\n@action\nasync def hold(s: float = 1.5):\n    "Hold."\n    await asyncio.sleep(s)\n    return s\n'
+def pressing(s, n): return len([m for m in s.get('/api/conversation')[1] if m['role'] == 'assistant' and m['status'] == 'done']) == n and not [e for e in s.get('/api/roll')[1] if e['action'] == 'slow.hold']
+
+def test_stop_while_the_keys_of_a_finished_reply_are_pressed_leaves_nothing_unanswered(serve, upstream, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'slow.py').write_text(slow_key)
+    held_back, go = held(['{"action": "slow.hold", ', '"args": {"s": 1.5}}'], 1)
+    u = upstream(lambda body: held_back(body) if 'hold' in body['messages'][-1]['content'] else ['Here.'])
+    s = serve(env={**u.env, 'PIANOLA_RULES': '0'}, plugins=tmp_path/'p')
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'please hold', 'conversation': None}))
+        s.until(lambda: (s.get('/api/conversation')[1] or [{'text': ''}])[-1]['text'])
+        ws.send(json.dumps({'msg': 'said while it was written'}))
+        s.until(lambda: len(s.get('/api/conversation')[1]) == 3)
+        go.set()
+        s.until(lambda: pressing(s, 1))
+        ws.send(json.dumps({'msg': 'said while its keys were pressed'}))
+        s.until(lambda: len(s.get('/api/conversation')[1]) == 4)
+        ws.send(json.dumps({'stop': True}))
+        assert s.act('chat.stop')['result'] is False and pressing(s, 1)
+        s.until(lambda: [m['text'] for m in s.get('/api/conversation')[1] if m['role'] == 'assistant'][1:] == ['Here.'])
+    assert len([e for e in s.get('/api/roll')[1] if e['action'] == 'slow.hold' and e['status'] == 'done']) == 1
+
+def test_what_is_said_and_stopped_at_once_while_keys_are_pressed_has_a_stopped_reply(serve, upstream, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'slow.py').write_text(slow_key)
+    u = upstream(lambda body: ['{"action": "slow.hold", "args": {"s": 1.5}}'] if body['messages'][-1]['content'].endswith('please hold') else ['Here.'])
+    s = serve(env={**u.env, 'PIANOLA_RULES': '0'}, plugins=tmp_path/'p')
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'please hold', 'conversation': None}))
+        s.until(lambda: pressing(s, 1))
+        ws.send(json.dumps({'msg': 'no, not that'}))
+        ws.send(json.dumps({'stop': 'said'}))
+        s.until(lambda: [(m['role'], m['status']) for m in s.get('/api/conversation')[1]] == [('user', 'done'), ('assistant', 'done'), ('user', 'done'), ('assistant', 'stopped')])
+        ws.send(json.dumps({'msg': 'go on then'}))
+        s.until(lambda: s.get('/api/conversation')[1][-1]['text'] == 'Here.')
+
+
+def test_a_turn_that_breaks_is_not_the_end_of_what_was_said_meanwhile(monkeypatch):
+    from pianola import chat
+    async def run():
+        answered = []
+        async def answer(conversation, **todo):
+            answered.append(conversation)
+            if len(answered) == 1:
+                chat.start(conversation)
+                raise OSError('the disk broke while its keys were pressed')
+        monkeypatch.setattr(chat, 'answer', answer)
+        chat.start(7)
+        await asyncio.wait_for(chat.runners[7].task, 10)
+        return answered, 7 in chat.runners
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, run()).result() == ([7, 7], False)
+
+def test_a_conversation_that_is_put_away_with_words_waiting_in_it_ends_without_a_fault(serve, upstream):
+    script, go = held(['It is ', 'long.'], 1)
+    s = serve(env=upstream(lambda body: script(body)).env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'how long is it', 'conversation': None}))
+        s.until(lambda: (s.get('/api/conversation')[1] or [{'text': ''}])[-1]['text'])
+        ws.send(json.dumps({'msg': 'and how wide'}))
+        s.until(lambda: len(s.get('/api/conversation')[1]) == 3)
+        assert s.post(f"/api/approvals/{s.post('/api/actions/chat.delete', {'id': 1})[1]['approval']}", {'approve': True})[0] == 200
+        go.set()
+        ws.send(json.dumps({'msg': 'what is the weather like', 'conversation': None}))
+        s.until(lambda: len(c := s.get('/api/conversation')[1]) == 2 and c[-1]['status'] == 'done')
+    log = (s.data/'pianola.log').read_text('utf-8')
+    assert 'Traceback' not in log, log
