@@ -827,6 +827,47 @@ def test_what_is_queued_offers_no_answer_and_escape_stops_at_once(app, page):
 
 def offline(page): page.evaluate('() => { ws.onclose = null; ws.close() }')
 
+def test_who_types_on_while_another_conversation_comes_writes_in_that_one(app, page):
+    s, u = app(lambda body: [f"You said {body['messages'][-1]['content'].split()[-1]}"])
+    say(page, 'one')
+    over(page)
+    held_up, slow = [], [True]
+    page.route('**/api/conversations/*/panel', lambda route: held_up.append(route) if slow else route.continue_())
+    page.fill('#msg', 'half written')
+    page.keyboard.press('Alt+n')
+    page.keyboard.type('two')
+    page.keyboard.press('Enter')                         # it goes out where it was meant to
+    until(page, lambda: held_up)
+    page.wait_for_timeout(200)
+    assert len(u.asked) == 1 and page.locator('.msg.user').count() == 1
+    slow.clear()
+    for r in held_up: r.continue_()
+    expect(over(page).locator('.body')).to_have_text('You said two')
+    assert [c['title'] for c in s.get('/api/conversations')[1]] == ['two', 'one'] and page.input_value('#msg') == ''
+    held_up.clear()
+    slow.append(True)
+    page.locator('#chats-menu > summary').click()
+    page.locator('#chats a[href="?chat=1"]').click()     # and somebody who changes their mind comes where they went last
+    page.keyboard.press('Alt+n')
+    page.keyboard.type('three')
+    until(page, lambda: len(held_up) == 2)
+    slow.clear()
+    held_up[1].continue_()
+    expect(page.locator('#chat-title')).to_have_text('New conversation')
+    held_up[0].continue_()
+    page.wait_for_timeout(400)
+    assert page.locator('#chat-title').inner_text() == 'New conversation' and page.input_value('#msg') == 'three'
+    page.locator('#chats-menu > summary').click()
+    page.locator('#chats a[href="?chat=1"]').click()
+    expect(page.locator('#msg')).to_have_value('half written')
+    page.route('**/api/conversations/*/panel', lambda route: route.abort())
+    page.wait_for_timeout(200)                           # htmx has seen the new link by then
+    page.keyboard.press('Alt+n')
+    expect(page.locator('#toasts')).to_contain_text('does not answer')
+    page.fill('#msg', 'four')
+    page.press('#msg', 'Enter')
+    expect(over(page, 2).locator('.body')).to_have_text('You said four')
+
 def test_only_what_is_not_answered_yet_is_said_to_wait(app, page):
     script, go = held(['more'], 0)
     s, _ = app(lambda body: script(body) if body['messages'][-1]['role'] == 'assistant' else ['word ' for _ in range(200)], rate=50)
