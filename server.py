@@ -24,7 +24,7 @@ from pianola.store import Refused, kv, room, store, unopened, unusable
 
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
-    prompts.folder = config.prompts
+    prompts.settle(config.prompts)
     contain.key_seconds = contain.view_seconds = contain.step_seconds = config.patience
 
     async def look():
@@ -87,7 +87,7 @@ class Server(uvicorn.Server):
     "Says where it is once it answers, and ends within seconds whoever is still connected"
     def __init__(self, app, config):
         super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_500_000, ws_ping_interval=20,
-                                        timeout_graceful_shutdown=2, server_header=False, lifespan='off', h11_max_incomplete_event_size=65536))
+                                        timeout_graceful_shutdown=2, server_header=False, lifespan='off', loop='pianola.contain:loop', h11_max_incomplete_event_size=65536))
         self.ours, self.life = config, app.app.router.lifespan_context(app.app)      # entered here and not by uvicorn, which would make a traceback of what it raises and go on
     async def startup(self, sockets=None):
         try: await self.life.__aenter__()

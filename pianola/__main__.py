@@ -13,7 +13,8 @@ async def warm(argv):
     from . import api                # noqa: F401  every key of the app itself: the model reads of them too, in the order in which the server knows them
     logger.remove()                  # the line of progress says what there is to say
     c = config.read(argv)
-    prompts.folder, engines, line = c.prompts, Engines(c), fetch.Line()
+    prompts.settle(c.prompts)
+    engines, line = Engines(c), fetch.Line()
     for path in sorted(c.plugins.glob('*')) if c.plugins.is_dir() else ():
         if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): registry.update(Plugin(path).read().keys)
     try:

@@ -4,6 +4,7 @@
 import asyncio, contextvars, difflib, inspect, json, re, time
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import Any, Callable
 import msgspec
 from msgspec import UNSET
@@ -189,7 +190,7 @@ def _refused(tx, name, args, by, e, key, message):
 def _ask(tx, a, args, by, key, message, why='', choice=None):
     "Write down what waits for the user's word: the exact rows as they are now, so that the card can go stale"
     if seen := _seen(tx, key): return seen
-    rows = [[t, i, tx.row(t, i)] for t, i in (a.touches(tx, **args) if a.touches else [])]
+    rows = _rows(tx, a.touches(tx, **args)) if a.touches else []
     text = a.asks(tx, **args) if a.asks else f'{a.title or a.name}?'
     tx.run('insert into approval(at,by,action,args,text,rows,message,why,choice) values (?,?,?,?,?,?,?,?,?)', time.time(), by, a.name, json.dumps(args), text, json.dumps(rows), message, why, choice)
     id = tx.conn.last_insert_rowid()
@@ -206,10 +207,14 @@ async def decide(id, approve):
         await store.write(_approved, id, w['outcome'].id)
     return w.get('outcome') or Outcome('rejected', text=w['text'])
 
+def _rows(tx, which):
+    "[(table, number, row as it is now or None)] of [(table, number)]"
+    there = {t: tx.some(t, [i for _, i in some]) for t, some in groupby(sorted(map(tuple, which), key=lambda one: one[0]), lambda one: one[0])}
+    return [[t, i, there[t].get(i)] for t, i in which]
 def _stale(tx, w):
     "Are the rows that a card was about no longer as they were (one that only moved is the same row), or would it be about others now?"
     rows, still = json.loads(w['rows']), lambda row: row and {k: v for k, v in row.items() if k != 'pos'}
-    if any(still(tx.row(t, i)) != still(row) for t, i, row in rows): return True
+    if any(still(now) != still(row) for (_, _, now), (_, _, row) in zip(_rows(tx, [r[:2] for r in rows]), rows)): return True
     if not (a := registry.get(w['action'])) or not a.touches: return False
     try: return {*map(tuple, a.touches(tx, **a.check(json.loads(w['args']))))} != {(t, i) for t, i, _ in rows}
     except Refused: return True
@@ -272,6 +277,9 @@ def parts(actions):
         if a.name == 'several' or inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others', 'press it by itself')
         out.append((a, a.check(one.get('args') or {})))
     return out
+def keys_of(what, data):
+    "The names of the keys that an entry of the roll stands for: one, or each of several"
+    return {what} if what != 'several' else {one.get('action') for one in (data.get('args') or {}).get('actions') or ()}
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
     return max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read') if a.name == 'several' else a.risk

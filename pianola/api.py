@@ -369,8 +369,9 @@ async def catch_up(tab, since, streaming, drawn=0):
         items, gone, rows, anew = [], [], {}, False
         for e in events:
             if e['kind'] != 'action': continue
-            for t, i, before, _ in json.loads(e['data'] or '{}').get('changes') or []: rows.setdefault(t, {})[i] = rows.get(t, {}).get(i) or before is None
-            anew |= e['what'].endswith('.choose')
+            d = json.loads(e['data'] or '{}')
+            for t, i, before, _ in d.get('changes') or []: rows.setdefault(t, {})[i] = rows.get(t, {}).get(i) or before is None
+            anew |= any(name.endswith('.choose') for name in actions.keys_of(e['what'], d))
         for t in plugins.tables():
             seen = tab.looks.get(t.name, grid.plain)
             others = {f.table for f in t.columns.values() if f.kind in ('ref', 'rows')} | {t.owner}

@@ -2,7 +2,7 @@
 import keyword, re
 from . import config
 from .contain import Refused
-from .plugins import plugin_name, reserved
+from .plugins import on_page, own_names, own_tables, plugin_name, reserved
 
 crud = '''"{title}: what is worth keeping."
 from pianola import Crud
@@ -61,6 +61,7 @@ def write(kind, name, folder):
     if kind not in kinds: raise Refused(f'there is no kind {kind}', f"there is {', '.join(kinds)}")
     if not re.fullmatch(r'(\d+_)?[a-z][a-z0-9_]*', name) or plugin_name(folder/f'{name}.py') in reserved or keyword.iskeyword(plugin_name(folder/f'{name}.py')): raise Refused(f'{name} cannot be the name of a plugin', f"use letters, digits and _, and none of {', '.join(sorted(reserved))}")
     bare = plugin_name(folder/f'{name}.py')
+    if kind == 'crud' and (bare in own_names | on_page or bare.endswith('_by_pos')): raise Refused(f'{bare} is the name of a table of our own', f"choose another, e.g. my_{bare}; none of {', '.join(sorted(own_tables | on_page))}")
     if taken := next((p for p in folder.glob('*') if p.name[0] not in '_.' and plugin_name(p) == bare), None): raise Refused(f'{taken} is there already', 'choose another name')
     title = bare.replace('_', ' ').capitalize()
     folder.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ def made(m, around, reply):
     phase = P(waiting(reply.waits), cls='phase') if streaming and reply and reply.waits else None
     return Article(fold, *((inside, phase) if reply and reply.text else (phase, inside)), trouble(m), outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
                    id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'], data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
-                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{m['model']}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=f"{spoken(m['model'])}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}" if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
 
 def waiting(p):
     "Why a reply says nothing yet (`Phase`), as a sentence"
@@ -61,7 +61,7 @@ def trouble(m):
     else: ways = []
     ways += [press('Go on', 'chat.resume', {'message': m['id']}, 'go')] if m['text'] else []
     ways += [press('Try again', 'chat.regenerate', {'message': m['id']}, 'go')]
-    return Div(P(B(*worded(e['text'])), ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
+    return Div(P(B(*worded(e['text'] if e['text'][-1:] in '.!?…' else e['text'] + '.')), ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))), Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
 
 def worded(text):
     "A sentence of ours, with what stands in `backticks` as code"
@@ -96,11 +96,13 @@ def card(w):
                                 Button('No', type='button', cls='reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}', hx_swap='none'), cls='ways'),
                cls='approval', data_approval=w['id'], role='group', aria_label='Waits for your word')
 
+def spoken(plugin): return plugin[:1].upper() + plugin[1:].replace('_', ' ')
+
 def foot(m, around):
     "Time, model, speed, and the buttons of a message"
     stats = json.loads(m['stats']) if m['stats'] else {}
     facts = [clock(m['at'])]
-    if m['role'] == 'user' and m['model']: facts.append(Span(f"from {m['model']}", cls='model'))
+    if m['role'] == 'user' and m['model']: facts.append(Span(f"from {spoken(m['model'])}", cls='model'))
     if m['role'] == 'assistant' and m['status'] != 'streaming':
         facts += [Span(m['model'], cls='model')] if m['model'] else []
         if stats.get('tokens'): facts.append(Span(f"{'about ' if stats.get('about') else ''}{stats['tokens']} token{'s' * (stats['tokens'] != 1)}" + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),

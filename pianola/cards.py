@@ -31,7 +31,7 @@ def bar(flow, tx, r, v):
     done = sum(v.state(s) in ('done', 'locked') and s in v.now for s in flow.steps)
     compare = Form(Select(Option('Compare with …', value=''), *[Option(o['name'], value=o['id']) for o in others], name='with', aria_label='Compare with'), hx_get=f"/api/runs/{r['id']}/compare", hx_trigger='change', hx_target='#dialog', hx_swap='innerHTML') if others else None
     more = Details(Summary('More', aria_label='More for this run'), Div(
-        Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Name'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
+        Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Rename'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
         Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
             Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
         A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in plugins else None, cls='drop'), cls='menu', id=f'{n}-more')
@@ -142,4 +142,4 @@ def compared(flow, tx, one, two):
         a, b = (v.now.get(s.name, (None,))[0] for v in vs)
         return bool(a) == bool(b) and (not a or (a['inputs'], a['result'], a['status']) == (b['inputs'], b['result'], b['status']))
     rows = [Tr(Th(s.question, Small('the same' if same(s) else 'different'), scope='row'), cell(vs[0], s), cell(vs[1], s), cls='same' if same(s) else 'differs') for s in flow.steps.values()]
-    return Div(Table(Thead(Tr(Th(''), Th(one['name']), Th(two['name']))), Tbody(*rows)), cls='table compare')
+    return Div(Table(Thead(Tr(Td(), Th(one['name']), Th(two['name']))), Tbody(*rows)), cls='table compare')

@@ -1,9 +1,9 @@
-"""What one part of a sentence says about another: which row *it* is, whom a new row is for, what *everything* leaves out.
+"""What one part of a sentence says about another: which row *it* is, whom a new row is for, what *everything* leaves out, who is chosen before the rest is done.
 
     sentence → the part that leans on another is taken off → each is read by itself → put together · where one cannot be read, nothing is done by halves"""
 import re
 from functools import lru_cache
-from . import rules
+from . import gist, rules
 from .rules import Op, Reading, Table, World, gate, joined, language, longest, spoken_name
 
 half = Reading('unsure', name='half')        # a part was heard that rules cannot do: the whole is for the model
@@ -19,20 +19,20 @@ def _patterns(code, shape):
             'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
             'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
             'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I), 'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
-            'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['choose'])}\s+(?P<who>.+)", re.I)}
+            'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{alt(p['choose'])})\s+(?P<who>.+)", re.I)}
 
 def read(text, world, code, read, plain):
     "A Reading of a sentence of which one part speaks of another, None where none does; `read(text, world)` reads a part, `plain` a sentence in which none does"
     lang, said = language(code), text.strip()
     if not lang.parts or not said or len(said) > longest or '\n' in said or '?' in said and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ())): return None
     it = Parts(said.rstrip('?'), world, lang, read, plain)
-    return it.but() or it.whom() or it.it()
+    return it.choose() or it.but() or it.whom() or it.it()
 
 class Parts:
     "The parts of one sentence against one world"
     def __init__(self, text, world, lang, read, plain):
         self.text, self.world, self.lang, self.read, self.plain, self.p = text, world, lang, read, plain, _patterns(lang.code, world.shape)
-        self.quoted = [m.span() for m in rules._quote.finditer(text)]
+        self.quoted, self.p_end = [m.span() for m in rules._quote.finditer(text)], lang.parts.get('choose_end', ())
     def free(self, n): return not any(a < n < b for a, b in self.quoted)
     def rows(self, words, table=None):
         "The rows that the longest beginning of some words names, as ([(Table, row)], how many words those are); ([], 0) for none"
@@ -41,6 +41,52 @@ class Parts:
             said = rules.mask(' '.join(words[:n]).strip(',;:.! '))[0]
             if said and set(self.lang.tokens(said)) and (got := reader.find(said, table))[0] in ('one', 'several'): return got[1], n
         return [], 0
+
+    # who is chosen
+
+    def choose(self):
+        "“Choose Bob”, “switch to Bob and tick the rent”, “tick the milk, then switch to Bob …”: what follows is read among the rows that are in view then, and done with the choice or not at all"
+        owners = [t for t in self.world.tables.values() if any(x.owner == t.name for x in self.world.tables.values())]
+        if not owners: return None
+        if m := self.p['choose'].match(self.text): return self.chosen(m, owners)
+        for j in self.lang.joins.finditer(self.text):
+            before = self.text[:j.start()]
+            if not (m := self.p['choose'].match(self.text, j.end())) or not self.free(j.start() + 1) or ':' in before or not (then := self.chosen(m, owners)): continue
+            first = self.read(before, self.world)
+            if first.end not in ('press', 'chip') or then.end not in ('press', 'chip') or not first.ops: return half
+            sure = first.end == then.end == 'press' and not any(o.verb == 'create' for o in first.ops)
+            return Reading('press' if sure else 'chip', [*first.ops, *then.ops], name='' if sure else 'unlike')
+        return None
+    def chosen(self, m, owners):
+        "A Reading of a part that chooses and of all behind it, None where it chooses nobody"
+        joins = [j for j in self.lang.joins.finditer(self.text, m.start('who')) if self.free(j.start() + 1)]
+        for a, b in [(len(self.text), len(self.text)), *((j.start(), j.end()) for j in reversed(joins[:8]))]:
+            if not (found := self.named(self.text[m.start('who'):a], owners)): continue
+            tb, r, whole = found
+            rest, op = self.text[b:].strip(' ,;.!'), Op(tb.name, 'choose', r['id'])
+            if not rest: return Reading('press', [op]) if whole else Reading('chip', [op], name='unlike')
+            if not self.world.chosen or self.named(self.lang.joins.split(rest)[0], owners): return half          # “Bob and Alice”
+            got = self.read(rest, self.world.chosen(tb.name, r['id']))
+            if got.name == 'so_already': got = Reading('press')
+            elif got.end not in ('press', 'chip') or any((o.table, o.id, o.verb) == (tb.name, r['id'], 'delete') for o in got.ops): return half
+            return Reading(got.end if whole else 'chip', [op, *got.ops], name=got.name if whole or got.end == 'chip' else 'unlike')
+        if not joins: return None
+        nobody = not any(m['verb'].lower() in vs for vs in self.lang.verbs.values()) and not self.rows(m['who'].split())[0]          # and nobody knows whom: what follows is not for who is chosen now
+        return half if nobody or any(self.rows(m['who'].split(), t)[0] for t in owners) else None
+    def named(self, said, owners):
+        "(Table, row, is it all of its name?) that words name as what others belong to (“Bob”, “the profile Bob”, “Bob's tasks”), else None"
+        reader, nouns = rules.Reader('', self.world, self.lang), rules._nouns(self.lang.code, self.world.shape)
+        said = reader.trim(re.sub(rf"\s+{alt(self.p_end)}$", '', said.strip(' ,;:.!'), flags=re.I))
+        for tb in owners:
+            theirs = [n for n, t in nouns.items() if self.world.tables[t].owner == tb.name]
+            who = re.sub(rf"(?:['’]s?|(?<=\w)s)?\s+{alt(theirs)}$", '', said, flags=re.I)
+            who = re.sub(rf"^(?:{alt(self.lang.words['a'])}\s+)*{alt(tb.nouns(self.lang))}\s+(?=\S)|\s+{alt(tb.nouns(self.lang))}$", '', who, flags=re.I)
+            masked, reader.quotes = rules.mask(who)
+            status, rows = reader.find(masked, tb) if self.lang.tokens(who) else ('none', [])
+            if status != 'one': continue
+            own, want = {*self.lang.tokens(str(rows[0][1].get(tb.main) or ''))}, {*self.lang.tokens(who)}
+            if want and want <= own: return tb, rows[0][1], want == own
+        return None
 
     # what is left out
 
@@ -110,7 +156,6 @@ class Parts:
         "“Rename milk to oat milk and tick it”: *it* is the row that the part before made or changed, never one of another time"
         joins = [m for m in self.lang.joins.finditer(self.text) if self.free(m.start() + 1)]
         if not joins: return None
-        if (m := self.p['choose'].match(self.text[:joins[0].start()])) and (rows := self.rows(m['who'].split())[0]) and any(t.owner == rows[0][0].name for t in self.world.tables.values()): return half
         spans = list(zip([m.end() for m in joins], [*[m.start() for m in joins[1:]], len(self.text)], [m.start() for m in joins]))
         leans = [s for s in spans if self.p['it'].search(self.text, s[0], s[1])]
         if not leans: return None
@@ -118,8 +163,21 @@ class Parts:
             last = next((s for s in reversed(leans[-6:]) if self.orders(self.text[s[0]:s[1]].strip())), None)
             if last and (got := self.leaning(self.text[:last[2]], self.text[last[0]:last[1]].strip(), self.text[last[1]:])): return got
         before = self.text[:leans[-1][2]]
-        if not self.world.recent or self.p['it'].search(before) or gate(before, self.lang) == 'talk' or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops): return None
+        if not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk' or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops): return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
+    def pronoun(self, text):
+        "Does *it* stand in a text, not as an article (“das Brot”, “that bug”)?"
+        def article(m): return m[0].lower() in self.lang.words['a'] and (after := re.match(r'\s+([^\W\d_]+)', text[m.end():])) and self.lang.stem(after[1].lower()) not in self.lang.small and after[1].lower() not in self.lang.gist['be']
+        return any(not article(m) for m in self.p['it'].finditer(text))
+    def told(self, text):
+        "([(Table, row)] that a part tells of, “I bought the bread”, “the kitchen is clean”; is all of its name said, and nothing beside?)"
+        reader = rules.Reader(text, self.world, self.lang)
+        if got := reader.stated(reader.trim(reader.text)):
+            status, rows = reader.find(got[1], extra=(verb := self.lang.stem(got[0]),))
+            said, own = {*self.lang.tokens(got[1])}, {*self.lang.tokens(str(rows[0][1].get(rows[0][0].main) or ''))} if rows else set()
+            return (rows, status == 'one' and said <= own <= said | {verb}) if status in ('one', 'many') else ([], False)
+        found = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in gist.Gist(text, self.world, self.lang).anchored()} if self.lang.gist else {}
+        return ([*found.values()], False) if len(found) == 1 else ([], False)
     def orders(self, part):
         "Is a part an order to *it*, whatever it be?"
         for t in self.world.tables.values():
@@ -132,7 +190,14 @@ class Parts:
         "A Reading of what stands before, of a part about the row of that, and of what follows; None where the part is none"
         first = self.read(before, self.world)
         ops, so = list(first.ops), first.candidates if first.name == 'so_already' and len(first.candidates) == 1 else []
-        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')): return None
+        told, whole = self.told(before) if not so and not (ops and first.end == 'press') else ([], False)
+        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')):
+            each = [rules.read(part, World(self.world.tables.values(), [(tb.name, r['id'])]), self.lang.code) for tb, r in told[:6]]
+            if after or not each or any(e.end != 'press' or [(o.table, o.id) for o in e.ops] != [(tb.name, r['id'])] for e, (tb, r) in zip(each, told)): return None
+            if len(each) > 1: return Reading('ask', [e.ops[0] for e in each], candidates=told[:6])
+            sure = whole and all(o.verb == 'update' for o in each[0].ops)
+            if not sure and (got := self.plain(self.text, World(self.world.tables.values()))).end == 'press' and got.ops == each[0].ops: return got
+            return Reading('press' if sure else 'chip', each[0].ops, name='' if sure else 'unlike')
         op, tables = ops[-1] if ops else Op(so[0][0].name, 'update', so[0][1]['id']), dict(self.world.tables)
         tb, i = tables[op.table], op.id
         if i is None:                            # a row that is not there yet
@@ -151,5 +216,5 @@ class Parts:
             if any(o.verb != 'update' for o in about): return half
             ops = [*ops[:-1], Op(op.table, 'create', None, {**op.values, **{c: v for o in about for c, v in o.values.items()}}), *[o for o in more if o not in about]]
         elif not (ops := joined([*ops, *more])): return half
-        sure = op.id is not None and all(r.end == 'press' for r in (first, second, third) if r and r.ops)
+        sure = op.id is not None and all(r.end == 'press' for r in (first, second, third) if r and r.ops and not (r is first and whole and [*second.ops] == first.ops and [(tb.name, r['id']) for tb, r in told] == [(op.table, op.id)]))          # told of it by its whole name, and the order says the same
         return Reading('press' if sure else 'chip', ops, name='' if sure else 'unlike')

@@ -80,6 +80,7 @@ def went_well(plugin, what):
 _lock, _running, _watch = threading.Lock(), {}, None
 
 class _Limit:
+    frame = None            # of a call that nobody limits: see _alone
     def __init__(self, seconds, any_code, stuck): self.began, self.seconds, self.any, self.stuck, self.fired, self.tries, self.left = time.monotonic(), seconds, any_code, stuck, 0, 0, False
 
 @contextmanager
@@ -105,6 +106,7 @@ def _watching():
         time.sleep(.1)
         now, stuck = time.monotonic(), []
         with _lock:
+            _alone()
             for id, r in _running.items():
                 if r.left or now < r.began + r.seconds or now < r.fired + 1: continue
                 if (at := busy_in(id)) or r.any:
@@ -115,6 +117,14 @@ def _watching():
         for r, at in stuck:
             try: r.left = r.stuck(at, r.tries)
             except Exception: log.exception('what is stuck could not be left behind')
+
+_home = None                # (the loop that is watched, its thread)
+def _alone():
+    "Code of a plugin that the loop calls by itself (`call_later`, a done callback) has no limit around it: from when the same call is seen to run a second time, its time runs as well"
+    if not _home or not _home[0].is_running() or (r := _running.get(id := _home[1])) and not r.frame: return
+    frame = next(reversed([f for f in _frames(sys._current_frames().get(id)) if of(f.f_globals.get('__name__', ''))]), None)
+    if r and r.frame is not frame: del _running[id]
+    if frame and (not r or r.frame is not frame): _running[id] = r = _Limit(step_seconds, False, None); r.frame = frame
 
 _knocks = None              # the thread that hears signals, where there are any: what waits in C there (a sleep, a connection) can be interrupted as well
 def _knocked(sig, frame):
@@ -153,13 +163,30 @@ def steps(coroutine, seconds=None):
 
 def watch(loop):
     "From now on what plugins begin by themselves on this loop is held like what they are asked for: their tasks (also those of gather and wait_for), their callbacks, and words that nobody awaits"
-    global _knocks
+    global _knocks, _home
+    _home = loop, threading.get_ident()
     loop.set_task_factory(_task)
     loop.set_exception_handler(_unread)
     if warnings.showwarning is not _warned: _warned.before, warnings.showwarning = warnings.showwarning, _warned
     if hasattr(signal, 'pthread_kill') and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGURG, _knocked)
         _knocks = threading.get_ident()
+
+def loop():
+    "A new event loop, the fastest there is, that a callback of a plugin does not end: its `sys.exit` is told as what broke, and the loop goes on"
+    from uvicorn.loops.auto import auto_loop_factory
+    made = auto_loop_factory()()
+    run = made.run_forever
+    def run_forever():
+        while True:
+            try: return run()
+            except (SystemExit, KeyboardInterrupt) as e:
+                tb = e.__traceback__
+                while tb.tb_next: tb = tb.tb_next
+                if not (at := blame(e)) or isinstance(e, KeyboardInterrupt) and not of(tb.tb_frame.f_globals.get('__name__', '')): raise      # a person's Ctrl+C
+                went_wrong(at[0], 'what it began by itself', e, alone=True)
+    made.run_forever = run_forever
+    return made
 
 def _task(loop, coroutine, **kw):
     "A task that plugin code makes, or that runs it: its steps are limited, and what would end the app ends the task"
@@ -270,9 +297,11 @@ def said(a, e):
 
 owner = lambda table: None              # set by plugins: the name of the plugin whose table this is
 _fenced = threading.local()
-_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'row', 'revert', 'lot', 'fill', 'exchange')
+_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'delete_many', 'some', '_again', 'row', 'revert', 'lot', 'fill', 'exchange')
 _written = {apsw.SQLITE_INSERT: 0, apsw.SQLITE_UPDATE: 0, apsw.SQLITE_DELETE: 0, apsw.SQLITE_DROP_TABLE: 0, apsw.SQLITE_CREATE_TABLE: 0, apsw.SQLITE_ALTER_TABLE: 1, apsw.SQLITE_CREATE_INDEX: 1, apsw.SQLITE_DROP_INDEX: 1,
-            apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0}
+            apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0, apsw.SQLITE_CREATE_VIEW: 0, apsw.SQLITE_DROP_VIEW: 0,
+            apsw.SQLITE_CREATE_TEMP_TABLE: 0, apsw.SQLITE_DROP_TEMP_TABLE: 0, apsw.SQLITE_CREATE_TEMP_VIEW: 0, apsw.SQLITE_DROP_TEMP_VIEW: 0,       # what is temporary stands in front of a table of that name, for everybody
+            apsw.SQLITE_CREATE_TEMP_INDEX: 1, apsw.SQLITE_DROP_TEMP_INDEX: 1, apsw.SQLITE_CREATE_TEMP_TRIGGER: 1, apsw.SQLITE_DROP_TEMP_TRIGGER: 1}
 
 @contextmanager
 def fence(conn, plugin):

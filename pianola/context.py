@@ -46,9 +46,9 @@ async def shortened(engine, model, p, budget, phase=None):
 
 def brought(tx, m, asked):
     """A question that brings something along (the source of a plugin, an error) is told alone, so that a small model does not get lost: the prompt's own instructions and examples, what it brings, what is asked.
-    A file of prompts/ for it has three parts between lines of `---`: who the model is; turns as an example; what is asked, with {names} that are filled in."""
+    A file of prompts/questions/ for it has three parts between lines of `---`: who the model is; turns as an example; what is asked, with {names} that are filled in."""
     b = json.loads(asked['brings'])
-    who, *rest = (prompts.layer(b['prompt']) or 'Explain what you are given, in plain words.').split('\n---\n')
+    who, *rest = (prompts.question(b['prompt']) or 'Explain what you are given, in plain words.').split('\n---\n')
     examples, how = prompts.turns('\n'.join(rest[:-1])), rest[-1].strip() if rest else ''
     for k, v in b['fill'].items(): how = how.replace('{%s}' % k, prompts.neutral(v))
     if not how or asked['text'] != b['said']: how = f"{how}\n\n{prompts.neutral(asked['text'])}".strip()        # the user's own words, where they are more than the button's

@@ -1,10 +1,11 @@
 "A table you can see: `Crud(Row)` makes the table, its keys, the list and the form, and keeps every tab in step."
-import dataclasses, sys
+import dataclasses, json, sys
+from itertools import groupby
 from typing import Annotated, Any, Literal, Optional
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
 from . import forms, grid, growth, sheets, tabs
-from .actions import Action, on_undo, register
+from .actions import Action, keys_of, on_undo, register
 from .store import fold, store, Refused, put, got
 from .plugins import Kind, plugins
 
@@ -125,6 +126,9 @@ class Crud(Kind):
     def rows(self, tx, limit=-1):
         "The rows in view, in their order"
         return grid.rows(tx, self, limit=limit)
+    def theirs(self, tx, id, limit=-1):
+        "The rows that belong to a row of the owner: those in view once it is chosen"
+        return tx.q(f'select * from "{self.name}" where "{self.link}"=? order by pos, id limit ?', id, limit)
 
     # the keys
 
@@ -158,7 +162,7 @@ class Crud(Kind):
         key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False), ('same', str, '')], ready=self._taken, title=f'Import into {n}', description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. With `same` (a column) a row with the same value there is changed instead.',
             say=lambda a, r, c: f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}" + (f", left out {r['left_out']:,}" if r['left_out'] else ''), model=False)
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}', description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
-            say=lambda a, r, c: f'Chose {self.call(r)} in {self.title}' if r else f'Chose no {self.one}')
+            say=lambda a, r, c: f'Chose {self.call(r)} in {self.title}' if r else f'Chose no {self.one}', asks=lambda tx, id=None: f"Choose {self.told(tx, self.find(tx, {'id': id}))} in {self.title}?" if id else f'Choose no {self.one}?')
 
     def find(self, tx, args):
         "The one row that `id` or `where` names; Refused says which there are"
@@ -205,13 +209,11 @@ class Crud(Kind):
         return self.clean(tx.update(self.name, row['id'], self.kept(tx, new)))
     def delete(self, tx, **args):
         row = self.find(tx, args)
-        self._remove(tx, row['id'])
+        self._remove(tx, [row['id']])
         return self.clean(row)
-    def _remove(self, tx, id):
-        tx.delete(self.name, id)
-        for child in plugins.tables():
-            if child.owner == self.name:
-                for r in tx.q(f'select id from "{child.name}" where "{child.link}"=?', id): child._remove(tx, r['id'])
+    def _remove(self, tx, ids):
+        "These rows, and all that belong to them"
+        for table, some in groupby(self.along(tx, ids), lambda one: one[0]): tx.delete_many(table, [i for _, i in some])
     def along(self, tx, ids):
         "[(table, number)] of these rows and of all that belong to them, which go along when they are deleted"
         out, todo = {}, [(self, ids)]
@@ -243,7 +245,7 @@ class Crud(Kind):
         if len(ids) > sheets.slice and not any(t.owner == self.name for t in plugins.tables()):
             tx.exchange(self.name, tx.lot(self.name, [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id'], ids=ids), None)
         else:
-            for i in ids: self._remove(tx, i)
+            self._remove(tx, ids)
         return len(ids)
     def _taken(self, file, columns, skip=False, same='', apart=True):
         "Before the transaction: (the lines of a file as the table will have them, what is wrong with the others, what was put away in lots if there are many)"
@@ -334,7 +336,7 @@ class Crud(Kind):
         for t, i, before, after in changes: what.setdefault((t, i), set()).update(after if before and after and i != 'lot' else ('id',))        # the columns that changed; 'id' for a row that came or went
         renamed = lambda t, i: not (other := plugins.table(t)) or bool({'id', other.main} & what.get((t, i), {'id'}))      # only then rows that refer to it look different
         back = await store.read(self.current) if self.owner and any(t == self.owner and before is None for t, _, before, _ in changes) else None
-        if e.what in (f'{self.name}.choose', f'{self.owner}.choose'): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
+        if {f'{self.name}.choose', f'{self.owner}.choose'} & keys_of(e.what, e.data): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
         elif self.owner and any(t == self.owner and (after is None or i in (back, 'lot')) for t, i, _, after in changes): draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}     # perhaps the chosen one went or came back: then other rows are in view
         elif any(renamed(t, i) for t, i in e.rows if t in others): draw = lambda tx, look: grid.again(tx, self, look)
         else:
@@ -368,6 +370,26 @@ def gone(tx, table, id):
     "A row that was removed, as it was then; None when nobody knows of it"
     e = tx.value("select data from log where kind='action' and instr(data, ?) order by id desc limit 1", f'["{table.name}", {int(id)}, {{"id"')
     return next((before for t, i, before, after in msgspec.json.decode(e)['changes'] if (t, i) == (table.name, id) and after is None), None) if e else None
+
+@on_undo
+def unchosen(tx, e):
+    "What was chosen together with other things is chosen no longer when those are taken back, and again when they are brought back; unless something else was chosen since"
+    first, back = e, False
+    while first and first['what'] == 'undo': first, back = tx.one('select * from log where id=?', json.loads(first['data'])['undoes']), not back
+    if not first or first['what'] != 'several': return
+    for name, id in choices(first):
+        if not (t := plugins.table(name)) or not hasattr(t, 'choose'): continue
+        was = next((i for x in tx.q("select what, data from log where kind='action' and id<? and (what=? or what='several' and instr(data, ?)) order by id desc", first['id'], f'{name}.choose', f'"{name}.choose"') for n, i in reversed(choices(x)) if n == name), None)
+        now, then = (was, id) if back else (id, was)
+        if got(tx, 'chosen', name) != now or then and not tx.row(name, then): continue
+        put(tx, 'chosen', name, then)
+        tx.log('action', f'{name}.choose', by='app', ref=e['ref'], text='', data={'args': {'id': then}, 'result': None, 'status': 'done', 'undoes': None, 'changes': [], 'risk': 'write'})
+def choices(e):
+    "[(table, number)] that an entry of the log chose"
+    d = json.loads(e['data'] or '{}')
+    if d.get('status') != 'done': return []
+    args = d.get('args') or {}
+    return [(a['action'].removesuffix('.choose'), (a.get('args') or {}).get('id')) for a in (args.get('actions') or [] if e['what'] == 'several' else [{'action': e['what'], 'args': args}]) if a['action'].endswith('.choose')]
 
 @on_undo
 def whole(tx, e=None):

@@ -159,7 +159,7 @@ async def main(argv):
             c = config.read(['--data', f'{d}/data', '--plugins', f'{d}/plugins'])
             c.engine, c.model = ('auto' if a.engine == 'none' else a.engine), a.model or c.model
             c.plugins.mkdir()
-            prompts.folder = c.prompts
+            prompts.settle(c.prompts)
             await store.open(c.data)
             file = renamed(file, set(await store.read(lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
             for name, columns in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, columns), 'utf-8')

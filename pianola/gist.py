@@ -118,6 +118,17 @@ class Gist(Mentions):
 
     def one(self, a, b, asks):
         "The one kind of change that explains the words from a up to b, as a Reading; None when there is none"
+        got = self._one(a, b, asks)
+        return None if got and self.made(a, b, got) else got
+    def made(self, a, b, got):
+        "“Make pay rent urgent” is no new row, where there is one called Pay rent: something is said of it, though nobody knows what"
+        if len(got.ops) != 1 or got.ops[0].verb != 'create' or self.quotes or self.tables(a, b): return False
+        said = self.cues(a, b)
+        if not ('change' in said and 'put' in said and said['change'].a == said['put'].a) or any(w.kind == 'arrow' or w.low in self.g['lists'] or w.low in self.lang.words['list'] for w in self.words[a:b]): return False
+        name = str(got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold()
+        return any(now and name.startswith(now + ' ') for tb in self.world.tables.values() for r in tb.rows for now in [str(r.get(tb.main) or '').casefold()])
+    def _one(self, a, b, asks):
+        "`one`, as its words have it"
         cues = self.cues(a, b)
         if 'sort' in cues and not asks or 'sort' in cues and 'delete' not in cues and self.tables(a, b):
             if got := self.sort(a, b, cues): return got
@@ -332,11 +343,15 @@ class Gist(Mentions):
             value = 'undone' not in cues and not re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b]))
             said_done = any(m.key in ('done', 'undone') and m.b > m.a for m in cues.values())
             able = lambda tb: self.reader.done_column(tb) or (c[0] if said_done and len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
-            if self.name == 'negation' and value: return None
+            if self.name == 'negation' and value or self.marked(a, b): return None
             if rows and all(able(tb) for tb, _ in rows): return Reading('chip', [Op(tb.name, 'update', r['id'], {able(tb): value}) for tb, r in rows if r.get(able(tb)) != value], name='unlike')
             return self.offer(self.target(a, b, cues.values()), lambda tb, r: Op(tb.name, 'update', r['id'], {c: value}) if (c := able(tb)) else None)
         return None
 
+    def marked(self, a, b):
+        "“Mark the rent as urgent”: is something said behind *as* that no yes or no is called, and no row?"
+        values = {m.a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if m.what == 'value'}
+        return any(self.words[n].low in self.g['marked_as'] and (n+1 in values or self.noun(n+1)) and not any(tb.index(self.lang).rows(self.words[n+1].stem, 'own') for tb in self.world.tables.values()) for n in range(a, b-1))
     def pair(self, a, b, table=None, skip=()):
         "Two or more rows of which each stands in a part of its own"
         cuts = [n for n in range(a, b) if self.words[n].low in self.g['and'] or self.words[n].text in (',', ';')]
@@ -473,7 +488,7 @@ class Gist(Mentions):
             elif k in ('date', 'url', 'email') and len(cs := [c for c, kk in tb.columns.items() if kk == k]) == 1: fits.append((cs[0], v, [at(n)]))
         if len(fits) == 1: return out(*fits[0])
         if fits: return None
-        moved = 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b])
+        moved = 'change' in cues or 'put' in cues or any(w.kind == 'arrow' for w in self.words[a:b]) or any(m.a > a and self.words[m.a-1].low in self.g['marked_as'] for m in known)
         if moved or any(tb.columns[m.key] == 'choice' for m in known):
             rows, _ = self.rows(a, b, skip + known, tb)
             said = [m for m in known if tb.columns[m.key] in (('text', 'choice') if moved else ('choice',)) and rows and not all(r.get(m.key) == m.value for _, r in rows)]

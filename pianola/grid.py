@@ -138,15 +138,15 @@ def cell(table, f, row, names):
     if f.kind == 'choice':
         text, known = f.written(v), [f.written(c) for c in f.choices]
         return el('select', *[el('option', t, value=t, selected=t == text) for t in ([''] if f.optional or not text else []) + known + ([text] if text and text not in known else [])], **a)
-    if f.kind in ('long', 'json'): return el('textarea', Drawn('\n' + escape(f.written(v))), rows=1, placeholder=k, spellcheck='false' if f.kind == 'json' else None, **a)
+    if f.kind in ('long', 'json'): return el('textarea', Drawn('\n' + escape(f.written(v))), rows=1, placeholder=f.title, spellcheck='false' if f.kind == 'json' else None, **a)
     if f.kind == 'ref':
-        return el('span', el('input', type='hidden', name=k, value=v or ''), el('input', **{**a, 'name': None, 'cls': 'cell is-ref'}, type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', placeholder=k,
+        return el('span', el('input', type='hidden', name=k, value=v or ''), el('input', **{**a, 'name': None, 'cls': 'cell is-ref'}, type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', placeholder=f.title,
                   value=names.get(k, {}).get(v, f'{f.table} {v} (gone)' if v else ''), data_pick=f'/api/tables/{f.table}/pick', data_col=k), cls='pick')
     if f.kind == 'rows': return el('span', ', '.join(names.get(k, {}).get(i, str(i)) for i in v), cls='cell reads', tabindex='-1', data_col=k)
     if f.kind == 'file': return el('span', el('a', v[65:], href=file_url(v), download=True) if v else '', cls='cell reads', tabindex='-1', data_col=k)
     text = f.written(v)
     if f.kind == 'datetime' and text.endswith(':00'): text = text[:-3]
-    return el('input', type='number' if f.kind in ('int', 'float') else 'text', data_type={'date': 'date', 'datetime': 'datetime-local', 'time': 'time'}.get(f.kind), value=text, placeholder=k, autocomplete='off', step='any' if f.kind == 'float' else None,
+    return el('input', type='number' if f.kind in ('int', 'float') else 'text', data_type={'date': 'date', 'datetime': 'datetime-local', 'time': 'time'}.get(f.kind), value=text, placeholder=f.title, autocomplete='off', step='any' if f.kind == 'float' else None,
               min=f.word.low, max=f.word.high, **a)      # data-type: what it becomes when one goes into it; hundreds of calendars are slow to draw
 
 def row(table, r, names, shown=None):
@@ -205,7 +205,7 @@ def blank(tx, table):
     def one(f):
         main = f.name == table.main
         wrong = f'{table.name}-new-{f.name}-wrong'
-        c = f.control(None, tx, placeholder=f'New {table.one}' if main else f.name if f.kind not in ('choice', 'ref', 'rows') else None, aria_describedby=wrong, aria_label=f'{f.name} of the new {table.one}', **(dict(cls='main') if main else {}))
+        c = f.control(None, tx, placeholder=f'New {table.one}' if main else ' ' if wide else f.title if f.kind not in ('choice', 'ref', 'rows') else None, aria_describedby=wrong, aria_label=f'{f.name} of the new {table.one}', **(dict(cls='main') if main else {}))
         group = Fieldset if f.kind == 'rows' else Label
         return group((Legend if group is Fieldset else Span)(f.title, cls='cap'), c, Small(id=wrong, cls='wrong', role='alert', data_for=f.name), cls=f'slot is-{f.kind}' + (' main' if main else ''))
     tick = lambda f: Label(Input(type='hidden', name=f.name, value='false'), f.control(None, tx), Span(f.title), cls='tick')
@@ -243,7 +243,7 @@ def panel(tx, table, look=plain):
     title = table.title.lower()
     ways = Details(Summary('⋯', aria_label=f'More for {title}', title='Import, export'), Div(Label('Import …', Input(type='file', accept='.csv,.tsv,.txt,.json,.jsonl', cls='import sr', data_table=table.name), cls='button quiet'),
                    A('Export as CSV', href=f'/api/tables/{table.name}.csv', download=True, cls='button quiet export'), A('Export as JSON', href=f'/api/tables/{table.name}.json', download=True, cls='button quiet export'), cls='drop'), cls='menu ways')
-    sorts = Select(Option('As put', value=''), *[Option(f'{f.title} {arrow}', value=f'{f.name} {way}', selected=look.sort == f.name and look.down == (way == 'down')) for f in ordered(table) for arrow, way in (('↑', 'up'), ('↓', 'down'))], cls='order', aria_label='Order')
+    sorts = Select(Option('My order', value=''), *[Option(f'{f.title} {arrow}', value=f'{f.name} {way}', selected=look.sort == f.name and look.down == (way == 'down')) for f in ordered(table) for arrow, way in (('↑', 'up'), ('↓', 'down'))], cls='order', aria_label='Order')
     return Section(blank(tx, table), Div(owner_picker(tx, table) if table.owner else None, Input(type='search', value=look.words or None, placeholder=f'Filter {title}', aria_label=f'Filter {title}', title='Words, "several words", -without, minutes>30, due<2026-05-01, name:soup', cls='filter'),
                    *filters(tx, table, look), sorts, ways, cls='tools'), bulk(tx, table), Div(head(table, look), listing(tx, table, look), cls='grid'),
                    P(f'No {title} yet. Add the first one above, or ask for it in the chat: “add {"an" if table.one[:1].lower() in "aeio" else "a"} {table.one}: …”.', cls='empty'), P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
@@ -314,4 +314,4 @@ def preview(table, file, given, read, columns, same=''):
                Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'), P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None, meeting, P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change', hx_target='#import', hx_swap='outerHTML'),
                P(bad, cls='wrong', role='alert') if bad else None,
                Details(Summary(f'{len(wrong):,} {"line does" if len(wrong) == 1 else "lines do"} not fit and would be left out', cls='wrong'), Ol(*[Li(w) for w in wrong[:100]], cls='errors'), P(f'… and {len(wrong)-100:,} more.') if len(wrong) > 100 else None, open=True) if wrong else None,
-               Div(Button(say, type='button', cls='go', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and say and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')
+               Div(Button(say, type='button', cls='approve', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and say and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')

@@ -49,7 +49,7 @@ async def main(argv):
     name = path.stem.lstrip('0123456789_') if path.suffix == '.py' else a.flow
     a.out.mkdir(parents=True, exist_ok=True)
     if not a.resume and (a.out/'state'/'pianola.db').exists(): shutil.move(a.out/'state', a.out/f'state-{time.strftime("%Y%m%d-%H%M%S")}')
-    prompts.folder = c.prompts
+    prompts.settle(c.prompts)
     engines = chat.engines = models.engines = Engines(c)
     try: await store.open(c.data)
     except Refused as e: sys.exit(f'{e.text}. {e.hint}')

@@ -5,26 +5,26 @@ from .actions import action
 from .contain import Refused, hold
 from .store import sound, store
 
-names = re.compile(r'(experts/)?[A-Za-z][A-Za-z0-9_-]{0,60}')
+names = re.compile(r'(experts/|questions/)?[A-Za-z][A-Za-z0-9_-]{0,60}')
 
 def files():
     "The names of all prompt files there are"
     there = prompts.folder
-    return [f.relative_to(there).with_suffix('').as_posix() for f in sorted([*there.glob('*.md'), *there.glob('experts/*.md')])]
+    return [f.relative_to(there).with_suffix('').as_posix() for f in sorted([*there.glob('*.md'), *there.glob('experts/*.md'), *there.glob('questions/*.md')], key=lambda f: (f.parent != there, f))]
 def experts(): return [n.removeprefix('experts/') for n in files() if n.startswith('experts/')]
 def text(name):
     try: return (prompts.folder/f'{_named(name)}.md').read_text('utf-8')
     except FileNotFoundError: return ''
 def _named(name):
-    if not names.fullmatch(name): raise Refused(f'{name[:60]!r} cannot be the name of a prompt', 'use letters, digits, - and _, as in “system” or “experts/lawyer”')
+    if not names.fullmatch(name): raise Refused(f'{name[:60]!r} cannot be the name of a prompt', 'use letters, digits, - and _, as in “system”, “experts/lawyer” or “questions/explain”')
     return name
 def diff(name, new):
     "What would change, as lines of a unified diff"
     return list(difflib.unified_diff(text(name).splitlines(), new.splitlines(), 'as it is', 'as written', lineterm=''))
 def earlier(tx, name):
     "[(entry of the roll, when, text)]: how a prompt was before each change that was made here, newest first"
-    out = tx.q("select id, at, data from log where kind='action' and what='prompts.write' and data like ? order by id desc limit 20", f'%"name": "{name}"%')
-    return [(e['id'], e['at'], c[2].get('text', '')) for e in out for c in json.loads(e['data'])['changes'] if c[0] == 'prompt_text' and c[2]]
+    out = tx.q("select id, at, data from log where kind='action' and what='prompts.write' and json_extract(data, '$.args.name')=? order by id desc limit 20", name)
+    return [(e['id'], e['at'], c[2].get('text', '')) for e in out for c in json.loads(e['data']).get('changes', []) if c[0] == 'prompt_text' and c[2]]
 
 async def before(name):
     "The same, for a page"

@@ -214,7 +214,7 @@ class Mentions:
     def _mentions(self, table, a, b):
         "What of a table is named between two words: columns, flags, values that some row has"
         out, ws, common = [], self.words, self.g['common']
-        known = table.index(self.lang).known()
+        known = self.grades(table)
         flags, names, columns, stems, several, cstems, split = self.words_of(table)
         for n in range(a, b) if split else ():              # brought his book back
             if any(x == ws[n].low or self.lang.stem(x) == ws[n].stem for x, _ in split) and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None)) and not any(ws[k].kind == 'mark' for k in range(n, e)) and (f := next((f for (x, y), f in split.items() if y == ws[e].low and (x == ws[n].low or self.lang.stem(x) == ws[n].stem)), None)): out.append(Mention('flag', n, n+1, table.name, *f))
@@ -245,6 +245,19 @@ class Mentions:
             n += 1
         return out
 
+    def grades(self, table):
+        "What stands in the short text columns of a table, with what may stand in one that is a grade though no row has it (“high” of a priority)"
+        made, known = table.__dict__.setdefault('_grades', {}), table.index(self.lang).known()
+        if self.lang.code not in made:
+            more, grades = {}, self.g.get('grades') or {'of': [], 'are': []}
+            for c, k in table.columns.items():
+                if k != 'text' or c == table.main or c not in grades['of']: continue
+                have = [v for r in table.rows if (v := str(r.get(c) or ''))]
+                if have and any(v.casefold() not in grades['are'] for v in have): continue          # priority A, B or C
+                for w in grades['are']:
+                    if w not in known: more[w] = [(c, w.capitalize() if have and all(v[:1].isupper() for v in have) else w)]
+            made[self.lang.code] = {**known, **more} if more else known
+        return made[self.lang.code]
     def words_of(self, table):
         "What can be said of a table, made once: its flags' words, those by the columns' own names, its columns' names, and the stems of them"
         made, stem = table.__dict__.setdefault('_said', {}), self.lang.stem
@@ -259,6 +272,7 @@ class Mentions:
         "Is this form of a flag's word one that sets it: a participle anywhere, the plain verb only where an order stands"
         w = self.words[n].low
         if w.endswith('ing') and not (n > a and self.words[n-1].low in ('stop', 'start')): return False
+        if w in self.lang.cues['put'] and w in self.lang.cues['change'] and w not in self.lang.past: return False          # “mach das dringend”, “make it urgent”: what it is made follows
         return 'done' in self.cues(0, len(self.words)) or w in self.lang.past or w.endswith(('ed', 't', 'n')) and not w.endswith('nt') or w.startswith('ge') or n == a or self.words[n-1].kind == 'mark' or self.words[n-1].low in self.g['imperative'] or self.lang.code != 'en' and not w.endswith('ing')
 
     def tables(self, a, b):
@@ -277,6 +291,16 @@ class Mentions:
                 if w.kind == 'word' and (len(w.low) >= 4 or len(w.low) > 1 and not re.search('[aeiouäöü]', w.low)) and w.low not in self.g['common'] and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word, True)), None)): out.append(Mention('table', n, n+1, t, slip=True))
         return out
 
+    def told_of(self, n):
+        "Of a verb by which something is told as done (“I bought the cheese”): {table: places of the rows that know a word of what it was done to}; None for any other word"
+        if 'told' not in self._seen:
+            out = self._seen['told'] = {}
+            for a, b in several.parts(self):
+                said = self.reader.trim(self.text[self.words[a].a:self.words[b-1].b])
+                if not (got := self.reader.stated(said)) or not (of := self.lang.tokens(got[1])): continue
+                there = {tb.name: set().union(*(ix.rows(w, 'own', True) | ix.of('all').get(w, set()) for w in of)) for tb in self.world.tables.values() for ix in [tb.index(self.lang)]}
+                out |= {k: there for k in range(a, b) if self.words[k].low == got[0]}
+        return self._seen['told'].get(n)
     def rows(self, a, b, skip=(), table=None):
         "`_rows`, found once"
         key = 'rows', a, b, tuple(sorted((m.a, m.b) for m in skip)), table and table.name, self.plainly
@@ -313,6 +337,7 @@ class Mentions:
                     if not hits and n not in taken:
                         weight, hits = 1.2, ix.rows(part, 'own', True)
                         if not hits: weight, hits = 1, ix.of('all').get(part, set())
+                    if hits and part != w.low and (known := self.told_of(n)) is not None: hits = hits & known[tb.name]
                     if len(hits) > 100: continue                    # a word of so many rows tells none of them
                     for h in hits:
                         key = tb.name, tb.rows[h]['id']
@@ -341,6 +366,12 @@ class Mentions:
             cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(self.words[n].low) > 1 and self.words[n].low not in (*self.lang.words['polite'], *self.g['titles']) and not (n == a and any(self.words[n].low in ps for ps in (*self.g['cues'].values(), self.g['delete_softly']))) and not any(tb.index(self.lang).rows(self.words[n].stem, 'own', True) or self.words[n].stem in tb.index(self.lang).of('all') for tb in self.world.tables.values())
             self._seen['unknown', a, b] = any(cap(n) and cap(n+1) for n in range(a, b-1))
         return self._seen['unknown', a, b]
+    def noun(self, n):
+        "Is this word, behind one like *that*, what it points at, and not what is said of it (“that is done”, “mark that urgent”)?"
+        w, g = self.words[n], self.g
+        if w.kind != 'word' or w.text[0].isupper(): return w.kind == 'word'
+        known = {*g['be'], *g['common'], *g['chatter'], *g['fill'], *g['frame_tail'], *g['link'], *g['now'], *g['and'], *self.lang.words['tail'], *self.lang.words['polite']}
+        return w.stem not in self.lang.small and w.low not in known and not any(w.low in phrases for phrases in self.lang.cues.values()) and not any(m.a <= n < m.b for tb in self.world.tables.values() for m in self.mentions(tb, n, min(n+3, len(self.words)))) and not re.search(g['no'], w.low)
     def target(self, a, b, skip=(), table=None):
         "The one row that is meant as [(Table, row)]; several candidates; or what was touched last"
         rows, best = self.rows(a, b, skip, table)
@@ -359,7 +390,7 @@ class Mentions:
                     if len(kin) and have:
                         best = (max if most['order'] == 'desc' else min)(r[kin[0]] for r in have)
                         return [(tb, r) for r in have if r[kin[0]] == best]
-        if any(w.low in (*self.lang.words['it'], *self.g['pronoun']) and not (w.stem in self.lang.small and n+1 < b and self.words[n+1].kind == 'word' and self.words[n+1].text[0].isupper()) for n, w in enumerate(self.words[a:b], a)):       # not “den Zahnarzt”
+        if any(w.low in (*self.lang.words['it'], *self.g['pronoun']) and not (w.stem in self.lang.small and n+1 < b and self.noun(n+1)) for n, w in enumerate(self.words[a:b], a)):       # not “den Zahnarzt”, “that bug”
             for n, i in self.world.recent[:1]:
                 if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)): return [(self.world.tables[n], r)]
         return []

@@ -5,7 +5,7 @@ from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, O
 from loguru import logger as log
 from . import jobs, tabs
 from .actions import action
-from .bubble import closer, press
+from .bubble import closer, press, worded
 from .engines.base import Fault
 from .jobs import Job
 from .plugins import _hold as hold
@@ -72,7 +72,7 @@ def why():
     if coming := [d for d in pulls().values() if d.state == 'running']:
         d = coming[-1]
         return Small(f"Downloading {d.model}" + (f': {100*d.done/d.total:.0f} %' if d.total else ' …'), Progress(value=d.done if d.total else None, max=d.total or None, aria_label=d.title), id='model-why', cls='why')
-    return Small(now['why'], id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
+    return Small(*worded(now['why']), id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
 def frame(): return {'put': [tabs.item('model-line', line(), only=True)]}
 
 def fixed(model):
@@ -158,6 +158,6 @@ async def dialog():
     ollama = await engines['ollama'].ready()
     return (H2('Get another model'), Ul(*pulls().values(), id='pulls'),
             *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'), press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
-            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none')
+            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
             if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
 

@@ -3,7 +3,7 @@ import asyncio, gzip, hashlib, inspect, sys, time
 from pathlib import Path
 from loguru import logger as log
 from urllib.parse import urlencode
-from fasthtml.common import A, APIRouter, Aside, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
+from fasthtml.common import A, APIRouter, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -135,13 +135,13 @@ def panel(tx, id, status, at=None):
     hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
     title = c['title'] if c else 'New conversation'
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
-           Div(A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
-               Button('Delete', type='button', cls='quiet', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='ways')] if c else []
+           Div(Small('Save as'), A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
+               Button('Delete', type='button', cls='quiet bad', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='saves')] if c else []
     chats = Details(Summary(heading(title)), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
                     hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
                     Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'), cls='drop'), id='chats-menu', cls='menu')
     busy = bool(c and chat.busy(c['id']))
-    return Aside(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML', cls='button quiet', title='New conversation (Alt+N)'),
+    return Section(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML', cls='button quiet', title='New conversation (Alt+N)'),
                         Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
                  status, bubble.listing([hello] + said if hello else said), Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
                  Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'),

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from loguru import logger as log
 from . import actions, contain, needs, prompts, settings, trial
 from .contain import Refused, hold as _hold
-from .store import got, migrations, put, store
+from .store import got, made, migrations, put, store
 
 class Kind:
     "What a plugin is made of: a Page, a Crud, a Flow. Made at import, opened when the plugin is loaded."
@@ -92,7 +92,7 @@ class Plugin:
         return self
     def fail(self, e):
         "Remember why it did not load"
-        self.error, self.trace, self.missing = str(e) if isinstance(e, (Failed, Missing)) else contain.words(e, self.file.name), e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', [])
+        self.error, self.trace, self.missing = str(e) if isinstance(e, (Failed, Missing)) else f'{e.text}; {e.hint}' if isinstance(e, Refused) and e.hint else contain.words(e, self.file.name), e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', [])
         self.kinds, self.keys = [], {}
         log.error(f'plugin {self.name}: {self.error}')
     def prompt(self):
@@ -105,6 +105,7 @@ class Plugin:
         out = [self.card()] if self.error else []
         for k in self.kinds:
             what = f'the view of {k.name}' if len(self.kinds) > 1 else 'its view'
+            if len(self.kinds) > 1 and (title := getattr(k, 'title', self.title)) != self.title: out.append(H2(title, cls='part-title'))
             try:
                 async with asyncio.timeout(contain.view_seconds * 4): out.append(await contain.steps(k.view()))
                 contain.went_well(self.name, what)
@@ -293,9 +294,19 @@ class Plugins(dict):
 
     def free(self, p):
         "Refused when it wants a name that somebody else has: a table, a key, a plugin"
-        tables = {k.name for k in p.kinds if hasattr(k, 'columns')}
-        for t in tables:
-            if (whose := self.owner(t)) not in (None, p.name): raise Refused(f'{p.name} wants the table {t}, ' + (f'which belongs to {whose}' if whose else 'which is one of our own'), f"call it something else: Crud(…, name='{p.name}_{t}')")
+        seen = set()
+        for k in p.kinds:
+            n, is_table = k.name, hasattr(k, 'columns')
+            other = lambda name, of=type(k).__name__: f"call it something else: {of}(…, name='{name}')"
+            if not (is_table or hasattr(k, 'steps')): continue
+            if not re.fullmatch(r'[^\W\d][\w-]{0,60}', n): raise Refused(f'{n!r} cannot be the name of a {"table" if is_table else "flow"}', 'use letters, digits and _, a letter first')
+            if n.lower() in on_page: raise Refused(f"{n} is a name that the page uses itself (so are {', '.join(sorted(on_page))})", other(f'my_{n}'))
+            if not is_table: continue
+            if n.lower() in seen: raise Refused(f'{p.name} makes the table {n} twice', other(f'{p.name}_more'))
+            seen.add(n.lower())
+            if (whose := self.owner(n)) == '' or n.lower().endswith('_by_pos'):
+                raise Refused(f"{p.name} wants the table {n}, which is one of our own (so are {', '.join(sorted(own_tables - {n.lower()}))}, and names that end in _by_pos)", other(f'my_{n}'))
+            if whose not in (None, p.name): raise Refused(f'{p.name} wants the table {n}, which belongs to {whose}', other(f'{p.name}_{n}'))
         mine = {p.name, *(k.name for k in p.kinds)}
         for a in p.keys.values():
             if (first := a.name.partition('.')[0]) not in mine: raise Refused(f'{p.name} wants the key {a.name}; its keys begin with {p.name}.', f"call it '{p.name}.{a.name.rpartition('.')[2]}'")
@@ -304,7 +315,7 @@ class Plugins(dict):
     def owner(self, table):
         "Whose table this is: a plugin's name, '' for our own, None when it is nobody's"
         t = table.lower()
-        return next((p.name for p in self.values() for k in p.kinds if hasattr(k, 'columns') and k.name.lower() == t), '' if t in own_tables or t.startswith(('message_fts', 'sqlite_')) else None)
+        return next((p.name for p in self.values() for k in p.kinds if hasattr(k, 'columns') and k.name.lower() == t), '' if t in own_names or t.startswith(('message_fts_', 'message_signs_', 'sqlite_', 'lot ')) else None)
 
     async def remove(self, name):
         "Its file is gone: keys, routes and menu entry go with it; its rows stay"
@@ -340,7 +351,9 @@ class Plugins(dict):
             if contain.cancelled(x): raise
             if self.get(p.name) is p: contain.went_wrong(p.name, what, x, alone=True)
 
-own_tables = frozenset(t.lower() for m in migrations for t in re.findall(r'create (?:virtual )?table (?:if not exists )?"?(\w+)', m))
+own_tables = frozenset(t.lower() for m in migrations for kind, t in made.findall(m) if kind == 'table')
+own_names = own_tables | {t.lower() for m in migrations for _, t in made.findall(m)}       # also of indexes and triggers: SQLite has one space for most of them
+on_page = frozenset('msg out think chat menu'.split())            # elements of the page itself have ids that begin so
 def _here(mark): return f'{mark} {sys.version}'
 def _schema(tx): return {r['name']: {c['name']: c['type'].lower() for c in tx.q(f'pragma table_info("{r["name"]}")')} for r in tx.q("select name from sqlite_master where type='table' and sql not like 'create virtual%'")}
 

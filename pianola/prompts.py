@@ -1,11 +1,12 @@
 "Who the model is today: layered files of prompts/, read anew for each turn, so that a changed file is heard at once; and the keys it may press, generated."
-import codecs, hashlib, operator, os, time
+import codecs, hashlib, operator, os, re, time
 from pathlib import Path
 from .actions import registry
 from .piano import neutral
 from loguru import logger as log
 
-folder = Path('prompts')
+folder = Path('prompts')    # the layers of a plugin are files here, of its name; our own questions to the model stand apart, in questions/
+stems = ('system', 'actions', 'examples')       # whose files are of every turn, and never a plugin's
 own = {}                    # {plugin: f() → the words it brings along}
 off, expert = set(), ''     # layers that are switched off; the one of prompts/experts/ that is on
 
@@ -21,6 +22,21 @@ def layer(name):
     _read[path] = now, long_ago, text
     return text
 _read = {}
+
+def question(name):
+    "The text of a file in prompts/questions/, which is asked for one purpose and is of no other turn: explain, mend, summary, record, part, new"
+    return layer(f'questions/{name}')
+def settle(at):
+    "Read prompts from this folder from now on. One from before there were questions/ has them beside the layers, where a plugin of such a name would have found them: they are moved, with whatever was changed in them."
+    global folder
+    folder, old = Path(at), ('explain', 'mend', 'summary', 'record', 'part', 'new')
+    if (to := folder/'questions').exists(): return
+    try:
+        old = [f for n in old if (f := folder/f'{n}.md').is_file() and (n == 'summary' or re.search(r'^---\r?$', decoded(f.read_bytes(), f), re.M))]
+        if old: to.mkdir()
+        for f in old: f.rename(to/f.name)
+    except OSError as e: return log.warning('The questions in {} could not be moved to {} ({}): move explain.md, mend.md, record.md, part.md and new.md there yourself', folder, to, e.strerror or e)
+    if old: log.info("{} moved to {}", ' and '.join(f.name for f in old), to)
 
 def decoded(raw, path):
     "A file's text, whatever editor wrote it: UTF-8, UTF-16 with its mark, else as Windows writes it, which is said in the log"
@@ -53,7 +69,7 @@ def layers(plugin=''):
     "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."
     out = [('system', layer('system')), ('actions', layer('actions').replace('{actions}', keys()))]
     if plugin.isidentifier() and (more := keys(plugin)): out += [(f'keys:{plugin}', f'While {plugin} is open there are these keys too:\n\n{more}')]
-    if plugin.isidentifier() and plugin not in ('system', 'actions', 'examples', 'summary', 'explain', 'mend', 'record', 'part', 'new'): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), (plugin, layer(plugin))]
+    if plugin.isidentifier(): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), *([(plugin, layer(plugin))] if plugin.lower() not in stems else [])]        # some disks know no capitals
     return [(n, t) for n, t in [*out, (f'experts/{expert}', layer(f'experts/{expert}') if expert else '')] if t]
 def system(plugin=''):
     "The system message: who you are, the keys, the open plugin's own words, the expert of the hour"

@@ -168,10 +168,10 @@ def allowed(table, row, text, lang):
 
 # how it reads
 
-layers = {'record': 'how a record reads afterwards', 'part': 'what of it is different', 'new': 'how a new one reads'}          # the three questions, as files of prompts/
+layers = {'record': 'how a record reads afterwards', 'part': 'what of it is different', 'new': 'how a new one reads'}          # the three questions, as files of prompts/questions/
 def head(layer):
     "The turns before a question, always the same: an engine reads them once"
-    who, _, examples = prompts.layer(layer).partition('\n---\n')
+    who, _, examples = prompts.question(layer).partition('\n---\n')
     return [{'role': 'system', 'content': who.strip()}, *prompts.turns(examples)] if examples else []
 
 def shown(table, row):

@@ -166,7 +166,7 @@ def line(node, room=200):
     if k in ('image', 'plotly'): return f"a figure{': ' + node['alt'] if node.get('alt') else ''}"
     if k == 'file': return f"the file {File(node['f']).name}"
     v = node.get('v', node.get('head'))
-    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {few(x)}' for n, x in v.items()) if isinstance(v, dict) else json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else few(v))
+    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {few(x)}' for n, x in v.items() if x != '') if isinstance(v, dict) else json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else few(v))
 def few(x):
     "Plain data in a few words"
     if isinstance(x, bool) or x is None: return {True: 'yes', False: 'no', None: 'nothing'}[x]

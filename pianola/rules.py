@@ -277,9 +277,9 @@ def joined(ops):
     return out
 
 class World:
-    "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first"
-    def __init__(self, tables, recent=()):
-        self.tables, self.recent = {t.name: t for t in tables}, list(recent)
+    "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first; `chosen(table, id)`: the World as it is once that row is chosen, of which others show theirs"
+    def __init__(self, tables, recent=(), chosen=None):
+        self.tables, self.recent, self.chosen = {t.name: t for t in tables}, list(recent), chosen
     @cached_property
     def shape(self): return tuple((t.name, t.one, t.title, t.main, tuple(t.columns.items())) for t in self.tables.values())
 
@@ -626,6 +626,7 @@ class Reader:
             if texts and re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", loose): return Reading('unsure', name='missing')
             if re.search(r'\d', loose) and (len(open_) > 1 or texts) and re.search(r'\s\S*\d', loose): return Reading('unsure', name='missing')
         if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I): return Reading('unsure', name='missing')
+        if 'Q' not in g['value'] and 'noted' in g and values and any(name.casefold() == str(r.get(table.main) or '').casefold() for r in table.rows): return Reading('unsure', name='missing')         # “put down bread as done”: the one that is there
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
         if 'Q' not in g['value'] and name.lower().split()[0] in self.lang.words.get('adding', ()): return Reading('unsure', name='missing')       # “one more thing: add …”
@@ -640,7 +641,7 @@ class Reader:
         table = self.todo
         if not table: return None
         if re.match(r'(?:know|see|understand|ask|help|say|tell you|be|have|find out|think|do something|talk)\b', g['value'], re.I): return None
-        return self.create({**g, 'table': spoken_name(table.name)}, t)
+        return self.create({**g, 'table': spoken_name(table.name), 'noted': t}, t)
 
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))
@@ -659,6 +660,9 @@ class Reader:
         near = lambda ix, w: ix.rows(w, 'own') | (ix.of('all').get(w, set()) if not nouns else set())
         return [(tb, tb.rows[n]) for tb in tables if not nouns or tb is row[0] for n in sorted(set.intersection(*(near(tb.index(self.lang), w) for w in want))) if (tb.name, tb.rows[n]['id']) != (row[0].name, row[1]['id'])]
 
+    def stated(self, t):
+        "(verb, what it was done to) of something told as done, “I bought the bread”; None where it is not told so"
+        return next(((m['past'].lower(), m['row']) for kind, rx in self.patterns if kind == 'done' and 'past' in rx.groupindex and (m := rx.fullmatch(t)) and self.lang.stem(m['past'].lower()) not in self.lang.small), None)
     def done(self, g, t):
         verb = g.get('past', '').lower()
         if verb:

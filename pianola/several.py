@@ -23,7 +23,9 @@ def _hits(g, n, near=False, first=True, which='own'):
     out = set()
     for tb in g.world.tables.values():
         ix, parts = tb.index(g.lang), g.lang.tokens(w.text)
-        if parts: out |= {(tb.name, k) for k in set.intersection(*(ix.rows(p, which, near) for p in parts))}
+        hits = set.intersection(*(ix.rows(p, which, near) for p in parts)) if parts else set()
+        if hits and w.stem != w.low and (known := g.told_of(n)) is not None: hits = hits & known[tb.name]
+        out |= {(tb.name, k) for k in hits}
     if which == 'all':
         begins = re.compile(r'(?<!\w)' + re.escape(w.low.removesuffix("'s").capitalize()))          # as names are written there
         texts = lambda tb, k: [str(tb.rows[k].get(c) or '') for c, kind in tb.columns.items() if kind == 'text']

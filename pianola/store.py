@@ -7,6 +7,7 @@ The log is the only sequence there is: actions, messages, growing replies, opene
 import asyncio, errno, json, math, os, queue, re, sqlite3, sys, tempfile, threading, time, unicodedata
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 import apsw, apsw.ext, msgspec
 spared = [m for m in ('pandas', 'numpy') if m not in sys.modules]
@@ -115,7 +116,12 @@ create trigger message_signs_au after update of text, status on message begin
   delete from message_signs where rowid=old.id;
   insert into message_signs(rowid, text) select new.id, t from (select spaced(new.text) as t) where t is not null and new.status!='streaming'; end;
 insert into message_signs(rowid, text) select id, t from (select id, spaced(text) as t from message where status!='streaming') where t is not null;
+""", """
+update prompt_text set name='questions/'||name where name in ('explain','mend','summary','record','part','new');
+update log set data=json_set(data, '$.args.name', 'questions/'||json_extract(data, '$.args.name')) where kind='action' and what='prompts.write'
+  and json_extract(data, '$.args.name') in ('explain','mend','summary','record','part','new');
 """]
+made = re.compile(r'create (?:virtual )?(table|index|trigger|view) (?:if not exists )?"?(\w+)', re.I)        # what these make: (kind, name)
 
 def fold(v):
     "Text as it is searched and sorted: without case and accents"
@@ -231,6 +237,18 @@ class Tx:
         self.changes.append([table, id, old, None])
         self.rows[table, id] = None
         return old
+    def some(self, table, ids):
+        "{number: row} of those of these rows that are there"
+        return {r['id']: r for r in self.q(f'select * from "{table}" where id in (select value from json_each(?))', json.dumps(ids))}
+    def delete_many(self, table, ids):
+        "Remove these rows; they come back as they were"
+        there = self.some(table, ids)
+        if lost := next((i for i in ids if i not in there), None): raise Refused(f'{table} has no row {lost}', 'list the rows to see the numbers there are', 404)
+        self.run(f'delete from "{table}" where id in (select value from json_each(?))', json.dumps(ids))
+        for i in ids:
+            self.changes.append([table, i, there[i], None])
+            self.rows[table, i] = None
+        return [there[i] for i in ids]
     def lot(self, table, columns, rows=(), ids=None):
         "A side table with some columns of some rows [(id, value, …)] of a table, or of those with these numbers as they are now, for `exchange`; its name. More rows may be put into it in transactions of their own, before; what is never exchanged is gone with the next start."
         self.run('insert into lot default values')
@@ -262,18 +280,31 @@ class Tx:
         self.rows[table, 'lot'] = {}
     def revert(self, changes):
         "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
-        for table, id, before, after in reversed(changes):
-            if id == 'lot':
-                self.exchange(table, after, before)
+        kind = lambda c: (c[0], c[1] == 'lot', c[2] is None, c[3] is None)
+        for (table, lot, came, went), run in groupby(reversed(changes), kind):         # thousands of rows that went with their owner come back at once
+            if lot:
+                for _, _, before, after in run: self.exchange(table, after, before)
                 continue
-            now = self.row(table, id)
-            if after is None:
-                if now is not None: raise Refused(f'{table} {id} is there again already', status=409)
-                self.insert(table, before)
-            elif now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos'):      # a row that only moved is the same row
-                raise Refused(f'{table} {id} was changed since', 'take the later change back first', 409)
-            elif before is None: self.delete(table, id)
-            else: self.update(table, id, before)
+            many = came or went
+            run = [*run] if many else run
+            there = self.some(table, [c[1] for c in run]) if many else {}
+            for _, id, before, after in run:
+                now = there.get(id) if many else self.row(table, id)
+                if went and now is not None: raise Refused(f'{table} {id} is there again already', status=409)
+                if not went and (now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos')):      # a row that only moved is the same row
+                    raise Refused(f'{table} {id} was changed since', 'take the later change back first', 409)
+                if not many: self.update(table, id, before)
+            if came: self.delete_many(table, [c[1] for c in run])
+            elif went: self._again(table, [c[2] for c in run])
+    def _again(self, table, rows):
+        "Rows that were there before, with their numbers"
+        for names, alike in groupby(rows, tuple):
+            some, cols = [*alike], ','.join(f'"{k}"' for k in names)
+            self.conn.executemany(f'insert into "{table}"({cols}) values ({",".join("?"*len(names))})', [tuple(r.values()) for r in some])
+        whole = self.some(table, [r['id'] for r in rows])
+        for r in rows:
+            self.changes.append([table, r['id'], None, whole[r['id']]])
+            self.rows[table, r['id']] = whole[r['id']]
 
 class Lane:
     "One thread in which calls run one after another. A call that never comes back can be left behind; those that wait go on in a new thread."
@@ -377,10 +408,22 @@ class Store:
         if 0 < at < len(migrations): self._backup(self.folder/'backups'/f'before-{at+1}-{time.strftime("%Y%m%d-%H%M%S")}.db')
         for n in range(at, len(migrations)):
             with self.conn:
+                if at: self._aside(migrations[n])
                 self.conn.execute(migrations[n])
                 self.conn.pragma('user_version', n+1)
         for n, in self.conn.execute('select id from lot where not kept').fetchall():        # of an import that never came to its end
             self.conn.execute(f'drop table if exists "lot {n}"; delete from lot where id={n}')
+
+    def _aside(self, migration):
+        "A plugin's table with a name that this version needs for itself makes room, with its rows, as my_NAME; the plugin's card says what to write then"
+        for kind, name in made.findall(migration):
+            if kind != 'table' or not (was := self.conn.execute("select name from sqlite_master where type='table' and name=? collate nocase", (name,)).fetchone()): continue
+            there = {t.lower() for t, in self.conn.execute('select name from sqlite_master')}
+            to = next(t for t in (f'my_{was[0]}', *(f'my_{was[0]}_{n}' for n in range(2, 1000))) if t.lower() not in there)
+            self.conn.execute(f'alter table "{was[0]}" rename to "{to}"; drop index if exists "{was[0]}_by_pos"')
+            self.conn.execute("update or replace pair set key=? where space in ('schema','chosen') and key=?", (to, was[0]))
+            self.conn.execute('update or replace last_id set name=? where name=?', (to, was[0]))
+            log.warning('Pianola needs the name {} for a table of its own now: the table of a plugin that had it is called {}, with all its rows', was[0], to)
 
     def _backup(self, to):
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

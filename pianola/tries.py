@@ -112,7 +112,7 @@ async def digest(conversation, old):
     room = (await engine.model(model)).context or 4096
     budget = room - min(1024, room//3)
     text, at, summary, most = '\n'.join(f"{'User' if m['role'] == 'user' else 'Assistant'}: {prompts.neutral(m['text'])}" for m in old), 0, '', room*3
-    order = {'role': 'system', 'content': prompts.layer('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
+    order = {'role': 'system', 'content': prompts.question('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
     def part(n):
         "As many characters of the text, to the end of a line or a word, and where that ends"
         end = next((i for c in '\n ' if (i := text.rfind(c, at + n//2, at + n) + 1)), at + n) if at + n < len(text) else len(text)

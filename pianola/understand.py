@@ -23,6 +23,10 @@ def table(kind, tx):
     name, kinds, main, *rest = shape
     _seen[kind.name] = shape, rows, (t := Table(name, kinds, main, [kind.clean(r) for r in rows], *rest))
     return t
+def under(kind, tx, id):
+    "The Table of what belongs to a row, as it is once that row is chosen"
+    now = table(kind, tx)
+    return Table(now.name, now.columns, now.main, [kind.clean(r) for r in kind.theirs(tx, id, most_seen)], now.one, now.title, now.choices, now.required, now.owner, now.link)
 def rows_of(kind, tx):
     "The rows of a table that a sentence is held against"
     return tx.once(('rows', kind.name), lambda: kind.rows(tx, most_seen))
@@ -38,7 +42,8 @@ def world(tx):
     for data, in tx.conn.execute("select data from log where kind='action' and by!='app' order by id desc limit 12"):
         for name, id, _, after in json.loads(data or '{}').get('changes') or ():
             if after is not None and id != 'lot': recent.setdefault((name, id))
-    return World([table(k, tx) for k in plugins.tables()], recent)
+    chosen = lambda name, id: World([under(k, tx, id) if getattr(k, 'owner', None) == name else table(k, tx) for k in plugins.tables()], [(name, id)])          # *it* is who was chosen, none of the rows of before
+    return World([table(k, tx) for k in plugins.tables()], recent, chosen)
 
 def tongue(text, sure=False):
     "The language a text is written in, by its small words; English where nothing tells (with `sure`: None)"

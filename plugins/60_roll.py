@@ -8,7 +8,7 @@ line = lambda e: Li(when(e['at']), ' ', Small(who.get(e['by'], e['by'])), outcom
 @page
 async def index(): return filters(), await listing()
 
-def filters(): return Form(Input(type='search', name='words', placeholder='Words', aria_label='Words in it'), Select(Option('Everybody', value=''), *[Option(t, value=k) for k, t in who.items()], name='by', aria_label='Who did it'),
+def filters(): return Form(Input(type='search', name='words', placeholder='Search', aria_label='Words in it'), Select(Option('Everybody', value=''), *[Option(t, value=k) for k, t in who.items()], name='by', aria_label='Who did it'),
                            Select(Option('Everything', value=''), *[Option(p.title, value=n) for n, p in loaded.items()], name='plugin', aria_label='In which plugin'), cls='tools',
                            hx_get='/roll/list', hx_trigger='change, input changed delay:250ms from:find input, submit', hx_target='#roll,#roll-some', hx_swap='outerHTML')
 
@@ -20,7 +20,7 @@ async def listing(words: str = '', by: str = '', plugin: str = ''):
 async def lines(words: str = '', by: str = '', plugin: str = '', before: int = 0):
     found = await story(words, by, plugin, before, 51)
     more = Li(Button('Earlier', type='button', cls='quiet', hx_get='/roll/more', hx_vals={'words': words, 'by': by, 'plugin': plugin, 'before': found[49]['id']}, hx_target='closest li', hx_swap='outerHTML')) if len(found) > 50 else None
-    return [*map(line, found[:50]), more] if found else [Li(P('Nothing here.'))]
+    return [*map(line, found[:50]), more] if found else [Li(P('Nothing here.' if words or by or plugin else 'Nothing yet. Whatever you or the model change is listed here, and can be undone.'), cls='nothing')]
 
 @page.hears
 async def news(e):

@@ -20,7 +20,7 @@ def test_a_new_plugin_of_each_kind_stands_the_contract_and_is_on_the_menu(serve,
     assert said.returncode == 0 and said.stdout.count('✓') == 18 and '✗' not in said.stdout, said.stdout
     again = pianola('pianola', 'new', 'crud', 'my-cruds', PIANOLA_PLUGINS=f)
     assert again.returncode != 0 and 'is there already' in again.stderr
-    for kind, name, says in (('poem', 'x', 'there is no kind poem'), ('crud', 'api', 'cannot be the name'), ('crud', '../x', 'cannot be the name'), ('crud', 'class', 'cannot be the name')):
+    for kind, name, says in (('crud', 'job', 'my_job'), ('poem', 'x', 'there is no kind poem'), ('crud', 'api', 'cannot be the name'), ('crud', '../x', 'cannot be the name'), ('crud', 'class', 'cannot be the name')):
         assert says in pianola('pianola', 'new', kind, name, PIANOLA_PLUGINS=f).stderr
 
 def test_the_plugins_that_ship_stand_the_contract():

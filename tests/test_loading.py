@@ -1,5 +1,6 @@
 "Plugins that load while you watch: real files, saved, broken, mended, renamed and removed under a running server; and every trap that is known."
-import json, re, sqlite3, sys, threading, time, urllib.request
+import asyncio, json, re, sqlite3, sys, threading, time, types, urllib.request
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import expect
 from conftest import busy, held
@@ -141,6 +142,72 @@ def test_a_name_that_is_somebody_elses_is_refused_with_words(folder, code, says)
     assert f.health()['notes'] == 'ok' and f.s.get('/api/health')[1]['status'] == 'ok'
     assert 'mine was here' in f.s.get('/other', HX_Request='true')[1]
 
+def test_a_table_called_like_one_of_ours_says_which_names_are_taken_and_what_to_write(folder):
+    job = '"Jobs: who wants one."\nfrom pianola import Crud\nclass Job: title: str\njobs = Crud(Job%s)\n'
+    f = folder(job=job % '', notes=good)
+    said = f.until('job', 'wants the table job')
+    assert all(n in said for n in ('log', 'message', 'pair', 'run', "Crud(…, name='my_job')")) and said.count('\n') == 0
+    assert 'my_job' in f.s.get('/job', HX_Request='true')[1], 'and its page says so'
+    f.save('job', job % ", name='my_job'")
+    f.until('job', 'ok')
+    assert f.s.act('my_job.create', title='Baker')['result'] == {'id': 1, 'title': 'Baker'}
+    f.save('90_msg', job % '')
+    assert "name='my_msg'" in f.until('msg', 'the page uses'), 'its rows would be messages: #msg-1'
+    f.save('90_twice', '"Twice: x"\nfrom pianola import Crud\nclass A: name: str\na = Crud(A, name="twice_a")\nb = Crud(A, name="twice_A")')
+    f.until('twice', 'makes the table twice_A twice')
+    f.save('90_space', job % ", name='my list'")
+    f.until('space', "'my list' cannot be the name of a table; use letters")
+    assert f.s.act('notes.create', name='x')['id'] and f.health()['notes'] == 'ok'
+
+def test_no_plugin_gets_a_name_that_is_ours_however_it_is_written(tmp_path):
+    from pianola.plugins import Plugin, plugins
+    from pianola.store import Refused, Store
+    async def names():
+        st = Store()
+        await st.open(tmp_path)
+        found = await st.q('select name from sqlite_master')
+        await st.close()
+        return {r['name'] for r in found}
+    with ThreadPoolExecutor(1) as beside: ours = beside.submit(asyncio.run, names()).result()
+    assert {'log', 'log_kind', 'message_fts', 'message_signs_data', 'answer_locked', 'unit'} <= ours
+    class Table:
+        columns, plugin_name = {}, 'x'
+        def __init__(self, name): self.name = name
+    def wants(name):
+        p = Plugin(tmp_path/'x.py')
+        p.kinds = [Table(name)]
+        try: plugins.free(p)
+        except Refused as e: return e.text
+    assert [n for o in sorted(ours) for n in (o, o.upper(), o.capitalize()) if not wants(n)] == []
+    assert [n for n in ('tasks_by_pos', 'msg', 'a"b', 'a b', '', '1a', 'lot 1') if not wants(n)] == [] and wants('jobs') is None and wants('tâches-2') is None
+
+def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_path, monkeypatch):
+    from pianola import growth, store
+    from pianola.forms import of_class
+    class Mark:
+        name: str
+        sold: bool = False
+    at = next(n for n, m in enumerate(store.migrations) if 'create table mark(' in m)
+    async def opened(f):
+        st = store.Store()
+        await st.open(tmp_path)
+        try: return await st.write(f)
+        finally: await st.close()
+    def before(tx):
+        growth.grow(tx, 'Mark', of_class(Mark), {'pos': 'real'})
+        tx.run('create index "Mark_by_pos" on "Mark"(pos, id)')
+        for n in ('Barn', 'Field'): tx.insert('Mark', {'name': n, 'sold': 1, 'pos': 1.0})
+        store.put(tx, 'chosen', 'Mark', 2)
+    def after(tx):
+        growth.grow(tx, 'my_Mark', of_class(Mark), {'pos': 'real'})
+        return tx.q('select name, sold from "my_Mark"'), store.got(tx, 'chosen', 'my_Mark'), tx.new_id('my_Mark'), tx.lot('my_Mark', ['name'])
+    def run(f):
+        with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, opened(f)).result()
+    with monkeypatch.context() as m:
+        m.setattr(store, 'migrations', store.migrations[:at])
+        run(before)
+    assert run(after) == ([{'name': 'Barn', 'sold': 1}, {'name': 'Field', 'sold': 1}], 2, 3, 'lot 1')
+
 def test_two_files_of_one_name_are_told_apart(folder):
     f = folder(**{'10_notes': good, '20_notes': good})
     assert f.health()['notes'] == 'ok' and '10_notes.py has the name notes already' in f.health()['20_notes']
@@ -193,6 +260,12 @@ def finish(tx): tx.run('commit')
 @action
 def drop(tx): tx.run('drop table notes')
 @action
+def shadow(tx): tx.run('create temp table log(id integer primary key, at, kind, by, what, ref, text, data, key)')
+@action
+def listen(tx): tx.run('create temp trigger wild_t after insert on log begin delete from notes; end')
+@action
+def view(tx): tx.run('create view profiles as select 1 as id')
+@action
 def own(tx):
     tx.run('create table if not exists wild_more(x)')
     tx.run('insert into wild_more values (1)')
@@ -239,7 +312,8 @@ def test_a_key_that_breaks_is_refused_with_the_line_and_nothing_of_it_is_kept(fo
     for key, says in {'leave': 'SystemExit', 'later': "KeyError: 'x'"}.items():
         status, said = f.s.post(f'/api/actions/wild.{key}')
         assert 400 <= status < 500 and says in said['error'] and 'of wild.py' in said['error'], said
-    for key, says in {'steal': 'wild may not write to notes, which belongs to notes', 'forge': 'wild may not write to log', 'finish': 'begin, commit and roll back', 'drop': 'wild may not write to notes'}.items():
+    for key, says in {'steal': 'wild may not write to notes, which belongs to notes', 'forge': 'wild may not write to log', 'finish': 'begin, commit and roll back', 'drop': 'wild may not write to notes',
+                      'shadow': 'wild may not write to log', 'listen': 'wild may not write to log', 'view': 'wild may not write to profiles'}.items():
         status, said = f.s.post(f'/api/actions/wild.{key}')
         assert status == 403 and says in said['error'], (key, said)
     assert f.s.rows('notes') == [{'id': 1, 'name': 'yours'}] and f.s.act('wild.own')['result'] > 0
@@ -320,6 +394,21 @@ async def sleeps(): time.sleep(600)
 async def inside():
     async def t(): time.sleep(600)
     await asyncio.gather(t())
+def exits(): sys.exit(7)
+def breaks(): [][5]
+def spins():
+    while True:
+        try: sum(range(100))
+        except Exception: pass
+@page.get('/back/{what}')
+async def back(what: str):
+    loop, f = asyncio.get_running_loop(), globals()[what]
+    loop.call_soon(f)
+    loop.call_later(.05, f)
+    done = asyncio.ensure_future(asyncio.sleep(.01))
+    done.add_done_callback(lambda t: f())
+    loop.call_soon_threadsafe(f)
+    return 'begun'
 @page.get('/cancels')
 async def cancels(): raise asyncio.CancelledError
 @page.get('/stops')
@@ -357,6 +446,38 @@ def test_what_a_plugin_does_while_nobody_waits_for_it_ends_nothing_and_is_shown_
     assert f'what it began by itself broke: SystemExit: it calls sys.exit(4); a plugin is imported and stays, it does not end (line {at(alone, "sys.exit(4)")} of alone.py)' in f.until('alone', 'what it began')
     assert 'what it began by itself broke' in f.s.get('/alone', HX_Request='true')[1]
     assert f.s.p.poll() is None and f.s.p.pid == pid and len(f.s.rows('notes')) == 4
+
+def test_a_callback_of_the_loop_that_leaves_breaks_or_never_ends_is_told_and_the_app_goes_on(folder):
+    f = folder(quick, notes=good, alone=alone)
+    for name, says, line in (('breaks', 'IndexError', '[][5]'), ('exits', 'SystemExit: it calls sys.exit(7)', 'sys.exit(7)'), ('spins', 'TimeUp: it took too long', None)):
+        began = time.time()
+        assert f.s.get(f'/alone/back/{name}') == (200, 'begun')
+        said = f.until('alone', f'what it began by itself broke: {says}')
+        assert 'of alone.py' in said and (not line or f'line {at(alone, line)} ' in said), said
+        assert f.s.act('notes.create', name=name)['status'] == 'done' and time.time() - began < 15*busy()
+    assert f.s.p.poll() is None and [r['name'] for r in f.s.rows('notes')] == ['breaks', 'exits', 'spins']
+
+@pytest.mark.parametrize('fast', [True, False])
+def test_what_ends_a_loop_ends_it_unless_a_callback_of_a_plugin_says_so(fast, monkeypatch):
+    from pianola import contain
+    if fast: pytest.importorskip('uvloop')
+    else: monkeypatch.setitem(sys.modules, 'uvloop', None)
+    theirs = types.ModuleType('pianola_plugins.theirs')
+    exec('import sys\ndef leaves(): sys.exit(3)\ndef interrupts(): raise KeyboardInterrupt\ndef asks(f): f()', theirs.__dict__)
+    def run():
+        loop, heard = contain.loop(), []
+        assert ('uvloop' in type(loop).__module__) == fast
+        def ours(): raise KeyboardInterrupt
+        async def whole():
+            for f in (theirs.leaves, heard.append, theirs.interrupts, heard.append): loop.call_soon(f, *([len(heard)] if f == heard.append else []))
+            await asyncio.sleep(.05)
+            loop.call_soon(theirs.asks, ours)
+            await asyncio.sleep(1)
+        try: loop.run_until_complete(whole())
+        except KeyboardInterrupt: return heard
+        finally: loop.close()
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(run).result() == [0, 0], 'all that waited was called, and Ctrl+C is Ctrl+C'
+    contain.trouble.pop('theirs')
 
 def test_tasks_of_a_route_that_leave_or_block_are_the_routes_own_error(folder):
     f = folder(quick, notes=good, alone=alone)

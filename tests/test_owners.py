@@ -1,5 +1,6 @@
 "Rows that belong to a row of another table: what is chosen, what goes along, and what undo may not part. A real server, a real Chromium."
-import json, re
+import asyncio, json, re
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import expect
 from conftest import connect
@@ -210,3 +211,43 @@ def test_several_rows_are_deleted_only_as_many_as_the_card_said(app):
     assert yes(app, card)[0] == 409 and len(app.s.rows('profiles')) == 3
     card, text = asks(app, 'profiles.delete_many', match={})
     assert text.startswith('Delete 3 rows') and yes(app, card)[0] == 200 and app.s.rows('profiles') == [] and tasks(app) == {}
+
+def test_five_thousand_that_belong_to_one_go_and_come_back_exactly_as_they_were(tmp_path):
+    "Three tables deep, in a few questions to SQLite, with everybody else waiting for it"
+    from fasthtml.common import FastHTML
+    from pianola.actions import act, decide, undo
+    from pianola.plugins import plugins
+    from pianola.store import Refused, store
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'firms.py').write_text('"Firms: x"\nfrom pianola import Crud\nclass Firm: name: str\nfirms = Crud(Firm)\n'
+                                         'class Desk: name: str; n: int = 0; done: bool = False\ndesks = Crud(Desk, name="desks", belongs_to="firms")\nclass Pen: name: str\npens = Crud(Pen, name="pens", belongs_to="desks")\n')
+    async def run():
+        await store.open(tmp_path/'data')
+        try:
+            await plugins.load(FastHTML(default_hdrs=False, secret_key='x'), tmp_path/'p')
+            for n in ('one', 'two'): await act('firms.create', {'name': n})
+            desk = lambda i, firm: {'name': f'd{i}', 'n': i, 'done': i % 2, 'firm_id': firm, 'pos': 5000.5 - i}
+            await store.write(lambda tx: (tx.insert_many('desks', [desk(i, 1 + (i % 10 == 0)) for i in range(5_000)]), tx.insert_many('pens', [{'name': f'p{i}', 'desk_id': i % 50 + 1, 'pos': i} for i in range(500)])))
+            everything = lambda: store.read(lambda tx: {t: tx.q(f'select * from {t} order by id') for t in ('firms', 'desks', 'pens')})
+            before, asked = await everything(), []
+            await store.read(lambda tx: tx.conn.set_exec_trace(lambda cursor, sql, values: asked.append(sql) or True))
+            waits = await act('firms.delete', {'id': 1}, by='model')
+            done = await decide(waits.approval, True)
+            await store.read(lambda tx: tx.conn.set_exec_trace(None))
+            assert len(asked) < 100, f'{len(asked)} questions'
+            after = await everything()
+            assert [len(after[t]) for t in after] == [1, 500, 50] and done.text == 'Deleted “one” from Firms and 4,950 that belonged to it'.replace(',', '')
+            back = await undo(done.id)
+            assert await everything() == before
+            again = await undo(back.id)
+            assert await everything() == after
+            await undo(again.id)
+            assert await everything() == before
+            gone = await act('firms.delete', {'id': 1}, by='user')
+            await store.write(lambda tx: tx.run("insert into desks(id, name) values (4, 'a stranger')"))
+            with pytest.raises(Refused, match='desks 4 is there again already'): await undo(gone.id)
+            assert len((await everything())['firms']) == 1, 'nothing of it came back'
+        finally: await store.close()
+    with ThreadPoolExecutor(1) as beside: beside.submit(asyncio.run, run()).result()
+    plugins.clear()
+    plugins._keys()

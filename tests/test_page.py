@@ -947,3 +947,26 @@ def test_a_draft_that_was_said_does_not_come_back(app, page, context):
     expect(page.locator('#msg-list .hello')).to_be_visible()
     assert page.input_value('#msg') == ''
 
+
+def test_nothing_sticks_out_of_a_column_however_long_a_name_is(shared, page):
+    name = 'Customer: Miller & Sons Engineering Works, branch office for the whole of the south and the islands'
+    shared.act('profiles.create', name=name, url='https://www.example.com/a/long/address')
+    shared.act('introduction.start', name=name)
+    for width in (1440, 1024, 901, 720, 390, 320):
+        page.set_viewport_size({'width': width, 'height': 800})
+        for view in ('tasks', 'profiles', 'introduction'):
+            page.goto(f'{shared.url}/{view}')
+            page.wait_for_selector(f'#main[data-view={view}] :is(.owner, .rows, .bar)')
+            wide = page.evaluate("[document.documentElement, ...document.querySelectorAll('#main, #nav, #chat')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.id || 'page')")
+            assert not wide, f'{wide} on {view} at {width} px'
+
+def test_a_long_dialog_can_be_closed_without_scrolling_to_its_end(app, page):
+    app(['Fine.'])
+    say(page, 'hello')
+    over(page).locator('.acts button', has_text='What it saw').click()
+    close = page.locator('#dialog .closer button')
+    expect(close).to_be_visible()
+    assert page.evaluate("document.querySelector('#dialog').scrollHeight > document.querySelector('#dialog').clientHeight + 100")
+    expect(close).to_be_in_viewport()
+    close.click()
+    expect(page.locator('#dialog')).to_be_hidden()

@@ -1,8 +1,9 @@
 "What a person does with the plugins that ship: Prompts, Roll, Settings, Jobs, How it works."
-import shutil, time
+import shutil, sqlite3, time
 import pytest
 from playwright.sync_api import expect
 from conftest import root
+from pianola.store import migrations
 
 asks = '''"Weather: of one city."
 from pianola import P, Page, Secret
@@ -36,8 +37,8 @@ def told(s, page, n):
 def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
     s = made
     page.goto(s.url + '/prompts')
-    page.locator('#prompt-edit select[name=of]').select_option('explain')
-    page.locator('#prompt-edit textarea[aria-label="The prompt explain"]').wait_for()
+    page.locator('#prompt-edit select[name=of]').select_option('questions/explain')
+    page.locator('#prompt-edit textarea[aria-label="The prompt questions/explain"]').wait_for()
     page.wait_for_function('() => !document.querySelector(".htmx-added, .htmx-settling, .htmx-swapping")')        # what has just come listens a moment later
     page.locator('#prompt-edit select[name=of]').select_option('system')
     page.locator('#prompt-edit textarea[aria-label="The prompt system"]').wait_for()
@@ -74,13 +75,13 @@ def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_change
 def test_the_editor_stays_on_its_prompt_and_says_when_that_was_changed_elsewhere(made, page):
     s = made
     page.goto(s.url + '/prompts')
-    page.locator('#prompt-edit select[name=of]').select_option('explain')
-    area = page.locator('#prompt-edit textarea[aria-label="The prompt explain"]')
+    page.locator('#prompt-edit select[name=of]').select_option('questions/explain')
+    area = page.locator('#prompt-edit textarea[aria-label="The prompt questions/explain"]')
     area.fill('half a thought')
     (s.prompts/'system.md').write_text('Another one altogether.', 'utf-8')
     page.locator('.layers li', has_text='system').filter(has_text='23 characters').wait_for()
     assert area.input_value() == 'half a thought' and not page.locator('.outside').is_visible(), 'it was another prompt'
-    (s.prompts/'explain.md').write_text('Explain it like that.', 'utf-8')
+    (s.prompts/'questions'/'explain.md').write_text('Explain it like that.', 'utf-8')
     page.locator('.outside').wait_for()
     assert area.input_value() == 'half a thought'
     page.get_by_role('button', name='Take the new one').click()
@@ -90,10 +91,52 @@ def test_the_editor_stays_on_its_prompt_and_says_when_that_was_changed_elsewhere
     page.locator('#prompt-edit', has_text='As it was until').wait_for()
     expect(area).to_have_value('Explain it like this.')
     expect(page.locator('.outside')).to_be_hidden()
-    (s.prompts/'explain.md').write_text('And like that again.', 'utf-8')
+    (s.prompts/'questions'/'explain.md').write_text('And like that again.', 'utf-8')
     s.until(lambda: area.input_value() == 'And like that again.')
     page.reload()
     expect(area).to_have_value('And like that again.')              # the address names the prompt
+
+def test_a_plugin_called_like_one_of_our_questions_has_its_own_words_and_an_older_folder_of_prompts_is_put_in_order(serve, upstream, tmp_path, page):
+    (folder := tmp_path/'plugins').mkdir()
+    for name in ('new', 'part', 'record', 'explain', 'examples'): (folder/f'{name}.py').write_text(f'"{name.capitalize()}: x."\nfrom pianola import P, Page\nprompt = "The own words of {name}."\npage = Page()\n@page\ndef index(): return P("x")\n')
+    shutil.copytree(root/'prompts', there := tmp_path/'prompts')
+    for f in (there/'questions').iterdir(): f.rename(there/f.name)            # as it was before questions had a place of their own
+    (there/'questions').rmdir()
+    (there/'new.md').write_text('Changed by hand.\n---\nUser: a\nYou: b', 'utf-8')
+    (there/'record.md').write_text('Everybody loves records.', 'utf-8')       # this one is a plugin's: it asks nothing
+    up = upstream(['Aye.'])
+    s = serve(plugins=folder, prompts=there, env=up.env)
+    assert sorted(f.stem for f in (there/'questions').iterdir()) == ['explain', 'mend', 'new', 'part'] and not (there/'new.md').exists()
+    assert (there/'questions'/'new.md').read_text('utf-8').startswith('Changed by hand.')
+    (there/'part.md').write_text('Parts are counted twice.', 'utf-8')
+    s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
+    s.up = up
+    for n, (name, has, hasnt) in enumerate((('new', 'The own words of new.', 'Changed by hand'), ('part', 'Parts are counted twice.', 'You keep records'), ('record', 'Everybody loves records.', 'You keep records'),
+                             ('explain', 'The own words of explain.', 'You explain one plugin'), ('examples', 'The own words of examples.', 'User: ')), 1):
+        page.goto(f'{s.url}/{name}')
+        said = told(s, page, n)
+        assert has in said and hasnt not in said, name
+    s.stop()
+    s.__init__(s.data, plugins=folder, prompts=there, env=up.env)
+    assert (there/'part.md').read_text('utf-8') == 'Parts are counted twice.', 'what is put in order stays so'
+
+def test_what_was_changed_on_the_page_in_an_older_prompt_is_found_under_its_new_name(serve, tmp_path):
+    s = serve()
+    s.act('prompts.write', name='questions/explain', text='One.\n---\nUser: a\nYou: b\n---\nSay it.')
+    s.stop()
+    with sqlite3.connect(s.data/'pianola.db') as db:                          # as the version before left it
+        db.create_function('fold', 1, str)
+        db.execute("update prompt_text set name='explain'")
+        db.execute("update log set data=replace(data, 'questions/explain', 'explain') where what='prompts.write'")
+        db.execute(f'pragma user_version={len(migrations) - 1}')
+    s = serve(data=s.data)
+    page = s.get('/prompts?of=questions/explain', HX_Request='true')[1]
+    assert 'As it was until' in page and 'You explain one plugin' in page
+    entry = next(r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'prompts.write')
+    s.post(f"/api/roll/{entry['id']}/undo")
+    there = s.data.parent/f'{s.data.name}-prompts'
+    s.until(lambda: 'You explain one plugin' in (there/'questions'/'explain.md').read_text('utf-8'))
+    assert not (there/'explain.md').exists()
 
 def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
     s = made

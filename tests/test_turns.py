@@ -30,7 +30,8 @@ def test_what_is_read_once_a_transaction_is_read_anew_when_rows_change(tmp_path)
 def test_what_a_plugin_says_of_itself_can_always_be_told(serve, upstream, tmp_path):
     "Half a character in a docstring is none in a prompt"
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'wave.py').write_text('"Wave: hello."\nfrom pianola import action\n@action(title="Wave \\ud83d")\ndef wave(tx, name: str = ""):\n    "Wave at somebody \\ud83d now"\n    return name\n')
+    (tmp_path/'p'/'wave.py').write_text('"Wave: hello."\nfrom pianola import action\ndef wave(tx, name: str = ""): return name\n'
+                                         'wave.__doc__ = "Wave at somebody \\ud83d now"\naction(title="Wave \\ud83d")(wave)\n')
     u = upstream(['Hello there.'])
     s = serve(env=u.env, plugins=tmp_path/'p')
     with connect(s.ws) as ws:

@@ -336,12 +336,38 @@ def test_a_place_that_is_a_value_there_is_none():
     shelves = World([Table('books', {'title': 'text', 'shelf': 'text'}, 'title', [{'id': 1, 'title': 'Emma', 'shelf': 'bottom'}, {'id': 2, 'title': 'Dune', 'shelf': 'top'}], 'book', 'Books')])
     assert all(o.verb != 'move' for o in understand.heard('move Emma to the top', shelves).ops)
 
-@pytest.mark.parametrize('said', ['choose Bob and add a task: wash the car', 'pick Bob, then tick buy milk', 'wähle Bob und füge die Aufgabe Auto waschen hinzu', 'tick the first and the fourth task', 'delete the first four tasks'])
+@pytest.mark.parametrize('said', ['choose Bob and then Anna', 'pick Bob, then tell me a joke', 'wähle Carl und füge die Aufgabe Auto waschen hinzu', 'tick the first and the fourth task', 'delete the first four tasks'])
 def test_what_rules_can_do_but_half_of_they_leave(said): assert heard(said) == ('unsure', [])
 
 @pytest.mark.parametrize('said, end', [('move pay rent up', 'chip'), ('set pay rent to high', 'chip'), ('I paid the rent', 'run'), ('tick pay rent', 'run'), ('pay rent is finished', 'run'), ('I did pay rent', 'run')])
 def test_what_the_model_ticks_off_was_said(said, end):
     assert guard.judge(guard.Evidence(said, rules.language('en')), Op('tasks', 'update', 3, {'done': True}), home()).end == end
+
+def homes(id=1):
+    "Anna's tasks, or Bob's once he is chosen; there may be no task that is both of theirs"
+    theirs = {1: [(1, 'Buy milk', False), (2, 'Call the dentist', False), (3, 'Pay rent', False)], 2: [(11, 'Pay rent', False), (12, 'Wash the car', False), (13, 'Buy milk', True)]}
+    was = home()
+    return World([Table('tasks', was.tables['tasks'].columns, 'name', [{'id': i, 'name': n, 'done': d, 'profile_id': id} for i, n, d in theirs[id]], 'task', 'Tasks', {}, ('name',), 'profiles', 'profile_id'), was.tables['profiles']],
+                 [('tasks', 3)] if id == 1 else [('profiles', id)], lambda name, id: homes(id))
+
+@pytest.mark.parametrize('said, end, ops', [('choose Bob', 'press', []), ('could you open the profile Bob please?', 'press', []), ("switch to Bob's tasks", 'press', []), ('wähle Bob aus', 'press', []),
+    ('choose Bob and add a task buy soap', 'press', [('create', {'name': 'Buy soap'})]), ('switch to profile Bob and add buy soap to my tasks', 'press', [('create', {'name': 'Buy soap'})]), ('choose "Bob" and add "buy soap"', 'press', [('create', {'name': 'buy soap'})]),
+    ('switch to Bob, then tick pay rent', 'press', [('update', {'id': 11, 'done': True})]), ('choose Bob. I washed the car', 'press', [('update', {'id': 12, 'done': True})]), ('choose Bob and tick pay rent and wash the car', 'press', [('update', {'id': 11, 'done': True}), ('update', {'id': 12, 'done': True})]),
+    ('choose Bob and tick buy milk', 'press', []), ('wechsle zu Bob und füge die Aufgabe Seife kaufen hinzu', 'press', [('create', {'name': 'Seife kaufen'})]), ('wähle Bob und lösche Pay rent', 'press', [('delete', {'id': 11})])])
+def test_who_is_chosen_is_chosen_and_what_follows_is_done_among_theirs(said, end, ops):
+    got = understand.heard(said, homes())
+    assert (got.end, [(o.action, o.args) for o in got.ops]) == (end, [('profiles.choose', {'id': 2}), *((f'tasks.{verb}', args) for verb, args in ops)])
+
+def test_what_comes_before_the_choice_is_done_before_it():
+    got = understand.heard('tick pay rent, then switch to Bob and tick pay rent', homes())
+    assert (got.end, [(o.action, o.args['id']) for o in got.ops]) == ('press', [('tasks.update', 3), ('profiles.choose', 2), ('tasks.update', 11)])
+
+def test_it_behind_a_choice_is_who_was_chosen():
+    assert [(o.action, o.args) for o in understand.heard('choose Bob and make it inactive', homes()).ops] == [('profiles.choose', {'id': 2}), ('profiles.update', {'id': 2, 'active': False})]
+
+@pytest.mark.parametrize('said', ['choose Bob and tick the dentist', 'choose Bob and tick it', 'choose Bob and delete it', 'choose Carl and add a task: buy soap', 'choose Bob and Anna and add a task: buy soap', 'choose Bob if he is in and add a task', "choose Bob and don't tick anything",
+    "don't choose Bob and add a task: buy soap", 'if I choose Bob, add a task', 'choose Bob and what then?', 'tick the car, then switch to Bob', 'pick one'])
+def test_a_choice_of_which_the_rest_is_not_understood_is_not_made_by_rules(said): assert understand.heard(said, homes()).end in ('unsure', 'nothing') and not understand.heard(said, homes()).ops
 
 # in the app
 
@@ -414,6 +440,35 @@ def test_several_operations_are_one_entry_and_one_undo(app):
     assert [e['action'] for e in roll(s)] == ['several']
     s.post(f"/api/roll/{roll(s)[0]['id']}/undo")
     assert sorted(names(s)) == ['Buy milk', 'Send invoice to Stark', 'Send invoice to Wayne']
+
+def test_a_choice_and_an_order_are_one_entry_that_is_taken_back_and_brought_back_whole(app, page):
+    s = app('Fine.', rows=())
+    anna, bob = (s.act('profiles.create', name=n)['result']['id'] for n in ('Anna', 'Bob'))
+    s.act('profiles.choose', id=anna)
+    s.act('tasks.create', name='Annas')
+    page.goto(s.url + '/tasks')
+    chosen, shown = page.locator('#tasks-owner option:checked'), page.locator('#tasks-list .cell.main')
+    expect(chosen).to_have_text('Anna')
+    say(s, 'choose Bob and add a task: buy soap')
+    expect(chosen).to_have_text('Bob')
+    expect(shown).to_have_value('Buy soap')
+    assert [(r['name'], r['profile_id']) for r in s.rows('tasks')] == [('Annas', anna), ('Buy soap', bob)] and [e['action'] for e in roll(s)] == ['several']
+    undone = s.post(f"/api/roll/{roll(s)[0]['id']}/undo")[1]
+    expect(chosen).to_have_text('Anna')
+    expect(shown).to_have_value('Annas')
+    assert s.post(f"/api/roll/{undone['id']}/undo")[0] == 200
+    expect(chosen).to_have_text('Bob')
+    expect(shown).to_have_value('Buy soap')
+
+def test_what_was_chosen_by_hand_since_stays_when_a_choice_and_an_order_are_taken_back(app):
+    s = app('Fine.', rows=())
+    anna, bob, kim = (s.act('profiles.create', name=n)['result']['id'] for n in ('Anna', 'Bob', 'Kim'))
+    s.act('profiles.choose', id=anna)
+    say(s, 'choose Bob and add a task: buy soap')
+    s.act('profiles.choose', id=kim)
+    assert s.post(f"/api/roll/{roll(s)[0]['id']}/undo")[0] == 200
+    s.act('tasks.create', name='of Kim')
+    assert [(r['name'], r['profile_id']) for r in s.rows('tasks')] == [('of Kim', kim)]
 
 def test_a_question_offers_the_candidates_and_one_press_answers_it(app, page):
     s = app('Which one?')

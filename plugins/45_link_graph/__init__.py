@@ -49,8 +49,8 @@ def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a 
     return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, **({'not_addresses': wrong[:100]} if wrong else {})}
 
 @flow.step(button='Next', shows=('estimate',))
-def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'At most so many.'] = 10_000, depth: Annotated[Optional[int], 'At most so many clicks from the start; empty: any.'] = None, speed: Annotated[float, 'Requests a second to one host. 0: five, and as fast as it answers when the site is on this machine.'] = 0,
-            agent: Annotated[str, 'The name it says it has; empty: Pianola’s own.'] = '',
+def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'Stop after so many pages.'] = 10_000, depth: Annotated[Optional[int], 'At most so many clicks from the first page; empty: no limit.'] = None, speed: Annotated[float, 'Requests a second. 0 chooses for you: five, or as fast as it answers when the site is on this machine.'] = 0,
+            agent: Annotated[str, 'The user agent it says it is; empty: Pianola’s own.'] = '',
             include: Annotated[Long, 'Only addresses with one of these in them, one a line; * stands for anything.'] = '', exclude: Annotated[Long, 'No addresses with one of these in them.'] = '',
             robots: Annotated[bool, 'Do as robots.txt says.'] = True, images: Annotated[bool, 'Ask whether images, styles and scripts are there.'] = True, subdomains: Annotated[bool, 'shop.example.com belongs to example.com.'] = False, external: Annotated[bool, 'Ask other sites whether the pages exist that are linked to.'] = False,
             javascript: Annotated[bool, 'Read each page in a browser too, and compare. Slower.'] = False, unverified: Annotated[bool, 'Crawl on where a certificate cannot be verified; that it cannot is a finding.'] = False,
@@ -228,7 +228,7 @@ async def comment(number, s):
 
 async def sentence(facts):
     "One sentence of the model on what happened; where it says a number that is not in the facts, or there is no model, the facts speak for themselves"
-    plain, said = ' '.join(facts[-2:]), ''
+    plain, said = '\n\n'.join(f if f[-1:] in '.!?' else f + '.' for f in facts[-2:]), ''
     try:
         async with asyncio.timeout(60):
             async for piece in ask(f"{' '.join(facts)[:1500]}\n\nTell the user in one short sentence what happened in the crawl:", system='You comment on a crawl of a web site. One short sentence, only what the text says, no number that is not in it.', most=60): said += piece
