@@ -13,9 +13,10 @@ gc.disable()            # nothing that is made while it starts is rubbish: looki
 import asyncio, ctypes, errno, os, shlex, signal, socket, sys, threading
 from contextlib import asynccontextmanager
 import apsw, uvicorn
+from urllib.parse import urlsplit
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
-from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, tabs, understand
+from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, settings, tabs, understand
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
@@ -25,6 +26,7 @@ from pianola.store import Refused, kv, room, store, unopened, unusable
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"
     prompts.settle(config.prompts)
+    settings.never_said(config.password, urlsplit(config.jobs).password)
     contain.key_seconds = contain.view_seconds = contain.step_seconds = config.patience
 
     async def look():

@@ -1,5 +1,6 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
 import asyncio, json, re
+from urllib.parse import quote
 import apsw
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Strong, Textarea, to_xml
 from msgspec import structs
@@ -60,6 +61,12 @@ async def arguments(req):
     except (ValueError, RecursionError) as e: raise Refused(f'the body is not JSON that can be kept: {str(e)[:200]}', 'send one JSON object') from None
     if not isinstance(args, dict): raise Refused('the body is not a JSON object', 'send the arguments as {"name": value}')
     return args
+
+def attached(name):
+    "The head of an answer that is kept as a file of this name, whatever is in the name"
+    name = re.sub(r'[\x00-\x1f\x7f/\\]+', ' ', name).strip()[:150] or 'file'
+    plain = quote(name, safe=" !#$&+.^_~-")
+    return {'content-disposition': f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=utf-8''{quote(name, safe='')}"}
 
 def number(text, what):
     "A number from a URL"
@@ -140,8 +147,8 @@ async def earlier(req):
 @door('/api/conversations/{id}.{kind}')
 async def export(req):
     id, kind = number(req.path_params['id'], 'the conversation'), req.path_params['kind']
-    if kind == 'md': return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8', headers={'content-disposition': f'attachment; filename="conversation-{id}.md"'})
-    if kind == 'json': return JSONResponse(await store.read(history.as_json, id), headers={'content-disposition': f'attachment; filename="conversation-{id}.json"'})
+    if kind == 'md': return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8', headers=attached(f'conversation-{id}.md'))
+    if kind == 'json': return JSONResponse(await store.read(history.as_json, id), headers=attached(f'conversation-{id}.json'))
     raise Refused(f'a conversation cannot be had as {kind[:20]}', 'ask for .md or .json', 404)
 
 @door('/api/messages/{id}/text')
@@ -234,7 +241,7 @@ async def table_export(req):
     t, look = table(req)
     rows = await store.read(lambda tx: grid.rows(tx, t, look))
     text = await asyncio.to_thread(sheets.as_csv if kind == 'csv' else sheets.as_json, t, rows)
-    return Response(text, media_type='text/csv; charset=utf-8' if kind == 'csv' else 'application/json', headers={'content-disposition': f'attachment; filename="{t.name}.{kind}"'})
+    return Response(text, media_type='text/csv; charset=utf-8' if kind == 'csv' else 'application/json', headers=attached(f'{t.name}.{kind}'))
 
 largest = 500_000_000                 # bytes of a file that is given
 

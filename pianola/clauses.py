@@ -14,12 +14,12 @@ def alt(ws): return '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+')
 def _patterns(code, shape):
     "The patterns of a language over tables of this shape, compiled once"
     lang, p = language(code), language(code).parts
-    nouns = alt(rules._nouns(code, shape))
+    nouns, spaced = alt(rules._nouns(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")          # “wechsle bitte zu Bob”
     return {'whom': re.compile(rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
             'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
             'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
             'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I), 'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
-            'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{alt(p['choose'])})\s+(?P<who>.+)", re.I)}
+            'chooses': frozenset(w.split()[0] for w in p['choose']), 'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{spaced})\s+(?P<who>.+)", re.I)}
 
 def read(text, world, code, read, plain):
     "A Reading of a sentence of which one part speaks of another, None where none does; `read(text, world)` reads a part, `plain` a sentence in which none does"
@@ -46,6 +46,7 @@ class Parts:
 
     def choose(self):
         "“Choose Bob”, “switch to Bob and tick the rent”, “tick the milk, then switch to Bob …”: what follows is read among the rows that are in view then, and done with the choice or not at all"
+        if self.p['chooses'].isdisjoint(self.text.lower().split()): return None
         owners = [t for t in self.world.tables.values() if any(x.owner == t.name for x in self.world.tables.values())]
         if not owners: return None
         if m := self.p['choose'].match(self.text): return self.chosen(m, owners)
@@ -169,6 +170,9 @@ class Parts:
         "Does *it* stand in a text, not as an article (“das Brot”, “that bug”)?"
         def article(m): return m[0].lower() in self.lang.words['a'] and (after := re.match(r'\s+([^\W\d_]+)', text[m.end():])) and self.lang.stem(after[1].lower()) not in self.lang.small and after[1].lower() not in self.lang.gist['be']
         return any(not article(m) for m in self.p['it'].finditer(text))
+    def stated(self, text):
+        reader = rules.Reader(text, self.world, self.lang)
+        return reader.stated(reader.trim(reader.text))
     def told(self, text):
         "([(Table, row)] that a part tells of, “I bought the bread”, “the kitchen is clean”; is all of its name said, and nothing beside?)"
         reader = rules.Reader(text, self.world, self.lang)
@@ -207,6 +211,7 @@ class Parts:
         second = rules.read(part, there, self.lang.code)
         if second.name != 'so_already' and (second.end != 'press' or [(o.table, o.id) for o in second.ops] != [(tb.name, i)]): return None
         rest = re.sub(rf"^(?:{self.lang.joins.pattern})", '', after, flags=re.I).strip(' ,;.!')
+        if not rest and len(ops) == 1 and op.verb == 'update' and [o.verb for o in second.ops] == ['delete'] and self.stated(before): return Reading('chip', second.ops, name='unlike')          # “flights are booked, delete it” asks for the one
         third = self.read(rest, there) if rest else None
         if op.verb == 'delete' and second.ops != [op] or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1 or third and third.end not in ('press', 'chip') and third.name != 'talk': return half
         more = [o for o in [*second.ops, *(third.ops if third else ())] if (o.table, o.id, o.verb, o.values) != (op.table, i, op.verb, op.values)]

@@ -69,6 +69,7 @@ class Parser(argparse.ArgumentParser):
     "Says what is wrong with the arguments in one line, without all there could be"
     def error(self, message): self.exit(2, f'{message[:1].upper()}{message[1:]}. {self.prog} --help says what there is.\n')
 
+shortest = 6            # characters of a password for other machines; a shorter one is guessed, and could not be kept out of a log without hiding half its words
 engines = ('auto', 'ollama', 'embedded')
 
 def read(argv=None, env=os.environ):
@@ -97,4 +98,5 @@ def read(argv=None, env=os.environ):
     if env.get('PIANOLA_MODELS_DIR'): c.models_dir = Path(env['PIANOLA_MODELS_DIR'])
     if not is_loopback(c.host) and not c.password.strip():
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')
+    if not is_loopback(c.host) and len(c.password.strip()) < shortest: p.error(f'PIANOLA_PASSWORD has fewer than {shortest} characters, and --host {c.host} can be reached from other machines: take a longer one, best several words, or leave --host out')
     return c

@@ -374,7 +374,7 @@ def unchosen(tx, e):
     first, back = e, False
     while first and first['what'] == 'undo': first, back = tx.one('select * from log where id=?', json.loads(first['data'])['undoes']), not back
     if not first or first['what'] != 'several': return
-    for name, id in choices(first):
+    for name, id in dict(choices(first)).items():
         if not (t := plugins.table(name)) or not hasattr(t, 'choose'): continue
         was = next((i for x in tx.q("select what, data from log where kind='action' and id<? and (what=? or what='several' and instr(data, ?)) order by id desc", first['id'], f'{name}.choose', f'"{name}.choose"') for n, i in reversed(choices(x)) if n == name), None)
         now, then = (was, id) if back else (id, was)

@@ -4,7 +4,7 @@ from fasthtml.common import H2, JSONResponse, Response
 from starlette.responses import FileResponse
 from . import bubble, cards, flow, forms, packing, results, runs, schedule, settings, tabs
 from .actions import act
-from .api import arguments, door, ft, number, outcome, who
+from .api import arguments, attached, door, ft, number, outcome, who
 from .store import Refused, store
 
 def run_of(req): return number(req.path_params['id'], 'the run')
@@ -75,7 +75,7 @@ async def compare(req):
 async def export(req):
     d = await store.read(runs.exported, run_of(req))
     data = await asyncio.to_thread(packing.packed, d)
-    return Response(data, media_type='application/zip', headers={'content-disposition': f'attachment; filename="{d["flow"]}-{run_of(req)}.zip"'})
+    return Response(data, media_type='application/zip', headers=attached(f'{d["flow"]}-{run_of(req)}.zip'))
 
 async def part(req):
     a = await store.read(runs.answer, number(req.path_params['id'], 'the answer'))
@@ -86,7 +86,7 @@ async def csv(req):
     a, node = await part(req)
     if node['k'] != 'table': raise Refused('this is no table', 'only a table can be had as CSV', 404)
     name = req.path_params.get('where', '').rpartition('/')[2] or a['step']
-    return Response(await asyncio.to_thread(results.csv, node), media_type='text/csv; charset=utf-8', headers={'content-disposition': f'attachment; filename="{name}.csv"'})
+    return Response(await asyncio.to_thread(results.csv, node), media_type='text/csv; charset=utf-8', headers=attached(f'{name}.csv'))
 door('/api/answers/{id}.csv')(csv)
 door('/api/answers/{id}/{where:path}.csv')(csv)
 

@@ -125,6 +125,9 @@ class Gist(Mentions):
         if len(got.ops) != 1 or got.ops[0].verb != 'create' or self.quotes or self.tables(a, b): return False
         said = self.cues(a, b)
         if not ('change' in said and 'put' in said and said['change'].a == said['put'].a) or any(w.kind == 'arrow' or w.low in self.g['lists'] or w.low in self.lang.words['list'] for w in self.words[a:b]): return False
+        n = said['put'].b
+        while n < b and self.words[n].low in self.lang.words['a'] and self.words[n].low not in self.g['one']: n += 1
+        if any(x[0] <= n < x[1] for x in self.anchored()): return True
         name = str(got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold()
         return any(now and name.startswith(now + ' ') for tb in self.world.tables.values() for r in tb.rows for now in [str(r.get(tb.main) or '').casefold()])
     def _one(self, a, b, asks):

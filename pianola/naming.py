@@ -91,4 +91,4 @@ def named(g, tb, r, anchor, new):
 
 def new_elsewhere(g, tb, name):
     "Is this a value that another column has already?"
-    return name.lower() in tb.index(g.lang).known() or name.lower() in g.flagwords(tb)
+    return name.lower() in g.grades(tb) or name.lower() in g.flagwords(tb)

@@ -3,7 +3,7 @@ import io, json, re, zipfile
 from .forms import File, Taking
 from .store import Refused
 
-largest = 500_000_000
+largest, longest = 500_000_000, 50_000_000
 
 def _named(v):
     "Every HASH/NAME in data"
@@ -24,6 +24,7 @@ def unpacked(file):
     try:
         with zipfile.ZipFile(File(file).path) as z:
             if sum(i.file_size for i in z.infolist()) > largest: raise Refused(f'what is in it is larger than {largest//1_000_000} MB', status=413)
+            if z.getinfo('run.json').file_size > longest: raise Refused(f'its run.json is larger than {longest//1_000_000} MB', status=413)         # read as a whole, and many times as large in memory
             d = json.loads(z.read('run.json'))
             for name in z.namelist():
                 if not re.fullmatch('files/[0-9a-f]{64}', name): continue

@@ -1,5 +1,6 @@
 "The page: menu, the open plugin on the left, the conversation on the right. And `Page`, the plainest kind of plugin."
-import asyncio, gzip, hashlib, inspect, sys, time
+import asyncio, functools, gzip, hashlib, inspect, sys, time
+from html import escape
 from pathlib import Path
 from loguru import logger as log
 from urllib.parse import urlencode
@@ -40,12 +41,20 @@ class Page(Kind):
             async with self.turn: await contain.beside_us(self.heard, self.plugin_name)(e)
         finally: self.behind -= 1
     def mount(self, app):
-        for f, *rest in self.router.routes: app._add_route(contain.beside_us(f, self.plugin_name), *rest)
+        for f, *rest in self.router.routes: app._add_route(worded(contain.beside_us(f, self.plugin_name)), *rest)
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
         asked, takes = tabs.address.get() or {}, inspect.signature(self.index).parameters
         out = await contain.beside_us(self.index, self.plugin_name)(**{k: v for k, v in asked.items() if k in takes and takes[k].annotation in (str, inspect.Parameter.empty)})
         return tuple(out) if isinstance(out, list) else out
+
+def worded(f):
+    "The same route, where a plain string is text, as it is in a view: what stands in it may be a row, or what a model said, and could press keys as HTML. Tags, or NotStr(…), are HTML."
+    @functools.wraps(f)
+    async def answer(*args, **kw):
+        out = await f(*args, **kw)
+        return escape(out, quote=False) if isinstance(out, str) and not hasattr(out, '__html__') else out
+    return answer
 
 static = Path(__file__).parent.parent/'static'
 together = {'page.css': ('pianola.css', 'tables.css', 'live.css', 'flow.css'), 'page.js': ('pianola.js', 'forms.js', 'tables.js', 'flow.js', 'live.js')}      # each file of its own would cost the browser five milliseconds before the page can be used

@@ -7,7 +7,7 @@ import dataclasses, datetime, enum, hashlib, io, json, math, re, sys
 from pathlib import Path
 import msgspec
 from fasthtml.common import A, Details, Div, Figcaption, Figure, Img, Li, NotStr, P, Small, Span, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul, to_xml
-from . import render
+from . import render, sheets
 from .forms import File, file_url, keep_file
 from .store import sound
 
@@ -99,6 +99,7 @@ def _pandas(df, name):
     except (ImportError, ValueError, TypeError): data, ext = _pandas_json(df), 'json'
     return {'k': 'table', 'lib': 'pandas', **({'types': {c: str(t) for c, t in df.dtypes.items() if isinstance(c, str)}} if ext == 'json' and df.columns.is_unique else {}), 'f': str(keep_file(data, f'{name}.{ext}')), 'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
 def _pandas_json(df):
+    if not df.columns.is_unique: df = df.set_axis(sheets.unique([str(c) for c in df.columns]), axis=1)          # of two columns of one name JSON keeps one
     try: return df.to_json(orient='table', double_precision=15, default_handler=str).encode()
     except (ValueError, TypeError, NotImplementedError): return df.reset_index().set_axis([str(c) for c in df.reset_index().columns], axis=1).astype(str).to_json(orient='table').encode()      # what no format holds is kept as text
 def _polars(df, name):
@@ -213,9 +214,20 @@ def at(node, where):
     for n in where: node = (node or {}).get('v', {}).get(n) if (node or {}).get('k') == 'many' else node['v'][int(n)] if (node or {}).get('k') == 'list' and n.isdecimal() and int(n) < len(node['v']) else None
     return node
 def csv(node):
-    "A table as CSV, for spreadsheets"
+    "A table as CSV, for spreadsheets: no text in it acts as a formula"
     df = back(node)
-    return df.write_csv().encode() if node['lib'] == 'polars' else df.to_csv(index=type(df.index).__name__ != 'RangeIndex').encode()
+    harmless = lambda v: tuple(map(sheets.safe, v)) if isinstance(v, tuple) else sheets.safe(v)
+    if node['lib'] == 'polars':
+        import polars
+        texts = [c for c, t in df.schema.items() if t in (polars.String, polars.Categorical, polars.Enum)]
+        df = df.with_columns(*[df[c].cast(polars.String).map_elements(harmless, return_dtype=polars.String) for c in texts]).rename({c: h for c in df.columns if (h := harmless(c)) != c})
+        return df.write_csv().encode()
+    for n, t in enumerate(df.dtypes):
+        if t.kind == 'O' or str(t).startswith(('str', 'cat')): df.isetitem(n, df.iloc[:, n].astype(object).map(harmless))
+    labels = type(df.index).__name__ != 'RangeIndex'
+    for axis in ('columns', 'index')[:1 + labels]:
+        if any(harmless(v) is not v for v in getattr(df, axis) if isinstance(v, (str, tuple))): setattr(df, axis, getattr(df, axis).map(harmless))
+    return df.to_csv(index=labels).encode()
 
 _kinds = ('data', 'markdown', 'html', 'many', 'list', 'table', 'image', 'plotly', 'file')
 def unsafe(node, deep=0):
@@ -233,8 +245,12 @@ def unsafe(node, deep=0):
                                      and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])
                                      and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())): return 'a table is damaged'
     if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list) and all(isinstance(t, str) for t in node['traces'])): return 'a figure is damaged'
-    if node['k'] == 'html' and 'v' in node:
+    if not isinstance(node.get('size', 0), int): return 'a result is damaged'
+    if node['k'] == 'html':
         import nh3              # more than a megabyte, for a file from elsewhere
-        node['v'] = nh3.clean(node['v'])
+        if 'v' in node: node['v'] = nh3.clean(node['v'])
+        if 'f' in node:         # a later step may take it and show it
+            try: node['f'] = str(keep_file(nh3.clean(File(node['f']).read_text()).encode(), File(node['f']).name))
+            except UnicodeDecodeError: return 'a page in it is damaged'
     if node['k'] == 'data' and 'v' not in node and not ('f' in node and 'head' in node): return 'a result is damaged'
     return ''

@@ -667,6 +667,7 @@ class Reader:
         verb = g.get('past', '').lower()
         if verb:
             stem = self.lang.stem(verb)
+            if 'passive' in g and stem == verb: return None           # “the kitchen is clean” does not say who cleaned it, “the rent is paid” does
             rows, sorry = self.one(g['row'], extra=(stem,))
             if sorry: return sorry if verb and sorry.end == 'ask' else None
             flags = [self.flag_of(tb, verb) for tb, _ in rows]

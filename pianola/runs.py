@@ -150,6 +150,7 @@ def imported(tx, flow, d):
         if not isinstance(a, dict) or not isinstance(a.get('step'), str) or not isinstance(a.get('inputs'), dict) or a.get('status') not in ('done', 'failed') or not isinstance(a.get('id'), int): raise wrong('an answer is damaged')
         if a.get('parent') is not None and a['parent'] not in new: raise wrong('an answer stands before the one it follows')
         if bad := unsafe(a.get('result')): raise wrong(bad)
+        if not isinstance(a.get('used') or {}, dict) or not all(isinstance(a.get(k), (int, float, type(None))) for k in ('at', 'ended')): raise wrong('an answer is damaged')
         new[a['id']] = _put(tx, id, a['step'][:80], new.get(a.get('parent')), a['status'], a['inputs'], {str(k): str(v) for k, v in (a.get('used') or {}).items()}, str(a.get('code') or ''))
         tx.run('update answer set result=?, error=?, at=?, ended=? where id=?', json.dumps(a['result'], ensure_ascii=False) if a.get('result') is not None else None, a.get('error') and str(a['error']),
                float(a.get('at') or time.time()), a.get('ended') and float(a['ended']), new[a['id']])

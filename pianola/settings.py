@@ -70,7 +70,10 @@ def hide(plugin, said):
             f.flush()
             os.fsync(f.fileno())
         os.replace(new, _file())
-typed = set()           # what was written into a Secret that is kept nowhere: told by flow
+typed = set()           # what was written into a Secret that is kept nowhere: told by flow; and what we were started with
+def never_said(*words):
+    "Secrets from the environment: no log and no page tells them from now on"
+    typed.update(x for w in words if w for x in (w, unquote(w)))
 def hidden():
     "Every secret there is, longest first, as it was written and as addresses, JSON, Python and the heads of HTTP would write it"
     try: now = _secrets()

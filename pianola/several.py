@@ -190,7 +190,7 @@ def listed(text, world, lang, got):
     simply done where the table's rows are named in the plural. None where it is no plain list."""
     if got.end not in ('press', 'chip') or len(got.ops) != 1 or got.ops[0].verb != 'create' or not lang.gist: return None
     op, table = got.ops[0], world.tables[got.ops[0].table]
-    if any(v not in ('', None, 0, False) for c, v in op.values.items() if c != table.main) or sum(k not in ('bool', 'number', 'ref') for k in table.columns.values()) != 1: return None
+    if any(v not in ('', None, 0, False) for c, v in op.values.items() if c != table.main) or sum(k not in ('bool', 'number', 'ref', 'choice') for k in table.columns.values()) != 1: return None
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w) for w in ws), key=len, reverse=True)) + ')'
     many = [n for n in table.nouns(lang) if n != lang.singular(n)]
     place = rf"(?:\s+{alt(lang.gist['onto'])}\s+(?:\w+\s+){{0,3}}{alt([*table.nouns(lang), *lang.words['list'], *lang.gist['lists']])})?"

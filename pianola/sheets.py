@@ -206,7 +206,7 @@ def meet(tx, table, good, columns, same, there=None):
 
 # out
 
-risky = ('=', '+', '-', '@', '\t', '\r')        # a spreadsheet would take such a text for a formula
+risky = ('=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠')        # a spreadsheet would take such a text for a formula
 def safe(v): return f"'{v}" if isinstance(v, str) and v.startswith(risky) and not re.fullmatch(r'[+-]?[\d.,]+', v) else v
 def plain(v): return v[1:] if v[:1] == "'" and v[1:2] in risky else v
 

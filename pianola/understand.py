@@ -37,7 +37,7 @@ def world(tx):
     for data, in tx.conn.execute("select data from log where kind='action' and by!='app' order by id desc limit 12"):
         for name, id, _, after in json.loads(data or '{}').get('changes') or ():
             if after is not None and id != 'lot': recent.setdefault((name, id))
-    chosen = lambda name, id: World([under(k, tx, id) if getattr(k, 'owner', None) == name else table(k, tx) for k in plugins.tables()], [(name, id)])          # *it* is who was chosen, none of the rows of before
+    def chosen(name, id): return World([under(k, tx, id) if getattr(k, 'owner', None) == name else table(k, tx) for k in plugins.tables()], [(name, id)], chosen)          # *it* is who was chosen, none of the rows of before
     return World([table(k, tx) for k in plugins.tables()], recent, chosen)
 
 def tongue(text, sure=False):

@@ -219,9 +219,19 @@ function entered(soon = f => f()) {       // a chat column is on the page: anew,
 
 // ---- speaking
 
+// on the way to another conversation ('new' or its number): what is typed meanwhile is for that one, and goes out there
+let going = null, goes = false;
+const panelOf = d => /^\/api\/conversations\/(new|\d+)\/panel/.exec(d.pathInfo?.requestPath || '')?.[1];
+document.addEventListener('htmx:beforeRequest', e => { const to = e.detail.target?.id === 'chat' && panelOf(e.detail); if (!to) return; if (to !== (going || '' + (conversation() || 'new'))) box().value = draft.get(to); going = to; goes = false });
+document.addEventListener('htmx:beforeSwap', e => { const to = e.detail.target?.id === 'chat' && panelOf(e.detail); if (to && to !== going) e.detail.shouldSwap = false });       // somebody went on to another one meanwhile
+document.addEventListener('htmx:afterRequest', e => { if (e.detail.target?.id === 'chat' && !e.detail.successful && panelOf(e.detail) === going) { going = null; goes = false; draft.set(conversation() || 'new', box().value) } });
+function arrived() { going = null; if (goes) { goes = false; send() } }
+const here = () => going || conversation() || 'new';
+
 function send() {
   const msg = box().value;
   if (!msg.trim()) return;
+  if (going) { goes = true; return }
   if (waiting.some(w => w.msg === msg)) return;
   if (msg.length > +box().dataset.most) return say(`The message has ${msg.length.toLocaleString()} characters; the most is ${(+box().dataset.most).toLocaleString()}.`, 'Send it in parts. It is still here.');
   const w = { msg, at: Date.now(), cid: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(), conversation: conversation() };
@@ -252,7 +262,7 @@ document.addEventListener('submit', e => {
   if (f.id === 'say') { e.preventDefault(); send() }
   else if (f.matches('[hx-post]') && !e.defaultPrevented) { e.preventDefault(); if (!f.early) { f.early = true; htmx.process(f); f.requestSubmit() } }      // quicker than htmx, which takes a moment to see a new form
 });
-document.addEventListener('input', e => { if (e.target.id === 'msg') draft.set(conversation() || 'new', e.target.value) });
+document.addEventListener('input', e => { if (e.target.id === 'msg') draft.set(here(), e.target.value) });
 document.addEventListener('change', e => {
   if (e.target.id === 'overheard') { keep.set('overheard', e.target.checked ? '1' : null); list().classList.toggle('with-overheard', e.target.checked) }
 });
@@ -281,7 +291,7 @@ document.addEventListener('keydown', e => {
     if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') { e.preventDefault(); press('model.next'); return }
-  if (e.altKey && e.code === 'KeyN') { e.preventDefault(); $('#chat header a.button').click(); return }
+  if (e.altKey && e.code === 'KeyN') { e.preventDefault(); $('#chat header a.button').click(); box().focus(); return }
   const row = t.closest('ol.rows > li.row');
   if (row && e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
     e.preventDefault();
@@ -387,7 +397,7 @@ document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target; if (!t) return;
   if (t.id === 'dialog') openDialog();
   if (t.id === 'main') { sheet(); const m = id('main'); for (const a of document.querySelectorAll('#menu a')) a.toggleAttribute('aria-current', false), a.dataset.view === m.dataset.view && (a.setAttribute('aria-current', 'page'), a.scrollIntoView({ block: 'nearest', inline: 'nearest' })); document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola'; hello(Math.min(seq, +m.dataset.seq)); m.focus({ preventScroll: true }) }
-  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new', chat().dataset.at)); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus() }
+  if (t.id === 'chat') { sheet(); const c = conversation(); history.pushState(null, '', at('chat', c || 'new', chat().dataset.at)); entered(); hello(Math.min(seq || 1e15, +chat().dataset.seq)); box().focus(); arrived() }
 });
 document.addEventListener('htmx:beforeSwap', e => {       // older messages come in above: what is being read stays where it is
   if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));

@@ -254,6 +254,16 @@ def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
     html = other.get(f"/links?run={said['result']['run']}", HX_Request='true')[1]
     assert status == 200 and '<p>fine<img src="x"></p>' in html and 'onerror' not in html
     assert other.post('/api/actions/links.import', {'file': give(b'no zip')})[0] == 400
+    page = give(b'<p>fine<img src=x hx-post="/api/actions/links.delete" onerror=x()></p>')
+    status, said = changed(lambda d: d['answers'][-1].update(result={'k': 'html', 'f': page, 'head': 'fine'}))
+    kept = json.loads(sqlite3.connect(other.data/'pianola.db').execute('select result from answer where run=? order by id desc', (said['result']['run'],)).fetchone()[0])['f']
+    assert status == 200 and kept != page and urllib.request.urlopen(f'{other.url}/api/files/{kept}').read() == b'<p>fine<img src="x"></p>', 'a later step may take it and show it'
+    for odd in ({'result': {'k': 'data', 'f': page, 'head': [1], 'size': 'many'}}, {'used': [1]}, {'at': 'noon'}, {'ended': {}}):
+        status, said = changed(lambda d, odd=odd: d['answers'][-1].update(odd))
+        assert status == 400 and 'damaged' in said['error'], (odd, said)
+    with zipfile.ZipFile(bomb := io.BytesIO(), 'w', zipfile.ZIP_DEFLATED) as z: z.writestr('run.json', b'[' * 60_000_000)
+    status, said = other.post('/api/actions/links.import', {'file': give(bomb.getvalue())})
+    assert len(bomb.getvalue()) < 100_000 and status == 413 and 'larger than 50 MB' in said['error']
 
 def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream):
     up = upstream(['{"action": "links.run", "args": {"values": {"pages": 4}}}'])

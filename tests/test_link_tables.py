@@ -85,6 +85,15 @@ def test_a_table_is_read_however_it_was_written(tmp_path, encode):
     labels, rows = imports.table(tmp_path/'t.csv')
     assert labels == ['URL', 'Title'] and list(rows) == [{'URL': 'https://a/', 'Title': 'Größe'}, {'URL': 'https://a/b', 'Title': ''}]
 
+def test_a_packed_file_that_is_endless_is_neither_held_nor_written_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(imports, 'longest', 1000)
+    monkeypatch.setattr(imports, 'most', 50_000)
+    f = tmp_path/'x.csv.gz'
+    f.write_bytes(gzip.compress(b'url,n\nhttp://a.example/,1\n' + b'x'*40_000))
+    assert max(len(v) for r in imports.table(f)[1] for v in r.values()) <= 1000 and max(map(len, imports.opened(f))) == 1000
+    f.write_bytes(gzip.compress(b'url,n\n' + b'\0'*5_000_000))
+    with pytest.raises(ValueError, match='larger than .* when it is unpacked; split it'): imports.table(f)
+
 def test_a_list_of_addresses_in_lines_or_in_a_table(tmp_path):
     (tmp_path/'l.txt').write_text('https://a.test/x\n\nhttps://a.test/x\na.test/y\nhttp://[::1\n')
     good, wrong = imports.addresses(tmp_path/'l.txt')

@@ -75,6 +75,16 @@ def test_dataframes_come_back_with_their_types_and_as_csv():
     odd = pd.DataFrame({'x': [[1], {2: 3}, object()]})
     assert results.keep(odd)['rows'] == 3, 'what no format holds is text'
 
+@pytest.mark.parametrize('lib', ['pandas', 'polars'])
+def test_no_text_of_a_table_acts_as_a_formula_in_a_spreadsheet(lib):
+    m = pytest.importorskip(lib, reason='pip install "pianola[data]"')
+    df = m.DataFrame({'=cmd': ['=1+1', '+x', '-2.5', '@a', 'ok', None, '＝1', 'a=b', '\t=1'], 'n': [-1]*9})
+    assert results.csv(results.keep(df)).decode().splitlines() == ["'=cmd,n", "'=1+1,-1", "'+x,-1", '-2.5,-1', "'@a,-1", 'ok,-1', ',-1', "'＝1,-1", 'a=b,-1', "'\t=1,-1"]
+    assert results.csv(results.keep(df.select(m.col('=cmd').cast(m.Categorical)) if lib == 'polars' else df[['=cmd']].astype('category'))).decode().splitlines()[:2] == ["'=cmd", "'=1+1"]
+    if lib == 'polars': return
+    assert results.csv(results.keep(m.DataFrame({'k': ['=x', 'y'], 'v': [1, 2], 'w': 1}).groupby(['k', 'v']).sum())).decode() == "k,v,w\n'=x,1,1\ny,2,1\n"
+    assert results.csv(results.keep(m.DataFrame([[1, '=2']], columns=['a', 'a']))).decode() == ",a,a 2\n0,1,'=2\n", 'two columns of one name are two'
+
 def test_polars_frames():
     pl = pytest.importorskip('polars', reason='pip install "pianola[data]"')
     df = pl.DataFrame({'n': [1, 2], 'd': [datetime.date(2026, 1, 1), None], 'l': [[1], [2, 3]]})

@@ -14,12 +14,18 @@ hostile = ['<script>pwned=1</script>', '<img src=x onerror=pwned=1>', '"><svg on
 plugin_files = {
     '10_tasks.py': (root/'plugins/10_tasks.py').read_text(), '20_profiles.py': (root/'plugins/20_profiles.py').read_text(),
     '30_evil.py': '''"<img src=x onerror=pwned=1><script>pwned=1</script>: <svg onload=pwned=1> & \\"help\\""
-from pianola import Page, say
+from pianola import NotStr, Page, say
 page = Page()
 @page
 def index(): return '<img src=x onerror=pwned=1>'
 @page.get('/seen')
 def seen(): return {'fine': True}
+@page.get('/plain')
+def plain(text: str = ''): return f'You looked for {text}'
+@page.get('/later')
+async def later(text: str = ''): return f'You looked for {text}'
+@page.get('/html')
+def html(text: str = ''): return NotStr('<b>own</b>'), text
 @page.post('/speak')
 async def speak(data: dict): return {'id': await say(data.get('text', ''))}
 ''',
@@ -250,6 +256,32 @@ def test_no_file_outside_the_two_folders_can_be_had(piano):
         assert r.status in (200, 400, 401, 403, 404, 405, 414) if '?' in p or p.rstrip('/.').endswith(('/static', 'css')) else r.status in (400, 403, 404, 405, 307), (p, r.status, body[:100])
     lives(piano)
 
+def test_a_file_is_called_what_it_is_called_whatever_is_in_its_name(serve, tmp_path):
+    "Names come from plugins, and from the keys of what a step read somewhere"
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'задачи.py').write_text('"Tasks: x"\nfrom pianola import Crud\nclass Task: name: str\ntasks = Crud(Task)\n', 'utf-8')
+    (tmp_path/'p'/'steps.py').write_text('"Steps: x"\nimport pandas\nfrom pianola import Flow\nflow = Flow()\n@flow.step\ndef read(n: int = 1):\n    "Read"\n'
+                                         '    return {k: pandas.DataFrame({"a": ["=1+1"]}) for k in (\'a"; x="b.exe\', "c\\r\\nSet-Cookie: own=1", "c\\tx", "表", "plain")}\n', 'utf-8')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    s.act(urllib.parse.quote('задачи.create'), name='=1+1')
+    status, head, body = ask(s, 'GET', '/api/tables/' + urllib.parse.quote('задачи') + '.csv')
+    assert status == 200 and head['content-disposition'] == "attachment; filename*=utf-8''" + urllib.parse.quote('задачи.csv') and b"'=1+1" in body
+    pytest.importorskip('pandas', reason='pip install "pianola[data]"')
+    s.act('steps.run', step='read')
+    s.until(lambda: '/plain.csv' in s.get('/steps', HX_Request='true')[1])
+    for key, named in (('a"; x="b.exe', "filename*=utf-8''a%22%3B%20x%3D%22b.exe.csv"), ('c\tx', 'filename="c x.csv"'), ('表', "filename*=utf-8''%E8%A1%A8.csv"), ('plain', 'filename="plain.csv"')):
+        status, head, body = ask(s, 'GET', f"/api/answers/1/{urllib.parse.quote(key, safe='')}.csv")
+        assert status == 200 and head['content-disposition'] == f'attachment; {named}' and b"'=1+1" in body , (key, status, head)
+    status, head, _ = ask(s, 'GET', '/api/answers/1/c%0D%0ASet-Cookie%3A%20own%3D1.csv')
+    assert status == 404 and 'own' not in str(head)
+
+def test_a_string_that_a_route_of_a_plugin_returns_is_text(piano):
+    "What stands in it may be a row or what a model said: as HTML in our page it could press keys"
+    evil = '<b hx-post="/api/actions/tasks.create" hx-trigger="load">x</b>'
+    for path, said in (('plain', 'You looked for &lt;b hx-post'), ('later', 'You looked for &lt;b hx-post'), ('html', '<b>own</b>')):
+        status, _, body = ask(piano, 'GET', f'/evil/{path}?text={urllib.parse.quote(evil)}', 'HX-Request: true')
+        assert status == 200 and said in body.decode() and '<b hx' not in body.decode(), (path, body)
+
 @pytest.mark.skipif(os.name != 'posix', reason='a link in a folder needs rights on Windows')
 def test_what_we_know_is_for_its_owner_alone(serve, tmp_path):
     (tmp_path/'there').mkdir(mode=0o755)                     # as git makes data/
@@ -365,6 +397,22 @@ def test_a_door_to_other_machines_is_not_opened_without_a_password(tmp_path, hos
     assert 'PIANOLA_PASSWORD' in text or host.strip() == '', text
     code, text = refuses('--data', str(tmp_path/'d'), env={'PIANOLA_HOST': host or '0.0.0.0', 'PIANOLA_PASSWORD': ' '})
     assert code not in (0, None) and 'PIANOLA_PASSWORD' in text, text
+
+def test_a_password_that_is_guessed_at_once_opens_no_door_to_other_machines(tmp_path, serve):
+    for short in ('hello', '  abc   '):
+        code, text = refuses('--host', '0.0.0.0', '--data', str(tmp_path/'d'), env={'PIANOLA_PASSWORD': short})
+        assert code == 2 and 'PIANOLA_PASSWORD has fewer than 6 characters' in text and 'take a longer one' in text and text.count('\n') == 1 and short.strip() not in text, text
+        assert not (tmp_path/'d'/'pianola.db').exists()
+    assert ask(serve(env={'PIANOLA_PASSWORD': 'hello', 'PIANOLA_ENGINE': 'embedded'}), 'GET', '/api/roll')[0] == 401, 'on this machine it is the user’s own affair'
+
+def test_the_password_of_the_door_is_told_nowhere(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'leaky.py').write_text('"Leaky: x"\nimport os\nfrom pianola import Page, P\npage = Page()\n@page\ndef index(): raise ValueError(f"no such place: {os.environ[\'PIANOLA_PASSWORD\']}")\n')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_PASSWORD': 'sesame street', 'PIANOLA_ENGINE': 'embedded'})
+    status, head, _ = login(s, 'sesame street')
+    html = ask(s, 'GET', '/leaky', f"Cookie: {head['set-cookie'].partition(';')[0]}", 'Accept: text/html')[2]
+    said = html.decode() + (s.data/'pianola.log').read_text('utf-8') + ''.join(s.lines)
+    assert 'no such place: •••' in said and 'sesame street' not in said
 
 word = 'correct horse & battery <staple> ü'
 

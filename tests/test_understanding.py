@@ -370,6 +370,43 @@ def test_it_behind_a_choice_is_who_was_chosen():
     "don't choose Bob and add a task: buy soap", 'if I choose Bob, add a task', 'choose Bob and what then?', 'tick the car, then switch to Bob', 'pick one'])
 def test_a_choice_of_which_the_rest_is_not_understood_is_not_made_by_rules(said): assert understand.heard(said, homes()).end in ('unsure', 'nothing') and not understand.heard(said, homes()).ops
 
+def errands(recent=(), kind='choice', priority='normal'):
+    "Things to do, with a priority of three grades or as somebody writes it"
+    rows = [{'id': n, 'name': t, 'done': False, 'priority': priority} for n, t in enumerate(('Buy milk', 'Bread', 'Pay rent', 'Call mum', 'Call the dentist', 'Clean the kitchen'), 1)]
+    return World([Table('tasks', {'name': 'text', 'done': 'bool', 'priority': kind}, 'name', rows, 'task', 'Tasks', {'priority': ['low', 'normal', 'high']} if kind == 'choice' else {}, ('name',))], recent)
+def said_of(text, *world, **kw):
+    got = understand.heard(text, errands(*world, **kw))
+    return got.end, [(o.verb, o.id, o.values) for o in got.ops]
+
+@pytest.mark.parametrize('said, end, id', [('I bought the bread, tick it', 'press', 2), ('I called mum. Please tick it off', 'press', 4), ('Ich habe Bread gekauft, hake es ab', 'press', 2), ('the kitchen is clean, cross it off', 'press', 6), ('I have the milk, tick it', 'chip', 1),
+    ('rent is paid', 'press', 3), ('mum has been called', 'press', 4), ("the rent's paid, tick it", 'press', 3)])
+@pytest.mark.parametrize('recent', [(), (('tasks', 1),)])
+def test_it_is_what_the_sentence_before_tells_of(said, end, id, recent):
+    "Whatever was touched last"
+    assert said_of(said, recent) == (end, [('update', id, {'done': True})])
+
+@pytest.mark.parametrize('said', ['I bought the cheese, tick it', 'I bought the cheese', 'I paid Bob, tick it', 'I called the plumber, tick it', 'Ich habe das Brot gekauft, hake es ab', 'ich habe das brot gekauft, hake es ab', 'I fixed that bug, tick it', 'I cleaned the car, tick it'])
+@pytest.mark.parametrize('recent', [(), (('tasks', 4),)])
+def test_what_no_row_tells_of_is_none_of_them(said, recent): assert said_of(said, recent)[1] == []
+
+def test_which_of_two_the_sentence_before_tells_of_is_asked():
+    two = World([Table('tasks', {'name': 'text', 'done': 'bool'}, 'name', [{'id': n, 'name': t, 'done': False} for n, t in enumerate(('Pay the invoice of Stark', 'Pay the invoice of Wayne'), 1)], 'task', 'Tasks')], [('tasks', 1)])
+    got = understand.heard('I paid the invoice, tick it', two)
+    assert got.end == 'ask' and [(o.id, o.values) for o in got.ops] == [(1, {'done': True}), (2, {'done': True})]
+
+@pytest.mark.parametrize('said', ['make pay rent high', 'make the rent high please', 'put pay rent down as high', 'mark pay rent as high', 'make pay rent high priority'])
+@pytest.mark.parametrize('column', [{}, {'kind': 'text'}, {'kind': 'text', 'priority': ''}])
+def test_what_a_row_is_made_is_a_value_of_it(said, column): assert said_of(said, **column) == ('chip', [('update', 3, {'priority': 'high'})])
+def test_a_grade_is_written_as_the_others_are(): assert said_of('make pay rent high', kind='text', priority='Low') == ('chip', [('update', 3, {'priority': 'High'})])
+
+@pytest.mark.parametrize('said, column', [('make pay rent urgent', {}), ('mark pay rent as urgent', {}), ('mach Pay rent dringend', {}), ('make pay rent high', {'kind': 'text', 'priority': 'A'}), ('make pay rent high', {'kind': 'number', 'priority': 1}), ('put the rent down as urgent', {}), ('make milk red', {}), ('make the bread inactive', {})])
+def test_what_a_row_cannot_be_made_makes_no_new_row_and_ticks_none(said, column): assert said_of(said, **column)[1] == []
+@pytest.mark.parametrize('said', ['put down bread as done', 'put bread down as done', 'make the bread done'])
+def test_a_row_that_is_there_is_put_down_as_done(said): assert said_of(said)[1] == [('update', 2, {'done': True})]
+
+def test_a_list_of_new_rows_is_several_also_where_they_have_grades():
+    assert [o[2]['name'].lower() for o in said_of('add soap, sugar and salt')[1]] == ['soap', 'sugar', 'salt']
+
 # in the app
 
 @pytest.fixture
@@ -460,6 +497,12 @@ def test_a_choice_and_an_order_are_one_entry_that_is_taken_back_and_brought_back
     assert s.post(f"/api/roll/{undone['id']}/undo")[0] == 200
     expect(chosen).to_have_text('Bob')
     expect(shown).to_have_value('Buy soap')
+    say(s, 'switch to Anna and tick Annas, then switch to Bob and tick buy soap')
+    s.until(lambda: all(r['done'] for r in s.rows('tasks')))
+    back = s.post(f"/api/roll/{max(e['id'] for e in roll(s))}/undo")[1]
+    assert not any(r['done'] for r in s.rows('tasks'))
+    assert s.post(f"/api/roll/{back['id']}/undo")[0] == 200 and all(r['done'] for r in s.rows('tasks'))
+    expect(chosen).to_have_text('Bob')
 
 def test_what_was_chosen_by_hand_since_stays_when_a_choice_and_an_order_are_taken_back(app):
     s = app('Fine.', rows=())

@@ -6,6 +6,12 @@ from urllib.parse import unquote, urlsplit
 
 # reading tables
 
+most, longest = 20_000_000_000, 20_000_000             # bytes of a file when it is unpacked; characters of a line
+
+class Lines(io.TextIOWrapper):
+    "Lines of a text; one that never ends is cut, not held"
+    def __iter__(self): return iter(lambda: self.readline(longest), '')
+
 def opened(path):
     "A file as text lines whatever its packing and encoding: gzip, UTF-8 and UTF-16 with or without a mark, else Windows-1252. ValueError where its gzip is damaged."
     raw = open(path, 'rb')
@@ -13,7 +19,8 @@ def opened(path):
         raw.close()
         raw = gzip.open(path, 'rb')
         try:
-            while raw.read(1 << 20): pass
+            while raw.read(1 << 20):
+                if raw.tell() > most: raise ValueError(f'the file is larger than {most//10**9} GB when it is unpacked; split it')
         except (EOFError, zlib.error, gzip.BadGzipFile) as e: raise ValueError(f'the file is packed and its end is missing or damaged ({e}); fetch it again') from None
     raw.seek(0)
     head = raw.read(200_000)
@@ -25,7 +32,7 @@ def opened(path):
             codecs.getincrementaldecoder('utf-8')().decode(head)
             encoding = 'utf-8-sig'
         except UnicodeDecodeError: encoding = 'cp1252'
-    return io.TextIOWrapper(raw, encoding, errors='replace', newline='')
+    return Lines(raw, encoding, errors='replace', newline='')
 
 def table(path):
     "The labels of a CSV or TSV and an iterator over its rows as dicts (a missing cell is ''), labels as they stand. ValueError where there are none."
