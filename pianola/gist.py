@@ -6,7 +6,7 @@ A pattern knows how a sentence goes; this knows what the tables are called and w
 import re
 from . import naming, rules, several
 from .mention import Mention, Mentions, name_like, off_by
-from .rules import Op, Reading, gate, most_rows, spoken_name, unmask
+from .rules import Op, Reading, gate, most_asked, most_rows, spoken_name, unmask
 from .slots import Slots
 
 _title = re.compile(r"(?<=[\w,:;] )[A-ZÄÖÜ][\w'’-]*(?: (?:(?:of|the|a|an|and|in|for|to|my|der|die|das|und) )?[A-ZÄÖÜ][\w'’-]*){2,}")
@@ -306,7 +306,7 @@ class Gist(Mentions):
         tb, where = options[0]
         if any(w.kind in ('number', 'date') and n not in {x for m in but for x in range(m.a, m.b)} for n, w in enumerate(self.words[a:b], a)): return []      # “all from before 2020” is more than this knows
         rows = [(tb, r) for r in tb.rows if all(r.get(k) == v for k, v in where.items())]
-        return rows if 0 < len(rows) <= most_rows else []
+        return rows if 0 < len(rows) <= most_asked else []
 
     def polarity(self, m, a):
         "False where a flag is said not to be so"

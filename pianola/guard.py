@@ -12,7 +12,7 @@ names = {           # why something was not simply done, as the page says it
     'how': 'that was a question', 'negation': 'you said not to', 'condition': 'that was only an if', 'maybe': 'you were only thinking of it', 'writing': 'you asked for words, not for a change',
     'reported': 'those were somebody else’s words', 'talk': 'nothing was asked for', 'pasted': 'that stood in a text you pasted', 'no_cue': 'you did not say that in so many words', 'row': 'you named no such row',
     'which': 'several rows fit', 'not_your_words': 'those are not your words', 'there_already': 'there is one like that already', 'so_already': 'it is so already', 'too_many': 'several at once wait for your yes',
-    'no_row': 'there is no such row', 'not_you': 'a plugin asked for it, not you', 'unlike': 'it fits only roughly', 'read_so': 'this is how the model reads it'}
+    'no_row': 'there is no such row', 'many_rows': 'those are too many rows for one sentence; select them in the table and change them there', 'not_you': 'a plugin asked for it, not you', 'unlike': 'it fits only roughly', 'read_so': 'this is how the model reads it'}
 
 @dataclass
 class Verdict:

@@ -35,7 +35,7 @@ def obey(tx, said, id):
                 elif got.end == 'chip' and got.records: return False, got       # what it would write is not quite what was said: a model is asked how the record reads, and this is offered when it knows no better
                 elif got.end in ('press', 'chip'): note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
                 elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
-                elif got.end == 'nothing' and got.name in ('no_row', 'so_already'):
+                elif got.end == 'nothing' and got.name in ('no_row', 'so_already', 'many_rows'):
                     note = f'Nothing was done: {guard.names[got.name]}'
                     tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
                 else: return False, got if got.records else None

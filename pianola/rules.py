@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
-most_rows = 50          # that one sentence may change
+most_rows, most_asked = 50, 500      # that one sentence may change; that it may change after a yes
 
 iso = re.compile(r'\d{4}-\d\d-\d\d(?:[T ].*)?')
 
@@ -469,7 +469,8 @@ class Reader:
             except IndexError: return 'none', []
         bare = re.sub(r'^(?:(?:number|no\.?|nr\.?|nummer|id|#)\s*)+', '', low).strip(' #.')
         if bare.isdigit():
-            hits = [(tb, r) for tb in tables for r in tb.rows if r['id'] == int(bare)]
+            called = re.compile(rf"{re.escape(' '.join(w for w in text.lower().split() if w not in lang.words['a']))}(?!\w)", re.I)
+            hits = [(tb, r) for tb in tables for r in tb.rows if r['id'] == int(bare) or called.match(str(r.get(tb.main) or ''))]      # “task number 17” may be its name
             if len(hits) == 1: return 'one', hits
             if hits: return 'many', hits
             words = [(tb, r) for tb in tables for r in tb.rows if bare in lang.tokens(str(r.get(tb.main) or ''))]
@@ -604,7 +605,10 @@ class Reader:
             if v is None: return None
             if any(r.get(k) != x for k, x in v.items()): ops.append(Op(tb.name, 'update', r['id'], v))
         if not ops: return Reading('nothing', name='so_already', about=str(rows[0][1].get(rows[0][0].main)), candidates=rows)
-        return Reading('press', ops) if len(ops) <= most_rows else None
+        return self.of_many(ops)
+    def of_many(self, ops):
+        "Many rows at once are asked about first, and too many are left to the table, where they can be seen"
+        return Reading('press', ops) if len(ops) <= most_rows else Reading('chip', ops, 'too_many') if len(ops) <= most_asked else Reading('nothing', name='many_rows')
 
     def create(self, g, t):
         table = self.named(g)
@@ -647,7 +651,7 @@ class Reader:
         rows, sorry = self.one(g['row'], self.named(g))
         if sorry: return sorry
         if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0], self.named(g))): return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
-        return Reading('press', [Op(tb.name, 'delete', r['id']) for tb, r in rows]) if len(rows) <= most_rows else None
+        return self.of_many([Op(tb.name, 'delete', r['id']) for tb, r in rows])
     def also(self, text, row, table=None):
         "Other rows that hold all the words of a phrase which names no table, or names one only roughly: what is gone had better be meant"
         want = self.lang.tokens(re.sub(r'Q\d+Q', '', text))

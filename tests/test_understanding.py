@@ -54,6 +54,22 @@ def test_a_list_of_new_rows_is_several_rows(said, end, names):
     got = understand.heard(said, shopping)
     assert (got.end, [o.values['name'] for o in got.ops]) == (end, names)
 
+@pytest.mark.parametrize('n, end, name', [(50, 'press', ''), (208, 'chip', 'too_many'), (501, 'nothing', 'many_rows')])
+def test_however_many_rows_are_meant_something_is_said(n, end, name):
+    "A few are changed at once, many after a yes, and of too many it is said where they are changed"
+    w = World([Table('tasks', {'name': 'text', 'done': 'bool'}, 'name', [{'id': i, 'name': f'Call {i}', 'done': False} for i in range(1, n+1)], one='task', title='Tasks', required=('name',))])
+    for said in ('delete all tasks', 'tick all tasks'):
+        got = understand.heard(said, w)
+        assert (got.end, got.name, len(got.ops)) == (end, name, n if end != 'nothing' else 0), said
+    assert len(understand.heard('remove every task', w).ops) == (n if n < 501 else 0)
+
+def test_a_row_that_is_called_by_a_number_is_not_taken_for_the_row_of_that_number():
+    w = World([Table('tasks', {'name': 'text', 'done': 'bool'}, 'name', [{'id': i, 'name': f'Task number {i+2}: call', 'done': False} for i in range(1, 30)], one='task', title='Tasks', required=('name',))])
+    got = understand.heard('delete task number 17', w)
+    assert got.end == 'ask' and {r['id'] for _, r in got.candidates} | {o.id for o in got.ops} == {15, 17}
+    got = understand.heard('delete task 17', w)
+    assert (got.end, [o.id for o in got.ops]) == ('press', [17])
+
 def test_what_fits_several_rows_is_asked():
     got = rules.read('delete the invoice task', world())
     assert got.end == 'ask' and [(o.action, o.id) for o in got.ops] == [('tasks.delete', 7), ('tasks.delete', 8)]
