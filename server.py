@@ -16,7 +16,8 @@ import apsw, uvicorn
 from urllib.parse import urlsplit
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
-from pianola import api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, settings, tabs, understand
+from pianola import (api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, settings,
+                     tabs, understand)
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
 from pianola.engines import Engines
@@ -43,11 +44,13 @@ def make(config):
     async def tidy(data):
         "Files that were given and that nothing names any more"
         await asyncio.sleep(5)
-        if n := await asyncio.to_thread(forms.sweep, data): log.info(f"{n} {'file' if n == 1 else 'files'} that nothing names any more {'was' if n == 1 else 'were'} removed")
+        if n := await asyncio.to_thread(forms.sweep, data):
+            log.info(f"{n} {'file' if n == 1 else 'files'} that nothing names any more {'was' if n == 1 else 'were'} removed")
 
     @asynccontextmanager
     async def life(app):
-        chat.engines = models.engines = engines = Engines(config)        # first: what an engine left unfinished on a full disk goes before the store needs room
+        # first: what an engine left unfinished on a full disk goes before the store needs room
+        chat.engines = models.engines = engines = Engines(config)
         await store.open(config.data)
         await store.read(layers.learn)
         await plugins.load(app, config.plugins)
@@ -64,23 +67,28 @@ def make(config):
         await engines.close()
         await store.close()
 
-    app = FastHTML(default_hdrs=False, canonical=False, surreal=False, key_fname=str(config.data/'.sesskey'), session_cookie='pianola_session', secret_key=gate.key(config.data).hex())
+    app = FastHTML(default_hdrs=False, canonical=False, surreal=False, key_fname=str(config.data/'.sesskey'),
+                   session_cookie='pianola_session', secret_key=gate.key(config.data).hex())
     app.set_lifespan(life)
 
     async def whole(req):
         name, chat_ = req.path_params.get('name', ''), req.query_params.get('chat', '')
         missing = name if name and name not in plugins else ''
-        if missing and ('hx-request' in req.headers or 'text/html' not in req.headers.get('accept', '')): return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
+        if missing and ('hx-request' in req.headers or 'text/html' not in req.headers.get('accept', '')):
+            return JSONResponse({'error': f'there is no plugin {name[:80]}', 'hint': f"there is {', '.join(plugins)}"}, 404)
         tabs.address.set(dict(req.query_params))
         name = '' if missing else name or await kv.get('open', '')
         if not missing and name not in plugins: name = next(iter(plugins), '')
-        if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers: return HTMLResponse(to_xml(await page.left(name), indent=False))
+        if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers:
+            return HTMLResponse(to_xml(await page.left(name), indent=False))
         number = lambda text: int(text) if text.isdecimal() and len(text) < 16 else None
         talk = None if chat_ == 'new' else number(chat_) if number(chat_) is not None else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing), indent=False), 404 if missing else 200)
+        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing),
+                                   indent=False), 404 if missing else 200)
 
-    app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)), Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
+    app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)),
+                            Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]
     app.get('/')(whole)
     app.get('/{name}')(whole)
     return gate.Gate(app, config, gate.key(config.data), cdn='' if fetch.asset('htmx.min.js')[0].startswith('/') else fetch.cdn)
@@ -88,9 +96,12 @@ def make(config):
 class Server(uvicorn.Server):
     "Says where it is once it answers, and ends within seconds whoever is still connected"
     def __init__(self, app, config):
-        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False, ws_max_size=1_500_000, ws_ping_interval=20,
-                                        timeout_graceful_shutdown=2, server_header=False, lifespan='off', loop='pianola.contain:loop', h11_max_incomplete_event_size=65536))
-        self.ours, self.life = config, app.app.router.lifespan_context(app.app)      # entered here and not by uvicorn, which would make a traceback of what it raises and go on
+        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False,
+                                        ws_max_size=1_500_000, ws_ping_interval=20,
+                                        timeout_graceful_shutdown=2, server_header=False, lifespan='off', loop='pianola.contain:loop',
+                                        h11_max_incomplete_event_size=65536))
+        # entered here and not by uvicorn, which would make a traceback of what it raises and go on
+        self.ours, self.life = config, app.app.router.lifespan_context(app.app)
     async def startup(self, sockets=None):
         try: await self.life.__aenter__()
         except (apsw.CorruptError, apsw.FullError) as e: raise unopened(self.ours.data, e) from None      # deep in a file that opened well
@@ -107,10 +118,12 @@ class Server(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(self.ours.url,), daemon=True).start()
 
     def handle_exit(self, sig, frame):
-        self.force_exit, self.should_exit = self.should_exit and sig == signal.SIGINT, True      # uvicorn's own raises the signal again in the end, as if to be asked were a failure
+        # uvicorn's own raises the signal again in the end, as if to be asked were a failure
+        self.force_exit, self.should_exit = self.should_exit and sig == signal.SIGINT, True
 
     async def shutdown(self, sockets=None):
-        await chat.sleep()              # before the sockets go: replies and jobs are cut where they can go on, every tab sees it, and no stream holds us up
+        # before the sockets go: replies and jobs are cut where they can go on, every tab sees it, and no stream holds us up
+        await chat.sleep()
         await jobs.close()
         await super().shutdown(sockets)
         if not self.force_exit: await self.life.__aexit__(None, None, None)
@@ -126,22 +139,29 @@ def listen(host, port):
     "The sockets of this address, ours from now on; Refused says why it cannot be had, and what to do"
     made, wrong = [], None
     try: found = dict.fromkeys((family, where) for family, _, _, _, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except (OSError, UnicodeError): raise Refused(f'no machine is called {host}', 'leave --host (or PIANOLA_HOST) out, or name an address of this machine') from None
+    except (OSError, UnicodeError):
+        raise Refused(f'no machine is called {host}', 'leave --host (or PIANOLA_HOST) out, or name an address of this machine') from None
     for family, where in found:
         try:
             made.append(s := socket.socket(family, socket.SOCK_STREAM))
             if os.name == 'posix': s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            s.bind((where[0], port or (made[0].getsockname()[1] if len(made) > 1 else 0), *where[2:]))            # a name with two addresses has one port
+            # a name with two addresses has one port
+            s.bind((where[0], port or (made[0].getsockname()[1] if len(made) > 1 else 0), *where[2:]))
             s.listen(2048)
         except OSError as e:
             made.pop().close()
             wrong = e if not wrong or e.errno in (errno.EADDRINUSE, errno.EACCES) else wrong
-    if made and (not wrong or wrong.errno not in (errno.EADDRINUSE, errno.EACCES)): return made      # of two addresses one may not be here: a machine without IPv6
+    # of two addresses one may not be here: a machine without IPv6
+    if made and (not wrong or wrong.errno not in (errno.EADDRINUSE, errno.EACCES)): return made
     for s in made: s.close()
-    if wrong.errno == errno.EADDRINUSE: raise Refused(f'port {port} of {host} is taken by another program', f'choose another, e.g. --port {port + 1 if port < 65535 else 5001}, or end that program')
-    if wrong.errno in (errno.EACCES, errno.EPERM): raise Refused(f'port {port} of {host} may not be used by you', 'choose one from 1024 on that nobody uses, e.g. --port 5001')
-    if wrong.errno == errno.EADDRNOTAVAIL: raise Refused(f'{host} is no address of this machine', 'leave --host (or PIANOLA_HOST) out, or name one that is')
+    if wrong.errno == errno.EADDRINUSE:
+        raise Refused(f'port {port} of {host} is taken by another program',
+                      f'choose another, e.g. --port {port + 1 if port < 65535 else 5001}, or end that program')
+    if wrong.errno in (errno.EACCES, errno.EPERM):
+        raise Refused(f'port {port} of {host} may not be used by you', 'choose one from 1024 on that nobody uses, e.g. --port 5001')
+    if wrong.errno == errno.EADDRNOTAVAIL:
+        raise Refused(f'{host} is no address of this machine', 'leave --host (or PIANOLA_HOST) out, or name one that is')
     raise Refused(f'{host} cannot be listened on at port {port}: {wrong.strerror}', 'choose another with --port, or leave --host out')
 
 def again():

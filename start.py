@@ -9,13 +9,15 @@ Needs Python 3.11 or newer and nothing else. What it makes is in .venv and stati
 import hashlib, json, os, sys
 
 if sys.version_info < (3, 11):          # this file stays readable for Python 3.6, so that it can say so
-    sys.exit(f'Pianola needs Python 3.11 or newer and this is {sys.version.split()[0]}: get one at python.org and start with it, e.g. python3.12 start.py')
+    sys.exit(f'Pianola needs Python 3.11 or newer and this is {sys.version.split()[0]}: get one at python.org and start with it, e.g. '
+             f'python3.12 start.py')
 
 here = os.path.dirname(os.path.abspath(__file__))
 venv = os.path.join(here, '.venv')
 python = os.path.join(venv, *(['Scripts', 'python.exe'] if os.name == 'nt' else ['bin', 'python']))
 note = os.path.join(venv, 'pianola.json')            # what the last set-up left, so that the next start only has to look
-asked = {k: os.environ.get(k) for k in ('PIANOLA_MODEL', 'PIANOLA_MODELS_DIR', 'PIANOLA_ENGINE', 'OLLAMA_HOST', 'HOME', 'XDG_CACHE_HOME', 'LOCALAPPDATA')}
+asked = {k: os.environ.get(k) for k in ('PIANOLA_MODEL', 'PIANOLA_MODELS_DIR', 'PIANOLA_ENGINE', 'OLLAMA_HOST', 'HOME', 'XDG_CACHE_HOME',
+                                        'LOCALAPPDATA')}
 
 def main(args):
     os.chdir(here)
@@ -26,17 +28,22 @@ def main(args):
         if not installed(job): return 0
     elif not ready(job): setup(job, args)
     if only: print('Everything is here; python3 start.py runs it.')
-    else: return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, os.cpu_count() or 1))])] if job == 'test' else [python, 'server.py', *args])       # all of them: side by side, since they mostly wait
+    else:
+        # all of them: side by side, since they mostly wait
+        return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, os.cpu_count() or 1))])] if job == 'test'
+                         else [python, 'server.py', *args])
 
 def ready(job):
     "True when all is as the last set-up for this job left it; asks nobody but a local Ollama, and that only where it stands in for our own model"
     was = noted().get(job)
-    return bool(was) and installed(job) and was['asked'] == asked and all(looks(p) == x for p, x in was['files'].items()) and (not was['ollama'] or bool(ollama(was['ollama'])))
+    return (bool(was) and installed(job) and was['asked'] == asked and all(looks(p) == x for p, x in was['files'].items())
+            and (not was['ollama'] or bool(ollama(was['ollama']))))
 
 def installed(job):
     "True when .venv has what pyproject.toml and constraints.txt ask for"
     was = noted()
-    return was.get('packages') == key() and (job == 'run' or was.get('tests')) and (was.get('postgres') or not os.environ.get('PIANOLA_JOBS')) and os.path.exists(python)
+    return (was.get('packages') == key() and (job == 'run' or was.get('tests'))
+            and (was.get('postgres') or not os.environ.get('PIANOLA_JOBS')) and os.path.exists(python))
 
 def noted():
     "What the last set-up wrote down; nothing when there was none, or its note is damaged"
@@ -105,7 +112,8 @@ def setup(job, args):
         sys.exit(130)
 
 def environment(job, fetch):
-    "Make .venv where it is missing or of another Python, and install the packages in the versions of constraints.txt: with uv where it is there and works, else with pip"
+    """Make .venv where it is missing or of another Python, and install the packages in
+    the versions of constraints.txt: with uv where it is there and works, else with pip"""
     import shutil, subprocess, tomllib
     from importlib.util import find_spec
     base, uv, ours = getattr(sys, '_base_executable', sys.executable), shutil.which('uv'), '%d.%d' % sys.version_info[:2]
@@ -130,7 +138,9 @@ def environment(job, fetch):
             print(f'uv did not manage that ({fetch.blame(log)[0]}); going on without it')
             uv = None
         if not (find_spec('venv') and find_spec('ensurepip')):
-            raise fetch.Failed(f'This Python cannot make environments: install its venv module (Debian and Ubuntu: sudo apt install python{ours}-venv) and start again')
+            raise fetch.Failed(
+                f'This Python cannot make environments: install its venv module (Debian and Ubuntu: sudo apt install python{ours}-venv) '
+                f'and start again')
         log = remade(base, '-m', 'venv', venv)
         if log: raise fetch.Failed('.venv could not be made: {}; {}'.format(*fetch.blame(log)))
 
@@ -143,14 +153,16 @@ def environment(job, fetch):
             uv = None
             if not fits(): make()
     if not uv:
-        log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '-c', 'constraints.txt', *wants], fetch)
+        log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '-c',
+                      'constraints.txt', *wants], fetch)
         if log: raise fetch.Failed('The packages could not be installed: {}; {}'.format(*fetch.blame(log)))
     remember(packages=key(), tests=job == 'test', postgres=bool(postgres))
 
 def follow(command, fetch):
     "Run an installer and show how long it takes and the last thing it said; '' when it went well, else all it said, which is also in .venv/setup.log"
     import subprocess, threading, time
-    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding='utf-8', errors='replace', env={**os.environ, 'PIP_USER': '0', 'PYTHONUNBUFFERED': '1'})
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding='utf-8',
+                         errors='replace', env={**os.environ, 'PIP_USER': '0', 'PYTHONUNBUFFERED': '1'})
     said, line, began = [], fetch.Line(), time.monotonic()
     reader = threading.Thread(target=lambda: said.extend(iter(p.stdout.readline, '')), daemon=True)
     reader.start()
@@ -190,7 +202,8 @@ def things(job, args, fetch):
         path = next((p for p in (fetch.Path(name).expanduser(), c.models_dir/name, c.models_dir/f'{name}.gguf') if name and p.is_file()), None)
         if not path:
             if name and name not in fetch.MODELS and (c.engine == 'embedded' or name.endswith('.gguf')):
-                raise fetch.Failed(f"PIANOLA_MODEL is {name}, and there is no such file: give the path of a GGUF file, or {' or '.join(fetch.MODELS)}")
+                raise fetch.Failed(
+                    f"PIANOLA_MODEL is {name}, and there is no such file: give the path of a GGUF file, or {' or '.join(fetch.MODELS)}")
             f = fetch.MODELS.get(name) or fetch.MODELS[fetch.default]
             fetch.watch(fetch.get(f, c.models_dir, python), f'Bringing the model {f.name} ({fetch.mb(f.size)}) to {c.models_dir}')
             path = c.models_dir/f.file

@@ -1,4 +1,5 @@
-"""The link graph, measured in one run: what a page costs our crawler and, on the same site and the same machine, Scrapy and advertools; what a crawl at full speed does to the chat; a million links computed, laid out, drawn and exported.
+"""The link graph, measured in one run: what a page costs our crawler and, on the same site and the same machine, Scrapy
+and advertools; what a crawl at full speed does to the chat; a million links computed, laid out, drawn and exported.
 
     python bench/crawl.py [crawlers parts chat tables picture] [--pages N] [--peers FOLDER]
 
@@ -41,9 +42,11 @@ advertools.crawl(start, out, follow_links=True, allowed_domains=['localhost'], c
 '''
 
 def ran(*command, path=None):
-    "Run to its end: (wall seconds, processor seconds of it and what it started, most memory in MB); the last two are NaN where the system does not say"
+    """Run to its end: (wall seconds, processor seconds of it and what it started,
+    most memory in MB); the last two are NaN where the system does not say"""
     t = time.perf_counter()
-    p = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, 'PATH': os.pathsep.join(filter(None, (path, os.environ['PATH'])))}, text=True)
+    p = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                         env={**os.environ, 'PATH': os.pathsep.join(filter(None, (path, os.environ['PATH'])))}, text=True)
     said = p.stderr.read()
     if hasattr(os, 'wait4'):
         _, code, used = os.wait4(p.pid, 0)
@@ -73,7 +76,8 @@ def crawlers(o):
     with served(o.pages) as url:
         wall, spent, most = ran(sys.executable, str(Path(__file__)), 'one', str(folder/'ours.sqlite'), url, str(o.pages))
         with contextlib.closing(room('schema').open(folder/'ours.sqlite')) as db:
-            n, links = db.execute("select count(*) from page where state='done'").fetchone()[0], db.execute("select count(*) from link where kind in ('a','area')").fetchone()[0]
+            n, links = (db.execute("select count(*) from page where state='done'").fetchone()[0],
+                        db.execute("select count(*) from link where kind in ('a','area')").fetchone()[0])
         said = lambda n, links, wall, spent, most: f'{spent/n*1000:.2f} ms CPU a page; {most:.0f} MB; {n/wall:.0f} pages/s ({n:,} pages, {links:,} links, {wall:.0f} s)'
         cost = spent/n
         row(f'Crawl of a site of {o.pages:,} pages', said(n, links, wall, spent, most), '', '0.8 ms, 60 MB')
@@ -120,7 +124,9 @@ def parts(o):
         c.keep, c.commit = clocked(c.keep), clocked(c.commit)
         total = each(lambda: asyncio.run(c.run()))
         written = spent[0] / n * 1000
-        row('Where a page\'s time goes', f'{total:.2f} ms: {whole:.2f} reading it (tree {tree:.2f}, words and fingerprint {words:.2f}), {written:.2f} writing it down, {total - whole - written:.2f} fetching and the rest', f'aiohttp alone {alone:.2f} ms')
+        row('Where a page\'s time goes',
+            f'{total:.2f} ms: {whole:.2f} reading it (tree {tree:.2f}, words and fingerprint {words:.2f}), {written:.2f} writing it down, '
+            f'{total - whole - written:.2f} fetching and the rest', f'aiohttp alone {alone:.2f} ms')
 
 # the chat meanwhile
 
@@ -141,7 +147,8 @@ async def chat(o):
         crawl = lambda: next(x for x in s.act('link_graph.show')['result']['steps'] if x['step'] == 'crawl')
         where = s.data/f'plugins/link_graph/{crawl()["job"]}.sqlite'
         def many():
-            with contextlib.suppress(Exception), contextlib.closing(room('schema').open(where)) as db: return db.execute("select count(*) from page where state='done'").fetchone()[0]
+            with contextlib.suppress(Exception), contextlib.closing(room('schema').open(where)) as db:
+                return db.execute("select count(*) from page where state='done'").fetchone()[0]
             return 0
         while many() < 200: await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in a file
         idle, busy, paces = [], [], []
@@ -158,7 +165,9 @@ async def chat(o):
         await act('link_graph.enough')
         await ws.close()
         edge = lambda took: sorted(took)[int(len(took) * .95)]
-        row('First text while it crawls', f'{ms(mid(busy))} (95 %: {ms(edge(busy))})', f'idle {ms(mid(idle))} (95 %: {ms(edge(idle))}); the crawl makes {pace:.0f} pages/s' + ('' if going else '; it was over before the last reply'), '95 % within 20 ms of idle')
+        row('First text while it crawls', f'{ms(mid(busy))} (95 %: {ms(edge(busy))})',
+            f'idle {ms(mid(idle))} (95 %: {ms(edge(idle))}); the crawl makes {pace:.0f} pages/s' + ('' if going
+                else '; it was over before the last reply'), '95 % within 20 ms of idle')
 
 # a million links
 

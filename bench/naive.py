@@ -1,6 +1,7 @@
 """What one writes first, to compare with. `python bench/naive.py PORT OLLAMA_URL [ROWS]`
 
-A chunk of the model, and an update of a job, becomes a frame of its own for every socket; a ticked box sends the whole table back; a table is searched and sorted in Python."""
+A chunk of the model, and an update of a job, becomes a frame of its own for every socket;
+a ticked box sends the whole table back; a table is searched and sorted in Python."""
 import asyncio, json, sqlite3, sys
 import aiohttp, uvicorn
 from fasthtml.common import Input, Li, Ol, Progress, Span, to_xml
@@ -34,11 +35,13 @@ async def listen(ws):
                 continue
             if said.get('bare'):                  # nothing but what it takes to pass a reply on: the least that a server between the two can cost
                 ws.app.state.session = getattr(ws.app.state, 'session', None) or aiohttp.ClientSession()
-                async with ws.app.state.session.post(f'{upstream}/api/chat', json={'model': 'double', 'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
+                async with ws.app.state.session.post(f'{upstream}/api/chat',
+                                                     json={'model': 'double', 'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
                     async for line in r.content: await ws.send_text(json.loads(line)['message']['content'])
                 await ws.send_text('done')
                 continue
-            async with aiohttp.ClientSession() as s, s.post(f'{upstream}/api/chat', json={'model': 'double', 'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
+            async with aiohttp.ClientSession() as s, s.post(f'{upstream}/api/chat', json={'model': 'double',
+                    'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
                 async for line in r.content:
                     text = json.loads(line)['message']['content']
                     await all_(to_xml(Span(text, hx_swap_oob='beforeend:#reply')))
@@ -46,10 +49,15 @@ async def listen(ws):
     except WebSocketDisconnect: pass        # the measurement is over
     finally: sockets.discard(ws)
 
-def listing(): return to_xml(Ol(*[Li(Input(type='checkbox', checked=bool(done), value=i), Span(name), cls='is-done' if done else '', id=f'thing-{i}') for i, name, done in db.execute('select * from thing order by id')], id='thing-list'))
-def page(req): return HTMLResponse(f"""{listing()}<script>document.onchange = async e => {{ document.getElementById('thing-list').outerHTML = await (await fetch('/tick/' + e.target.value, {{method: 'POST'}})).text() }}</script>""")
+def listing():
+    return to_xml(Ol(*[Li(Input(type='checkbox', checked=bool(done), value=i), Span(name), cls='is-done' if done else '', id=f'thing-{i}')
+                       for i, name, done in db.execute('select * from thing order by id')], id='thing-list'))
+def page(req):
+    return HTMLResponse(
+        f"""{listing()}<script>document.onchange = async e => {{ document.getElementById('thing-list').outerHTML = await (await fetch('/tick/' + e.target.value, {{method: 'POST'}})).text() }}</script>""")
 def tick(req):
     db.execute('update thing set done=1-done where id=?', (req.path_params['id'],))
     return HTMLResponse(listing())
 
-uvicorn.run(Starlette(routes=[WebSocketRoute('/ws', listen), Route('/', page), Route('/tick/{id}', tick, methods=['POST'])]), port=int(sys.argv[1]), log_level='error')
+uvicorn.run(Starlette(routes=[WebSocketRoute('/ws', listen), Route('/', page), Route('/tick/{id}', tick, methods=['POST'])]),
+            port=int(sys.argv[1]), log_level='error')

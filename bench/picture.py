@@ -1,4 +1,5 @@
-"""The picture by itself: `python bench/picture.py serve FILE [port]` shows a crawl's file in a browser; `python bench/picture.py [pages] [links]` measures layout, X-ray, first frame and frame time in software rendering, in one run."""
+"""The picture by itself: `python bench/picture.py serve FILE [port]` shows a crawl's file in a browser; `python
+bench/picture.py [pages] [links]` measures layout, X-ray, first frame and frame time in software rendering, in one run."""
 import socket, sys, tempfile, threading, time
 from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
@@ -16,7 +17,8 @@ class Served:
         def router(method):
             def at(path): return lambda f: routes.append(Route(f'/link_graph{path}', f, methods=[method])) or f
             return at
-        room('view').mount(router('GET'), router('POST'), lambda run: self.runs[run] if run in self.runs else (_ for _ in ()).throw(KeyError(f'there is no run {run}')))
+        room('view').mount(router('GET'), router('POST'),
+                           lambda run: self.runs[run] if run in self.runs else (_ for _ in ()).throw(KeyError(f'there is no run {run}')))
         routes += [Mount('/link_graph/static', StaticFiles(directory=here/'static')), Mount('/static', StaticFiles(directory=root/'static'))]
         self.socket = socket.create_server(('127.0.0.1', self.port))
         self.server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level='warning'))
@@ -43,7 +45,8 @@ def measure(pages, links):
     folder = Path(tempfile.mkdtemp())
     db, _ = make(folder/'big.db', pages, links)
     g, read_, _ = timed(layout.read, db)
-    print(f'| {g.n:,} pages, {len(g.edges):,} links, {int((~g.loose).sum()):,} of them backbone | wall | CPU | beside one plain pass over the links |\n|---|---|---|---|')
+    print(f'| {g.n:,} pages, {len(g.edges):,} links, {int((~g.loose).sum()):,} of them backbone | wall | CPU | beside one plain pass over '
+          f'the links |\n|---|---|---|---|')
     plain = min(timed(np.bincount, g.edges[:, 1], g.edges[:, 0].astype(float))[1] for _ in range(5))
     row = lambda what, wall, cpu: print(f'| {what} | {wall:.2f} s | {cpu:.2f} s | ×{wall / plain:,.0f} |', flush=True)
     row("read from SQLite", read_, read_)
@@ -61,10 +64,14 @@ def measure(pages, links):
         print(f'| viewer: first frame after opening | {time.perf_counter() - t:.2f} s | | |')
         page.wait_for_function('picture.look().done', timeout=120_000)
         said = page.evaluate('picture.stats')
-        print(f'| viewer: all links drawn, in {len(said["pieces"])} pieces, the longest {max(said["pieces"]):.0f} ms | {said["rested"] / 1000:.2f} s | | |')
+        print(f'| viewer: all links drawn, in {len(said["pieces"])} pieces, the longest {max(said["pieces"]):.0f} ms | '
+              f'{said["rested"] / 1000:.2f} s | | |')
         page.evaluate('picture.stats.frames.length = 0; picture.exact = true')
-        frames = page.evaluate('''async () => { const out = []; for (let i = 0; i < 60; i++) { const v = picture.look(); picture.hold = 1; document.getElementById('scene').dispatchEvent(new WheelEvent('wheel', {deltaY: i < 30 ? -6 : 6, clientX: 400, clientY: 400, cancelable: true})); const t = performance.now(); await new Promise(requestAnimationFrame); out.push(performance.now() - t) } return {wall: out.slice(5), own: picture.stats.frames.slice(5)} }''')
-        for what, f in frames.items(): print(f'| viewer: a frame while it moves ({"between frames" if what == "wall" else "drawn and finished"}), median and 95 % | {np.median(f):.0f} ms, {np.quantile(f, .95):.0f} ms | | |')
+        frames = page.evaluate(
+            '''async () => { const out = []; for (let i = 0; i < 60; i++) { const v = picture.look(); picture.hold = 1; document.getElementById('scene').dispatchEvent(new WheelEvent('wheel', {deltaY: i < 30 ? -6 : 6, clientX: 400, clientY: 400, cancelable: true})); const t = performance.now(); await new Promise(requestAnimationFrame); out.push(performance.now() - t) } return {wall: out.slice(5), own: picture.stats.frames.slice(5)} }''')
+        for what, f in frames.items():
+            print(f'| viewer: a frame while it moves ({"between frames" if what == "wall" else "drawn and finished"}), median and 95 % | '
+                  f'{np.median(f):.0f} ms, {np.quantile(f, .95):.0f} ms | | |')
         print(f'| viewer: memory of JavaScript | {page.evaluate("performance.memory.usedJSHeapSize") / 1e6:.0f} MB | | |')
         chrome.close()
 

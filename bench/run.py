@@ -3,7 +3,8 @@
     python bench/run.py [first stream start page long browser plugin click tabs job table]        in the environment that `python3 start.py test` makes
 
 The model is the scripted Ollama of the tests, as its own process, so that only our own time is measured. Prints Markdown."""
-import asyncio, compileall, contextlib, gzip, inspect, itertools, json, os, platform, re, socket, statistics, subprocess, sys, tempfile, threading, time, urllib.request
+import asyncio, compileall, contextlib, gzip, inspect, itertools, json, os, platform, re
+import socket, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path
 root = Path(__file__).parent.parent
 sys.path[:0] = [str(root), str(root/'tests')]
@@ -19,7 +20,8 @@ def row(what, ours, beside='', aim=''):
 def double(**flags):
     "The scripted Ollama as its own process; yields its URL"
     with contextlib.closing(socket.socket()) as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
-    p = subprocess.Popen([sys.executable, str(root/'tests/ollama_double.py'), '--port', str(port), *(x for k, v in flags.items() for x in (f'--{k}', str(v)))], stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([sys.executable, str(root/'tests/ollama_double.py'), '--port', str(port),
+                          *(x for k, v in flags.items() for x in (f'--{k}', str(v)))], stdout=subprocess.PIPE, text=True)
     try:
         p.stdout.readline()
         yield f'http://127.0.0.1:{port}'
@@ -71,8 +73,11 @@ async def until_over(ws, began):
     "Read frames until the reply is over; seconds to its first text and to its end"
     first = 0
     async for text in ws:
-        if not first and began and re.search(r'^{"m":.*("(tail|append)":"..|"add":)|data-status=\\"streaming\\".*class=\\"(tail|block)\\"><[^/]', text): first = time.perf_counter()-began
-        if 'data-role=\\"assistant\\" data-status=\\"done\\"' in text: return first or time.perf_counter()-(began or 0), time.perf_counter()-(began or 0)
+        if (not first and began
+                and re.search(r'^{"m":.*("(tail|append)":"..|"add":)|data-status=\\"streaming\\".*class=\\"(tail|block)\\"><[^/]', text)):
+            first = time.perf_counter()-began
+        if 'data-role=\\"assistant\\" data-status=\\"done\\"' in text:
+            return first or time.perf_counter()-(began or 0), time.perf_counter()-(began or 0)
 
 said_before = itertools.count(1)
 async def say(ws):
@@ -97,13 +102,15 @@ async def first():
                 theirs.append(await direct(session, url, first=True))
                 bare.append(await passed_on(others[0]))
                 ours.append((await say(tabs[0]))[0])
-            row('First text, one reply at a time', f'{ms(mid(ours)-mid(theirs))} later than direct', f'direct {ms(mid(theirs))}; passed on by a bare server {ms(mid(bare)-mid(theirs))} later', '2 ms')
+            row('First text, one reply at a time', f'{ms(mid(ours)-mid(theirs))} later than direct',
+                f'direct {ms(mid(theirs))}; passed on by a bare server {ms(mid(bare)-mid(theirs))} later', '2 ms')
             ours, theirs, bare = [], [], []
             for _ in range(10):
                 theirs += await asyncio.gather(*(direct(session, url, first=True) for _ in tabs))
                 bare += await asyncio.gather(*map(passed_on, others))
                 ours += [a for a, _ in await asyncio.gather(*map(say, tabs))]
-            row('First text, ten at once', f'{ms(mid(ours)-mid(theirs))} later than direct', f'direct {ms(mid(theirs))}; passed on by a bare server {ms(mid(bare)-mid(theirs))} later', '3 ms')
+            row('First text, ten at once', f'{ms(mid(ours)-mid(theirs))} later than direct',
+                f'direct {ms(mid(theirs))}; passed on by a bare server {ms(mid(bare)-mid(theirs))} later', '3 ms')
             for t in (*tabs, *others): await t.close()
     # each chunk at 50 a second: the double runs in this process, on the same clock
     said = {}
@@ -168,7 +175,8 @@ async def stream():
 
 def start():
     "Start-up, memory, what is sent"
-    for part in ('pianola', 'plugins'): compileall.compile_dir(root/part, quiet=2)        # as after any first start, also where Python is told not to keep what it compiled
+    # as after any first start, also where Python is told not to keep what it compiled
+    for part in ('pianola', 'plugins'): compileall.compile_dir(root/part, quiet=2)
     took, size = [], []
     for n in range(5):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
@@ -179,9 +187,11 @@ def start():
             size.append(memory(s.p.pid))
             if n == 4:
                 html = s.get('/')[1]
-                files = [urllib.request.urlopen(urllib.request.Request(s.url+u, headers={'accept-encoding': 'gzip'})) for u in re.findall(r'(?:src|href)="(/(?:static|vendor)/[^"]+)"', html)]
+                files = [urllib.request.urlopen(urllib.request.Request(s.url+u, headers={'accept-encoding': 'gzip'}))
+                         for u in re.findall(r'(?:src|href)="(/(?:static|vendor)/[^"]+)"', html)]
                 sent = [(b := f.read(), gzip.decompress(b) if f.headers['content-encoding'] == 'gzip' else b) for f in files]
-                row('What the page sends', f'{(len(html.encode())+sum(len(a) for a, _ in sent))/1000:.0f} kB in {len(files)+1} requests', f'{(len(html.encode())+sum(len(b) for _, b in sent))/1000:.0f} kB unpacked', '150 kB')
+                row('What the page sends', f'{(len(html.encode())+sum(len(a) for a, _ in sent))/1000:.0f} kB in {len(files)+1} requests',
+                    f'{(len(html.encode())+sum(len(b) for _, b in sent))/1000:.0f} kB unpacked', '150 kB')
             s.kill()
     row('Process start to the first page', f'{mid(took):.2f} s', '', '0.5 s')
     row('Memory, idle, no engine', f'{mid(size):.0f} MB', '', '60 MB')
@@ -191,7 +201,8 @@ def old(folder, n):
     from pianola import history
     def many(tx):
         c = history.begin(tx, 'Long')
-        for i in range(n): history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}: ' + 'some **words** of a message, as they are. ' * 4)
+        for i in range(n):
+            history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}: ' + 'some **words** of a message, as they are. ' * 4)
     written(folder, many)
 
 @contextlib.contextmanager
@@ -250,7 +261,8 @@ watch = """() => { window.longest = []; window.gaps = []; new PerformanceObserve
   let last = performance.now(); const tick = t => { gaps.push(t - last); last = t; requestAnimationFrame(tick) }; requestAnimationFrame(tick) }"""
 
 def browser():
-    "The browser's own work while a reply streams; what watches for long tasks and late frames costs some itself, so that it does so in a reply of its own"
+    """The browser's own work while a reply streams; what watches for long tasks
+    and late frames costs some itself, so that it does so in a reply of its own"""
     for n, rate, shown, times in ((5000, 250, 500, 1), (2880, 100, 30, 1), (2880, 0, 30, 7)):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d, double(chunks=n, rate=rate) as url:
             old(Path(d)/'data', 600)
@@ -268,7 +280,9 @@ def browser():
                     before, began, last = spent(), time.perf_counter(), p.locator('#msg-list > .assistant').last.get_attribute('id')
                     p.fill('#msg', 'go')
                     p.press('#msg', 'Enter')
-                    p.wait_for_function('last => { const now = [...document.querySelectorAll("#msg-list > .assistant")].pop(); return now.id !== last && now.dataset.status === "done" }', arg=last, timeout=120_000, polling=250)
+                    p.wait_for_function(
+                        'last => { const now = [...document.querySelectorAll("#msg-list > .assistant")].pop(); return now.id !== last && '
+                        'now.dataset.status === "done" }', arg=last, timeout=120_000, polling=250)
                     after = spent()
                     return after['TaskDuration']-before['TaskDuration'], after['ScriptDuration']-before['ScriptDuration'], time.perf_counter()-began
                 main, script, took = map(mid, zip(*(reply() for _ in range(times))))
@@ -278,8 +292,11 @@ def browser():
                 empty = (spent()['TaskDuration']-before['TaskDuration'])/3*took          # a page that asks for each frame and changes nothing in it
                 reply()
                 tasks, gaps = p.evaluate('longest'), p.evaluate('gaps')
-                row(f"Browser, a reply of {n:,} chunks {f'at {rate}/s' if rate else 'as fast as they come'} under {shown} messages", f'{main:.2f} s main thread ({script:.2f} s script)',
-                    f'{sum(t > 50 for t in tasks)} tasks over 50 ms, {sum(g > 34 for g in gaps)} of {len(gaps)} frames late' + (f'; {took:.0f} s of frames in which nothing changes: {empty:.2f} s' if rate else ''), 'no task over 50 ms' if rate else '0.1 s')
+                row(f"Browser, a reply of {n:,} chunks {f'at {rate}/s' if rate else 'as fast as they come'} under {shown} messages",
+                    f'{main:.2f} s main thread ({script:.2f} s script)',
+                    f'{sum(t > 50 for t in tasks)} tasks over 50 ms, {sum(g > 34 for g in gaps)} of {len(gaps)} frames late' + (
+                        f'; {took:.0f} s of frames in which nothing changes: {empty:.2f} s' if rate else ''),
+                        'no task over 50 ms' if rate else '0.1 s')
 
 def plugin():
     "A plugin's file is saved until a page shows it: new in the menu, changed on the left; and what the server needs of that"
@@ -303,7 +320,8 @@ def plugin():
                 p.wait_for_function(f"() => document.querySelector('#said')?.textContent === 'n{n}'", polling=5)
                 changed.append(time.perf_counter()-began)
             took = [float(m[1]) for l in s.lines if (m := re.search(r'loaded in (\d+) ms', l))]
-            row('Plugin saved until it is in the menu', f'{ms(mid(new))} (slowest {ms(max(new))})', f'trial, import, tables, keys: {mid(took):.0f} ms; the rest is waiting for the last write', '1 s')
+            row('Plugin saved until it is in the menu', f'{ms(mid(new))} (slowest {ms(max(new))})',
+                f'trial, import, tables, keys: {mid(took):.0f} ms; the rest is waiting for the last write', '1 s')
             row('Plugin changed until the left column shows it', f'{ms(mid(changed))} (slowest {ms(max(changed))})', '', '1 s')
         finally: s.kill()
 
@@ -316,7 +334,8 @@ def with_plugin(url=None, **files):
     "A server with the plugins {name: source} and no others"
     folder = Path(tempfile.mkdtemp())
     for n, text in files.items(): (folder/f'{n}.py').write_text(text)
-    s = Server(Path(tempfile.mkdtemp())/'data', env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'} if url else {'PIANOLA_ENGINE': 'embedded'}, plugins=folder)
+    s = Server(Path(tempfile.mkdtemp())/'data',
+               env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'} if url else {'PIANOLA_ENGINE': 'embedded'}, plugins=folder)
     try:
         if url: s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
         yield s
@@ -327,7 +346,8 @@ def fill(s, n):
     text = 'name,done,minutes\n' + ''.join(f'thing {i} of the {i*7919%n}th kind,{"yes" if i % 7 == 0 else "no"},{i*31%240}\n' for i in range(n))
     kept = json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name=things.csv', text.encode(), method='POST')))['file']
     args, t = json.dumps({'file': kept, 'columns': {'name': 'name', 'done': 'done', 'minutes': 'minutes'}}).encode(), time.perf_counter()
-    urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/actions/thing.import', args, {'Content-Type': 'application/json'}), timeout=600).read()
+    urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/actions/thing.import', args, {'Content-Type': 'application/json'}),
+                           timeout=600).read()
     return time.perf_counter()-t
 
 pressing = """async id => { const began = performance.now(), row = () => document.getElementById(id), was = row().classList.contains('is-done');
@@ -365,7 +385,9 @@ def click():
                     for i in range(10 if n > 100 else 40): theirs.append(p.evaluate(pressing, f'thing-{i%9+1}')/1000)
                     p.close()
                 beside = f'naive {ms(mid(theirs))}: {mid(theirs)/mid(ours):.1f} times that'
-            row(f'A ticked box until the page shows it, {n:,} rows' + (', sorted by name' if seen else ''), f'{ms(mid(ours))} (95 %: {ms(sorted(ours)[int(len(ours)*.95)])}); {size/1000:.1f} kB sent, {ms(used)} CPU', beside, '50 ms, whatever the number')
+            row(f'A ticked box until the page shows it, {n:,} rows' + (', sorted by name' if seen else ''),
+                f'{ms(mid(ours))} (95 %: {ms(sorted(ours)[int(len(ours)*.95)])}); {size/1000:.1f} kB sent, {ms(used)} CPU', beside,
+                '50 ms, whatever the number')
 
 async def tabs():
     "What one more open tab costs the server"
@@ -394,7 +416,8 @@ async def tabs():
         await asyncio.sleep(.5)
         theirs = (memory(p.pid)-one)/50
         for w in some+more: await w.close()
-    row('Memory of the server for one more open tab (50 of them)', f'{ours*1000:.0f} kB; {total:.0f} MB with 60', f'a bare socket {theirs*1000:.0f} kB', '200 kB')
+    row('Memory of the server for one more open tab (50 of them)', f'{ours*1000:.0f} kB; {total:.0f} MB with 60',
+        f'a bare socket {theirs*1000:.0f} kB', '200 kB')
 
 async def job():
     "50 tabs watch a job that says 50 times a second how far it is"
@@ -432,11 +455,13 @@ async def job():
                 await asyncio.gather(*tasks)
                 used, took = cpu(s.p.pid)-c, time.perf_counter()-began
                 got = sum(map(len, seen))
-                row(f'50 {how} follow a job at 50 updates a second', f'{got/50/took:.1f} updates a second reach each, {used/took:.0%} of a core', '', '')
+                row(f'50 {how} follow a job at 50 updates a second',
+                    f'{got/50/took:.1f} updates a second reach each, {used/took:.0%} of a core', '', '')
                 spent_[how] = used, got
                 if how == 'sockets':
                     id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
-                    tasks, talks = [asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', [])) for w in watchers], asyncio.create_task(talk(talker, stop, busy))
+                    tasks, talks = ([asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', [])) for w in watchers],
+                                    asyncio.create_task(talk(talker, stop, busy)))
                     await asyncio.gather(*tasks)
                     stop.set()
                     await talks
@@ -449,7 +474,9 @@ async def job():
             await watch(w, f'"job":{{"id":{id},', '"state":"done"', alone)
             work = cpu(s.p.pid)-c
             await w.close()
-            for how, (used, got) in spent_.items(): row(f'CPU per 1,000 updates delivered, {how}', ms(used/got*1000), f'{ms((used-work)/(got-len(alone))*1000)} for each tab more: the rest is the job itself', '')
+            for how, (used, got) in spent_.items():
+                row(f'CPU per 1,000 updates delivered, {how}', ms(used/got*1000),
+                    f'{ms((used-work)/(got-len(alone))*1000)} for each tab more: the rest is the job itself', '')
         with naive(url) as (p, where):
             watchers = [await websockets.connect(where, max_size=2**26) for _ in range(50)]
             seen = [[] for _ in watchers]
@@ -458,9 +485,12 @@ async def job():
             await watchers[0].send('{"msg":"job"}')
             await asyncio.gather(*tasks)
             used, took = cpu(p.pid)-c, time.perf_counter()-began
-            row('The same, naive', '', f"{sum(map(len, seen))/50/took:.1f} updates a second reach each, {used/took:.0%} of a core, {ms(used/sum(map(len, seen))*1000)} per 1,000", '')
+            row('The same, naive', '',
+                f"{sum(map(len, seen))/50/took:.1f} updates a second reach each, {used/took:.0%} of a core, "
+                f"{ms(used/sum(map(len, seen))*1000)} per 1,000", '')
             for w in watchers: await w.close()
-        row('First text meanwhile', f'{ms(mid(busy))} (95 %: {ms(sorted(busy)[int(len(busy)*.95)])})', f'without the job {ms(mid(quiet))}', 'the same')
+        row('First text meanwhile', f'{ms(mid(busy))} (95 %: {ms(sorted(busy)[int(len(busy)*.95)])})',
+            f'without the job {ms(mid(quiet))}', 'the same')
 
 async def table():
     "A large table: import, open, sort, filter, search"
@@ -492,7 +522,9 @@ async def table():
                 opened.append(time.perf_counter()-began)
             ws, took = await websockets.connect(s.ws, max_size=2**26), {}
             await ws.send(json.dumps({'hello': {'since': 10**9, 'conversation': None, 'view': 'thing', 'opened': False}}))
-            for name, seen in (('sorted', {'sort': 'name', 'down': True}), ('sorted by a number', {'sort': 'minutes'}), ('filtered', {'which': {'done': 'is-done'}}), ('searched', {'words': '77 kind'}), ('searched in vain', {'words': 'xyzzy'})):
+            for name, seen in (('sorted', {'sort': 'name', 'down': True}), ('sorted by a number', {'sort': 'minutes'}),
+                               ('filtered', {'which': {'done': 'is-done'}}), ('searched', {'words': '77 kind'}),
+                               ('searched in vain', {'words': 'xyzzy'})):
                 for _ in range(3):
                     began = time.perf_counter()
                     await ws.send(json.dumps({'look': {'table': 'thing', **seen}}))
@@ -504,11 +536,13 @@ async def table():
 
 def machine():
     "In a line: what this was measured on, and when"
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')), '') if os.path.exists('/proc/cpuinfo') else platform.processor()
+    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')),
+                 '') if os.path.exists('/proc/cpuinfo') else platform.processor()
     return f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
 
 def main():
-    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click, tabs=tabs, job=job, table=table)
+    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click, tabs=tabs,
+                job=job, table=table)
     print(f"{machine()}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:
         f = jobs[name]

@@ -1,4 +1,5 @@
-"""Makes the pictures of plugins/45_link_graph/README.md: a site of our own making is crawled with the real model, step by step, as a user does it. `python docs/link_graph_pictures.py`, in the environment that `start.py test` makes.
+"""Makes the pictures of plugins/45_link_graph/README.md: a site of our own making is crawled with the real model,
+step by step, as a user does it. `python docs/link_graph_pictures.py`, in the environment that `start.py test` makes.
 
 The site is served on this machine and reached by the name workshop.example through a proxy that only this script knows."""
 import io, random, sys, tempfile
@@ -46,7 +47,8 @@ def main():
         try:
             server.post('/api/settings/link_graph', {'proxy': proxy.url, 'comments': 'false'})
             with sync_playwright() as p:
-                b = p.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
+                b = p.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader',
+                    '--enable-unsafe-swiftshader'])
                 page = b.new_page(viewport={'width': 1280, 'height': 860}, reduced_motion='reduce', color_scheme='light')
                 state = lambda step, *states: page.wait_for_selector(','.join(f'#link_graph-{step}[data-state={s}]' for s in states), timeout=120_000)
                 def shoot(name, first, last=None, pad=12, upto=0):
@@ -55,7 +57,8 @@ def main():
                     page.mouse.move(1, 1)
                     page.set_viewport_size({'width': 1280, 'height': 2600})         # all of it in one piece
                     page.wait_for_timeout(500)
-                    box, end, left = page.locator(first).bounding_box(), page.locator(last or first).bounding_box(), page.locator('#main').bounding_box()
+                    box, end, left = (page.locator(first).bounding_box(), page.locator(last or first).bounding_box(),
+                                      page.locator('#main').bounding_box())
                     high = end['y'] + end['height'] - box['y'] + 2*pad
                     keep(name, page.screenshot(clip={'x': left['x'], 'y': box['y'] - pad, 'width': left['width'], 'height': min(high, upto or high)}))
                     page.set_viewport_size({'width': 1280, 'height': 860})

@@ -1,6 +1,9 @@
-"Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `work` takes jobs from PostgreSQL; `new` writes a plugin to begin with and `check` says what is wrong with one."
+"""Without a page: `python -m pianola warm` lets the model read its instructions once, so that the first
+answer need not wait for that; `eval` counts how well requests are understood; `run` runs a flow; `work`
+takes jobs from PostgreSQL; `new` writes a plugin to begin with and `check` says what is wrong with one."""
 import signal, sys
-if __name__ == '__main__': signal.signal(signal.SIGINT, lambda *_: sys.exit(130))       # Ctrl-C while all this is read in; once something runs it is put away in order
+# Ctrl-C while all this is read in; once something runs it is put away in order
+if __name__ == '__main__': signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 import asyncio, time
 from loguru import logger
 from . import config, fetch, prompts, record
@@ -9,8 +12,10 @@ from .engines import Engines, Fault
 from .plugins import Plugin
 
 async def warm(argv):
-    "Read the system message and the examples as the first turn will send them, and keep the engine's state of it on disk. 0 when there is nothing to do."
-    from . import api                # noqa: F401  every key of the app itself: the model reads of them too, in the order in which the server knows them
+    """Read the system message and the examples as the first turn will send them,
+    and keep the engine's state of it on disk. 0 when there is nothing to do."""
+    # every key of the app itself: the model reads of them too, in the order in which the server knows them
+    from . import api                # noqa: F401
     logger.remove()                  # the line of progress says what there is to say
     c = config.read(argv)
     prompts.settle(c.prompts)
@@ -19,7 +24,8 @@ async def warm(argv):
         if path.name[0] not in '_.' and (path.suffix == '.py' or (path/'__init__.py').exists()): registry.update(Plugin(path).read().keys)
     try:
         engine, model, _ = await engines.choose()
-        for what, messages in (('its instructions', [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]), *((what, record.head(layer)) for layer, what in record.layers.items())):
+        for what, messages in (('its instructions', [{'role': 'system', 'content': prompts.system()}, *prompts.examples()]),
+                               *((what, record.head(layer)) for layer, what in record.layers.items())):
             if engine.name != 'embedded' or not messages or await engine.kept(model, messages): continue
             print(f'Letting {model} read {what}, once', flush=True)
             began = time.monotonic()

@@ -24,12 +24,15 @@ class Action:
     say: Callable | None = None                       # say(args, result, changes) → the sentence of the outcome line
     touches: Callable | None = None                   # touches(tx, **args) → [(table, id)]: what an approval card is about
     asks: Callable | None = None                      # asks(tx, **args) → the sentence of that card
-    ready: Callable | None = None                     # ready(**args) → what `fn` is given as `ready`: worked out in a thread before the transaction, so that nobody waits for it
+    # ready(**args) → what `fn` is given as `ready`: worked out in a thread before the transaction, so that nobody waits for it
+    ready: Callable | None = None
     model: bool = True                                # may the model press it at all
     local: bool = False                               # offered to the model only while its plugin is open: a small model gets lost among many keys
     durable: bool = True
-    logins: bool = False                              # addresses in its arguments may be http://user:password@host: that is taken out and kept as a secret before anything is written down
-    phrases: tuple = ()                               # whole sentences that press it while its plugin is open: patterns, with (?P<argument>…); no model is needed to understand them
+    # addresses in its arguments may be http://user:password@host: that is taken out and kept as a secret before anything is written down
+    logins: bool = False
+    # whole sentences that press it while its plugin is open: patterns, with (?P<argument>…); no model is needed to understand them
+    phrases: tuple = ()
     fields: dict = field(default_factory=dict)        # {argument: Field of forms}: read the way a person writes, refused in words beside the input
 
     @cached_property
@@ -62,13 +65,15 @@ class Action:
         "The arguments in one line, for whoever got them wrong"
         p = self.parameters
         kind = lambda s: s.get('type') or '/'.join(str(o.get('type', 'value')) for o in s.get('anyOf', [{}]))
-        return f"{self.name} takes " + (', '.join(f"{k} ({kind(s)}{', required' if k in p['required'] else ''})" for k, s in p['properties'].items()) or 'no arguments')
+        return (f"{self.name} takes " + (', '.join(f"{k} ({kind(s)}{', required' if k in p['required'] else ''})"
+                                                   for k, s in p['properties'].items()) or 'no arguments'))
 
 def _texts(t): return t is str or str in getattr(t, '__args__', ()) or _texts(getattr(t, '__origin__', None)) if t is not None else False
 def _plain(e):
     "msgspec's message in our words"
     what, _, where = e.partition(' - at `$')
-    for a, b in (('Object missing required field', 'needs'), ('Expected `str` of length >= 1', 'must not be empty'), ('Expected `str` of length <=', 'must not be longer than'),
+    for a, b in (('Object missing required field', 'needs'), ('Expected `str` of length >= 1', 'must not be empty'),
+                 ('Expected `str` of length <=', 'must not be longer than'),
                  ('Expected `', 'must be `'), (', got ', ', not ')): what = what.replace(a, b)
     return f"{where.strip('.`')} {what}".strip().replace('`', '')
 
@@ -83,7 +88,8 @@ def on_undo(f):
     listeners['undo'].append(f)
     return f
 
-staging = contextvars.ContextVar('staging', default=None)      # while a plugin is imported its keys are gathered here; all of them become true at once, or none
+# while a plugin is imported its keys are gathered here; all of them become true at once, or none
+staging = contextvars.ContextVar('staging', default=None)
 
 def register(a):
     "Add a key; the same name again replaces it, unless it is somebody else's"
@@ -111,10 +117,12 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
         plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
         n, fn = name or f'{plug}.{f.__name__}', f
         if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
-            more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw} | {'runs': kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')}
+            more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw} | {'runs': kw.pop('runs',
+                'async' if inspect.iscoroutinefunction(f) else 'thread')}
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
-        register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()), sound(inspect.getdoc(f) or ''), plug, risk, **kw))
+        register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()),
+                        sound(inspect.getdoc(f) or ''), plug, risk, **kw))
         return f
     return make(f) if f else make
 
@@ -139,7 +147,8 @@ class Outcome:
 
 async def act(name, args=None, *, by='user', key=None, message=None, approved=False, why=''):
     """The one way to change anything. `by` is user, model, roll, agent or app; `key` makes a press happen once, however often it is repeated;
-    `message` is the reply it was written in; with a `why` it waits for the user's word, whatever it is. Raises Refused; the model's refusals are written in the roll so that it learns of them."""
+    `message` is the reply it was written in; with a `why` it waits for the user's word, whatever it
+    is. Raises Refused; the model's refusals are written in the roll so that it learns of them."""
     try:
         a = find(name)
         args = a.bare(args or {})
@@ -148,7 +157,8 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     except Refused as e:
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
         raise
-    if (why or by in ('model', 'agent') and risk(a, args) == 'destructive') and not approved: return await store.write(_ask, a, args, by, key, message, why)
+    if (why or by in ('model', 'agent') and risk(a, args) == 'destructive') and not approved:
+        return await store.write(_ask, a, args, by, key, message, why)
     try:
         if inspect.iscoroutinefunction(a.fn):
             async with pressing.setdefault(key or object(), asyncio.Lock()):         # a second press waits for the first, and hears what became of it
@@ -193,7 +203,8 @@ def _ask(tx, a, args, by, key, message, why='', choice=None):
     if seen := _seen(tx, key): return seen
     rows = _rows(tx, a.touches(tx, **args)) if a.touches else []
     text = a.asks(tx, **args) if a.asks else f'{a.title or a.name}?'
-    tx.run('insert into approval(at,by,action,args,text,rows,message,why,choice) values (?,?,?,?,?,?,?,?,?)', time.time(), by, a.name, json.dumps(args), text, json.dumps(rows), message, why, choice)
+    tx.run('insert into approval(at,by,action,args,text,rows,message,why,choice) values (?,?,?,?,?,?,?,?,?)', time.time(), by, a.name,
+           json.dumps(args), text, json.dumps(rows), message, why, choice)
     id = tx.conn.last_insert_rowid()
     if choice == 0: tx.run('update approval set choice=? where id=?', choice := id, id)
     tx.log('action', a.name, by=by, ref=message, text=f'Asks: {text}', key=key, data={'args': args, 'status': 'waiting', 'approval': id})
@@ -231,7 +242,8 @@ def _claim(tx, id, approve):
     if not w: raise Refused(f'there is no approval {id}', status=404)
     if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
     stale = approve and _stale(tx, w)
-    if w['choice'] and approve: tx.run("update approval set status='rejected' where choice=? and id!=? and status='waiting'", w['choice'], id)      # one of several was asked for
+    # one of several was asked for
+    if w['choice'] and approve: tx.run("update approval set status='rejected' where choice=? and id!=? and status='waiting'", w['choice'], id)
     w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
     if w['status'] != 'approved':
         tx.run('update approval set status=? where id=?', w['status'], id)
@@ -265,16 +277,20 @@ def together(said):
     parts = [re.fullmatch(r'([^“]*)(“[^”]*”)([^“]*)', s) for s in said]
     if len(said) < 2 or not all(parts) or len({(p[1], p[3]) for p in parts}) > 1: return said
     names = [p[2] for p in parts]
-    named = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= most_named else f"{', '.join(names[:most_named-2])} and {len(names)-most_named+2} more"
+    named = (f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= most_named
+             else f"{', '.join(names[:most_named-2])} and {len(names)-most_named+2} more")
     return [f'{parts[0][1]}{named}{parts[0][3]}']
 
 def parts(actions):
     "[(Action, its arguments)] of what is to be done together; Refused names what is none"
     out = []
     for one in actions:
-        if not isinstance(one.get('action'), str) or one.keys() - {'action', 'args'}: raise Refused('each of several needs its action and its args', 'several takes {"actions": [{"action": "tasks.create", "args": {"name": "…"}}, …]}')
+        if not isinstance(one.get('action'), str) or one.keys() - {'action', 'args'}:
+            raise Refused('each of several needs its action and its args',
+                          'several takes {"actions": [{"action": "tasks.create", "args": {"name": "…"}}, …]}')
         a = find(one['action'])
-        if a.name == 'several' or inspect.iscoroutinefunction(a.fn): raise Refused(f'{a.name} cannot be done together with others', 'press it by itself')
+        if a.name == 'several' or inspect.iscoroutinefunction(a.fn):
+            raise Refused(f'{a.name} cannot be done together with others', 'press it by itself')
         out.append((a, a.check(one.get('args') or {})))
     return out
 def keys_of(what, data):
@@ -282,7 +298,8 @@ def keys_of(what, data):
     return {what} if what != 'several' else {one.get('action') for one in (data.get('args') or {}).get('actions') or ()}
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
-    return max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read') if a.name == 'several' else a.risk
+    return (max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read')
+            if a.name == 'several' else a.risk)
 
 def _several(tx, actions):
     done, said = [], []
@@ -291,8 +308,11 @@ def _several(tx, actions):
         done.append(contain.press(tx, a, args))
         said.append(a.say(args, done[-1], tx.changes[before:]) if a.say else a.title)
     return {'done': done, 'said': said}
-register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once', 'Do several actions as one.', 'app', model=False,
-                say=lambda a, r, c: ' · '.join(together(r['said'])), asks=lambda tx, actions: '; '.join(together([a.asks(tx, **args).rstrip('?') if a.asks else a.title for a, args in parts(actions)])) + '?',
+register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once',
+                'Do several actions as one.', 'app', model=False,
+                say=lambda a, r, c: ' · '.join(together(r['said'])),
+                asks=lambda tx, actions: '; '.join(
+                    together([a.asks(tx, **args).rstrip('?') if a.asks else a.title for a, args in parts(actions)])) + '?',
                 touches=lambda tx, actions: [x for a, args in parts(actions) if a.touches for x in a.touches(tx, **args)]))
 
 def _approved(tx, id, roll):
@@ -329,4 +349,5 @@ async def roll(after=0, limit=100):
     return [entry(e) for e in await store.q("select * from log where kind='action' and id>? order by id limit ?", after, limit)]
 async def waiting():
     "What waits for the user's word"
-    return [{**w, 'args': json.loads(w['args'])} for w in await store.q("select id,at,by,action,args,text,message from approval where status='waiting' order by id")]
+    return [{**w, 'args': json.loads(w['args'])}
+            for w in await store.q("select id,at,by,action,args,text,message from approval where status='waiting' order by id")]

@@ -54,11 +54,13 @@ async def arguments(req):
         req._body = body                  # read already, and not more than may be
         form = await req.form()
         said = {k: [v for v in form.getlist(k) if isinstance(v, str)] for k in form}
-        return {k: v[-1] if len(v) == 1 or v == ['false', 'true'] else [x for x in v if x] for k, v in said.items() if v}      # an unticked box and a list of boxes say something too
+        # an unticked box and a list of boxes say something too
+        return {k: v[-1] if len(v) == 1 or v == ['false', 'true'] else [x for x in v if x] for k, v in said.items() if v}
     if not body: return {}
     if kind != 'application/json': raise Refused('the body is not JSON', 'send it with Content-Type: application/json', 415)
     try: args = sound(json.loads(body))
-    except (ValueError, RecursionError) as e: raise Refused(f'the body is not JSON that can be kept: {str(e)[:200]}', 'send one JSON object') from None
+    except (ValueError, RecursionError) as e:
+        raise Refused(f'the body is not JSON that can be kept: {str(e)[:200]}', 'send one JSON object') from None
     if not isinstance(args, dict): raise Refused('the body is not a JSON object', 'send the arguments as {"name": value}')
     return args
 
@@ -81,11 +83,13 @@ def outcome(o, req):
 
 @door('/api/health')
 async def health(req):
-    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(), 'plugins': {n: p.state for n, p in plugins.items()}} | ({'jobs': jobs.afar.state()} if jobs.afar else {}))
+    return JSONResponse({'status': 'ok', 'version': version, 'engine': models.state(),
+                         'plugins': {n: p.state for n, p in plugins.items()}} | ({'jobs': jobs.afar.state()} if jobs.afar else {}))
 
 @door('/api/actions')
 async def keys(req):
-    return JSONResponse([{'name': a.name, 'title': a.title, 'description': a.description, 'plugin': a.plugin, 'parameters': a.parameters, 'risk': a.risk} for a in actions.registry.values()])
+    return JSONResponse([{'name': a.name, 'title': a.title, 'description': a.description, 'plugin': a.plugin, 'parameters': a.parameters,
+                          'risk': a.risk} for a in actions.registry.values()])
 
 @door('/api/actions/{name}', ['POST'])
 async def press(req):
@@ -93,7 +97,8 @@ async def press(req):
     if 'hx-request' in req.headers:               # a form says '' where nothing was written
         a = actions.find(name)
         known = {f.encode_name: f for f in structs.fields(a.args)}
-        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or k in a.fields and (name.endswith('.update') or a.fields[k].kind in ('bool', 'rows'))}
+        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or k in a.fields and (name.endswith('.update')
+            or a.fields[k].kind in ('bool', 'rows'))}
     return outcome(await act(name, args, by=who(req)), req)
 
 @door('/api/roll')
@@ -147,7 +152,9 @@ async def earlier(req):
 @door('/api/conversations/{id}.{kind}')
 async def export(req):
     id, kind = number(req.path_params['id'], 'the conversation'), req.path_params['kind']
-    if kind == 'md': return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8', headers=attached(f'conversation-{id}.md'))
+    if kind == 'md':
+        return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8',
+                                 headers=attached(f'conversation-{id}.md'))
     if kind == 'json': return JSONResponse(await store.read(history.as_json, id), headers=attached(f'conversation-{id}.json'))
     raise Refused(f'a conversation cannot be had as {kind[:20]}', 'ask for .md or .json', 404)
 
@@ -159,7 +166,8 @@ async def text(req):
 @door('/api/messages/{id}/edit')
 async def edit(req):
     m = await store.read(history.message, number(req.path_params['id'], 'the message'))
-    return ft(Form(Textarea(m['text'], name='text', aria_label='New wording', rows=min(12, m['text'].count('\n')+2), autofocus=True), Div(Button('Send again'), Button('Keep as it was', type='button', cls='quiet', data_redraw=m['id']), cls='ways'),
+    return ft(Form(Textarea(m['text'], name='text', aria_label='New wording', rows=min(12, m['text'].count('\n')+2), autofocus=True),
+                   Div(Button('Send again'), Button('Keep as it was', type='button', cls='quiet', data_redraw=m['id']), cls='ways'),
                    hx_post='/api/actions/chat.edit', hx_vals=tabs.dumps({'message': m['id']}), hx_swap='none', cls='body edit'))
 
 @door('/api/messages/{id}/bubble')
@@ -176,24 +184,32 @@ async def prompt(req):
     bodies = await store.read(lambda tx: [(role, tx.value('select body from told where hash=?', h)) for role, h in refs])
     if 'hx-request' not in req.headers: return JSONResponse([{'role': r, 'content': b} for r, b in bodies])
     stats = json.loads(m['stats'] or '{}')
-    return ft(H2('What the model saw'), P(f"Exactly this was given to {m['model'] or 'the model'}" + (f", {stats['prompt_tokens']:,} tokens" if stats.get('prompt_tokens') else '') + '.' if refs else 'Nothing was sent for this reply.'),
+    return ft(H2('What the model saw'),
+              P(f"Exactly this was given to {m['model'] or 'the model'}"
+                + (f", {stats['prompt_tokens']:,} tokens" if stats.get('prompt_tokens') else '') + '.' if refs
+                else 'Nothing was sent for this reply.'),
               *[Div(Strong(r), Pre(b), cls=f'seen {r}', hx_disable=True) for r, b in bodies], bubble.closer())
 
 @door('/api/activity')
 async def activity(req):
     before = req.query_params.get('before')
     rows = await store.read(history.done, number(before, 'before') if before else None)
-    more = Li(Button('Earlier', type='button', cls='quiet', hx_get=f"/api/activity?before={rows[-1]['id']}", hx_target='closest li', hx_swap='outerHTML')) if len(rows) == 60 else None
+    more = Li(Button('Earlier', type='button', cls='quiet', hx_get=f"/api/activity?before={rows[-1]['id']}", hx_target='closest li',
+                     hx_swap='outerHTML')) if len(rows) == 60 else None
     items = [*map(bubble.activity, rows), more]
     if before: return ft(*items, '')
-    return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
+    return ft(H2('What was done'),
+              Ol(*items, id='activity', cls='activity') if rows
+              else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
 
 @door('/api/learned')
 async def learned(req):
     found = await store.read(learn.learned)
     if 'hx-request' not in req.headers: return JSONResponse(found)
-    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
-              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
+    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found
+              else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
+              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ',
+                      bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
 
 @door('/api/settings/{plugin}', ['POST'])
 async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
@@ -205,7 +221,8 @@ def table(req):
     name, q = req.path_params['name'], req.query_params
     t = plugins.table(name)
     if not t: raise Refused(f'there is no table {name[:80]}', f"there is {', '.join(t.name for t in plugins.tables())}", 404)
-    return t, grid.look_of(t, {'words': q.get('words', ''), 'which': {k[6:]: v for k, v in q.items() if k.startswith('which.')}, 'sort': q.get('sort'), 'down': q.get('down') == 'true'})
+    return t, grid.look_of(t, {'words': q.get('words', ''), 'which': {k[6:]: v for k, v in q.items() if k.startswith('which.')},
+                               'sort': q.get('sort'), 'down': q.get('down') == 'true'})
 
 @door('/api/tables/{name}/pick')
 async def pick(req):
@@ -298,7 +315,8 @@ async def job_cancel(req):
 # the socket
 
 async def listen(ws):
-    "One tab: it says what it looks at and what it saw last, gets what it missed, and speaks. Each frame is answered at once; replies run on their own."
+    """One tab: it says what it looks at and what it saw last, gets what it
+    missed, and speaks. Each frame is answered at once; replies run on their own."""
     await ws.accept()
     tab = tabs.Tab(ws, await store.read(history.current))
     tabs.tabs.add(tab)
@@ -316,7 +334,8 @@ async def listen(ws):
                 tab.send({**unkept(e), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
             except Exception:
                 log.exception('a frame broke')
-                tab.send({'error': 'Pianola could not do that', 'hint': details(), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
+                tab.send({'error': 'Pianola could not do that', 'hint': details(),
+                          'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
     except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
     finally: tab.leave()
 
@@ -331,13 +350,15 @@ async def hear(tab, f):
         runs = {i for i in h.get('runs') or () if _id(i)} if isinstance(h.get('runs'), list) else set()
         await store.write(looks, tab.conversation, view, bool(h.get('opened')), runs, durable=False)
         tab.runs, tab.view, tab.fresh = runs, view, h.get('fresh') is True
-        tab.looks = {n: grid.look_of(t, said) for n, said in h['looks'].items() if (t := plugins.table(n))} if isinstance(h.get('looks'), dict) else {}
+        tab.looks = ({n: grid.look_of(t, said) for n, said in h['looks'].items() if (t := plugins.table(n))}
+                     if isinstance(h.get('looks'), dict) else {})
         models.look_again()
         await catch_up(tab, _id(h.get('since')) or 0, h.get('streaming') if isinstance(h.get('streaming'), list) else [], _id(h.get('drawn')) or 0)
     elif 'msg' in f:
         cid = str(f['cid']) if f.get('cid') else None
         if cid and len(cid) > 64: raise Refused('a cid has at most 64 characters')
-        if f.get('conversation') is not None and not _id(f['conversation']): raise Refused(f"there is no conversation {str(f['conversation'])[:40]}", 'leave it out for the open one, or say null for a new one', 404)
+        if f.get('conversation') is not None and not _id(f['conversation']):
+            raise Refused(f"there is no conversation {str(f['conversation'])[:40]}", 'leave it out for the open one, or say null for a new one', 404)
         if 'conversation' in f: tab.conversation = _id(f['conversation'])
         conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view)
         if tab.conversation != conversation:
@@ -363,13 +384,16 @@ def looks(tx, conversation, view, opened, runs=()):
         if opened: tx.log('open', view, by='user', text=f'opened {plugins[view].title}')
 
 async def catch_up(tab, since, streaming, drawn=0):
-    "Draw again, in one tab, whatever changed after line `since` (its list of messages was drawn at line `drawn`): the same elements, as they are now. One reading, and nothing between it and the sending."
+    """Draw again, in one tab, whatever changed after line `since` (its list of messages was drawn at line
+    `drawn`): the same elements, as they are now. One reading, and nothing between it and the sending."""
     def look(tx):
         events = tx.q("select id, at, by, kind, what, ref, text, data from log where id>? and kind!='piece' order by id limit 1001", since)
         c = tx.one('select * from conversation where id=?', tab.conversation) if tab.conversation else None
         on_path = {m['id']: m for m in history.path(tx, c['head'], 200)} if c else {}
-        touched = {e['ref'] for e in events if e['kind'] in ('message', 'action')} | {_id(i) for i in streaming} | {r.id for r in list(chat.replies.values())}
-        said = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(on_path) if id in touched or on_path[id]['status'] == 'streaming']
+        touched = {e['ref'] for e in events if e['kind'] in ('message', 'action')} | {_id(i) for i in streaming} | {r.id
+            for r in list(chat.replies.values())}
+        said = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(on_path) if id in touched
+                or on_path[id]['status'] == 'streaming']
         for m, _ in said:
             if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
         items, gone, rows, anew = [], [], {}, False
@@ -392,13 +416,17 @@ async def catch_up(tab, since, streaming, drawn=0):
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")
-        moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'chat.summarise', 'branch')) for e in events)
-        return events, said, items, gone, not c['deleted'] if c else None, bubble.listing(bubble.messages(tx, c, busy=chat.busy(c['id']))) if moved else None, tx.value('select max(id) from log') or 0
+        moved = c and any(e['id'] > drawn
+                          and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'chat.summarise',
+                              'branch')) for e in events)
+        return (events, said, items, gone, not c['deleted'] if c else None, bubble.listing(bubble.messages(tx, c, busy=chat.busy(c['id'])))
+                if moved else None, tx.value('select max(id) from log') or 0)
     events, said, items, gone, there, anew, upto = await store.read(look)
     if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
     if anew: items.insert(0, tabs.item('msg-list', anew, only=True))
     for m, beside in said:                                         # drawn here on the loop, where a running reply stands still
-        items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id'])), 'msg-list'))
+        items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)},
+            chat.replies.get(m['id'])), 'msg-list'))
     items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
     tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True, **({'of': tab.conversation} if tab.conversation else {})})
     if there is False: tab.send({'deleted': tab.conversation})

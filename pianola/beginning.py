@@ -60,13 +60,18 @@ def write(kind, name, folder):
     name = name.removesuffix('.py').lower().replace('-', '_').replace(' ', '_')
     if kind not in kinds: raise Refused(f'there is no kind {kind}', f"there is {', '.join(kinds)}")
     bare = plugin_name(folder/f'{name}.py')
-    if not re.fullmatch(r'(\d+_)?[a-z][a-z0-9_]*', name) or bare in reserved or keyword.iskeyword(bare): raise Refused(f'{name} cannot be the name of a plugin', f"use letters, digits and _, and none of {', '.join(sorted(reserved))}")
-    if kind == 'crud' and (bare in own_names | on_page or bare.endswith('_by_pos')): raise Refused(f'{bare} is the name of a table of our own', f"choose another, e.g. my_{bare}; none of {', '.join(sorted(own_tables | on_page))}")
-    if taken := next((p for p in folder.glob('*') if p.name[0] not in '_.' and plugin_name(p) == bare), None): raise Refused(f'{taken} is there already', 'choose another name')
+    if not re.fullmatch(r'(\d+_)?[a-z][a-z0-9_]*', name) or bare in reserved or keyword.iskeyword(bare):
+        raise Refused(f'{name} cannot be the name of a plugin', f"use letters, digits and _, and none of {', '.join(sorted(reserved))}")
+    if kind == 'crud' and (bare in own_names | on_page or bare.endswith('_by_pos')):
+        raise Refused(f'{bare} is the name of a table of our own',
+                      f"choose another, e.g. my_{bare}; none of {', '.join(sorted(own_tables | on_page))}")
+    if taken := next((p for p in folder.glob('*') if p.name[0] not in '_.' and plugin_name(p) == bare), None):
+        raise Refused(f'{taken} is there already', 'choose another name')
     title = bare.replace('_', ' ').capitalize()
     folder.mkdir(parents=True, exist_ok=True)
     path, part = folder/f'{name}.py', folder/f'.{name}.new'
-    part.write_text(kinds[kind].format(title=title, name=bare, one=''.join(w.capitalize() for w in (bare.removesuffix('s') or bare).split('_'))), 'utf-8')
+    part.write_text(kinds[kind].format(title=title, name=bare,
+                                       one=''.join(w.capitalize() for w in (bare.removesuffix('s') or bare).split('_'))), 'utf-8')
     part.replace(path)              # at once: a server that watches the folder never sees half of it
     return path
 
@@ -75,5 +80,6 @@ async def new(argv):
     if len(argv) < 2: raise SystemExit(f'{config.python()} -m pianola new crud|flow|page NAME')
     try: path = write(argv[0], argv[1], config.read(argv[2:]).plugins)
     except Refused as e: raise SystemExit(f'{e.text}: {e.hint}' if e.hint else e.text) from None
-    print(f'{path} is written; a running Pianola has it on the menu already. Change it and save. `{config.python()} -m pianola check {path}` says what is wrong.')
+    print(f'{path} is written; a running Pianola has it on the menu already. Change it and save. `{config.python()} -m pianola check '
+          f'{path}` says what is wrong.')
     return 0

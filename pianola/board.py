@@ -1,4 +1,5 @@
-"""How long work is seen: its card, bar and log in every tab, the list of all of it, and the same as a stream. Whatever is told is read once and written down once, however many watch.
+"""How long work is seen: its card, bar and log in every tab, the list of all of it, and the
+same as a stream. Whatever is told is read once and written down once, however many watch.
 
     await tell(id, {'progress'})           something happened to a job: every tab and every stream shows where it is
     async for part in watch(id, after)     server-sent events: where it is now, then what happens behind event `after`"""
@@ -18,12 +19,16 @@ states = {'running': 'runs', 'waiting': 'waits', 'failed': 'failed', 'cancelled'
 # who watches
 
 async def tell(id, kinds=('state',)):
-    "Show where a job is: every bar and button that belongs to it, its log, its card when its state changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"
+    """Show where a job is: every bar and button that belongs to it, its log, its card when its state
+    changed (a card that is drawn all the time cannot be clicked), and whoever follows it as a stream"""
     tail = tails.get(id)
-    def look(tx): return journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else [], tx.q('select * from job_event where job=? and id>? order by id', id, tail.last) if tail else []
+    def look(tx):
+        return (journal.job(tx, id), _lines(tx, id) if {'state', 'log', 'stale'} & set(kinds) else [],
+                tx.q('select * from job_event where job=? and id>? order by id', id, tail.last) if tail else [])
     try: j, lines, events = await store.read(look)
     except Refused: return
-    items = [tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else []
+    items = ([tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds
+             else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else [])
     n = journal.now(j)
     tabs.send({'job': {**n, 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
     if 'partial' in kinds and j['run']:
@@ -48,16 +53,21 @@ class Tail:
                 q.put_nowait((self.last, b'', True))
 
 def written(j, n, events, last, first=False):
-    "Events of a job as a stream has them: what was logged, then where it is (at the `first` always), then the end; `id:` is the number of the last, so that a client that comes back goes on behind it"
+    """Events of a job as a stream has them: what was logged, then where it is (at the `first` always),
+    then the end; `id:` is the number of the last, so that a client that comes back goes on behind it"""
     as_json, out = lambda v: json.dumps(v, ensure_ascii=False), []
-    out += [f"id: {e['id']}\nevent: {e['kind']}\ndata: {as_json({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None})}\n\n" for e in events if e['kind'] in ('log', 'partial', 'stale')]
+    out += [f"id: {e['id']}\nevent: {e['kind']}\ndata: "
+            f"{as_json({'text': e['text'], 'data': json.loads(e['data']) if e['data'] else None})}\n\n"
+            for e in events if e['kind'] in ('log', 'partial', 'stale')]
     if first or events: out.append(f'id: {last}\ndata: {as_json(n)}\n\n')
     if j['state'] in over: out.append(f'id: {last}\nevent: done\ndata: {as_json(n)}\n\n')
     return ''.join(out).encode()
 
 async def watch(id, after=0):
     "Server-sent events of a job: first where it is now (and what was logged behind `after`), then each change, last an event `done`"
-    def look(tx): return journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after) if after else [], tx.value('select max(id) from job_event where job=?', id) or 0
+    def look(tx):
+        return (journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after) if after else [],
+                tx.value('select max(id) from job_event where job=?', id) or 0)
     q = asyncio.Queue(512)
     tail = tails.setdefault(id, Tail(0))
     tail.streams.add(q)                             # first, so that nothing falls in between
@@ -92,27 +102,40 @@ def where(n):
 def card(j, lines=None):
     "One job: bar, count, log (without `lines` it is fetched when it is opened), and what can be done with it"
     n = journal.now(j)
-    ways = [press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running') else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else []
+    ways = ([press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running')
+            else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend',
+                {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else [])
     said = Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text')
     of = plugins.get(j['plugin'])
-    return Article(Div(Strong(A(j['title'], href=f"/{j['plugin']}?run={j['run']}") if of and j['run'] else j['title']), A(of.title, href=f"/{j['plugin']}", cls='of') if of and not j['run'] else None,
+    return Article(Div(Strong(A(j['title'], href=f"/{j['plugin']}?run={j['run']}") if of and j['run'] else j['title']),
+                       A(of.title, href=f"/{j['plugin']}", cls='of') if of and not j['run'] else None,
                        Small(states.get(j['state'], j['state']), ' ', clock(j['ended'] or j['began'] or j['at']), cls='state'), cls='head'),
-                   Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), said, data_job=j['id']) if j['state'] == 'running' else said,
-                   Div(Details(Summary('Log'), _log(j, lines, **(dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='intersect once', hx_swap='outerHTML') if lines is None else {})), id=f"job-log-{j['id']}") if lines or j['error'] or j['state'] == 'running' or lines is None and j['logged'] else None, *ways, cls='below'),
-                   id=f"job-{j['id']}", data_pos=-j['id'] - (0 if j['state'] in over else 10**12), data_state=j['state'], cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
+                   Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), said,
+                       data_job=j['id']) if j['state'] == 'running' else said,
+                   Div(Details(Summary('Log'),
+                               _log(j, lines,
+                                    **(dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='intersect once', hx_swap='outerHTML')
+                                       if lines is None else {})), id=f"job-log-{j['id']}") if lines or j['error']
+                                       or j['state'] == 'running' or lines is None and j['logged'] else None, *ways, cls='below'),
+                   id=f"job-{j['id']}", data_pos=-j['id'] - (0 if j['state'] in over else 10**12), data_state=j['state'],
+                   cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
 
-def _log(j, lines, **more): return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines or ()] + ([j['error']] if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}", **more)
+def _log(j, lines, **more):
+    return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines or ()] + ([j['error']]
+        if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}", **more)
 def log_of(tx, id): return _log(journal.job(tx, id), _lines(tx, id))
 
 def bar(tx, id):
     "A job's progress for any page: kept up to date in every tab"
     n = journal.now(journal.job(tx, id))
-    return Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None), Small(' · '.join(x for x in (n['text'], where(n)) if x), cls='text'), cls='job', data_job=id)
+    return Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None),
+               Small(' · '.join(x for x in (n['text'], where(n)) if x), cls='text'), cls='job', data_job=id)
 
 def button(tx, label, name, args=None):
     "A button that presses a key which is a job: locked in every tab while such a job runs"
     busy = bool(tx.value("select 1 from job where name=? and state in ('waiting','running')", name))
-    return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name, aria_busy='true' if busy else None, disabled=busy)
+    return Button(label, type='button', hx_post=f'/api/actions/{name}', hx_swap='none', hx_vals=tabs.dumps(args or {}), data_presses=name,
+                  aria_busy='true' if busy else None, disabled=busy)
 
 def trouble():
     "What keeps jobs from being done, for the page; None when nothing does"
@@ -123,16 +146,24 @@ def trouble():
 def found(tx, words='', state='', limit=page):
     "Jobs that hold all these words and are in this state: what is open first, then newest first"
     if state and state not in states: raise Refused(f'no job is {state[:40]!r}', f"a job is {', '.join(states)}")
-    cond = ["cleared is null", *["instr(fold(title||' '||plugin||' '||text||' '||name||' '||args||' '||coalesce(error,'')), ?)"] * len(words.split()), *(["state=?"] if state else [])]
-    return [journal.decode(j) for j in tx.q(f"select *, exists(select 1 from job_event e where e.job=job.id and e.kind in ('log','stale')) as logged from job where {' and '.join(cond)} order by (state in {over}), id desc limit ?",
+    cond = ["cleared is null",
+            *["instr(fold(title||' '||plugin||' '||text||' '||name||' '||args||' '||coalesce(error,'')), ?)"] * len(words.split()),
+            *(["state=?"] if state else [])]
+    return [journal.decode(j)
+            for j in tx.q(
+                f"select *, exists(select 1 from job_event e where e.job=job.id and e.kind in ('log','stale')) as logged from job where "
+                f"{' and '.join(cond)} order by (state in {over}), id desc limit ?",
                                             *map(fold, words.split()), *([state] if state else []), limit)]
 
 def listing(tx, words='', state='', limit=page):
     "The list of jobs. Of one state: new ones come in, and those that leave it are out of sight; with words it stands still."
     some = found(tx, words, state, limit+1)
-    more = Button('Earlier', type='button', cls='quiet', hx_get='/api/jobs', hx_vals=tabs.dumps({'words': words, 'state': state, 'limit': limit+page}), hx_target='#job-list', hx_swap='outerHTML') if len(some) > limit else None
+    more = Button('Earlier', type='button', cls='quiet', hx_get='/api/jobs',
+                  hx_vals=tabs.dumps({'words': words, 'state': state, 'limit': limit+page}), hx_target='#job-list',
+                  hx_swap='outerHTML') if len(some) > limit else None
     return Div(Div(*map(card, some[:limit]), id='jobs-some' if words else 'jobs', cls='jobs', data_only=state or None),
-               P('No job is like that.' if words or state else 'Nothing has run yet. Long work of any plugin is listed here, with its log.', cls='empty'), more, id='job-list')
+               P('No job is like that.' if words or state else 'Nothing has run yet. Long work of any plugin is listed here, with its log.',
+                 cls='empty'), more, id='job-list')
 
 async def job_list(words='', state='', limit=page):
     "Everything that runs, waits and failed, for a page; `words` and a `state` (running, waiting, failed, cancelled, done) narrow it"
@@ -148,4 +179,6 @@ async def job_button(label, name, args=None):
 def cleared(e):
     "Jobs were cleared from the list, or come back to it"
     rows = [r for (t, _), r in e.rows.items() if t == 'job' and r]
-    if rows: tabs.put(*[tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:] if not r['cleared']], gone=[f"job-{r['id']}" for r in rows if r['cleared']])
+    if rows:
+        tabs.put(*[tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:]
+                   if not r['cleared']], gone=[f"job-{r['id']}" for r in rows if r['cleared']])

@@ -2,7 +2,8 @@
 
     whole(flow, tx, run)  everything         parts(flow, tx, run)  [(id, tags)]: the bar and each card, to be put in place one by one"""
 import json, time
-from fasthtml.common import A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small, Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul
+from fasthtml.common import (A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small,
+                             Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul)
 from . import board, forms, journal, results, runs
 from .plugins import plugins, to_chat
 from .tabs import dumps
@@ -17,7 +18,11 @@ def make(words, flow, verb, args, cls='quiet', **kw):
 
 def whole(flow, tx, r):
     "The left side on a run"
-    if r['deleted']: return Section(P(f"The run “{r['name']}” was deleted."), Div(make('Start a new one', flow.name, 'start', {}, ''), A('The other runs', href=f'/{flow.plugin_name}', cls='button quiet'), cls='ways'), id=f'{flow.name}-flow', cls='flow', data_run=r['id'], data_flow=flow.name)
+    if r['deleted']:
+        return Section(P(f"The run “{r['name']}” was deleted."),
+                       Div(make('Start a new one', flow.name, 'start', {}, ''),
+                           A('The other runs', href=f'/{flow.plugin_name}', cls='button quiet'), cls='ways'), id=f'{flow.name}-flow',
+                           cls='flow', data_run=r['id'], data_flow=flow.name)
     return Section(*[ft for _, ft in parts(flow, tx, r)], id=f'{flow.name}-flow', cls='flow', data_run=r['id'], data_flow=flow.name)
 
 def parts(flow, tx, r):
@@ -29,20 +34,34 @@ def bar(flow, tx, r, v):
     id, n = {'run': r['id']}, flow.name
     others = [o for o in runs.listed(tx, n, limit=50) if o['id'] != r['id']]
     done = sum(v.state(s) in ('done', 'locked') and s in v.now for s in flow.steps)
-    compare = Form(Select(Option('Compare with …', value=''), *[Option(o['name'], value=o['id']) for o in others], name='with', aria_label='Compare with'), hx_get=f"/api/runs/{r['id']}/compare", hx_trigger='change', hx_target='#dialog', hx_swap='innerHTML') if others else None
+    compare = Form(Select(Option('Compare with …', value=''), *[Option(o['name'], value=o['id']) for o in others], name='with',
+                          aria_label='Compare with'), hx_get=f"/api/runs/{r['id']}/compare", hx_trigger='change', hx_target='#dialog',
+                          hx_swap='innerHTML') if others else None
     more = Details(Summary('More', aria_label='More for this run'), Div(
-        Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Rename'), hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
-        Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}), A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
-            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'), key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
-        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in plugins else None, cls='drop'), cls='menu', id=f'{n}-more')
-    choose = Details(Summary(Span(r['name'], cls='t')), Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs', autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}', hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
-                                                            Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu', id=f'{n}-runs')
-    return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'), make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
+        Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Rename'),
+             hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
+        Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}),
+            A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
+            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'),
+            key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
+        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main',
+          hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in plugins else None, cls='drop'),
+          cls='menu', id=f'{n}-more')
+    choose = Details(Summary(Span(r['name'], cls='t')),
+                     Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs',
+                               autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}',
+                               hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
+                                                            Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu',
+                                                            id=f'{n}-runs')
+    return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'),
+                  make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
 
 def run_list(flow, tx, words, now):
     found = runs.listed(tx, flow.name, words, 100)
     when = lambda t: time.strftime('%d %b %H:%M', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
-    row = lambda o: Li(A(Span(o['name'], cls='t'), Small(when(o['used']) + (' · locked' if o['locked'] else '')), href=f"/{flow.plugin_name}?run={o['id']}", hx_get=f"/{flow.plugin_name}?run={o['id']}", hx_target='#main', hx_swap='outerHTML',
+    row = lambda o: Li(A(Span(o['name'], cls='t'), Small(when(o['used']) + (' · locked' if o['locked'] else '')),
+                         href=f"/{flow.plugin_name}?run={o['id']}", hx_get=f"/{flow.plugin_name}?run={o['id']}", hx_target='#main',
+                         hx_swap='outerHTML',
                          hx_push_url=f"/{flow.plugin_name}?run={o['id']}", aria_current='true' if o['id'] == now else None))
     return Ul(*map(row, found), cls='runs') if found else P('Nothing found.' if words else 'No run yet.', cls='none')
 
@@ -55,8 +74,12 @@ def card(flow, tx, v, s, folds):
     open_ = folds.get(s.name, state in ('open', 'running', 'failed', 'stale') or bool(last))
     result = json.loads(a['result']) if a and a['result'] else None
     inputs = json.loads(a['inputs']) if a else {}
-    short = ' · '.join(x for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False)), brief(s, result)) if x)[:100] if a and a['status'] == 'done' else ''
-    head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None, Small(words[state], cls='state') if words[state] else None)
+    short = ' · '.join(x
+                       for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40]
+                                           for n, x in inputs.items() if x not in ('', None, False)), brief(s, result))
+                                           if x)[:100] if a and a['status'] == 'done' else ''
+    head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None,
+                   Small(words[state], cls='state') if words[state] else None)
     body = [P(s.words.strip().replace('`', ''), cls='soft')] if s.words.strip() else []
     id = {'run': r['id'], 'step': s.name}
     if state == 'waiting': body.append(P('Its turn comes when the steps above are done.', cls='soft'))
@@ -68,10 +91,12 @@ def card(flow, tx, v, s, folds):
     elif a:
         if state == 'stale': body.append(Div(P(why(v, s, a)), again(flow, s, id), cls='trouble mild'))
         body += [said(s, inputs, tx), outcome(s, result, f"/api/answers/{a['id']}"), foot(flow, tx, a, id) if state != 'locked' else None]
-    return Details(head, Div(*body, cls='inside'), id=f'{flow.name}-{s.name}', data_state=state, data_fold=f"/api/runs/{r['id']}/folds/{s.name}", open=open_, cls='step')
+    return Details(head, Div(*body, cls='inside'), id=f'{flow.name}-{s.name}', data_state=state,
+                   data_fold=f"/api/runs/{r['id']}/folds/{s.name}", open=open_, cls='step')
 
 def parts_of(s, result):
-    "A result with names, taken apart: (what is for people, what only later steps need); None where the step did not say what it shows, or it is too large to be taken apart"
+    """A result with names, taken apart: (what is for people, what only later steps need);
+    None where the step did not say what it shows, or it is too large to be taken apart"""
     v = result.get('v') if s.shows and result and result['k'] in ('data', 'many') else None
     if not isinstance(v, dict) or not (first := {n: v[n] for n in s.shows if n in v}): return None
     return {**result, 'v': first}, {**result, 'v': {n: x for n, x in v.items() if n not in first}}
@@ -86,7 +111,8 @@ def outcome(s, result, url):
 
 def said(s, inputs, tx):
     if not inputs: return None
-    pair = lambda n, x: Div(Small(s.fields[n].title if n in s.fields else n, cls='name'), s.fields[n].show(forms_back(s.fields[n], x), tx) if n in s.fields else Span(str(x)), cls='pair')
+    pair = lambda n, x: Div(Small(s.fields[n].title if n in s.fields else n, cls='name'),
+                            s.fields[n].show(forms_back(s.fields[n], x), tx) if n in s.fields else Span(str(x)), cls='pair')
     return Div(*[pair(n, x) for n, x in inputs.items()], cls='pairs said')
 def forms_back(f, plain):
     try: return f.parse(plain) if plain not in ('', None, []) else plain
@@ -98,20 +124,29 @@ def form(flow, tx, v, s, a, inputs):
     asks = s.asks(memory)
     draft = runs.draft(tx, r['id'], s.name)
     tried = tx.value('select tried from draft where run=? and step=?', r['id'], s.name)
-    known = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0]['k'] == 'data' and 'v' in memory[n][0]} | {n: x for n, x in inputs.items() if n in asks and asks[n].kind != 'secret'} | {n: x for n, x in draft.items() if n in asks}
-    wrong = forms.read(asks, known if tried else draft, only=None if tried else [n for n, x in draft.items() if x not in ('', None)])[1] if draft or tried else {}
-    fields = [f.input(known[n] if n in wrong else forms_back(f, known[n]) if n in known else None, tx, error=wrong.get(n, ''), id=f'{flow.name}-{s.name}-{n}') for n, f in asks.items()]
+    known = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0]['k'] == 'data'
+             and 'v' in memory[n][0]} | {n: x for n, x in inputs.items() if n in asks and asks[n].kind != 'secret'} | {n: x
+                 for n, x in draft.items() if n in asks}
+    wrong = (forms.read(asks, known if tried else draft, only=None if tried else [n for n, x in draft.items() if x not in ('', None)])[1]
+             if draft or tried else {})
+    fields = [f.input(known[n] if n in wrong else forms_back(f, known[n]) if n in known else None, tx, error=wrong.get(n, ''),
+                      id=f'{flow.name}-{s.name}-{n}') for n, f in asks.items()]
     ways = [Button(s.button, cls='run')]
     if a: ways.append(key('Leave it as it was', f'{flow.name}.stay', {'run': r['id']}) if r['redo'] == s.name else None)
-    return Form(*fields, Div(*ways, tries(flow, tx, a) if a else None, cls='ways'), hx_post=f"/api/runs/{r['id']}/steps/{s.name}", hx_swap='none', hx_disabled_elt='find button.run', novalidate=True, data_draft=f"/api/runs/{r['id']}/drafts/{s.name}", cls='ask')
+    return Form(*fields, Div(*ways, tries(flow, tx, a) if a else None, cls='ways'),
+                hx_post=f"/api/runs/{r['id']}/steps/{s.name}", hx_swap='none', hx_disabled_elt='find button.run', novalidate=True,
+                data_draft=f"/api/runs/{r['id']}/drafts/{s.name}", cls='ask')
 
 def running(flow, tx, a, id):
     parts = journal.units(tx, a['job'], 'partial:') if a['job'] else []
-    return Div(board.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
+    return Div(board.bar(tx, a['job']) if a['job'] else Progress(),
+               results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'),
+                   key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
 def failed(a, way=None):
     lines = (a['error'] or 'It broke.').strip()
     last = lines.rpartition('\n')[2]
-    return Div(P(last), Details(Summary('Where'), Pre(lines)) if last != lines else None, way if a['error'] and not a['error'].startswith(('Stopped.', 'stopped')) else None, cls='trouble')
+    return Div(P(last), Details(Summary('Where'), Pre(lines)) if last != lines else None,
+               way if a['error'] and not a['error'].startswith(('Stopped.', 'stopped')) else None, cls='trouble')
 def why(v, s, a):
     "Why an answer is out of date, in words"
     used, memory = json.loads(a['used']), v.memory(s.name)
@@ -122,13 +157,17 @@ def again(flow, s, id):
     if any(f.kind == 'secret' for f in s.fields.values()): return key('Answer it again', f'{flow.name}.back', id, 'go')
     return key('Run again', f'{flow.name}.run', id, 'go')
 def foot(flow, tx, a, id):
-    return Div(key('Change', f'{flow.name}.back', id, 'quiet back', title='Answer it another way; what is here stays as a branch'), make('Fork from here', flow.name, 'fork', id, 'quiet fork', title='A new run that is the same up to here'),
-               tries(flow, tx, a), Small(time.strftime('%d %b %H:%M', time.localtime(a['ended'] or a['at'])) + (f" · {a['ended']-a['at']:.1f} s" if a['ended'] and a['ended']-a['at'] >= .1 else ''), cls='when'), cls='ways foot')
+    return Div(key('Change', f'{flow.name}.back', id, 'quiet back', title='Answer it another way; what is here stays as a branch'),
+               make('Fork from here', flow.name, 'fork', id, 'quiet fork', title='A new run that is the same up to here'),
+               tries(flow, tx, a),
+               Small(time.strftime('%d %b %H:%M', time.localtime(a['ended'] or a['at'])) + (f" · {a['ended']-a['at']:.1f} s" if a['ended']
+                   and a['ended']-a['at'] >= .1 else ''), cls='when'), cls='ways foot')
 def tries(flow, tx, a):
     "‹ 1/2 ›"
     all_ = runs.siblings(tx, a)
     if len(all_) < 2: return None
-    at, step = all_.index(a['id']), lambda i, w, label: key(w, f'{flow.name}.pick', {'answer': all_[i]}, aria_label=label) if 0 <= i < len(all_) else Span(w, cls='off')
+    at, step = all_.index(a['id']), lambda i, w, label: key(w, f'{flow.name}.pick', {'answer': all_[i]},
+                                                            aria_label=label) if 0 <= i < len(all_) else Span(w, cls='off')
     return Span(step(at-1, '‹', 'Earlier answer'), Span(f'{at+1}/{len(all_)}'), step(at+1, '›', 'Later answer'), cls='tries')
 
 def compared(flow, tx, one, two):
@@ -137,9 +176,11 @@ def compared(flow, tx, one, two):
     def cell(v, s):
         a = v.now.get(s.name, (None,))[0]
         if not a: return Td(Span('—', cls='none'))
-        return Td(said(s, json.loads(a['inputs']), tx), outcome(s, json.loads(a['result']), f"/api/answers/{a['id']}") if a['result'] else None, failed(a) if a['status'] == 'failed' else None)
+        return Td(said(s, json.loads(a['inputs']), tx), outcome(s, json.loads(a['result']), f"/api/answers/{a['id']}") if a['result']
+                  else None, failed(a) if a['status'] == 'failed' else None)
     def same(s):
         a, b = (v.now.get(s.name, (None,))[0] for v in vs)
         return bool(a) == bool(b) and (not a or (a['inputs'], a['result'], a['status']) == (b['inputs'], b['result'], b['status']))
-    rows = [Tr(Th(s.question, Small('the same' if same(s) else 'different'), scope='row'), cell(vs[0], s), cell(vs[1], s), cls='same' if same(s) else 'differs') for s in flow.steps.values()]
+    rows = [Tr(Th(s.question, Small('the same' if same(s) else 'different'), scope='row'), cell(vs[0], s), cell(vs[1], s),
+               cls='same' if same(s) else 'differs') for s in flow.steps.values()]
     return Div(Table(Thead(Tr(Td(), Th(one['name']), Th(two['name']))), Tbody(*rows)), cls='table compare')

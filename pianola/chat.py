@@ -29,14 +29,19 @@ class Reply:
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.thought = m['thinking']                     # of the thinking, what tabs were told
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
-        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = asyncio.Event(), render.sentences(m['text'], 0)[1], 0, time.monotonic(), {}, 0
-        self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None      # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
+        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = (asyncio.Event(), render.sentences(m['text'], 0)[1], 0,
+            time.monotonic(), {}, 0)
+        # decided: by rules, so nothing in the reply is pressed; told: what
+        # the model was given, until that is kept; waits: the Phase it is in
+        self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
         self.waits = None
-        if len(self.text) + len(self.thinking) + len(said.text) + len(said.thinking) > longest_reply: raise Fault('upstream', f'The model said more than {longest_reply:,} characters in one reply.', 'It was stopped there; ask for less at a time.')
+        if len(self.text) + len(self.thinking) + len(said.text) + len(said.thinking) > longest_reply:
+            raise Fault('upstream', f'The model said more than {longest_reply:,} characters in one reply.',
+                        'It was stopped there; ask for less at a time.')
         self.tokens += said.tokens
         self.text += said.text
         self.thinking += said.thinking
@@ -67,7 +72,9 @@ class Reply:
         f = self.blocks.frame()
         self.thought += fresh['thinking']
         if look: draw_now(self.conversation, waiting, *look)
-        elif f.finished or f.append != '' or fresh['thinking']: tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}), **({'append': f.append} if f.append is not None else {'tail': f.tail}),
+        elif f.finished or f.append != '' or fresh['thinking']:
+            tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}),
+                       **({'append': f.append} if f.append is not None else {'tail': f.tail}),
                    **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
         if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
@@ -99,9 +106,11 @@ def busy(conversation): return any(r.conversation == conversation for r in repli
 class Runner:
     "Answers what is unanswered in one conversation, one reply at a time"
     def __init__(self, conversation):
-        self.conversation, self.poked, self.todo, self.over, self.began, self.unwanted = conversation, True, None, False, False, False       # over: its reply is shown as ended, and its keys are being pressed; unwanted: the next one is stopped as it begins
+        # over: its reply is shown as ended, and its keys are being pressed; unwanted: the next one is stopped as it begins
+        self.conversation, self.poked, self.todo, self.over, self.began, self.unwanted = conversation, True, None, False, False, False
         self.task = asyncio.create_task(self.run())
-        self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))      # also when it is cancelled before its first step
+        # also when it is cancelled before its first step
+        self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))
     @property
     def ending(self): return self.over and not self.poked
     async def run(self):
@@ -127,7 +136,8 @@ def start(conversation, **todo):
         runners[conversation] = r = Runner(conversation)
         r.todo = todo or None
 def stop(conversation, said=False):
-    """Stop the running reply; what it said stays, and what the user said meanwhile is answered. True when there was one: a reply that has ended, and whose keys are being pressed, is none.
+    """Stop the running reply; what it said stays, and what the user said meanwhile is answered.
+    True when there was one: a reply that has ended, and whose keys are being pressed, is none.
     `said`: they mean the answer to what they said just now, also where it waits for those keys."""
     r = runners.get(conversation)
     if r and r.over and r.poked and said: r.unwanted = True
@@ -143,8 +153,10 @@ def stop_reading(conversation):
     return bool(reader)
 
 async def answer(conversation, resume=None, under=None, placing=None, late=False):
-    "One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under` answers a message again, `placing` is making the place already; `late`: also what waits since before this start is meant."
-    placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), late, durable=False)), None
+    """One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under`
+    answers a message again, `placing` is making the place already; `late`: also what waits since before this start is meant."""
+    placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), late,
+        durable=False)), None
     asking.add(conversation)
     while not placing.done():
         try: await asyncio.wait({placing})
@@ -184,7 +196,8 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
             if not again: hold(meanwhile(reply), 'the place of a reply could not be drawn')
             log.opt(lazy=True).debug('prompt\n{}', lambda messages=messages: json.dumps(messages, ensure_ascii=False, indent=1))
             try:
-                async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head, temperature=await kv.get('temperature', .0))) as stream:
+                async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head,
+                                                temperature=await kv.get('temperature', .0))) as stream:
                     async for x in stream:
                         if isinstance(x, Said): reply.take(x)
                         elif isinstance(x, Phase): reply.phase(x)
@@ -195,14 +208,19 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
                 if e.kind != 'context' or reply.first or again > 6: raise
                 await context.calibrate(engine, model, messages, room, 1.25)
         status = 'done'
-        if reply.stats.get('reason') == 'length': error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).', 'hint': 'Go on continues it.'}
-        if not reply.text.strip() and not error and not reply.decided: error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
+        if reply.stats.get('reason') == 'length':
+            error = {'kind': 'length', 'text': f'This is as long as one reply gets ({reply.stats["tokens"]:,} tokens).',
+                     'hint': 'Go on continues it.'}
+        if not reply.text.strip() and not error and not reply.decided:
+            error = {'kind': 'empty', 'text': 'The model said nothing.', 'hint': 'Try again, or choose another model.'}
         await context.calibrate(engine, model, messages, room, tokens=reply.stats.get('prompt_tokens'))
     except Fault as e: error = {'kind': e.kind, 'text': e.text, 'hint': e.hint, **({'get': e.get} if e.get else {})}
     except Refused as e: error = {'kind': 'refused', 'text': e.text, 'hint': e.hint}
     except asyncio.CancelledError:
         status = 'error' if leaving or reply.broken else 'stopped'
-        error = unkept(reply.broken) if reply.broken else {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''}
+        error = unkept(reply.broken) if reply.broken else {'kind': 'cut', 'text': 'Pianola was closed while this was written.',
+                                                           'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped',
+                                                               'text': 'Stopped.', 'hint': ''}
     except Exception as e:
         log.exception('a reply broke')
         error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': f'What was said is kept; {details()}.'}
@@ -212,11 +230,15 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
         if r := runners.get(conversation): r.over = True
         await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
 
-def unkept(e): return {'kind': 'disk', 'text': f'This cannot be kept: {e}.', 'hint': 'Make room on the disk that holds the data folder, then try again. What you see may be gone after a restart: copy it if you need it.'}
+def unkept(e):
+    return {'kind': 'disk', 'text': f'This cannot be kept: {e}.',
+            'hint': 'Make room on the disk that holds the data folder, then try again. What you see may be gone after a restart: copy it '
+            'if you need it.'}
 
 def done_stats(d, reply):
     "What a reply took, as it is kept: tokens, seconds"
-    return {'reason': d.reason, 'tokens': d.tokens, 'prompt_tokens': d.prompt_tokens, 'cached': d.cached, 'load_s': round(d.load_s, 3), 'prompt_s': round(d.prompt_s, 3),
+    return {'reason': d.reason, 'tokens': d.tokens, 'prompt_tokens': d.prompt_tokens, 'cached': d.cached, 'load_s': round(d.load_s, 3),
+            'prompt_s': round(d.prompt_s, 3),
             'seconds': round(d.eval_s, 3), 'first_s': round(reply.first, 3)}
 
 def _place(tx, conversation, resume, under, plugin, late=False):
@@ -225,7 +247,8 @@ def _place(tx, conversation, resume, under, plugin, late=False):
     if resume: tx.run("update message set status='streaming', error=null, played=1 where id=?", id := resume)
     else:
         asked = said = history.message(tx, under or c['head'])
-        while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])      # a plugin spoke in between: the user still waits
+        # a plugin spoke in between: the user still waits
+        while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])
         if not under and (said['role'] != 'user' or orders.by_phrase(tx, said, plugin)): return None
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     m = history.message(tx, id)
@@ -233,7 +256,9 @@ def _place(tx, conversation, resume, under, plugin, late=False):
     decided, doubt = bool(about and about['brings']), None
     if orders.by_rules and not resume and not under:
         for one in waiting_before(tx, said, 0 if late else began): orders.obey(tx, one, id)          # what was said while the last reply was written
-    if orders.by_rules and not decided: decided, doubt = orders.obey(tx, said, id) if not resume else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None)
+    if orders.by_rules and not decided:
+        decided, doubt = (orders.obey(tx, said, id) if not resume
+                          else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None))
     return m, context.compose(tx, m, plugin, about, c), decided, doubt
 
 def waiting_before(tx, said, since):
@@ -252,12 +277,16 @@ def remember(tx, m, told):
 
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
-    if not reply.stats and reply.tokens: reply.stats = {'about': True, 'tokens': reply.tokens, 'seconds': round(time.monotonic()-reply.began-reply.first, 3), 'first_s': round(reply.first, 3)}      # it was stopped or broke off: nobody counted for us
+    # it was stopped or broke off: nobody counted for us
+    if not reply.stats and reply.tokens:
+        reply.stats = {'about': True, 'tokens': reply.tokens, 'seconds': round(time.monotonic()-reply.began-reply.first, 3),
+                       'first_s': round(reply.first, 3)}
     whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
     def keep(tx, error=error):
         if reply.told: remember(tx, m, reply.told)
         tx.run("delete from log where ref=? and kind='piece'", m['id'])
-        tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?', reply.text, reply.thinking, status,
+        tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?',
+               reply.text, reply.thinking, status,
                json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
         history.changed(tx, m, status)
     whole = whole and not reply.decided
@@ -265,13 +294,15 @@ async def finish(reply, m, status, error, engine, model):
     try: await store.write(keep)
     except apsw.Error as e:                 # the page says it; after the next start what had been kept stands there as a cut reply
         log.error('a reply could not be kept: {}', e)
-        hold(kept_later(m['id'], lambda tx: keep(tx, cut) if error and error['kind'] == 'disk' else keep(tx), reply.text if whole else ''), 'a reply could not be kept')
+        hold(kept_later(m['id'], lambda tx: keep(tx, cut) if error and error['kind'] == 'disk' else keep(tx), reply.text if whole else ''),
+             'a reply could not be kept')
         m = {**m, 'text': reply.text, 'status': 'error', 'error': json.dumps(unkept(e)), 'stats': None}
         return tabs.put(tabs.item(f"msg-{m['id']}", bubble.article(m), 'msg-list', only=True), conversation=m['conversation'])
     said, _ = render.sentences(reply.text + '\n\n', reply.spoken)
     if error: said = [*said, f"{error['text']} {error.get('hint', '')}".strip()]
     if said: tabs.send({'live': ' '.join(said)}, conversation=m['conversation'])
-    log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0), f" · {error['text']}" if error and status == 'error' else '')
+    log.info('{} · {} · {} tokens in {}s{}', model or 'no model', status, reply.stats.get('tokens', 0), reply.stats.get('seconds', 0),
+             f" · {error['text']}" if error and status == 'error' else '')
     log.debug('reply\n{}', reply.text)
     if whole: await orders.play(m['id'], reply.text)
 
@@ -295,12 +326,15 @@ def on_hearing(f):
 
 def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     "Keep the user's words; the conversation is begun where there is none"
-    if key and (old := tx.one('select ref from log where key=?', key)): return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
+    if key and (old := tx.one('select ref from log where key=?', key)):
+        return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
     new = not conversation
     c = history.conversation(tx, conversation or (conversation := history.begin(tx)))
     prelude = context.overhear(tx, c['head'], text, plugin)
     brings = brings or next((b for f in hearing if (b := f(tx, text, plugin))), None)
-    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude, brings=json.dumps(brings, ensure_ascii=False) if brings else None, **({'model': by} if by else {}))       # who really wrote it
+    # who really wrote it
+    id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude,
+                     brings=json.dumps(brings, ensure_ascii=False) if brings else None, **({'model': by} if by else {}))
     if not c['title']: tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
@@ -316,8 +350,10 @@ async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
         conversation, id, fresh = await store.write(_hear, conversation, *words, durable=False)
         if fresh: start(conversation)
         return conversation, id
-    hearing, placing = asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False)), asyncio.get_running_loop().create_future()
-    hearing.add_done_callback(lambda h: placing.done() or placing.set_result(None if h.cancelled() or h.exception() else h.result()[1]))       # what went wrong is told to whoever said it
+    hearing, placing = (asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False)),
+                        asyncio.get_running_loop().create_future())
+    # what went wrong is told to whoever said it
+    hearing.add_done_callback(lambda h: placing.done() or placing.set_result(None if h.cancelled() or h.exception() else h.result()[1]))
     start(conversation, placing=placing)
     try: (conversation, id, _), _ = await asyncio.shield(hearing)
     except (Refused, apsw.Error): raise
@@ -327,7 +363,8 @@ async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
     return conversation, id
 
 def _heard_and_placed(tx, conversation, words, opened):
-    "Keep the user's words and make the place of the reply, as one transaction: ((conversation, message, fresh), the place). When there can be no place the words are kept all the same."
+    """Keep the user's words and make the place of the reply, as one transaction: ((conversation,
+    message, fresh), the place). When there can be no place the words are kept all the same."""
     heard = _hear(tx, conversation, *words)
     if not heard[2]: return heard, None
     try:
@@ -335,7 +372,9 @@ def _heard_and_placed(tx, conversation, words, opened):
     except apsw.Error: raise
     except Exception:
         log.exception('a reply could not be begun')
-        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.', 'hint': f'Answer tries it again; {details()}.'}, conversation=heard[0])))
+        tx.after.append(
+            lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.',
+                'hint': f'Answer tries it again; {details()}.'}, conversation=heard[0])))
         return heard, None
 
 async def redraw(id, conversation):
@@ -354,7 +393,8 @@ def seen(tx, conversation, ids):
     return [(m, bubble.around(tx, m, c['head'])) for m in found], tx.value('select max(id) from log')
 def draw_now(conversation, ids, found, seq):
     if not any(t.conversation == conversation for t in tabs.tabs): return         # nobody sees it
-    items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list', only=not ids.get(m['id'])) for m, beside in found]
+    items = [tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': busy(conversation)}, replies.get(m['id'])), 'msg-list',
+                       only=not ids.get(m['id'])) for m, beside in found]
     tabs.put(items=items, seq=seq, conversation=conversation)
 
 undrawn: dict[int, dict] = {}           # by conversation: messages that changed and are not drawn yet
@@ -372,7 +412,8 @@ def draw_soon(id, conversation, new):
     undrawn[conversation][id] = undrawn[conversation].get(id) or new
 
 async def adopt(conversation, tab=None, also_fresh=False):
-    "Show a conversation that was just begun in the tab that began it, and in every tab that shows none and asked for none (`also_fresh`: or asked for a new one)"
+    """Show a conversation that was just begun in the tab that began it, and in every
+    tab that shows none and asked for none (`also_fresh`: or asked for a new one)"""
     for t in tabs.tabs:
         if t is tab or t.conversation is None and (also_fresh or not t.fresh):
             t.conversation, t.fresh = conversation, False
@@ -381,7 +422,9 @@ async def adopt(conversation, tab=None, also_fresh=False):
 
 async def relist(conversation, at=None):
     "Draw the whole list anew: another branch, or the mark of the model's memory. `at`: the message that was asked for"
-    try: ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation), at=at, busy=busy(conversation)), tx.value('select max(id) from log')))
+    try:
+        ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation), at=at, busy=busy(conversation)),
+                                               tx.value('select max(id) from log')))
     except Refused: return                      # it was deleted meanwhile
     tabs.put({**tabs.item('msg-list', bubble.listing(ft), only=True), **({'at': at} if at else {})}, seq=seq, conversation=conversation)
 
@@ -428,14 +471,16 @@ async def entered(*ids):
 
 async def ask_everywhere(e):
     "An agent's wish belongs to no reply: it waits above the box, in every tab"
-    tabs.put(tabs.item(f"approval-{e.data['approval']}", bubble.lone_card({'id': e.data['approval'], 'text': e.text.removeprefix('Asks: ')}), 'waiting'), seq=e.id)
+    tabs.put(tabs.item(f"approval-{e.data['approval']}",
+                       bubble.lone_card({'id': e.data['approval'], 'text': e.text.removeprefix('Asks: ')}), 'waiting'), seq=e.id)
 
 # start and end
 
 leaving, began = False, 0.0         # when this start began
 
 async def wake():
-    "After a start: replies that a crash cut are kept as far as they came and marked; keys of a finished reply that were not pressed yet are pressed, once"
+    """After a start: replies that a crash cut are kept as far as they came and
+    marked; keys of a finished reply that were not pressed yet are pressed, once"""
     global leaving, began
     leaving, began = False, time.time()
     def mend(tx):
@@ -443,9 +488,13 @@ async def wake():
             text, thinking = history.grown(tx, m), history.thought(tx, m)
             tx.run("delete from log where ref=? and kind='piece'", m['id'])
             tx.run("update message set text=?, thinking=?, status='error', error=?, ended=? where id=?", text, thinking,
-                   json.dumps({'kind': 'cut', 'text': 'Pianola ended while this was written.', 'hint': 'What had been said is all here.'}), time.time(), m['id'])
+                   json.dumps({'kind': 'cut', 'text': 'Pianola ended while this was written.', 'hint': 'What had been said is all here.'}),
+                   time.time(), m['id'])
             history.changed(tx, m, 'cut')
-            if (last := tx.one('select m.* from conversation c join message m on m.id=c.head where c.id=?', m['conversation'])) and last['role'] == 'user': history.changed(tx, last)      # said while that was written: it can be answered now
+            # said while that was written: it can be answered now
+            if ((last := tx.one('select m.* from conversation c join message m on m.id=c.head where c.id=?', m['conversation']))
+                    and last['role'] == 'user'):
+                history.changed(tx, last)
         return tx.q("select id, text from message where played=0 and status='done'")
     for m in await store.write(mend): await orders.play(m['id'], m['text'])
 

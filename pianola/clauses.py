@@ -1,6 +1,8 @@
-"""What one part of a sentence says about another: which row *it* is, whom a new row is for, what *everything* leaves out, who is chosen before the rest is done.
+"""What one part of a sentence says about another: which row *it* is, whom a new
+row is for, what *everything* leaves out, who is chosen before the rest is done.
 
-    sentence → the part that leans on another is taken off → each is read by itself → put together · where one cannot be read, nothing is done by halves"""
+    sentence → the part that leans on another is taken off → each is read by
+    itself → put together · where one cannot be read, nothing is done by halves"""
 import re
 from functools import lru_cache
 from . import gist, rules
@@ -14,17 +16,26 @@ def alt(ws): return '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+')
 def _patterns(code, shape):
     "The patterns of a language over tables of this shape, compiled once"
     lang, p = language(code), language(code).parts
-    nouns, spaced = alt(rules._nouns(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")          # “wechsle bitte zu Bob”
-    return {'whom': re.compile(rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
-            'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
-            'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
-            'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I), 'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
-            'chooses': frozenset(w.split()[0] for w in p['choose']), 'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I), 'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{spaced})\s+(?P<who>.+)", re.I)}
+    # “wechsle bitte zu Bob”
+    nouns, spaced = alt(rules._nouns(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")
+    return {'whom': re.compile(
+        rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
+            'into': re.compile(
+                rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
+            'hand': re.compile(
+                rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
+            'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I),
+            'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
+            'chooses': frozenset(w.split()[0] for w in p['choose']), 'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I),
+            'choose': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*(?P<verb>{spaced})\s+(?P<who>.+)", re.I)}
 
 def read(text, world, code, read, plain):
-    "A Reading of a sentence of which one part speaks of another, None where none does; `read(text, world)` reads a part, `plain` a sentence in which none does"
+    """A Reading of a sentence of which one part speaks of another, None where none
+    does; `read(text, world)` reads a part, `plain` a sentence in which none does"""
     lang, said = language(code), text.strip()
-    if not lang.parts or not said or len(said) > longest or '\n' in said or '?' in said and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ())): return None
+    if (not lang.parts or not said or len(said) > longest or '\n' in said or '?' in said
+            and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ()))):
+        return None
     it = Parts(said.rstrip('?'), world, lang, read, plain)
     return it.choose() or it.but() or it.whom() or it.it()
 
@@ -45,14 +56,17 @@ class Parts:
     # who is chosen
 
     def choose(self):
-        "“Choose Bob”, “switch to Bob and tick the rent”, “tick the milk, then switch to Bob …”: what follows is read among the rows that are in view then, and done with the choice or not at all"
+        """“Choose Bob”, “switch to Bob and tick the rent”, “tick the milk, then switch to Bob …”: what
+        follows is read among the rows that are in view then, and done with the choice or not at all"""
         if self.p['chooses'].isdisjoint(self.text.lower().split()): return None
         owners = [t for t in self.world.tables.values() if any(x.owner == t.name for x in self.world.tables.values())]
         if not owners: return None
         if m := self.p['choose'].match(self.text): return self.chosen(m, owners)
         for j in self.lang.joins.finditer(self.text):
             before = self.text[:j.start()]
-            if not (m := self.p['choose'].match(self.text, j.end())) or not self.free(j.start() + 1) or ':' in before or not (then := self.chosen(m, owners)): continue
+            if (not (m := self.p['choose'].match(self.text, j.end())) or not self.free(j.start() + 1) or ':' in before
+                    or not (then := self.chosen(m, owners))):
+                continue
             first = self.read(before, self.world)
             if first.end not in ('press', 'chip') or then.end not in ('press', 'chip') or not first.ops: return half
             sure = first.end == then.end == 'press' and not any(o.verb == 'create' for o in first.ops)
@@ -72,7 +86,8 @@ class Parts:
             elif got.end not in ('press', 'chip') or any((o.table, o.id, o.verb) == (tb.name, r['id'], 'delete') for o in got.ops): return half
             return Reading(got.end if whole else 'chip', [op, *got.ops], name=got.name if whole or got.end == 'chip' else 'unlike')
         if not joins: return None
-        nobody = not any(m['verb'].lower() in vs for vs in self.lang.verbs.values()) and not self.rows(m['who'].split())[0]          # and nobody knows whom: what follows is not for who is chosen now
+        # and nobody knows whom: what follows is not for who is chosen now
+        nobody = not any(m['verb'].lower() in vs for vs in self.lang.verbs.values()) and not self.rows(m['who'].split())[0]
         return half if nobody or any(self.rows(m['who'].split(), t)[0] for t in owners) else None
     def named(self, said, owners):
         "(Table, row, is it all of its name?) that words name as what others belong to (“Bob”, “the profile Bob”, “Bob's tasks”), else None"
@@ -81,7 +96,8 @@ class Parts:
         for tb in owners:
             theirs = [n for n, t in nouns.items() if self.world.tables[t].owner == tb.name]
             who = re.sub(rf"(?:['’]s?|(?<=\w)s)?\s+{alt(theirs)}$", '', said, flags=re.I)
-            who = re.sub(rf"^(?:{alt(self.lang.words['a'])}\s+)*{alt(tb.nouns(self.lang))}\s+(?=\S)|\s+{alt(tb.nouns(self.lang))}$", '', who, flags=re.I)
+            who = re.sub(rf"^(?:{alt(self.lang.words['a'])}\s+)*{alt(tb.nouns(self.lang))}\s+(?=\S)|\s+{alt(tb.nouns(self.lang))}$", '',
+                         who, flags=re.I)
             masked, reader.quotes = rules.mask(who)
             status, rows = reader.find(masked, tb) if self.lang.tokens(who) else ('none', [])
             if status != 'one': continue
@@ -94,19 +110,27 @@ class Parts:
     def but(self):
         "“Tick everything but the rent”, “tick the milk but not the rent”: the one is read without the other, and must not touch it"
         for m in self.p['but'].finditer(self.text):
-            if not self.free(m.start()) or not (every := next((e for e in self.p['every'].finditer(self.text) if self.free(e.start()) and not m.start() < e.start() < m.end() and not re.search(r'[.;!]', self.text[e.end():m.start()])), None)): continue
+            if (not self.free(m.start())
+                    or not (every := next((e for e in self.p['every'].finditer(self.text)
+                                           if self.free(e.start()) and not m.start() < e.start() < m.end()
+                                           and not re.search(r'[.;!]', self.text[e.end():m.start()])), None))):
+                continue
             noun = every['noun'] and rules._nouns(self.lang.code, self.world.shape).get(' '.join(every['noun'].lower().split()))
             words = self.text[m.end():].split()
             left, n = self.rows(words, noun and self.world.tables[noun])
             if not left or len({tb.name for tb, _ in left}) > 1: continue
             tb = left[0][0]
             rest = [self.text[:m.start()], ' '.join(words[n:])]
-            if not noun: rest = [self.p['every'].sub(f"{self.lang.words['every'][0]} {spoken_name(tb.name)}", x, count=1) if a <= every.start() < b else x for x, a, b in ((rest[0], 0, m.start()), (rest[1], m.start(), len(self.text)))]
+            if not noun:
+                rest = [self.p['every'].sub(f"{self.lang.words['every'][0]} {spoken_name(tb.name)}", x, count=1) if a <= every.start() < b
+                        else x for x, a, b in ((rest[0], 0, m.start()), (rest[1], m.start(), len(self.text)))]
             got = self.read(' '.join(' '.join(rest).split()), self.world)
-            if got.end not in ('press', 'chip') or any(o.table != tb.name or o.id is None for o in got.ops) or len({o.verb for o in got.ops}) != 1: return half
+            if got.end not in ('press', 'chip') or any(o.table != tb.name or o.id is None for o in got.ops) or len({o.verb for o in got.ops}) != 1:
+                return half
             out = {r['id'] for _, r in left}
             ops = [o for o in got.ops if o.id not in out]
-            return Reading('chip' if len(ops) > 1 or got.end == 'chip' else 'press', ops, name='too_many' if len(ops) > 1 else got.name) if ops else Reading('nothing', name='so_already')
+            return (Reading('chip' if len(ops) > 1 or got.end == 'chip' else 'press', ops, name='too_many' if len(ops) > 1 else got.name)
+                    if ops else Reading('nothing', name='so_already'))
         for m in self.p['not'].finditer(self.text):
             if not self.free(m.start()): continue
             words = self.text[m.end():].split()
@@ -116,7 +140,9 @@ class Parts:
             out = {(tb.name, r['id']): r for tb, r in left}
             if any(o.verb not in ('update', 'delete') for o in got.ops): continue          # “write Ormeaux, and not Ormes”
             if got.end not in ('press', 'chip') or any((o.table, o.id) in out for o in got.ops): return half
-            if any(r.get(c) == v for o in got.ops for (t, _), r in out.items() if t == o.table and o.verb == 'update' for c, v in o.values.items()): return half       # it is so already, and should it stay so?
+            # it is so already, and should it stay so?
+            if any(r.get(c) == v for o in got.ops for (t, _), r in out.items() if t == o.table and o.verb == 'update' for c, v in o.values.items()):
+                return half
             return got
         return None
 
@@ -135,13 +161,18 @@ class Parts:
             table = self.world.tables[heads[0]] if heads else None
             if hers := self.owner(table, m['who']): return self.given(self.read(f"{m['head']}: {m['what']}", self.world), table, hers)
             got = self.plain(self.text, self.world)
-            return half if any(o.verb == 'create' and str(o.values.get(self.world.tables[o.table].main)).casefold().startswith(m['who'].casefold() + (m['off'] or '').casefold() + ':') for o in got.ops) else got
+            return half if any(o.verb == 'create'
+                               and str(o.values.get(self.world.tables[o.table].main)).casefold().startswith(
+                                   m['who'].casefold() + (m['off'] or '').casefold() + ':') for o in got.ops) else got
         if owned and (m := self.p['into'].fullmatch(self.text)):
             table = next((t for t in owned if self.owner(t, m['who']) and nouns.get(m['noun'].lower(), t.name) == t.name), None)
-            if table: return self.given(self.read(f"{m['head']} {m['to']} {spoken_name(table.name)}{m['off'] or ''}", self.world), table, self.owner(table, m['who']))
+            if table:
+                return self.given(self.read(f"{m['head']} {m['to']} {spoken_name(table.name)}{m['off'] or ''}", self.world), table,
+                                  self.owner(table, m['who']))
         if owned and (m := self.p['hand'].fullmatch(self.text)):
             rows, n = self.rows(m['row'].split())
-            if rows and n == len(m['row'].split()) and all(tb in owned for tb, _ in rows) and all(self.owner(tb, m['who']) for tb, _ in rows) and not gate(self.text, self.lang):
+            if (rows and n == len(m['row'].split()) and all(tb in owned for tb, _ in rows)
+                    and all(self.owner(tb, m['who']) for tb, _ in rows) and not gate(self.text, self.lang)):
                 ops = [Op(tb.name, 'update', r['id'], {tb.link: self.owner(tb, m['who'])['id']}) for tb, r in rows]
                 ops = [o for o, (_, r) in zip(ops, rows) if any(r.get(k) != v for k, v in o.values.items())]
                 return Reading('chip', ops, name='unlike' if len(ops) == 1 else 'too_many') if ops else Reading('nothing', name='so_already')
@@ -149,7 +180,8 @@ class Parts:
     def given(self, got, table, hers):
         "A reading whose new rows are somebody's; asked, since her list need not be the one in view"
         if got.end not in ('press', 'chip') or not got.ops or any(o.verb != 'create' or o.table != table.name for o in got.ops): return half
-        return Reading('chip', [Op(o.table, 'create', None, {**o.values, table.link: hers['id']}) for o in got.ops], name='unlike' if len(got.ops) == 1 else 'too_many')
+        return Reading('chip', [Op(o.table, 'create', None, {**o.values, table.link: hers['id']}) for o in got.ops],
+                       name='unlike' if len(got.ops) == 1 else 'too_many')
 
     # which one
 
@@ -164,11 +196,16 @@ class Parts:
             last = next((s for s in reversed(leans[-6:]) if self.orders(self.text[s[0]:s[1]].strip())), None)
             if last and (got := self.leaning(self.text[:last[2]], self.text[last[0]:last[1]].strip(), self.text[last[1]:])): return got
         before = self.text[:leans[-1][2]]
-        if not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk' or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops): return None
+        if (not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk'
+                or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops
+                and all(o.verb in ('list', 'sort') for o in got.ops)):
+            return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
     def pronoun(self, text):
         "Does *it* stand in a text, not as an article (“das Brot”, “that bug”)?"
-        def article(m): return m[0].lower() in self.lang.words['a'] and (after := re.match(r'\s+([^\W\d_]+)', text[m.end():])) and self.lang.stem(after[1].lower()) not in self.lang.small and after[1].lower() not in self.lang.gist['be']
+        def article(m):
+            return (m[0].lower() in self.lang.words['a'] and (after := re.match(r'\s+([^\W\d_]+)', text[m.end():]))
+                    and self.lang.stem(after[1].lower()) not in self.lang.small and after[1].lower() not in self.lang.gist['be'])
         return any(not article(m) for m in self.p['it'].finditer(text))
     def stated(self, text):
         reader = rules.Reader(text, self.world, self.lang)
@@ -197,7 +234,9 @@ class Parts:
         told, whole = self.told(before) if not so and not (ops and first.end == 'press') else ([], False)
         if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')):
             each = [rules.read(part, World(self.world.tables.values(), [(tb.name, r['id'])]), self.lang.code) for tb, r in told[:6]]
-            if after or not each or any(e.end != 'press' or [(o.table, o.id) for o in e.ops] != [(tb.name, r['id'])] for e, (tb, r) in zip(each, told)): return None
+            if (after or not each
+                    or any(e.end != 'press' or [(o.table, o.id) for o in e.ops] != [(tb.name, r['id'])] for e, (tb, r) in zip(each, told))):
+                return None
             if len(each) > 1: return Reading('ask', [e.ops[0] for e in each], candidates=told[:6])
             sure = whole and all(o.verb == 'update' for o in each[0].ops)
             if not sure and (got := self.plain(self.text, World(self.world.tables.values()))).end == 'press' and got.ops == each[0].ops: return got
@@ -206,20 +245,31 @@ class Parts:
         tb, i = tables[op.table], op.id
         if i is None:                            # a row that is not there yet
             i = min((r['id'] for r in tb.rows), default=0) - 1
-            tables[tb.name] = Table(tb.name, tb.columns, tb.main, [*tb.rows, {'id': i, **{c: False for c, k in tb.columns.items() if k == 'bool'}, **op.values}], tb.one, tb.title, tb.choices, tb.required, tb.owner, tb.link)
+            tables[tb.name] = Table(tb.name, tb.columns, tb.main,
+                                    [*tb.rows, {'id': i, **{c: False for c, k in tb.columns.items() if k == 'bool'}, **op.values}], tb.one,
+                                    tb.title, tb.choices, tb.required, tb.owner, tb.link)
         there = World(tables.values(), [(tb.name, i)])
         second = rules.read(part, there, self.lang.code)
         if second.name != 'so_already' and (second.end != 'press' or [(o.table, o.id) for o in second.ops] != [(tb.name, i)]): return None
         rest = re.sub(rf"^(?:{self.lang.joins.pattern})", '', after, flags=re.I).strip(' ,;.!')
-        if not rest and len(ops) == 1 and op.verb == 'update' and [o.verb for o in second.ops] == ['delete'] and self.stated(before): return Reading('chip', second.ops, name='unlike')          # “flights are booked, delete it” asks for the one
+        # “flights are booked, delete it” asks for the one
+        if not rest and len(ops) == 1 and op.verb == 'update' and [o.verb for o in second.ops] == ['delete'] and self.stated(before):
+            return Reading('chip', second.ops, name='unlike')
         third = self.read(rest, there) if rest else None
-        if op.verb == 'delete' and second.ops != [op] or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1 or third and third.end not in ('press', 'chip') and third.name != 'talk': return half
+        if (op.verb == 'delete' and second.ops != [op]
+                or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1 or third
+                and third.end not in ('press', 'chip') and third.name != 'talk'):
+            return half
         more = [o for o in [*second.ops, *(third.ops if third else ())] if (o.table, o.id, o.verb, o.values) != (op.table, i, op.verb, op.values)]
         if not ops and not more: return first
         if op.id is None:
             about = [o for o in more if (o.table, o.id) == (tb.name, i)]
             if any(o.verb != 'update' for o in about): return half
-            ops = [*ops[:-1], Op(op.table, 'create', None, {**op.values, **{c: v for o in about for c, v in o.values.items()}}), *[o for o in more if o not in about]]
+            ops = [*ops[:-1], Op(op.table, 'create', None, {**op.values, **{c: v for o in about for c, v in o.values.items()}}),
+                   *[o for o in more if o not in about]]
         elif not (ops := joined([*ops, *more])): return half
-        sure = op.id is not None and all(r.end == 'press' for r in (first, second, third) if r and r.ops and not (r is first and whole and [*second.ops] == first.ops and [(tb.name, r['id']) for tb, r in told] == [(op.table, op.id)]))          # told of it by its whole name, and the order says the same
+        # told of it by its whole name, and the order says the same
+        sure = op.id is not None and all(r.end == 'press' for r in (first, second, third) if r and r.ops
+                                         and not (r is first and whole and [*second.ops] == first.ops
+                                                  and [(tb.name, r['id']) for tb, r in told] == [(op.table, op.id)]))
         return Reading('press' if sure else 'chip', ops, name='' if sure else 'unlike')

@@ -69,7 +69,8 @@ class Parser(argparse.ArgumentParser):
     "Says what is wrong with the arguments in one line, without all there could be"
     def error(self, message): self.exit(2, f'{message[:1].upper()}{message[1:]}. {self.prog} --help says what there is.\n')
 
-shortest = 6            # characters of a password for other machines; a shorter one is guessed, and could not be kept out of a log without hiding half its words
+# characters of a password for other machines; a shorter one is guessed, and could not be kept out of a log without hiding half its words
+shortest = 6
 engines = ('auto', 'ollama', 'embedded')
 
 def read(argv=None, env=os.environ):
@@ -88,15 +89,22 @@ def read(argv=None, env=os.environ):
     engine = e('PIANOLA_ENGINE', 'auto').lower()
     if engine not in engines: p.error(f"PIANOLA_ENGINE is {engine!r}; it must be one of {', '.join(engines)}")
     jobs, workers = e('PIANOLA_JOBS', ''), e('PIANOLA_WORKERS', 'here').lower()
-    if jobs and not _database(jobs): p.error('PIANOLA_JOBS must be nothing or the address of a PostgreSQL database, postgresql://user:password@host:5432/database; in a password write : / ? # @ as %3A %2F %3F %23 %40')
+    if jobs and not _database(jobs):
+        p.error('PIANOLA_JOBS must be nothing or the address of a PostgreSQL database, postgresql://user:password@host:5432/database; in a '
+                'password write : / ? # @ as %3A %2F %3F %23 %40')
     if workers not in ('here', 'elsewhere'): p.error(f'PIANOLA_WORKERS is {workers!r}; it must be here or elsewhere')
     try: patience = float(e('PIANOLA_PATIENCE', '5'))
     except ValueError: patience = 0
-    if not .1 <= patience <= 3600: p.error(f"PIANOLA_PATIENCE is {env['PIANOLA_PATIENCE']!r}; it must be the seconds a plugin may hold others up, from 0.1 to 3600")
+    if not .1 <= patience <= 3600:
+        p.error(f"PIANOLA_PATIENCE is {env['PIANOLA_PATIENCE']!r}; it must be the seconds a plugin may hold others up, from 0.1 to 3600")
     c = Config(host=a.host, port=int(a.port), data=a.data, plugins=a.plugins, prompts=a.prompts, browser=not a.no_browser, reload=a.reload,
-               engine=engine, model=e('PIANOLA_MODEL', ''), patience=patience, ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs, workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug, rules=env.get('PIANOLA_RULES', '').lower() not in ('0', 'off', 'no', 'false'))
+               engine=engine, model=e('PIANOLA_MODEL', ''), patience=patience, ollama=ollama_url(env.get('OLLAMA_HOST')), jobs=jobs,
+               workers=workers, password=e('PIANOLA_PASSWORD', ''), debug=a.debug,
+               rules=env.get('PIANOLA_RULES', '').lower() not in ('0', 'off', 'no', 'false'))
     if env.get('PIANOLA_MODELS_DIR'): c.models_dir = Path(env['PIANOLA_MODELS_DIR'])
     if not is_loopback(c.host) and not c.password.strip():
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')
-    if not is_loopback(c.host) and len(c.password.strip()) < shortest: p.error(f'PIANOLA_PASSWORD has fewer than {shortest} characters, and --host {c.host} can be reached from other machines: take a longer one, best several words, or leave --host out')
+    if not is_loopback(c.host) and len(c.password.strip()) < shortest:
+        p.error(f'PIANOLA_PASSWORD has fewer than {shortest} characters, and --host {c.host} can be reached from other machines: take a '
+                f'longer one, best several words, or leave --host out')
     return c

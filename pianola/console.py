@@ -1,4 +1,5 @@
-"What the person at the terminal reads: a banner, one line per event that matters, prompts and replies at debug level, and a log file that turns over. Never a secret."
+"""What the person at the terminal reads: a banner, one line per event that matters,
+prompts and replies at debug level, and a log file that turns over. Never a secret."""
 import logging, logging.handlers, re, sys, traceback
 from loguru import logger as log
 from rich.console import Console
@@ -16,7 +17,8 @@ def clean(text):
 def whole(record):
     "What a record says, clean: its message and the story of the error below it, each further line set in, so that none can pass for another record"
     e = record['exception']
-    return clean(record['message'] + ('\n' + ''.join(traceback.format_exception(e.type, e.value, e.traceback)).rstrip() if e else '')).replace('\n', '\n    ')
+    return clean(record['message'] + ('\n' + ''.join(traceback.format_exception(e.type, e.value, e.traceback)).rstrip() if e
+                                      else '')).replace('\n', '\n    ')
 
 bare = lambda record: ''          # what stands in a line is made here: loguru's own way adds the error as it is
 
@@ -27,14 +29,16 @@ def say(text):
 
 class ToLoguru(logging.Handler):
     def emit(self, record):
-        level = 'DEBUG' if record.name == 'apsw' else record.levelname if record.levelname in colours else 'INFO'      # what SQLite has to say it raises too
+        # what SQLite has to say it raises too
+        level = 'DEBUG' if record.name == 'apsw' else record.levelname if record.levelname in colours else 'INFO'
         log.opt(exception=record.exc_info).log(level, record.getMessage())
 
 class File(logging.handlers.RotatingFileHandler):
     "The log file. That it cannot be written, on a full disk for one, is said once: each line more would only be in the way of those that help"
     unheard = True
     def handleError(self, record):
-        if self.unheard: console.print(f'[yellow]{escape(f"{self.baseFilename} cannot be written ({sys.exc_info()[1]}): what is told here is not kept")}[/]')
+        if self.unheard:
+            console.print(f'[yellow]{escape(f"{self.baseFilename} cannot be written ({sys.exc_info()[1]}): what is told here is not kept")}[/]')
         self.unheard = False
 
 def open(config):
@@ -48,12 +52,18 @@ def open(config):
     log.add(draw, level=level, format=bare)
     where.logs = config.data/'pianola.log'
     file = File(where.logs, maxBytes=5_000_000, backupCount=3, encoding='utf-8')
-    log.add(lambda m: file.handle(logging.makeLogRecord({'msg': f"{m.record['time'].isoformat(' ', 'milliseconds')[:23]} {m.record['level'].name:<7} {whole(m.record)}"})), level=level, format=bare)
-    for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'apsw'): logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
+    log.add(lambda m: file.handle(
+        logging.makeLogRecord(
+            {'msg': f"{m.record['time'].isoformat(' ', 'milliseconds')[:23]} {m.record['level'].name:<7} {whole(m.record)}"})),
+            level=level, format=bare)
+    for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'apsw'):
+        logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
     logging.getLogger('uvicorn.error').setLevel(logging.WARNING)
     if sys.stdout.isatty():
         from pyfiglet import figlet_format
-        console.print(f"[bold]{escape(figlet_format('Pianola', font='small').rstrip())}[/]\n[dim]your plugins on the left, a model on the right, everything on this machine[/]\n")
+        console.print(
+            f"[bold]{escape(figlet_format('Pianola', font='small').rstrip())}[/]\n[dim]your plugins on the left, a model on the right, "
+            f"everything on this machine[/]\n")
     for name, folder in (('plugins', config.plugins), ('prompts', config.prompts)):
         if not folder.is_dir(): log.warning(f'{folder} is no folder: there are no {name} until it is (--{name} names another)')
 

@@ -10,7 +10,8 @@ from loguru import logger as log
 mask = lambda text: text        # set by settings: the text without any secret there is. Whatever is told of an error goes through it
 
 class Refused(Exception):
-    "Understood and not done: the text says what is wrong, `hint` what would be right, `fields` {name: what is wrong beside it}. For a person and for a model."
+    """Understood and not done: the text says what is wrong, `hint` what would be
+    right, `fields` {name: what is wrong beside it}. For a person and for a model."""
     def __init__(self, text, hint='', status=400, fields=None):
         text, hint = mask(f'{text}'), mask(f'{hint}')
         super().__init__(text)
@@ -27,7 +28,8 @@ class TimeUp(BaseException):
     def __str__(self): return 'it took too long and was interrupted; what takes a while belongs in a job'
 
 home = 'pianola_plugins.'
-key_seconds, view_seconds, step_seconds = 5, 5, 5        # in the one thread of the store; of a plain function beside; of a coroutine between two awaits, on the loop
+# in the one thread of the store; of a plain function beside; of a coroutine between two awaits, on the loop
+key_seconds, view_seconds, step_seconds = 5, 5, 5
 
 def of(module): return module[len(home):].partition('.')[0] if module.startswith(home) else ''
 def _frames(f):
@@ -65,7 +67,8 @@ def trace(e):
     elif isinstance(e, SyntaxError): del lines.stack[:]           # it names its own line
     return mask(re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M))        # without the lines of ^^^^, which a narrow card only breaks
 
-trouble = {}                # {plugin: {what of it: (when, in one line, traceback, did it by itself)}}: what broke while running and has not worked since
+# {plugin: {what of it: (when, in one line, traceback, did it by itself)}}: what broke while running and has not worked since
+trouble = {}
 changed = lambda plugin: None           # set by live: what is wrong with a plugin is another thing than before; called in any thread
 def went_wrong(plugin, what, e, alone=False):
     "Remember what broke; `alone`: nobody had asked for it just now, so that nobody is told but by the plugin's page"
@@ -82,12 +85,14 @@ _lock, _running, _watch = threading.Lock(), {}, None
 
 class _Limit:
     frame = None            # of a call that nobody limits: see _alone
-    def __init__(self, seconds, any_code, stuck): self.began, self.seconds, self.any, self.stuck, self.fired, self.tries, self.left = time.monotonic(), seconds, any_code, stuck, 0, 0, False
+    def __init__(self, seconds, any_code, stuck):
+        self.began, self.seconds, self.any, self.stuck, self.fired, self.tries, self.left = time.monotonic(), seconds, any_code, stuck, 0, 0, False
 
 @contextmanager
 def limit(seconds, any_code=False, stuck=None):
     """What runs in here, in this thread, at most this long: then plugin code is interrupted where it stands (our own goes on, unless `any_code`).
-    Code that waits in C (a sleep, a connection) hears of that when it comes back: `stuck(where, tries)` is called each second until then, or until it says that nobody waits any longer; where is (plugin, file, line)."""
+    Code that waits in C (a sleep, a connection) hears of that when it comes back: `stuck(where, tries)` is called
+    each second until then, or until it says that nobody waits any longer; where is (plugin, file, line)."""
     global _watch
     id, mine = threading.get_ident(), _Limit(seconds, any_code, stuck)
     with _lock:
@@ -121,15 +126,18 @@ def _watching():
 
 _home = None                # (the loop that is watched, its thread)
 def _alone():
-    "Code of a plugin that the loop calls by itself (`call_later`, a done callback) has no limit around it: from when the same call is seen to run a second time, its time runs as well"
+    """Code of a plugin that the loop calls by itself (`call_later`, a done callback) has no
+    limit around it: from when the same call is seen to run a second time, its time runs as well"""
     if not _home or not _home[0].is_running() or (r := _running.get(id := _home[1])) and not r.frame: return
     frame = next(reversed([f for f in _frames(sys._current_frames().get(id)) if of(f.f_globals.get('__name__', ''))]), None)
     if r and r.frame is not frame: del _running[id]
     if frame and (not r or r.frame is not frame): _running[id] = r = _Limit(step_seconds, False, None); r.frame = frame
 
-_knocks = None              # the thread that hears signals, where there are any: what waits in C there (a sleep, a connection) can be interrupted as well
+# the thread that hears signals, where there are any: what waits in C there (a sleep, a connection) can be interrupted as well
+_knocks = None
 def _knocked(sig, frame):
-    "In the main thread, between two of its steps: is it still where it was too long? SIGURG, since a system ignores it where nobody listens. No lock is taken here: this thread may hold it."
+    """In the main thread, between two of its steps: is it still where it was too long? SIGURG,
+    since a system ignores it where nobody listens. No lock is taken here: this thread may hold it."""
     r = _running.get(_knocks)
     if r and time.monotonic() > r.began + r.seconds and frame.f_globals is not globals() and (r.any or _in(frame)): raise TimeUp
 
@@ -144,7 +152,8 @@ def holding_up():
     now, out = time.monotonic(), {}
     with _lock:
         for id, r in _running.items():
-            if not r.left and now > r.began + r.seconds and (at := busy_in(id)): out[at[0]] = f'has been busy for {now-r.began:.0f} s in line {at[2]} of {at[1]}'
+            if not r.left and now > r.began + r.seconds and (at := busy_in(id)):
+                out[at[0]] = f'has been busy for {now-r.began:.0f} s in line {at[2]} of {at[1]}'
     return out
 
 @types.coroutine
@@ -163,7 +172,8 @@ def steps(coroutine, seconds=None):
 # tasks
 
 def watch(loop):
-    "From now on what plugins begin by themselves on this loop is held like what they are asked for: their tasks (also those of gather and wait_for), their callbacks, and words that nobody awaits"
+    """From now on what plugins begin by themselves on this loop is held like what they are asked for:
+    their tasks (also those of gather and wait_for), their callbacks, and words that nobody awaits"""
     global _knocks, _home
     _home = loop, threading.get_ident()
     loop.set_task_factory(_task)
@@ -184,14 +194,17 @@ def loop():
             except (SystemExit, KeyboardInterrupt) as e:
                 tb = e.__traceback__
                 while tb.tb_next: tb = tb.tb_next
-                if not (at := blame(e)) or isinstance(e, KeyboardInterrupt) and not of(tb.tb_frame.f_globals.get('__name__', '')): raise      # a person's Ctrl+C
+                # a person's Ctrl+C
+                if not (at := blame(e)) or isinstance(e, KeyboardInterrupt) and not of(tb.tb_frame.f_globals.get('__name__', '')): raise
                 went_wrong(at[0], 'what it began by itself', e, alone=True)
     made.run_forever = run_forever
     return made
 
 def _task(loop, coroutine, **kw):
     "A task that plugin code makes, or that runs it: its steps are limited, and what would end the app ends the task"
-    if not inspect.iscoroutine(coroutine) or not (of((coroutine.cr_frame and coroutine.cr_frame.f_globals or {}).get('__name__') or '') or _in(sys._getframe(1))): return asyncio.Task(coroutine, loop=loop, **kw)
+    if not inspect.iscoroutine(coroutine) or not (of((coroutine.cr_frame and coroutine.cr_frame.f_globals or {}).get('__name__') or '')
+                                                  or _in(sys._getframe(1))):
+        return asyncio.Task(coroutine, loop=loop, **kw)
     t = asyncio.Task(guarded(coroutine), loop=loop, **kw)
     t.add_done_callback(lambda t: coroutine.close())       # cancelled before it began
     return t
@@ -212,7 +225,9 @@ def _unread(loop, context):
 
 def _warned(message, category, filename, lineno, file=None, line=None):
     m = re.match(r"coroutine '([^']+)' was never awaited", str(message))
-    if m and (at := _in(sys._getframe(1))): log.warning('the plugin {} calls {} without `await` in line {} of {}: nothing comes of it', at[0], m[1].replace('KV.', 'kv.').removeprefix('_'), at[2], at[1])
+    if m and (at := _in(sys._getframe(1))):
+        log.warning('the plugin {} calls {} without `await` in line {} of {}: nothing comes of it', at[0],
+                    m[1].replace('KV.', 'kv.').removeprefix('_'), at[2], at[1])
     else: _warned.before(message, category, filename, lineno, file, line)
 
 def cancelled(e):
@@ -221,7 +236,8 @@ def cancelled(e):
 
 threads = {}                # {plugin: how many of its plain functions run}
 async def beside(plugin, f, *args, seconds=None, **kw):
-    "Run a plugin's plain function in a thread of its own and await what it returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"
+    """Run a plugin's plain function in a thread of its own and await what it
+    returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"""
     if threads.get(plugin, 0) >= 8: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
     loop = asyncio.get_running_loop()
     done, seconds, around = loop.create_future(), seconds or view_seconds, contextvars.copy_context()
@@ -232,7 +248,9 @@ async def beside(plugin, f, *args, seconds=None, **kw):
         result = error = None
         try:
             with limit(seconds): result = around.run(f, *args, **kw)
-        except Exception as e: error = e if not isinstance(e, StopIteration) else Ended(e).with_traceback(e.__traceback__)       # no future takes a StopIteration
+        except Exception as e:
+            # no future takes a StopIteration
+            error = e if not isinstance(e, StopIteration) else Ended(e).with_traceback(e.__traceback__)
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
         if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
     threads[plugin] = threads.get(plugin, 0) + 1
@@ -243,7 +261,8 @@ async def beside(plugin, f, *args, seconds=None, **kw):
 
 class Left(Exception):
     "A call that did not come back and was left behind: nobody waits for it, and nothing it does later counts"
-    def __init__(self, at): super().__init__(f'it waited too long in line {at[2]} of {at[1]} and was left behind; what takes a while belongs in a job')
+    def __init__(self, at):
+        super().__init__(f'it waited too long in line {at[2]} of {at[1]} and was left behind; what takes a while belongs in a job')
 
 class Ended(Exception):
     "`sys.exit`, out of time, or StopIteration: what must not travel on as it is, or it would end the app"
@@ -279,9 +298,11 @@ def sayable(a, result):
     try: json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as e:
         code = getattr(inspect.unwrap(a.fn), '__code__', None)
-        wrong = TypeError(f'it returned what JSON cannot hold: {e}' + (f' (its function begins in line {code.co_firstlineno} of {Path(code.co_filename).name})' if code else ''))
+        wrong = TypeError(f'it returned what JSON cannot hold: {e}'
+                          + (f' (its function begins in line {code.co_firstlineno} of {Path(code.co_filename).name})' if code else ''))
         went_wrong(a.plugin, a.name, wrong)
-        raise Broke(f'{a.name} of the plugin {a.plugin} broke: {words(wrong)}', 'a key returns text, finite numbers, true or false, None, and lists and dicts of these', trace=words(wrong)) from e
+        raise Broke(f'{a.name} of the plugin {a.plugin} broke: {words(wrong)}',
+                    'a key returns text, finite numbers, true or false, None, and lists and dicts of these', trace=words(wrong)) from e
 async def press_beside(a, args):
     "The same for a key that is a coroutine"
     try: result = await steps(a.fn(**args))
@@ -303,25 +324,33 @@ def said(a, e):
 
 owner = lambda table: None              # set by plugins: the name of the plugin whose table this is
 _fenced = threading.local()
-_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'delete_many', 'some', '_again', 'row', 'revert', 'lot', 'fill', 'exchange')
-_written = {apsw.SQLITE_INSERT: 0, apsw.SQLITE_UPDATE: 0, apsw.SQLITE_DELETE: 0, apsw.SQLITE_DROP_TABLE: 0, apsw.SQLITE_CREATE_TABLE: 0, apsw.SQLITE_ALTER_TABLE: 1, apsw.SQLITE_CREATE_INDEX: 1, apsw.SQLITE_DROP_INDEX: 1,
-            apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0, apsw.SQLITE_CREATE_VIEW: 0, apsw.SQLITE_DROP_VIEW: 0,
-            apsw.SQLITE_CREATE_TEMP_TABLE: 0, apsw.SQLITE_DROP_TEMP_TABLE: 0, apsw.SQLITE_CREATE_TEMP_VIEW: 0, apsw.SQLITE_DROP_TEMP_VIEW: 0,       # what is temporary stands in front of a table of that name, for everybody
+_tx = ('q', 'one', 'value', 'run', 'insert', 'insert_many', 'update', 'delete', 'delete_many', 'some', '_again', 'row', 'revert', 'lot',
+       'fill', 'exchange')
+_written = {apsw.SQLITE_INSERT: 0, apsw.SQLITE_UPDATE: 0, apsw.SQLITE_DELETE: 0, apsw.SQLITE_DROP_TABLE: 0, apsw.SQLITE_CREATE_TABLE: 0,
+            apsw.SQLITE_ALTER_TABLE: 1, apsw.SQLITE_CREATE_INDEX: 1, apsw.SQLITE_DROP_INDEX: 1,
+            apsw.SQLITE_CREATE_TRIGGER: 1, apsw.SQLITE_DROP_TRIGGER: 1, apsw.SQLITE_CREATE_VTABLE: 0, apsw.SQLITE_DROP_VTABLE: 0,
+            apsw.SQLITE_CREATE_VIEW: 0, apsw.SQLITE_DROP_VIEW: 0,
+            # what is temporary stands in front of a table of that name, for everybody
+            apsw.SQLITE_CREATE_TEMP_TABLE: 0, apsw.SQLITE_DROP_TEMP_TABLE: 0, apsw.SQLITE_CREATE_TEMP_VIEW: 0, apsw.SQLITE_DROP_TEMP_VIEW: 0,
             apsw.SQLITE_CREATE_TEMP_INDEX: 1, apsw.SQLITE_DROP_TEMP_INDEX: 1, apsw.SQLITE_CREATE_TEMP_TRIGGER: 1, apsw.SQLITE_DROP_TEMP_TRIGGER: 1}
 
 @contextmanager
 def fence(conn, plugin):
-    "While a plugin's own function runs in a transaction, what it says in SQL (or by tx.insert and its like) may change its own tables only; our functions, called by it, do as they do"
+    """While a plugin's own function runs in a transaction, what it says in SQL (or by tx.insert
+    and its like) may change its own tables only; our functions, called by it, do as they do"""
     def may(op, a, b, db, trigger):
         if op == apsw.SQLITE_TRANSACTION: why = 'begin, commit and roll back are the key’s', 'raise Refused to have nothing done'
         elif op in (apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH): why = 'other databases cannot be attached here', ''
-        elif op == apsw.SQLITE_PRAGMA and b is not None and not a.startswith(('table_', 'index_', 'foreign_key_list')): why = f'pragma {a} cannot be set here', ''
+        elif op == apsw.SQLITE_PRAGMA and b is not None and not a.startswith(('table_', 'index_', 'foreign_key_list')):
+            why = f'pragma {a} cannot be set here', ''
         elif op not in _written or trigger: return apsw.SQLITE_OK
         else:
             table = (a, b)[_written[op]] or ''
             whose = owner(table)
-            if table.startswith('sqlite_') or whose == plugin or whose is None and (table == plugin or table.startswith(f'{plugin}_')): return apsw.SQLITE_OK
-            why = f'{plugin} may not write to {table}, ' + (f'which belongs to {whose}' if whose else 'which is not its own'), f'press its keys instead: act({whose}.…)' if whose else f'a table of its own is named {plugin} or {plugin}_…'
+            if table.startswith('sqlite_') or whose == plugin or whose is None and (table == plugin or table.startswith(f'{plugin}_')):
+                return apsw.SQLITE_OK
+            why = (f'{plugin} may not write to {table}, ' + (f'which belongs to {whose}' if whose else 'which is not its own'),
+                   f'press its keys instead: act({whose}.…)' if whose else f'a table of its own is named {plugin} or {plugin}_…')
         f = sys._getframe(1)
         while f and f.f_globals.get('__name__') == 'pianola.store' and f.f_code.co_name in _tx: f = f.f_back
         if not f or not of(f.f_globals.get('__name__', '')): return apsw.SQLITE_OK       # one of our own functions
@@ -332,7 +361,9 @@ def fence(conn, plugin):
     finally:
         if conn.authorizer is may: conn.authorizer = None       # not that of who came after, when this was left behind
 
-hearing = contextvars.ContextVar('hearing', default=())      # the plugins that hear just now, the outermost first: a line that is written meanwhile is told to none of them, or two words would echo for ever
+# the plugins that hear just now, the outermost first: a line that is written
+# meanwhile is told to none of them, or two words would echo for ever
+hearing = contextvars.ContextVar('hearing', default=())
 
 held = set()
 def hold(coroutine, said):
@@ -343,4 +374,5 @@ def hold(coroutine, said):
         except BaseException: log.exception(said)         # also a `sys.exit`: out of a task it would end the app
     t = asyncio.create_task(run())
     held.add(t)
-    t.add_done_callback(lambda t: (held.discard(t), getattr(coroutine, 'close', bool)()))       # one that was cancelled before it began is not left open
+    # one that was cancelled before it began is not left open
+    t.add_done_callback(lambda t: (held.discard(t), getattr(coroutine, 'close', bool)()))

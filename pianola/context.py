@@ -8,7 +8,8 @@ from .store import kv, store
 async def fit(engine, model, m, p=None, phase=None):
     """What a reply is told (see `compose`), the context (tokens) that is given, how many messages stay the same (system, examples), and whether
     the beginning moved. What does not fit is left out from the oldest turn on, at a mark the user sees,
-    in a big step, so that the next turns find the same beginning and the engine need not read it again. What is waited for meanwhile is told to phase(Phase)."""
+    in a big step, so that the next turns find the same beginning and the engine
+    need not read it again. What is waited for meanwhile is told to phase(Phase)."""
     info = await engine.model(model)
     room = info.context or 4096
     budget = room - min(1024, room//3)
@@ -30,7 +31,9 @@ async def fit(engine, model, m, p=None, phase=None):
         if earlier and await size(engine, model, left(earlier), budget, phase) <= budget: lo = earlier       # where it began for a smaller model
         n = await size(engine, model, left(lo), budget, phase)
         if n > budget and kept: kept, n = None, await size(engine, model, left(lo), budget, phase)        # the newest words come before a summary
-        if n > budget: raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.', 'Shorten the message, send it in parts, or choose a model with a larger memory.')
+        if n > budget:
+            raise Fault('context', f'This is too long for {model}: {n:,} tokens, and it can hold {budget:,} and a reply.',
+                        'Shorten the message, send it in parts, or choose a model with a larger memory.')
         await store.write(history.forget, m, p['ids'][turns[lo]], room, kept)
         p, moved = {**p, 'messages': left(lo)}, True
     return p, room, len(p['head']), moved
@@ -45,13 +48,16 @@ async def shortened(engine, model, p, budget, phase=None):
     return p['cut'](lo)
 
 def brought(tx, m, asked):
-    """A question that brings something along (the source of a plugin, an error) is told alone, so that a small model does not get lost: the prompt's own instructions and examples, what it brings, what is asked.
-    A file of prompts/questions/ for it has three parts between lines of `---`: who the model is; turns as an example; what is asked, with {names} that are filled in."""
+    """A question that brings something along (the source of a plugin, an error) is told alone, so that a
+    small model does not get lost: the prompt's own instructions and examples, what it brings, what is asked.
+    A file of prompts/questions/ for it has three parts between lines of `---`: who the
+    model is; turns as an example; what is asked, with {names} that are filled in."""
     b = json.loads(asked['brings'])
     who, *rest = (prompts.question(b['prompt']) or 'Explain what you are given, in plain words.').split('\n---\n')
     examples, how = prompts.turns('\n'.join(rest[:-1])), rest[-1].strip() if rest else ''
     for k, v in b['fill'].items(): how = how.replace('{%s}' % k, prompts.neutral(v))
-    if not how or asked['text'] != b['said']: how = f"{how}\n\n{prompts.neutral(asked['text'])}".strip()        # the user's own words, where they are more than the button's
+    # the user's own words, where they are more than the button's
+    if not how or asked['text'] != b['said']: how = f"{how}\n\n{prompts.neutral(asked['text'])}".strip()
     def cut(most):
         out = []
         for title, text in b['parts']:
@@ -65,7 +71,9 @@ def brought(tx, m, asked):
 rule, most_brought = '-'*20, 6000       # tokens: more takes a small machine too long to read, and a small model too far from the question
 
 def compose(tx, m, plugin, asked=None, c=None):
-    "All that could be told: {head: system and examples, said: the turns, messages: both, and the summary of what comes before, turns: where each turn begins, ids, room: the context the last mark was looked for with}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"
+    """All that could be told: {head: system and examples, said: the turns, messages: both, and the summary
+    of what comes before, turns: where each turn begins, ids, room: the context the last mark was looked
+    for with}. `asked`, `c`: the message that is answered and the conversation, where they are at hand"""
     if (asked := asked or history.asked(tx, m)) and asked['brings']: return brought(tx, m, asked)
     c = c or history.conversation(tx, m['conversation'])
     k = history.mark(tx, c, m['parent'])
@@ -87,7 +95,8 @@ def noted(said, summary):
     "The turns with a summary of what was said before them, where there is one"
     if not summary: return said
     note = f'[Summary of what was said before: {prompts.neutral(summary)}]'
-    return [{'role': 'user', 'content': f"{note}\n\n{said[0]['content']}"}, *said[1:]] if said and said[0]['role'] == 'user' else [{'role': 'user', 'content': note}, *said]
+    return ([{'role': 'user', 'content': f"{note}\n\n{said[0]['content']}"}, *said[1:]] if said and said[0]['role'] == 'user'
+            else [{'role': 'user', 'content': note}, *said])
 
 def merged(messages):
     "The two taking turns, as many templates want it: what one of them said in a row is one message"
@@ -100,12 +109,16 @@ def merged(messages):
 def told(tx, m, p):
     "Remember exactly what this reply was given, and by whom it is made; each text is kept once"
     refs = [(o['role'], prompts.fingerprint(o['content'])) for o in p['messages']]
-    kept = {h for _, h in json.loads(tx.value('select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation']) or '[]')}      # nearly all of it was told the last time too
-    for h, text in {h: o['content'] for (_, h), o in zip(refs, p['messages']) if h not in kept}.items(): tx.run('insert or ignore into told values (?,?)', h, text)
+    # nearly all of it was told the last time too
+    kept = {h for _, h in json.loads(tx.value(
+        'select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation']) or '[]')}
+    for h, text in {h: o['content'] for (_, h), o in zip(refs, p['messages']) if h not in kept}.items():
+        tx.run('insert or ignore into told values (?,?)', h, text)
     tx.run('update message set prompt=?, engine=?, model=? where id=?', json.dumps(refs), m['engine'], m['model'], m['id'])
 
 async def size(engine, model, messages, budget, phase=None):
-    """Tokens of a prompt: exact where the engine can count, else by what it read before (3.2 characters a token until then). A model that is not loaded is
+    """Tokens of a prompt: exact where the engine can count, else by what it read
+    before (3.2 characters a token until then). A model that is not loaded is
     loaded to count only where it may be close to `budget`; else the reply itself does, in its turn."""
     n = await engine.count(model, messages, now=True)
     if n is not None: return n
@@ -119,13 +132,15 @@ async def calibrate(engine, model, messages, room, harder=0, tokens=0):
     elif tokens and abs((new := round(min(4.5, .7*old + .3*chars/tokens), 3)) - old) > .01*old: await kv.set(name, new)
 
 def overhear(tx, head, text, plugin):
-    "What the model is told before the user's words: what happened since its last turn (`head`: the newest message), and the rows these words are about"
+    """What the model is told before the user's words: what happened since its
+    last turn (`head`: the newest message), and the rows these words are about"""
     since = head or (tx.value('select max(id) from log') or 0) - 40
     happened = [history.line(e) for e in history.overheard(tx, since, limit=20)]
     rows = []
     for t in plugins.tables():
         if about(tx, t, text): rows.append(t.tell(tx))
-    rows += [said for k in (plugins[plugin].kinds if plugin in plugins else ()) if not hasattr(k, 'columns') and (said := k.tell(tx))]      # where the open run of a flow is
+    # where the open run of a flow is
+    rows += [said for k in (plugins[plugin].kinds if plugin in plugins else ()) if not hasattr(k, 'columns') and (said := k.tell(tx))]
     return '\n'.join(f'[{x}]' for x in (['What happened: ' + ' · '.join(happened)] if happened else []) + rows)
 
 def about(tx, table, text):
@@ -135,6 +150,8 @@ def about(tx, table, text):
     if _held.get(table.name, ('',))[0] != texts: _held[table.name] = texts, set().union(*map(_words, texts))
     return bool(words & _held[table.name][1])
 _held = {}              # by table: the texts of its rows as they were read last, and the words in them
-stop_words = frozenset('the and for with from that this what which have has are was were not you your can please add new all one about into out how who why when where will would could should mark make '
+stop_words = frozenset(
+    'the and for with from that this what which have has are was were not you your can please add new all one about into out how who why '
+    'when where will would could should mark make '
                        'list show delete remove change update rename set done'.split())
 def _words(text): return {w.rstrip('s') for w in ''.join(c if c.isalnum() else ' ' for c in text.casefold()).split() if len(w) > 2} - stop_words

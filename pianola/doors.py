@@ -1,4 +1,5 @@
-"The doors of runs: a form that is sent, what is half typed, the list, two runs side by side, a run as a file, and what steps made as pictures and CSV."
+"""The doors of runs: a form that is sent, what is half typed, the list, two
+runs side by side, a run as a file, and what steps made as pictures and CSV."""
 import asyncio, json
 from fasthtml.common import H2, JSONResponse, Response
 from starlette.responses import FileResponse
@@ -49,7 +50,9 @@ async def begin(req):
     args = await arguments(req)
     if args.get('run'): args['run'] = number(args['run'], 'run')
     made = await act(f'{f.name}.{verb}', args, by=who(req))
-    return Response(status_code=204, headers={'hx-location': json.dumps({'path': f"/{f.plugin_name}?run={made.result['run']}", 'target': '#main', 'swap': 'outerHTML'})})
+    return Response(status_code=204,
+                    headers={'hx-location': json.dumps({'path': f"/{f.plugin_name}?run={made.result['run']}", 'target': '#main',
+                                                        'swap': 'outerHTML'})})
 
 @door('/api/flows/{name}/runs')
 async def run_list(req):
@@ -98,4 +101,6 @@ async def picture(req):
     try: f = forms.field('picture', forms.File).parse(f"{req.path_params['hash']}/{name}")
     except ValueError: raise Refused('there is no such picture', status=404) from None
     if name.rpartition('.')[2] not in pictures: raise Refused('this is no picture', f"there is {', '.join(pictures)}", 404)
-    return FileResponse(f.path, media_type=pictures[name.rpartition('.')[2]], headers={'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox", 'cache-control': 'private, max-age=31536000, immutable'})
+    return FileResponse(f.path, media_type=pictures[name.rpartition('.')[2]],
+                        headers={'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+                                 'cache-control': 'private, max-age=31536000, immutable'})

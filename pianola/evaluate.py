@@ -2,7 +2,8 @@
 
     python -m pianola eval FILE… [--engine auto|ollama|embedded|none] [--model NAME] [--json OUT]
 
-A case file holds tables, rows before, requests and the operations that would be right; see docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
+A case file holds tables, rows before, requests and the operations that would be right; see
+docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
 import asyncio, json, keyword, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
@@ -19,12 +20,15 @@ def source(name, columns):
     "The plugin that a table of a case file is"
     cols = {k: t if re.fullmatch(r"Literal\[(?:'[^'\\]*'(?:, )?)+\]", t) else types.get(t, 'str') for k, t in columns.items() if k != 'id'}
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
-    lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}" + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
+    lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}"
+                      + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
     return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
 
-columns = {'words': 'word_count', 'pos': 'position', 'where': 'place', **{k: f'{k}_name' for k in keyword.kwlist}}       # what tables use themselves, and what a column of that name is called here
+# what tables use themselves, and what a column of that name is called here
+columns = {'words': 'word_count', 'pos': 'position', 'where': 'place', **{k: f'{k}_name' for k in keyword.kwlist}}
 def renamed(file, taken):
-    "The same cases where a table is called like one of the app's own (a plumber's `job`) or a column like what tables use themselves: called otherwise, as near as can be"
+    """The same cases where a table is called like one of the app's own (a plumber's `job`)
+    or a column like what tables use themselves: called otherwise, as near as can be"""
     there = file['schema']['tables']
     other = {n: next(m for m in (f'{n}s', f'{n}_list', f'{n}_table') if m not in taken and m not in there) for n in there if n in taken}
     col = {t: {c: columns[c] for c in cs if c in columns and columns[c] not in cs} for t, cs in there.items()}
@@ -33,10 +37,13 @@ def renamed(file, taken):
     rows = lambda state: {other.get(t, t): [row(t, r) for r in rs] for t, rs in state.items()}
     def op(o):
         t = o.get('table')
-        return o | {k: row(t, o[k]) for k in ('values', 'filter') if o.get(k)} | ({'by': col.get(t, {}).get(o['by'], o['by'])} if o.get('by') else {}) | ({'table': other.get(t, t)} if t else {})
+        return o | {k: row(t, o[k]) for k in ('values', 'filter') if o.get(k)} | ({'by': col.get(t, {}).get(o['by'], o['by'])}
+            if o.get('by') else {}) | ({'table': other.get(t, t)} if t else {})
     ops = lambda found: [op(o) for o in found]
-    return file | {'schema': file['schema'] | {'tables': {other.get(t, t): row(t, cs) for t, cs in there.items()}}, 'states': {k: rows(v) for k, v in file.get('states', {}).items()},
-        'cases': [c | {'expected': ops(c['expected']), 'also_accept': [ops(a) for a in c.get('also_accept') or []]} | ({} if isinstance(c['state'], str) else {'state': rows(c['state'])}) for c in file['cases']]}
+    return file | {'schema': file['schema'] | {'tables': {other.get(t, t): row(t, cs) for t, cs in there.items()}},
+                   'states': {k: rows(v) for k, v in file.get('states', {}).items()},
+        'cases': [c | {'expected': ops(c['expected']), 'also_accept': [ops(a) for a in c.get('also_accept') or []]} | ({}
+            if isinstance(c['state'], str) else {'state': rows(c['state'])}) for c in file['cases']]}
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"
@@ -48,7 +55,8 @@ def alike(did, wanted, rows):
     "Do two lists of operations say the same, in whatever order?"
     def one(a, b):
         if a['op'] != b['op'] or a['table'] != b['table']: return False
-        if a['op'] in ('update', 'delete', 'move') and a.get('id') != b.get('id') or a['op'] == 'move' and a.get('before') != b.get('before'): return False
+        if a['op'] in ('update', 'delete', 'move') and a.get('id') != b.get('id') or a['op'] == 'move' and a.get('before') != b.get('before'):
+            return False
         if a['op'] in ('create', 'update'):
             x, y = ({k: norm(v) for k, v in o.get('values', {}).items()} for o in (a, b))
             return all(x.get(k) == v for k, v in y.items()) and all(k in y or v in ('', False, 0.0, None) for k, v in x.items())
@@ -76,7 +84,8 @@ def operation(name, args):
     if op == 'read': out['filter'] = args.get('where') or None
     if op == 'sort': out |= {'by': args.get('by'), 'order': args.get('order', 'asc')}
     return out
-def flat(name, args): return [o for x in (args['actions'] if name == 'several' else [{'action': name, 'args': args}]) if (o := operation(x['action'], x['args']))]
+def flat(name, args):
+    return [o for x in (args['actions'] if name == 'several' else [{'action': name, 'args': args}]) if (o := operation(x['action'], x['args']))]
 
 class Silent:
     "No model at all: what rules alone can do"
@@ -94,7 +103,8 @@ async def run(case, file):
             tx.run(f'delete from "{name}"')
             for n, r in enumerate(rows.get(name, ())):
                 keys = list(r)
-                tx.run(f'''insert into "{name}"({",".join(f'"{k}"' for k in keys)},pos) values ({",".join("?"*len(keys))},?)''', *[int(v) if isinstance(v, bool) else v for v in r.values()], n+1)
+                tx.run(f'''insert into "{name}"({",".join(f'"{k}"' for k in keys)},pos) values ({",".join("?"*len(keys))},?)''',
+                       *[int(v) if isinstance(v, bool) else v for v in r.values()], n+1)
     await store.write(before)
     began = time.perf_counter()
     conversation, _ = await chat.say(case['utterance'])
@@ -102,8 +112,11 @@ async def run(case, file):
     if runner: await asyncio.wait({runner.task}, timeout=180)
     took = time.perf_counter() - began
     def after(tx):
-        done = [(e['what'], json.loads(e['data'])['args'], e['by']) for e in tx.q("select what, by, data from log where kind='action' and data like '%\"status\": \"done\"%' order by id") if e['what'] != 'undo']
-        return done, tx.q("select action, args, choice from approval where status='waiting' order by id"), tx.value("select count(*) from message where role='assistant' and json_extract(stats, '$.tokens')>0")
+        done = [(e['what'], json.loads(e['data'])['args'], e['by'])
+                for e in tx.q("select what, by, data from log where kind='action' and data like '%\"status\": \"done\"%' order by id")
+                if e['what'] != 'undo']
+        return (done, tx.q("select action, args, choice from approval where status='waiting' order by id"),
+                tx.value("select count(*) from message where role='assistant' and json_extract(stats, '$.tokens')>0"))
     done, waits, spoke = await store.read(after)
     did = [o for n, a, _ in done for o in flat(n, a)]
     asked = [o for w in waits if w['choice'] for o in flat(w['action'], json.loads(w['args']))]
@@ -120,7 +133,9 @@ async def run(case, file):
     elif asked: end = 'asked'
     elif offered: end = 'wrong proposal'
     else: end = 'abstained'
-    return {'id': case['id'], 'category': case.get('category', ''), 'utterance': case['utterance'], 'end': end, 'acts': bool(case['expected']), 'asked': bool(asked), 'rules': not spoke and bool(did or asked or offered), 'seconds': round(took, 4), 'did': did, 'offered': offered + asked}
+    return {'id': case['id'], 'category': case.get('category', ''), 'utterance': case['utterance'], 'end': end,
+            'acts': bool(case['expected']), 'asked': bool(asked), 'rules': not spoke and bool(did or asked or offered),
+            'seconds': round(took, 4), 'did': did, 'offered': offered + asked}
 
 def share(k, n):
     "k of n in percent with Wilson's 95 % interval"
@@ -131,14 +146,17 @@ def share(k, n):
 
 def table(results, title):
     "The count as a Markdown table"
-    out = [f'| {title} | requests | right | of these by a chip | wrong writes | wrong deletes | wrong proposals | asked | abstained | decided without the model, of what asks for something | time, median | 90 % |', '|---|---|---|---|---|---|---|---|---|---|---|---|']
+    out = [f'| {title} | requests | right | of these by a chip | wrong writes | wrong deletes | wrong proposals | asked | abstained | '
+           f'decided without the model, of what asks for something | time, median | 90 % |', '|---|---|---|---|---|---|---|---|---|---|---|---|']
     groups = {c: [r for r in results if r['category'] == c] for c in sorted({r['category'] for r in results})}
     for name, rs in [*groups.items(), ('**all**', results)]:
         n, c, times = len(rs), Counter(r['end'] for r in rs), sorted(r['seconds'] for r in rs)
         acts = [r for r in rs if r['acts']]              # what has something to do: the rest the model may well talk about
         alone = f"{100*sum(r['rules'] for r in acts)/len(acts):.0f} %" if acts else '–'
         ms = lambda t: f'{t*1000:.0f} ms' if t < 1 else f'{t:.1f} s'
-        out.append(f"| {name} | {n} | {share(c['right'] + c['chip'], n)} | {c['chip']} | {c['wrong write']} | {c['wrong delete']} | {c['wrong proposal']} | {sum(r['asked'] for r in rs)} | {c['abstained']} | {alone} | {ms(times[n//2])} | {ms(times[min(n-1, int(n*.9))])} |")
+        out.append(f"| {name} | {n} | {share(c['right'] + c['chip'], n)} | {c['chip']} | {c['wrong write']} | {c['wrong delete']} | "
+                   f"{c['wrong proposal']} | {sum(r['asked'] for r in rs)} | {c['abstained']} | {alone} | {ms(times[n//2])} | "
+                   f"{ms(times[min(n-1, int(n*.9))])} |")
     return '\n'.join(out)
 
 async def main(argv):
@@ -161,7 +179,9 @@ async def main(argv):
             c.plugins.mkdir()
             prompts.settle(c.prompts)
             await store.open(c.data)
-            file = renamed(file, set(await store.read(lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
+            file = renamed(file,
+                           set(await store.read(
+                               lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
             for name, cols in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, cols), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, orders.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
@@ -177,6 +197,9 @@ async def main(argv):
     title = ', '.join(sorted(models)) or 'rules alone'
     print(table(results, title))
     for r in results:
-        if r['end'] in ('wrong write', 'wrong delete'): print(f"\n{r['end']}: {r['id']} {r['utterance']!r} → {json.dumps(r['did'], ensure_ascii=False)}")
-    if a.json: a.json.write_text(json.dumps({'engine': title, 'cases': len(results), 'ends': Counter(r['end'] for r in results), 'results': results}, ensure_ascii=False, indent=1), 'utf-8')
+        if r['end'] in ('wrong write', 'wrong delete'):
+            print(f"\n{r['end']}: {r['id']} {r['utterance']!r} → {json.dumps(r['did'], ensure_ascii=False)}")
+    if a.json:
+        a.json.write_text(json.dumps({'engine': title, 'cases': len(results), 'ends': Counter(r['end'] for r in results),
+                                      'results': results}, ensure_ascii=False, indent=1), 'utf-8')
     return int(any(r['end'] == 'wrong delete' for r in results))

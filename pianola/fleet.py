@@ -1,17 +1,27 @@
-"""Jobs on more than one machine: the second implementation of what `journal` does in the app's SQLite, on DBOS with PostgreSQL (the extra `postgres`; `PIANOLA_JOBS=postgresql://…` switches it on).
+"""Jobs on more than one machine: the second implementation of what `journal` does in the app's
+SQLite, on DBOS with PostgreSQL (the extra `postgres`; `PIANOLA_JOBS=postgresql://…` switches it on).
 
-    server ─ hand() → PostgreSQL → DBOS queue → a server, or `python -m pianola work` anywhere → units, events → PostgreSQL ─ hear() → the server's SQLite → page, SSE, roll, flow
+    server ─ hand() → PostgreSQL → DBOS queue → a server, or `python -m pianola work` anywhere
+    → units, events → PostgreSQL ─ hear() → the server's SQLite → page, SSE, roll, flow
 
-What is where. The job's row, as the page shows it, stays in the server's SQLite: a click, its job and its line of the roll are one transaction, and so are the end of a job and the flow that goes on with it;
-two databases cannot do that. PostgreSQL has what is handed out and open: the order, its units (committed once) and an outbox of events, taken over into SQLite in order, exactly once, and then removed.
+What is where. The job's row, as the page shows it, stays in the server's SQLite: a click, its job and
+its line of the roll are one transaction, and so are the end of a job and the flow that goes on with it;
+two databases cannot do that. PostgreSQL has what is handed out and open: the order, its units (committed
+once) and an outbox of events, taken over into SQLite in order, exactly once, and then removed.
 
-DBOS does the queues (one that all serve, for `runs='process'`; one a server, for coroutines and threads, which speak with their app), their limits, claiming, a restarted server's recovery, cancelling what waits.
+DBOS does the queues (one that all serve, for `runs='process'`; one a server, for coroutines and threads,
+which speak with their app), their limits, claiming, a restarted server's recovery, cancelling what waits.
 Built here beside DBOS 3.4, and why:
-- Units by name. DBOS counts its steps; after an edit it finds another name at a number and ends with DBOSUnexpectedStepError, or, when it versions the code, leaves the work PENDING for ever. So what DBOS runs is
-  one workflow that never changes, of one fixed version, and the function's own steps and items are rows here: changed code is 'stale', never stuck. For the same reason fork copies units, not a count of steps.
-- Takeover. Without its Conductor, a service, DBOS recovers an executor's work only when an executor of that name starts again. Here a running job has a lease, and whoever serves looks for what ran out.
-- A fence. After a pause or a cut network two may run one job; DBOS notices when the second one writes a step. Here each write names its owner, and who is no longer the owner is stopped at its first word.
-- Events in order. A DBOS stream is read by an offset for each workflow; the outbox gives one server all its jobs in one query, and waits by LISTEN."""
+- Units by name. DBOS counts its steps; after an edit it finds another name at a number and ends with
+DBOSUnexpectedStepError, or, when it versions the code, leaves the work PENDING for ever. So what DBOS runs is
+  one workflow that never changes, of one fixed version, and the function's own steps and items are rows
+  here: changed code is 'stale', never stuck. For the same reason fork copies units, not a count of steps.
+- Takeover. Without its Conductor, a service, DBOS recovers an executor's work only when an executor
+of that name starts again. Here a running job has a lease, and whoever serves looks for what ran out.
+- A fence. After a pause or a cut network two may run one job; DBOS notices when the second one writes
+a step. Here each write names its owner, and who is no longer the owner is stopped at its first word.
+- Events in order. A DBOS stream is read by an offset for each workflow; the
+outbox gives one server all its jobs in one query, and waits by LISTEN."""
 import asyncio, contextlib, functools, json, logging, os, re, secrets, signal, socket, subprocess, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, wait as settled
 from datetime import UTC, datetime
@@ -61,7 +71,8 @@ def lacking():
 # the database
 
 class Line:
-    "A connection, for one at a time: line(f, …) is f(cursor, …) in one transaction. A patient one waits until a lost database is back; what it does may then be done twice, and has to stand that."
+    """A connection, for one at a time: line(f, …) is f(cursor, …) in one transaction. A patient one
+    waits until a lost database is back; what it does may then be done twice, and has to stand that."""
     def __init__(self, url, patient=False):
         global psycopg, dict_row
         import psycopg
@@ -71,7 +82,8 @@ class Line:
         with self.turn:
             while True:
                 try:
-                    if not self.conn or self.conn.closed: self.conn = psycopg.connect(self.url, autocommit=True, connect_timeout=5, row_factory=dict_row, application_name='pianola')
+                    if not self.conn or self.conn.closed:
+                        self.conn = psycopg.connect(self.url, autocommit=True, connect_timeout=5, row_factory=dict_row, application_name='pianola')
                     with self.conn.transaction(): return f(self.conn.cursor(), *args)
                 except psycopg.OperationalError as e:
                     if self.conn: self.conn.close()
@@ -88,18 +100,22 @@ def prepare(c):
 
 def event(c, key, kind, text='', data=None):
     "A line of the outbox, and word to the server whose job it is"
-    c.execute("with e as (insert into pianola.event(home,key,far,number,at,kind,text,data) select home,key,far,number,%s,%s,%s,%s from pianola.job where key=%s returning home) select pg_notify('pianola_'||home, '') from e",
+    c.execute("with e as (insert into pianola.event(home,key,far,number,at,kind,text,data) select home,key,far,number,%s,%s,%s,%s from "
+              "pianola.job where key=%s returning home) select pg_notify('pianola_'||home, '') from e",
               (time.time(), kind, text.replace('\0', '\ufffd'), json.dumps(data) if data is not None else None, key))
 
 def look(c, key): return c.execute('select *, owner is null or lease < now() as free from pianola.job where key=%s for update', (key,)).fetchone()
 
 def claim(c, key, owner, code, force=False):
-    "Take a job: it, with the number of this attempt; None when it is over, was stopped, or somebody alive has it. `force`: who had it is known to be dead."
+    """Take a job: it, with the number of this attempt; None when it is over, was
+    stopped, or somebody alive has it. `force`: who had it is known to be dead."""
     j = look(c, key)
     if not j or j['over'] or not (j['free'] or force): return None
     if j['cancel']: return end(c, key, 'cancelled')
-    c.execute('update pianola.job set owner=%s, lease=now()+%s*interval \'1 s\', attempt=attempt+1, code=%s where key=%s', (owner, journal.lease, code, key))
-    if code and j['code'] and code != j['code'] and c.execute('select 1 from pianola.unit where key=%s limit 1', (key,)).fetchone(): event(c, key, 'stale', journal.stale)
+    c.execute('update pianola.job set owner=%s, lease=now()+%s*interval \'1 s\', attempt=attempt+1, code=%s where key=%s',
+              (owner, journal.lease, code, key))
+    if code and j['code'] and code != j['code'] and c.execute('select 1 from pianola.unit where key=%s limit 1', (key,)).fetchone():
+        event(c, key, 'stale', journal.stale)
     event(c, key, 'begin', data=[j['attempt']+1, code])
     return {**j, 'id': j['number'], 'attempt': j['attempt']+1, 'args': json.loads(j['args'])}
 
@@ -108,32 +124,43 @@ def end(c, key, state, result=None, error=None, text=''):
     event(c, key, 'end', data=[state, result, error, text])
 
 class Book:
-    "What a running job keeps, the words of `journal.Book`, in PostgreSQL. Each is one transaction that first asks whether the job is still ours; if not, it is Lost."
+    """What a running job keeps, the words of `journal.Book`, in PostgreSQL. Each is
+    one transaction that first asks whether the job is still ours; if not, it is Lost."""
     def __init__(self, line, key, owner, ship=False): self.line, self.key, self.owner, self.ship = line, key, owner, ship
     def _ours(self, f):
         def whole(c):
-            if not c.execute('select 1 from pianola.job where key=%s and owner=%s and not over for update', (self.key, self.owner)).fetchone(): raise Lost
+            if not c.execute('select 1 from pianola.job where key=%s and owner=%s and not over for update', (self.key, self.owner)).fetchone():
+                raise Lost
             return f(c)
         return self.line(whole)
     def unit(self, name):
-        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', (self.key, name.replace('\0', '\ufffd'))).fetchone())
+        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s',
+                                             (self.key, name.replace('\0', '\ufffd'))).fetchone())
         return bool(row), json.loads(row['value']) if row else None
     def keep(self, name, value=None): self._keep(name, value, 'unit')
     def partial(self, name, value): self._keep(name, value, 'partial')
     def _keep(self, name, value, kind):
         name = name.replace('\0', '\ufffd')          # PostgreSQL has no such character
         def kept(c):
-            if not c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1', (self.key, name, json.dumps(value))).fetchone(): return
+            if not c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1',
+                             (self.key, name, json.dumps(value))).fetchone():
+                return
             if self.ship: send(c, self.key, value)
             event(c, self.key, kind, name, value)
         self._ours(kept)
-    def units(self, prefix): return self._ours(lambda c: [json.loads(r['value']) for r in c.execute('select value from pianola.unit where key=%s and starts_with(name,%s) order by n', (self.key, prefix))])
+    def units(self, prefix):
+        return self._ours(lambda c: [json.loads(r['value'])
+                                     for r in c.execute('select value from pianola.unit where key=%s and starts_with(name,%s) order by n',
+                                                        (self.key, prefix))])
     def event(self, kind, text): self._ours(lambda c: event(c, self.key, kind, text))
     def note(self, what): self.event('note', what)
     def progress(self, done, total, text): self._ours(lambda c: event(c, self.key, 'progress', text, [done, total]))
     def alive(self):
         "A sign of life; True when it is asked to stop, or somebody else has it"
-        row = self.line(lambda c: c.execute("update pianola.job set lease=now()+%s*interval '1 s' where key=%s and owner=%s and not over returning cancel", (journal.lease, self.key, self.owner)).fetchone())
+        row = self.line(
+            lambda c: c.execute(
+                "update pianola.job set lease=now()+%s*interval '1 s' where key=%s and owner=%s and not over returning cancel",
+                (journal.lease, self.key, self.owner)).fetchone())
         return not row or row['cancel']
     def end(self, state, result=None, error=None, text=''):
         def over(c):
@@ -158,7 +185,8 @@ def files(value):
     elif isinstance(value, str) and re.fullmatch('[0-9a-f]{64}/[^/]{1,150}', value): yield value[:64], store.folder/'files'/value[:2]/value[:64]
 def send(c, key, value):
     for hash, path in files(value):
-        if path.is_file(): c.execute('insert into pianola.file(key,hash,data) values (%s,%s,%s) on conflict do nothing', (key, hash, path.read_bytes()))
+        if path.is_file():
+            c.execute('insert into pianola.file(key,hash,data) values (%s,%s,%s) on conflict do nothing', (key, hash, path.read_bytes()))
 def fetch(c, key, value):
     "Bring the files that data names and this folder lacks; each is looked at before it counts as what it says"
     for hash, path in files(value):
@@ -170,7 +198,8 @@ def this_folder(): return f'{socket.gethostname()}:{Path(store.folder).resolve()
 # DBOS
 
 def launch(url, name, queues, run):
-    "Start DBOS in this process: it calls run(key, far) in a thread for each job it takes from one of these queues; Left, raised in there, leaves the job to a later start"
+    """Start DBOS in this process: it calls run(key, far) in a thread for each job it
+    takes from one of these queues; Left, raised in there, leaves the job to a later start"""
     global taken
     from dbos import DBOS
     if not taken:
@@ -178,7 +207,8 @@ def launch(url, name, queues, run):
         DBOS.workflow(name='job', max_recovery_attempts=None)(_taken)
     taken = run
     try:
-        DBOS(config={'name': 'pianola', 'system_database_url': url, 'executor_id': name, 'application_version': '1', 'log_level': 'WARNING', 'sys_db_pool_size': 5})
+        DBOS(config={'name': 'pianola', 'system_database_url': url, 'executor_id': name, 'application_version': '1', 'log_level': 'WARNING',
+                     'sys_db_pool_size': 5})
         DBOS.listen_queues(queues)
         DBOS.launch()
         for q in {queue, *queues}: DBOS.register_queue(q, worker_concurrency=most, polling_interval_sec=polls)
@@ -197,15 +227,21 @@ class _Quiet(logging.Handler):
 
 def sweep(dbos, line):
     "Give to somebody else what a dead process had: taken from the queue, and without a sign of life"
-    there = {w.workflow_id: w.dequeued_at/1000 for w in dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False, load_output=False) if w.dequeued_at}
+    there = {w.workflow_id: w.dequeued_at/1000 for w in dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False,
+        load_output=False) if w.dequeued_at}
     if not there: return
-    jobs = {r['far']: r for r in line(lambda c: c.execute('select far, lease is null as new, lease > now() as lives from pianola.job where far=any(%s) and not over', ([*there],)).fetchall())}
+    jobs = {r['far']: r
+            for r in line(
+                lambda c: c.execute(
+                    'select far, lease is null as new, lease > now() as lives from pianola.job where far=any(%s) and not over',
+                    ([*there],)).fetchall())}
     for far, t in there.items():
         j = jobs.get(far)
         if not j['lives'] if j and not j['new'] else time.time() - t > patience: dbos.resume_workflow(far, queue_name=queue)
 
 def attend(url, key, far, folder, plugins_folder, ending):
-    "A job in a process of its own, looked after until it is over: begun, begun again when it crashes, waited for when it outlived who began it, and ended by force when it does not listen"
+    """A job in a process of its own, looked after until it is over: begun, begun again when it
+    crashes, waited for when it outlived who began it, and ended by force when it does not listen"""
     line, n, asked = Line(url, patient=True), 0, 0
     try:
         while True:
@@ -227,16 +263,22 @@ def attend(url, key, far, folder, plugins_folder, ending):
             if not p.returncode: continue                 # somebody else was faster
             n = n + 1 if line(_kept, key) == kept else 0
             line(lambda c, o=owner: c.execute('update pianola.job set lease=now() where key=%s and owner=%s', (key, o)))
-            if n >= crashes: return line(end, key, 'failed', None, f'its process ended {n} times with nothing done', 'its process ended {} times, last with {} {}'.format(n, *(('signal', -p.returncode) if p.returncode < 0 else ('code', p.returncode))))
+            if n >= crashes:
+                return line(end, key, 'failed', None, f'its process ended {n} times with nothing done',
+                            'its process ended {} times, last with {} {}'.format(n,
+                                *(('signal', -p.returncode) if p.returncode < 0 else ('code', p.returncode))))
             if n and ending.wait(.5*n): raise Left
     finally: line.close()
 def _kept(c, key): return c.execute('select count(*) as n from pianola.unit where key=%s', (key,)).fetchone()['n']
 
 def begin(key, owner, url, folder, plugins_folder):
-    "The process of a job, in a session of its own: it goes on when who began it does not. The address goes by the environment, where other users cannot read it."
+    """The process of a job, in a session of its own: it goes on when who began it
+    does not. The address goes by the environment, where other users cannot read it."""
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen([sys.executable, '-m', 'pianola', 'work', key, '--as', owner, '--data', str(Path(folder).absolute()), '--plugins', str(Path(plugins_folder).absolute())], env={**os.environ, 'PIANOLA_JOBS': url},
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
+    return subprocess.Popen([sys.executable, '-m', 'pianola', 'work', key, '--as', owner, '--data', str(Path(folder).absolute()),
+                             '--plugins', str(Path(plugins_folder).absolute())], env={**os.environ, 'PIANOLA_JOBS': url},
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
 
 def stop_by_force(p, j, line, key, owner, ending):
     "Asked already; told, then made"
@@ -255,7 +297,8 @@ def stop_by_force(p, j, line, key, owner, ending):
 class Fleet:
     """A server's side: `hand` gives a job away, `cancel` asks for its end, and what comes back is heard in order.
 
-    here(key) is a coroutine that runs a job in this process; hear(events) keeps events in SQLite and gives the numbers of those it kept; again(fars) is told what PostgreSQL has when it answers again;
+    here(key) is a coroutine that runs a job in this process; hear(events) keeps events in SQLite and
+    gives the numbers of those it kept; again(fars) is told what PostgreSQL has when it answers again;
     changed() is called when `wrong` is another."""
     def __init__(self, url, home, config, here, hear, again, changed):
         self.url, self.home, self.config, self.here, self.hear, self.again, self.changed = url, home, config, here, hear, again, changed
@@ -288,12 +331,15 @@ class Fleet:
         def put(c):
             new = c.execute("""insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,timeout,attempt,code,folder,settings) values (%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,%s) on conflict(key) do update
                 set far=excluded.far, args=excluded.args, attempt=excluded.attempt, code=excluded.code, settings=excluded.settings, cancel=false, over=false, owner=null, lease=null where pianola.job.far<>excluded.far returning 1""",
-                (key, self.home, j['id'], far, j['title'], j['plugin'], j['name'], j['args'], j['runs'], j['timeout'], j['attempt'], j['code'], this_folder(), j['settings'])).fetchone()
+                (key, self.home, j['id'], far, j['title'], j['plugin'], j['name'], j['args'], j['runs'], j['timeout'], j['attempt'],
+                 j['code'], this_folder(), j['settings'])).fetchone()
             if not new: return
-            for name, value in units: c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing', (key, name, value))
+            for name, value in units:
+                c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing', (key, name, value))
             if j['runs'] == 'process': send(c, key, [json.loads(j['args']), *(json.loads(v) for _, v in units)])
         self.line(put)
-        self.dbos.enqueue_workflow_with_options({'queue_name': queue if j['runs'] == 'process' else self.home, 'workflow_name': 'job', 'workflow_id': far, 'app_version': '1'}, key, far)
+        self.dbos.enqueue_workflow_with_options({'queue_name': queue if j['runs'] == 'process' else self.home, 'workflow_name': 'job',
+                                                 'workflow_id': far, 'app_version': '1'}, key, far)
     def cancel(self, number, far):
         "Ask a job to stop; what has not begun is over at once"
         key = self.key(number)
@@ -322,16 +368,20 @@ class Fleet:
             try:
                 with psycopg.connect(self.url, autocommit=True, connect_timeout=5, row_factory=dict_row, application_name='pianola') as c:
                     with c.transaction(): prepare(c)
-                    if not self.dbos: self.dbos = launch(self.url, self.home, [self.home, *([queue] if self.config.workers == 'here' else [])], self._run)
+                    if not self.dbos:
+                        self.dbos = launch(self.url, self.home, [self.home, *([queue] if self.config.workers == 'here' else [])], self._run)
                     c.execute(f'listen pianola_{self.home}')
                     meet(self.again, {r['far'] for r in c.execute('select far from pianola.job where home=%s', (self.home,))})
                     self.say('')
                     while not self.ending.is_set(): self._take_over(c, meet)
-            except psycopg.OperationalError as e: self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): jobs wait, what is done is kept, and it is asked again every two seconds')
+            except psycopg.OperationalError as e:
+                self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): jobs wait, what is done is kept, and it is asked '
+                         f'again every two seconds')
             except Exception as e:
                 if self.ending.is_set(): return
                 log.opt(exception=True).debug('jobs cannot be followed')
-                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): jobs wait, what is done is kept, and it is tried again every two seconds')
+                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): jobs wait, what is done is kept, and it is tried again '
+                         f'every two seconds')
             self.ending.wait(2)
     def _take_over(self, c, meet):
         events = c.execute('select * from pianola.event where home=%s order by id limit 500', (self.home,)).fetchall()
@@ -352,7 +402,11 @@ class Fleet:
                 sweep(self.dbos, line)
                 if time.monotonic() - last > 600:
                     last, before = time.monotonic(), datetime.fromtimestamp(time.time()-86400, UTC).isoformat()
-                    if old := [w.workflow_id for w in self.dbos.list_workflows(workflow_id_prefix=f'{self.home}.', status=['SUCCESS', 'ERROR', 'CANCELLED'], completed_before=before, limit=1000, load_input=False, load_output=False)]: self.dbos.delete_workflows(old)
+                    if old := [w.workflow_id
+                               for w in self.dbos.list_workflows(workflow_id_prefix=f'{self.home}.',
+                                   status=['SUCCESS', 'ERROR', 'CANCELLED'], completed_before=before, limit=1000, load_input=False,
+                                   load_output=False)]:
+                        self.dbos.delete_workflows(old)
             except Exception as e: log.debug(f'{where(self.url)} could not be tidied: {blame(self.url, e)}')
         line.close()
     def close(self):

@@ -1,4 +1,5 @@
-"""A procedure you can see: `flow = Flow()` and a function a step. Its parameters are the form, its docstring the question, what it returns the memory of the run.
+"""A procedure you can see: `flow = Flow()` and a function a step. Its parameters
+are the form, its docstring the question, what it returns the memory of the run.
 
     @flow.step
     def site(url: Url = 'https://example.com', pages: Range(1, 100) = 10):
@@ -7,7 +8,8 @@
     @flow.step
     async def walk(job, url, pages): ...          # no annotation: taken from the steps above by name; `job`: long work that outlives the page
 
-Pressing a step keeps what was put in, in one transaction with the line in the roll; then the function runs, and its end is a transaction of its own. Everything kept is in `runs`."""
+Pressing a step keeps what was put in, in one transaction with the line in the roll; then
+the function runs, and its end is a transaction of its own. Everything kept is in `runs`."""
 import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, traceback
 from typing import Optional
 import msgspec
@@ -24,7 +26,8 @@ class Step:
         self.shows = tuple(shows)
         self.flow, self.name, self.f, self.auto, self.runs, self.more = flow, f.__name__, f, auto, runs_as, more
         self.fields, self.job = forms.of(f), 'job' in inspect.signature(f).parameters
-        if bad := [p.name for p in inspect.signature(f).parameters.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]: raise TypeError(f"the step {self.name} takes *{bad[0]}; a form needs to know its fields by name")
+        if bad := [p.name for p in inspect.signature(f).parameters.values() if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]:
+            raise TypeError(f"the step {self.name} takes *{bad[0]}; a form needs to know its fields by name")
         self.question, _, self.words = (inspect.getdoc(f) or self.name.replace('_', ' ').capitalize()).partition('\n')
         self.code, self.plain = _code(f)
         self.plain = self.plain and not self.job          # nothing to run: what was put in is all there is
@@ -35,7 +38,8 @@ class Step:
 def _code(f):
     "(hash of a function's code without its docstring, comments and layout; has it no body at all)"
     try: tree = ast.parse(textwrap.dedent(inspect.getsource(f))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError): return hashlib.sha256(f.__code__.co_code + repr(f.__code__.co_consts).encode()).hexdigest()[:16], False
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return hashlib.sha256(f.__code__.co_code + repr(f.__code__.co_consts).encode()).hexdigest()[:16], False
     body = [n for n in tree.body if not (isinstance(n, ast.Pass) or isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
     return hashlib.sha256('\n'.join(ast.dump(n) for n in [*body, tree.args]).encode()).hexdigest()[:16], not body
 
@@ -52,13 +56,17 @@ class Flow(Kind):
         self._keys()
 
     def step(self, f=None, *, auto=False, runs=None, button='', shows=(), **more):
-        "Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process' for a step with a `job`; `shows`: of a result with names those that are for people, the rest is folded; more words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."
+        """Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process'
+        for a step with a `job`; `shows`: of a result with names those that are for people, the rest is folded; more
+        words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."""
         def make(f):
             s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more, shows)
-            for verb in ('run', 'fill'): self.keys[verb].description = f"{self.words[verb]} The steps: {', '.join(self._said(s) for s in self.steps.values())}."
+            for verb in ('run', 'fill'):
+                self.keys[verb].description = f"{self.words[verb]} The steps: {', '.join(self._said(s) for s in self.steps.values())}."
             return _worker(f) if s.job else f
         return make(f) if f else make
-    def _said(self, s): return s.name + (f" ({', '.join(n for n, x in s.fields.items() if x.typed)})" if any(x.typed for x in s.fields.values()) else '')
+    def _said(self, s):
+        return s.name + (f" ({', '.join(n for n, x in s.fields.items() if x.typed)})" if any(x.typed for x in s.fields.values()) else '')
 
     @property
     def title(self): return self.plugin.title if self.plugin and len(self.plugin.kinds) == 1 else self.name.replace('_', ' ').capitalize()
@@ -66,8 +74,10 @@ class Flow(Kind):
     def codes(self): return {s.name: s.code for s in self.steps.values()}
     def open(self, tx):
         if any(s.job for s in self.steps.values()): jobs.on_end(self.plugin_name, self.job_over)
-        for a in tx.q("select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null", self.name):
-            if a['work'] not in working: runs.end(tx, a['work'], 'failed', error='Pianola ended while this ran. What it did by then is not known: run it again.')
+        for a in tx.q(
+                "select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null", self.name):
+            if a['work'] not in working:
+                runs.end(tx, a['work'], 'failed', error='Pianola ended while this ran. What it did by then is not known: run it again.')
 
     # the keys
 
@@ -75,26 +85,48 @@ class Flow(Kind):
         run, self.keys, n = [('run', Optional[int], None)], {}, self.name      # what is put into a step may be an address with a login: `logins`
         self.words = {'run': 'Run a step, the open one if none is named.', 'fill': "Write values into a step's form without running it."}
         def key(verb, fn, spec, **kw):
-            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True), plugin=self.plugin_name, local=True, **kw))
+            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True,
+                kw_only=True), plugin=self.plugin_name, local=True, **kw))
         of = lambda r: f"“{r['name']}” of {self.title}"
-        key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.', say=lambda a, r, c: f'Started {of(r)}')
-        key('fill', self.fill, [('values', dict), ('step', str, ''), *run], logins=True, title=f'Fill in {n}', description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
-        key('run', self.press, [('step', str, ''), ('values', dict, {}), *run], logins=True, title=f'Run {n}', description=self.words['run'], say=self._ran)
-        key('back', self.back, [('step', str), *run], title=f'Go back in {n}', description='Open an answered step again, to answer it another way. What was there stays.', say=lambda a, r, c: f"Went back to {r['step']} in {of(r)}")
-        key('fold', self.fold, [('step', str), ('open', bool, False), *run], title=f'Fold a step of {n}', description='Fold a step\'s card, or with open=true unfold it.', say=lambda a, r, c: f"{'Unfolded' if a['open'] else 'Folded'} {r['step']}")
-        key('name', self.rename, [('name', str), *run], title=f'Name a run of {n}', description='Give the open run a name.', say=lambda a, r, c: f"Named a run “{r['name']}”")
-        key('show', self.show, run, title=f'Look at {n}', description='Where a run is: its steps, their values, results and errors.', risk='read', model=False)
+        key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.',
+            say=lambda a, r, c: f'Started {of(r)}')
+        key('fill', self.fill, [('values', dict), ('step', str, ''), *run], logins=True, title=f'Fill in {n}',
+            description=self.words['fill'], say=lambda a, r, c: f"Filled in {r['step']} in {of(r)}")
+        key('run', self.press, [('step', str, ''), ('values', dict, {}), *run], logins=True, title=f'Run {n}',
+            description=self.words['run'], say=self._ran)
+        key('back', self.back, [('step', str), *run], title=f'Go back in {n}',
+            description='Open an answered step again, to answer it another way. What was there stays.',
+            say=lambda a, r, c: f"Went back to {r['step']} in {of(r)}")
+        key('fold', self.fold, [('step', str), ('open', bool, False), *run], title=f'Fold a step of {n}',
+            description='Fold a step\'s card, or with open=true unfold it.',
+            say=lambda a, r, c: f"{'Unfolded' if a['open'] else 'Folded'} {r['step']}")
+        key('name', self.rename, [('name', str), *run], title=f'Name a run of {n}', description='Give the open run a name.',
+            say=lambda a, r, c: f"Named a run “{r['name']}”")
+        key('show', self.show, run, title=f'Look at {n}', description='Where a run is: its steps, their values, results and errors.',
+            risk='read', model=False)
         key('runs', self.list, [('words', str, '')], title=f'Runs of {n}', description='The runs, those used last first.', risk='read', model=False)
         own = dict(model=False)
-        key('again', self.again, [('run', int), ('name', str, '')], title=f'Do a run of {n} again', description='A new run that is worked through by itself, with the answers of another one.', say=lambda a, r, c: f'Began {of(r)}', **own)
-        key('stay', self.stay, run, title='Leave it as it was', description='Close a step that was opened again, without another answer.', say=lambda a, r, c: f'Left {of(r)} as it was', **own)
-        key('pick', self.pick, [('answer', int)], title='Choose a branch', description='Show the branch on which an answer stands.', say=lambda a, r, c: f"Chose another answer to {r['step']} in {of(r)}", **own)
-        key('fork', self.fork, [('step', str, ''), *run], title='Fork', description='A new run that begins as this one up to a step; without a step, a copy of it all.', say=lambda a, r, c: f"Made {of(r)}", **own)
-        key('lock', self.lock, [('locked', bool, True), *run], title='Lock or unlock', description='A locked run can be read and copied, and not changed.', say=lambda a, r, c: f"{'Locked' if a['locked'] else 'Unlocked'} {of(r)}", **own)
-        key('cancel', self.cancel, [('step', str), *run], title='Stop a step', description='Stop the job of a step.', say=lambda a, r, c: f"Asked {r['step']} to stop", **own)
-        key('import', self.take, [('file', str)], ready=packing.unpacked, title='Import a run', description='A run from a file that was exported, and given to /api/files.', say=lambda a, r, c: f'Imported {of(r)}', **own)
-        key('delete', self.delete, run, title=f'Delete a run of {n}', risk='destructive', description='Put a run away; undo brings it back.', say=lambda a, r, c: f'Deleted {of(r)}',
-            asks=lambda tx, run=None: f'Delete {of(self.find(tx, run))}?', touches=lambda tx, run=None: [('run', self.find(tx, run)['id'])], model=False)
+        key('again', self.again, [('run', int), ('name', str, '')],
+            title=f'Do a run of {n} again', description='A new run that is worked through by itself, with the answers of another one.',
+            say=lambda a, r, c: f'Began {of(r)}', **own)
+        key('stay', self.stay, run, title='Leave it as it was', description='Close a step that was opened again, without another answer.',
+            say=lambda a, r, c: f'Left {of(r)} as it was', **own)
+        key('pick', self.pick, [('answer', int)], title='Choose a branch', description='Show the branch on which an answer stands.',
+            say=lambda a, r, c: f"Chose another answer to {r['step']} in {of(r)}", **own)
+        key('fork', self.fork, [('step', str, ''), *run], title='Fork',
+            description='A new run that begins as this one up to a step; without a step, a copy of it all.',
+            say=lambda a, r, c: f"Made {of(r)}", **own)
+        key('lock', self.lock, [('locked', bool, True), *run], title='Lock or unlock',
+            description='A locked run can be read and copied, and not changed.',
+            say=lambda a, r, c: f"{'Locked' if a['locked'] else 'Unlocked'} {of(r)}", **own)
+        key('cancel', self.cancel, [('step', str), *run], title='Stop a step', description='Stop the job of a step.',
+            say=lambda a, r, c: f"Asked {r['step']} to stop", **own)
+        key('import', self.take, [('file', str)], ready=packing.unpacked, title='Import a run',
+            description='A run from a file that was exported, and given to /api/files.', say=lambda a, r, c: f'Imported {of(r)}', **own)
+        key('delete', self.delete, run, title=f'Delete a run of {n}', risk='destructive',
+            description='Put a run away; undo brings it back.', say=lambda a, r, c: f'Deleted {of(r)}',
+            asks=lambda tx, run=None: f'Delete {of(self.find(tx, run))}?', touches=lambda tx, run=None: [('run', self.find(tx, run)['id'])],
+            model=False)
 
     def find(self, tx, id=None):
         "A run of this flow, by default the one looked at last; Refused names what there is"
@@ -109,7 +141,8 @@ class Flow(Kind):
         r = tx.rows['run', id] = tx.row('run', id)
         return {'run': id, 'name': r['name'], **({'step': step} if step else {})}
     def _ran(self, a, r, c):
-        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}' for k, v in r.get('values', {}).items() if v not in ('', None, []))
+        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}'
+                         for k, v in r.get('values', {}).items() if v not in ('', None, []))
         s = self.steps.get(r['step'])
         return f"{self.title}: {s.question if s else r['step']}" + (f' ({said})' if said else '')
 
@@ -129,7 +162,8 @@ class Flow(Kind):
         runs.free(r)
         s = self.named(step) if step else self.next(tx, r, values)
         known = s.asks(self.look(tx, r).memory(s.name))
-        if extra := [k for k in values if k not in known]: raise Refused(f"{s.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no fields'}")
+        if extra := [k for k in values if k not in known]:
+            raise Refused(f"{s.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(known) or 'no fields'}")
         wrong = forms.read(known, values, only=values)[1]
         runs.keep_draft(tx, r['id'], s.name, {k: v for k, v in values.items() if known[k].kind != 'secret'}, tried=bool(wrong))
         hide(known, values)
@@ -169,7 +203,8 @@ class Flow(Kind):
         return self._out(tx, runs.duplicate(tx, r, f"{r['name']}, {'from ' + step if step else 'copy'}", self.named(step).name if step else None))
     def lock(self, tx, locked=True, run=None):
         r = self.find(tx, run)
-        if locked and tx.value("select 1 from answer where run=? and status='running'", r['id']): raise Refused('a step of it is running', 'wait for it, or stop it', 409)
+        if locked and tx.value("select 1 from answer where run=? and status='running'", r['id']):
+            raise Refused('a step of it is running', 'wait for it, or stop it', 409)
         tx.update('run', r['id'], {'locked': int(locked)})
         return self._out(tx, r['id'])
     def delete(self, tx, run=None):
@@ -187,14 +222,17 @@ class Flow(Kind):
         else: tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
         return self._out(tx, r['id'], s.name)
     def list(self, tx, words=''):
-        return [{'run': r['id'], 'name': r['name'], 'locked': bool(r['locked']), 'created': r['created'], 'used': r['used'], 'answered': r['answered'], 'steps': len(self.steps)} for r in runs.listed(tx, self.name, words)]
+        return [{'run': r['id'], 'name': r['name'], 'locked': bool(r['locked']), 'created': r['created'], 'used': r['used'],
+                 'answered': r['answered'], 'steps': len(self.steps)} for r in runs.listed(tx, self.name, words)]
     def show(self, tx, run=None):
         r = runs.run(tx, run) if run else runs.current(tx, self.name) and runs.run(tx, runs.current(tx, self.name))
         if not r: return None
         v = self.look(tx, r)
         def one(s):
             a = v.now.get(s.name, (None,))[0]
-            return {'step': s.name, 'state': v.state(s.name)} | ({'answer': a['id'], 'inputs': json.loads(a['inputs']), 'result': results.plain(json.loads(a['result'])) if a['result'] else None, 'error': a['error'], 'job': a['job']} if a else {})
+            return {'step': s.name, 'state': v.state(s.name)} | ({'answer': a['id'],
+                'inputs': json.loads(a['inputs']), 'result': results.plain(json.loads(a['result'])) if a['result'] else None,
+                'error': a['error'], 'job': a['job']} if a else {})
         return {'run': r['id'], 'flow': self.name, 'name': r['name'], 'locked': bool(r['locked']), 'steps': [one(s) for s in self.steps.values()]}
 
     # running a step
@@ -203,10 +241,13 @@ class Flow(Kind):
     def next(self, tx, r, values=()):
         "The step that is open now; of several the first that has these fields"
         v = self.look(tx, r)
-        here = [s for s in self.steps.values() if v.state(s.name) in ('open', 'failed')] or [s for s in self.steps.values() if v.state(s.name) == 'stale']
+        here = ([s for s in self.steps.values() if v.state(s.name) in ('open', 'failed')]
+                or [s for s in self.steps.values() if v.state(s.name) == 'stale'])
         for s in here:
             if all(k in s.fields for k in values): return s
-        if here: raise Refused(f"{here[0].name} has no {', '.join(k for k in values if k not in here[0].fields)}", f"it has {', '.join(here[0].asks(v.memory(here[0].name))) or 'no fields'}")
+        if here:
+            raise Refused(f"{here[0].name} has no {', '.join(k for k in values if k not in here[0].fields)}",
+                          f"it has {', '.join(here[0].asks(v.memory(here[0].name))) or 'no fields'}")
         raise Refused('no step is open', self._open(v), 409)
     def _open(self, v):
         now = {s: v.state(s) for s in self.steps}
@@ -224,12 +265,15 @@ class Flow(Kind):
         if state == 'waiting': raise Refused(f'{s.name} is not open yet', self._open(v), 409)
         memory = v.memory(s.name)
         asks = s.asks(memory)
-        if extra := [k for k in values if k not in asks]: raise Refused(f"{s.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(asks) or 'no fields'}")
+        if extra := [k for k in values if k not in asks]:
+            raise Refused(f"{s.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(asks) or 'no fields'}")
         before = json.loads(v.now[s.name][0]['inputs']) if s.name in v.now else {}
-        given = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0].get('v') is not None} | {k: x for k, x in before.items() if asks.get(k) and asks[k].kind != 'secret'} \
+        given = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0].get('v') is not None} | {k: x for k, x in before.items()
+            if asks.get(k) and asks[k].kind != 'secret'} \
             | {k: x for k, x in runs.draft(tx, r['id'], s.name).items() if asks.get(k) and asks[k].kind != 'secret'} | values
         good, wrong = forms.read(asks, given)
-        if wrong: raise Refused(f"{s.name}: {'; '.join(f'{k} {x}' for k, x in wrong.items())}", 'say in `values` what it should be', 422, fields=wrong)
+        if wrong:
+            raise Refused(f"{s.name}: {'; '.join(f'{k} {x}' for k, x in wrong.items())}", 'say in `values` what it should be', 422, fields=wrong)
         a = v.now.get(s.name, (None,))[0]
         if not (state == 'failed' and a['job'] and self.resume(tx, r, s, a, asks, good, memory)): self.begin(tx, r, s, asks, good, memory)
         hide(asks, values)
@@ -238,7 +282,8 @@ class Flow(Kind):
 
     def resume(self, tx, r, s, a, asks, good, memory):
         "A job that broke, asked for the same again, goes on from what it has done. True when it does."
-        same = json.loads(a['inputs']) == {n: asks[n].plain(x) for n, x in good.items()} and all(n in memory and results.fingerprint(memory[n][0]) == h for n, h in json.loads(a['used']).items())
+        same = (json.loads(a['inputs']) == {n: asks[n].plain(x) for n, x in good.items()}
+                and all(n in memory and results.fingerprint(memory[n][0]) == h for n, h in json.loads(a['used']).items()))
         if not same or a['work'] != a['id']: return False
         try: jobs.retry(tx, a['job'])
         except Refused: return False
@@ -253,19 +298,26 @@ class Flow(Kind):
             if asks[n].kind == 'secret':
                 secrets[r['id'], s.name, n] = x
                 if x: settings.typed.add(x)
-        used = {n: results.fingerprint(memory[n][0]) for n in [*s.takes(memory), *(n for n in asks if n in memory and memory[n][0] == {'k': 'data', 'v': inputs[n]})]}
+        used = {n: results.fingerprint(memory[n][0])
+                for n in [*s.takes(memory), *(n for n in asks if n in memory and memory[n][0] == {'k': 'data', 'v': inputs[n]})]}
         id = runs.add(tx, r, list(self.steps), s.name, inputs, used, s.code)
         if s.plain:
             runs.end(tx, id, 'done')
             return self.go_on(tx, r['id'])
         for n in s.takes(memory):
             step = self.steps.get(memory[n][2])
-            if step and n in step.fields and step.fields[n].kind == 'secret' and (r['id'], step.name, n) not in secrets: raise Refused(f'{n} is not kept on the disk', f'go back to {step.name} and give it again', 409)
+            if step and n in step.fields and step.fields[n].kind == 'secret' and (r['id'], step.name, n) not in secrets:
+                raise Refused(f'{n} is not kept on the disk', f'go back to {step.name} and give it again', 409)
         nodes = {n: ['node', memory[n][0], memory[n][2]] for n in s.takes(memory)} | {n: ['value', x, s.name] for n, x in inputs.items()}
         if s.job:
             hidden = {n: secrets[r['id'], w, n] for n, (_, _, w) in nodes.items() if (r['id'], w, n) in secrets}
-            if hidden: raise Refused(f"{s.name} runs as a job, and {', '.join(hidden)} is a secret that a job would have to write down", 'use it in a step without `job`')
-            job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]}, title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name, **s.more | ({'comments': False} if 'comments' in nodes and nodes['comments'][1] in (False, {'k': 'data', 'v': False}) else {}))
+            if hidden:
+                raise Refused(f"{s.name} runs as a job, and {', '.join(hidden)} is a secret that a job would have to write down",
+                              'use it in a step without `job`')
+            job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]},
+                             title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name,
+                             **s.more | ({'comments': False} if 'comments' in nodes
+                                         and nodes['comments'][1] in (False, {'k': 'data', 'v': False}) else {}))
             tx.run('update answer set job=? where work=?', job, id)
         else: tx.after.append(lambda: store.loop.call_soon_threadsafe(self._work, id, r['id'], s, nodes))
 
@@ -288,7 +340,9 @@ class Flow(Kind):
         for run in runs.end(tx, work, status, node, error):
             r = tx.row('run', run)
             said = results.line(node) if status == 'done' else (error or '').strip().rpartition('\n')[2]
-            tx.log('note', f'{self.name}.{step}', text=f"{self.title}, “{r['name']}”: {step} is {'done' if status == 'done' else 'broken'}" + (f': {said[:300]}' if said else ''), data={'run': run})
+            tx.log('note', f'{self.name}.{step}',
+                   text=f"{self.title}, “{r['name']}”: {step} is {'done' if status == 'done' else 'broken'}"
+                   + (f': {said[:300]}' if said else ''), data={'run': run})
             if status == 'done' and not r['deleted']: self.go_on(tx, run)
     def job_over(self, tx, job):
         "Called by jobs inside the transaction that ends one"
@@ -296,10 +350,12 @@ class Flow(Kind):
         a = tx.one('select work, step from answer where job=? order by id limit 1', job['id'])
         if not a or tx.value('select flow from run r join answer a on a.run=r.id where a.job=? limit 1', job['id']) != self.name: return
         done = job['state'] == 'done'
-        self.over(tx, a['work'], a['step'], 'done' if done else 'failed', job['result'] if done else None, None if done else job.get('error') or job.get('text') or job['state'])
+        self.over(tx, a['work'], a['step'], 'done' if done else 'failed', job['result'] if done else None,
+                  None if done else job.get('error') or job.get('text') or job['state'])
 
     def go_on(self, tx, run):
-        "Steps that go by themselves: those that are open now, and those whose grounds have changed; in a run that follows another all of them, with its answers"
+        """Steps that go by themselves: those that are open now, and those whose grounds
+        have changed; in a run that follows another all of them, with its answers"""
         r = tx.row('run', run)
         if r['locked']: return
         led = tx.row('run', r['follows']) if r['follows'] else None
@@ -310,10 +366,15 @@ class Flow(Kind):
             memory, a = v.memory(s.name), v.now.get(s.name, (None,))[0]
             fresh = a and all(n in memory and not memory[n][1] for n in json.loads(a['used']))
             if not (v.state(s.name) == 'open' or s.auto and v.state(s.name) == 'stale' and fresh): continue
-            known = {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory} | {n: x for n, x in saved.get(s.name, {}).items() if n in s.asks(memory)}
+            known = {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory} | {n: x for n, x in saved.get(s.name, {}).items()
+                if n in s.asks(memory)}
             good, wrong = forms.read(s.asks(memory), known)
-            if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]: wrong[hidden[0]] = 'is a secret, which is not kept'
-            if wrong and saved: tx.log('note', f'{self.name}.{s.name}', text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {'; '.join(f'{n} {w}' for n, w in wrong.items())}", data={'run': run})
+            if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]:
+                wrong[hidden[0]] = 'is a secret, which is not kept'
+            if wrong and saved:
+                tx.log('note', f'{self.name}.{s.name}',
+                       text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {'; '.join(f'{n} {w}' for n, w in wrong.items())}",
+                       data={'run': run})
             if not wrong: return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
 
     # what is seen
@@ -328,7 +389,8 @@ class Flow(Kind):
         return await store.write(shown)                # the first look at a flow begins its first run
     def hear(self, e):
         "Something changed in a run: draw it in every tab that looks at it"
-        changed = {i for t, i in e.rows if t == 'run'} | ({e.data['run']} if e.kind in ('note', 'flow') and e.what.partition('.')[0] == self.name and 'run' in e.data else set())
+        changed = {i for t, i in e.rows if t == 'run'} | ({e.data['run']} if e.kind in ('note', 'flow')
+                                                          and e.what.partition('.')[0] == self.name and 'run' in e.data else set())
         return self._drawn(e, changed) if changed else None
     async def _drawn(self, e, changed):
         for run in changed: await self.draw(run, whole=e.what in ('undo', f'{self.name}.delete'), seq=e.id)
@@ -391,7 +453,8 @@ def arguments(flow, nodes, run=None):
     for n, (kind, x, step) in nodes.items():
         f = flow.steps[step].fields.get(n) if step in flow.steps else None
         if (run, step, n) in secrets: out[n] = secrets[run, step, n]
-        elif kind == 'value' or f and x.get('k') == 'data' and 'v' in x and n in flow.steps[step].fields and f.typed: out[n] = back(f, x if kind == 'value' else x['v'])
+        elif kind == 'value' or f and x.get('k') == 'data' and 'v' in x and n in flow.steps[step].fields and f.typed:
+            out[n] = back(f, x if kind == 'value' else x['v'])
         else: out[n] = results.back(x)
     return out
 def back(f, plain):
@@ -417,7 +480,8 @@ def _worker(f):
 def trace(e, plugin):
     "What went wrong, for a person and for the model: the lines of the plugin, then the error"
     if isinstance(e, Refused): return f'{e.text} {e.hint}'.strip()
-    frames = [f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename] or traceback.extract_tb(e.__traceback__)[-3:]
+    frames = ([f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename]
+              or traceback.extract_tb(e.__traceback__)[-3:])
     log.opt(exception=e).debug('a step broke')
     return contain.mask(''.join(traceback.format_list(frames)) + (str(e) if isinstance(e, contain.Ended) else f"{type(e).__name__}: {e}"))
 
@@ -428,7 +492,8 @@ def _more(job):
     redrawing.add(job['run'])
     def now():
         redrawing.discard(job['run'])
-        for k in [k for p in plugins.values() for k in p.kinds if isinstance(k, Flow) and k.plugin_name == job['plugin'] and job['step'] in k.steps]: hold(k.draw(job['run']), 'a part could not be drawn')
+        for k in [k for p in plugins.values() for k in p.kinds if isinstance(k, Flow) and k.plugin_name == job['plugin'] and job['step'] in k.steps]:
+            hold(k.draw(job['run']), 'a part could not be drawn')
     asyncio.get_running_loop().call_later(.3, now)
 board.parts.append(_more)
 

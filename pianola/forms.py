@@ -45,7 +45,8 @@ def Rows(table):
     return Annotated[list[int], Word('rows', table=table)]
 
 class File(str):
-    "A file somebody gave. As text it is HASH/NAME; `.path` is where it is kept, `.name` what it was called, `.read_text()` and `.read_bytes()` what is in it."
+    """A file somebody gave. As text it is HASH/NAME; `.path` is where it is kept,
+    `.name` what it was called, `.read_text()` and `.read_bytes()` what is in it."""
     @property
     def hash(self): return self[:64]
     @property
@@ -58,7 +59,8 @@ class File(str):
     def read_text(self, encoding='utf-8'): return self.path.read_text(encoding)
 
 class Taking:
-    "A file on its way in: `add(bytes)` as often as there are some, then `done()` → File. Whole on the disk under its hash before anybody is told of it."
+    """A file on its way in: `add(bytes)` as often as there are some, then `done()`
+    → File. Whole on the disk under its hash before anybody is told of it."""
     def __init__(self, name):
         self.name = (re.sub(r'[\x00-\x1f/\\:]+', ' ', str(name)).strip(' .') or 'file')[-150:]
         self.folder, self.hash, self.size = store.folder/'files', hashlib.sha256(), 0
@@ -96,7 +98,8 @@ def keep_file(data, name):
         raise
 
 def sweep(folder, age=86_400, undo=30*86_400):
-    """Remove files that were given and that nothing in the database names any more; the number of those removed. Careful: only what is older than a day, and what the roll of the last 30 days
+    """Remove files that were given and that nothing in the database names any more; the number of
+    those removed. Careful: only what is older than a day, and what the roll of the last 30 days
     names (or a run put away in that time) is kept, for taking back. Blocks; reads by a connection of its own."""
     old = lambda f: f.is_file() and f.stat().st_mtime < now() - age
     there = {f.name: f for f in folder.glob('files/*/*') if re.fullmatch('[0-9a-f]{64}', f.name) and old(f)}
@@ -108,7 +111,8 @@ def sweep(folder, age=86_400, undo=30*86_400):
         conn.set_busy_timeout(10_000)
         conn.execute('begin')                         # one moment of all tables
         away = "run in (select id from run where deleted=1 and not exists (select 1 from log where at>? and what=run.flow||'.delete' and data like '%\"run\": '||run.id||',%'))"
-        for (table,) in conn.execute("select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'").fetchall():
+        for (table,) in conn.execute(
+                "select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'").fetchall():
             columns = ','.join(f'"{c[1]}"' for c in conn.execute(f'pragma table_info("{table}")'))
             where = (' where at>?', (since,)) if table == 'log' else (f' where not ({away})', (since,)) if table in ('answer', 'draft') else ('', ())
             for row in conn.execute(f'select {columns} from "{table}"{where[0]}', where[1]):
@@ -171,18 +175,22 @@ class Field:
             if self.kind == 'bool' and value is not None: return False
             if self.kind == 'rows': return []
             if self.optional: return None
-            if value is not None and self.kind in ('text', 'long', 'url', 'secret', 'file') and not self.required: return File('') if self.kind == 'file' else ''
+            if value is not None and self.kind in ('text', 'long', 'url', 'secret', 'file') and not self.required:
+                return File('') if self.kind == 'file' else ''
             raise ValueError('must not be empty' if self.kind in ('text', 'long', 'url', 'secret') else f'is needed: {self._wants()}')
         good = getattr(self, f'_{self.kind}')(value)
         try: msgspec.convert(self.plain(good), self.type)
         except msgspec.ValidationError as e: raise ValueError(re.sub(r'^Expected', 'must be', str(e)).replace('`', '')) from None
         return good
     def _wants(self):
-        return {'int': 'a whole number', 'float': 'a number', 'bool': 'yes or no', 'date': 'a date like 2026-05-31', 'datetime': 'a date and time like 2026-05-31 14:30', 'time': 'a time like 14:30',
-                'choice': 'one of ' + ', '.join(str(_bare(c)) for c in self.choices), 'ref': f'a row of {self.table}', 'file': 'a file', 'json': 'JSON'}.get(self.kind, 'some text') + self._between()
+        return {'int': 'a whole number', 'float': 'a number', 'bool': 'yes or no', 'date': 'a date like 2026-05-31',
+                'datetime': 'a date and time like 2026-05-31 14:30', 'time': 'a time like 14:30',
+                'choice': 'one of ' + ', '.join(str(_bare(c)) for c in self.choices), 'ref': f'a row of {self.table}', 'file': 'a file',
+                'json': 'JSON'}.get(self.kind, 'some text') + self._between()
     def _between(self):
         lo, hi = self.word.low, self.word.high
-        return f' from {lo} to {hi}' if lo is not None and hi is not None else f' of at least {lo}' if lo is not None else f' of at most {hi}' if hi is not None else ''
+        return (f' from {lo} to {hi}' if lo is not None and hi is not None else f' of at least {lo}' if lo is not None
+                else f' of at most {hi}' if hi is not None else '')
     def _text(self, v):
         if not isinstance(v, (str, int, float)) or isinstance(v, bool): raise ValueError(f'must be text, not {_short(v)}')
         v = str(v)
@@ -192,7 +200,10 @@ class Field:
     def _url(self, v):
         v = self._text(v)
         if '://' not in v and not re.match(r'[a-z][a-z0-9+]*:(?!\d)', v, re.I): v = f'https://{v}'
-        try: u = urlsplit(v); ok = u.scheme in ('http', 'https') and bool(u.hostname) and not re.search(r'[\s<>"\\]', v); u.port      # noqa: B018  a port that is no number raises
+        try:
+            u = urlsplit(v)
+            ok = u.scheme in ('http', 'https') and bool(u.hostname) and not re.search(r'[\s<>"\\]', v)
+            u.port      # noqa: B018  a port that is no number raises
         except ValueError: ok = False
         if not ok: raise ValueError(f'must be a web address like https://example.com, not {_short(v)}')
         return v
@@ -205,7 +216,8 @@ class Field:
         if isinstance(v, str):
             try: v = float(v)
             except ValueError: raise ValueError(f'must be {self._wants()}, not {_short(v)}') from None
-        if not isinstance(v, (int, float)) or isinstance(v, bool) or not math.isfinite(v): raise ValueError(f'must be {self._wants()}, not {_short(v)}')
+        if not isinstance(v, (int, float)) or isinstance(v, bool) or not math.isfinite(v):
+            raise ValueError(f'must be {self._wants()}, not {_short(v)}')
         return self._within(float(v))
     def _within(self, v):
         lo, hi = self.word.low, self.word.high
@@ -298,7 +310,9 @@ class Field:
         text = self.written(value)
         a = dict(name=self.name, required=self.required) | attrs
         if self.kind == 'long': return Textarea(text, maxlength=longest['long'], rows=min(12, max(3, text.count('\n')+1)), **a)
-        if self.kind == 'json': return Textarea(json.dumps(self.plain(value), ensure_ascii=False, indent=1) if value is not None else '', rows=3, spellcheck='false', cls=f"json {a.pop('cls', '')}".strip(), **a)
+        if self.kind == 'json':
+            return Textarea(json.dumps(self.plain(value), ensure_ascii=False, indent=1) if value is not None else '', rows=3,
+                            spellcheck='false', cls=f"json {a.pop('cls', '')}".strip(), **a)
         if self.kind == 'bool':
             a.pop('required')
             return Input(type='checkbox', value='true', checked=value is True, **a)
@@ -307,17 +321,24 @@ class Field:
         if self.kind == 'rows': return self._boxes(value or [], tx, a)
         if self.kind == 'file':
             gone = {k: a.pop(k) for k in ('name', 'required', 'cls') if k in a}
-            return Span(Input(type='hidden', name=gone['name'], value=text, **{k: v for k, v in a.items() if k.startswith('hx_')}), Input(type='file', data_upload='/api/files', required=gone.get('required') and not text, **{k: v for k, v in a.items() if not k.startswith('hx_')}),
-                        A(value.name if isinstance(value, File) else text[65:], href=file_url(text), download=True, cls='has') if text else Span(cls='has'), cls=f"file {gone.get('cls', '')}".strip())
+            return Span(Input(type='hidden', name=gone['name'], value=text, **{k: v for k, v in a.items() if k.startswith('hx_')}),
+                        Input(type='file', data_upload='/api/files', required=gone.get('required') and not text,
+                              **{k: v for k, v in a.items() if not k.startswith('hx_')}),
+                        A(value.name if isinstance(value, File) else text[65:], href=file_url(text), download=True, cls='has') if text
+                        else Span(cls='has'), cls=f"file {gone.get('cls', '')}".strip())
         w = self.word
-        more = {'text': dict(type='text', maxlength=longest['text']), 'url': dict(type='text', inputmode='url', maxlength=longest['url']),      # of type url the browser would refuse example.com, which we complete
+        # of type url the browser would refuse example.com, which we complete
+        more = {'text': dict(type='text', maxlength=longest['text']), 'url': dict(type='text', inputmode='url', maxlength=longest['url']),
                 'secret': dict(type='password'), 'date': dict(type='date', max='9999-12-31'),
-                'datetime': dict(type='datetime-local', max='9999-12-31T23:59'), 'time': dict(type='time')}.get(self.kind) or dict(type='number', min=w.low, max=w.high, step=w.step or ('any' if self.kind == 'float' else None))
+                'datetime': dict(type='datetime-local', max='9999-12-31T23:59'),
+                'time': dict(type='time')}.get(self.kind) or dict(type='number', min=w.low, max=w.high,
+                    step=w.step or ('any' if self.kind == 'float' else None))
         if self.kind == 'secret': text = ''                       # never sent back to a page
         return Input(**(dict(value=text or None, autocomplete='off') | more | a))
     def _options(self, pairs, now):
         known = any(v == now for v, _ in pairs)
-        blank = [Option('' if not self.required else 'Choose …', value='', selected=now is None)] if not self.required and self.optional or not known else []
+        blank = ([Option('' if not self.required else 'Choose …', value='', selected=now is None)] if not self.required and self.optional
+                 or not known else [])
         lost = [Option(f'{now} (gone)', value=str(now), selected=True)] if now not in (None, '') and not known else []
         return [*blank, *lost, *[Option(text, value=str(v), selected=v == now) for v, text in pairs]]
     def _picker(self, value, tx, a):
@@ -328,7 +349,8 @@ class Field:
         gone = {k: v for k, v in a.items() if k in ('name', 'required') or k.startswith('hx_')}
         typed = dict(placeholder=f'Find in {self.table}') | {k: v for k, v in a.items() if k not in gone and v is not None}
         return Span(Input(type='hidden', value=value or '', data_start=value or '', **{k: v for k, v in gone.items() if k != 'required'}),
-                    Input(type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off', value=now.get(value, str(value or '')), required=gone.get('required'),
+                    Input(type='text', role='combobox', aria_expanded='false', aria_autocomplete='list', autocomplete='off',
+                          value=now.get(value, str(value or '')), required=gone.get('required'),
                           data_pick=f'/api/tables/{self.table}/pick', **typed), cls='pick')
     def _boxes(self, value, tx, a):
         pairs = rows_of(tx, self.table, limit=few) if tx else []
@@ -336,8 +358,11 @@ class Field:
         pairs += rows_of(tx, self.table, ids=[v for v in value if v not in here]) if tx and set(value) - here else []
         a.pop('required', None)
         name = a.pop('name')
-        return Fieldset(Legend(self.title, cls='sr'), Input(type='hidden', name=name, value=''), Input(type='search', placeholder=f'Find in {self.table}', aria_label=f'Find in {self.table}', data_boxes=f'/api/tables/{self.table}/pick', data_name=name),
-                        Div(*[Label(Input(type='checkbox', name=name, value=str(v), checked=v in value), text) for v, text in pairs], cls='boxes'), **(a | dict(cls=f"rows-of {a.get('cls', '')}".strip())))
+        return Fieldset(Legend(self.title, cls='sr'), Input(type='hidden', name=name, value=''),
+                        Input(type='search', placeholder=f'Find in {self.table}', aria_label=f'Find in {self.table}',
+                              data_boxes=f'/api/tables/{self.table}/pick', data_name=name),
+                        Div(*[Label(Input(type='checkbox', name=name, value=str(v), checked=v in value), text) for v, text in pairs],
+                            cls='boxes'), **(a | dict(cls=f"rows-of {a.get('cls', '')}".strip())))
 
     def input(self, value=None, tx=None, error='', id=None, label=None, **attrs):
         "Label, input and a place for what is wrong, tied together for eyes and screen readers"
@@ -346,9 +371,13 @@ class Field:
         grouped = self.kind == 'rows'
         told = dict(aria_describedby=f'{id}-help {wrong}' if self.help else wrong, aria_invalid='true' if error else None)
         w = self.word
-        if self.kind in ('int', 'float') and not self.optional and w.low is not None and w.high is not None and (self.kind == 'float' and not w.step or (w.high-w.low)/(w.step or 1) <= 200):      # a slider always says something
+        # a slider always says something
+        if (self.kind in ('int', 'float') and not self.optional and w.low is not None and w.high is not None
+                and (self.kind == 'float' and not w.step or (w.high-w.low)/(w.step or 1) <= 200)):
             now = self.written(self.start if value is None else value) or str(w.low)
-            control = Span(Input(type='range', name=self.name, id=id, min=w.low, max=w.high, step=w.step or (1 if self.kind == 'int' else 'any'), value=now, **told, **attrs), Output(now, **{'for': id}), cls='range')
+            control = Span(Input(type='range', name=self.name, id=id, min=w.low, max=w.high,
+                                 step=w.step or (1 if self.kind == 'int' else 'any'), value=now, **told, **attrs),
+                                 Output(now, **{'for': id}), cls='range')
         else: control = self.control(value, tx, id=id, **told, **attrs)
         hidden = Input(type='hidden', name=self.name, value='false') if self.kind == 'bool' else None       # an unticked box says nothing by itself
         title = Span(label or self.title, id=f'{id}-label') if grouped else Label(label or self.title, **{'for': id})
@@ -361,11 +390,14 @@ class Field:
         "The value for reading; whatever it is, it is text and never HTML of its own"
         if value is None or value == '' or value == []: return Span('—', cls='none')
         if self.kind == 'bool': return Span('✓' if value else '—', aria_label='yes' if value else 'no')
-        if self.kind == 'url': return A(re.sub(r'^https?://', '', str(value)), href=str(value), target='_blank', rel='noopener noreferrer', cls='out') if re.match(r'https?://', str(value)) else Span(str(value))
+        if self.kind == 'url':
+            return (A(re.sub(r'^https?://', '', str(value)), href=str(value), target='_blank', rel='noopener noreferrer', cls='out')
+                    if re.match(r'https?://', str(value)) else Span(str(value)))
         if self.kind == 'long': return Div(str(value), cls='long')
         if self.kind == 'json': return Pre(Code(json.dumps(value, ensure_ascii=False, indent=1)))
         if self.kind == 'secret': return Span('••••••')
-        if self.kind in ('date', 'datetime', 'time') and not isinstance(value, str): return Time(self.plain(value).replace('T', ' '), datetime=self.plain(value))
+        if self.kind in ('date', 'datetime', 'time') and not isinstance(value, str):
+            return Time(self.plain(value).replace('T', ' '), datetime=self.plain(value))
         if self.kind in ('ref', 'rows'):
             ids = value if isinstance(value, list) else [value]
             names = dict(rows_of(tx, self.table, ids=ids)) if tx else {}
@@ -415,9 +447,11 @@ def field(name, annotation=nothing, default=nothing):
     elif t is File: kind = 'file'
     elif t in (bool, int, float, str, date, datetime, time): kind = 'text' if t is str else t.__name__
     elif t in (Any, dict, list) or typing.get_origin(t) in (dict, list): kind = 'json'
-    if kind == 'choice' and not all(isinstance(_bare(c), (str, int)) and not isinstance(_bare(c), bool) for c in choices): raise TypeError(f'{name}: the choices must be text or whole numbers')
+    if kind == 'choice' and not all(isinstance(_bare(c), (str, int)) and not isinstance(_bare(c), bool) for c in choices):
+        raise TypeError(f'{name}: the choices must be text or whole numbers')
     if not kind:
-        raise TypeError(f'{name} is {getattr(t, "__name__", t)}; there is str, int, float, bool, date, datetime, time, Literal[…] or an Enum, list and dict, '
+        raise TypeError(
+            f'{name} is {getattr(t, "__name__", t)}; there is str, int, float, bool, date, datetime, time, Literal[…] or an Enum, list and dict, '
                         "and from pianola Long, Url, Json, Range(a, b), Ref('table'), Rows('table'), File, Secret")
     f = Field(name, kind, None, default, optional, choices, word or Word(kind), help, typed=typed)
     f.type = _type(f, t, metas)
@@ -430,12 +464,18 @@ def _type(f, t, metas):
     "What msgspec is told: the JSON form, with the limits in the schema"
     w, empty = f.word, not f.required
     fmt = lambda pattern, name: Annotated[str, Meta(pattern=pattern, extra_json_schema={'format': name})]
-    base = {'text': lambda: Annotated[str, Meta(min_length=None if empty else 1, max_length=longest['text'])], 'long': lambda: Annotated[str, Meta(min_length=None if empty else 1, max_length=longest['long'])],
-            'secret': lambda: Annotated[str, Meta(max_length=longest['secret'], extra_json_schema={'writeOnly': True})], 'url': lambda: Annotated[str, Meta(max_length=longest['url'], extra_json_schema={'format': 'uri'})],
-            'date': lambda: fmt(r'^\d{4}-\d\d-\d\d$', 'date'), 'datetime': lambda: fmt(r'^\d{4}-\d\d-\d\d[T ]', 'date-time'), 'time': lambda: fmt(r'^\d\d:\d\d', 'time'),
-            'int': lambda: Annotated[int, Meta(ge=w.low, le=w.high)] if w.low is not None or w.high is not None else int, 'float': lambda: Annotated[float, Meta(ge=w.low, le=w.high)] if w.low is not None or w.high is not None else float,
-            'bool': lambda: bool, 'choice': lambda: Literal[tuple(_bare(c) for c in f.choices)], 'ref': lambda: Annotated[int, Meta(ge=1, description=f'number of a row of {f.table}')],
-            'rows': lambda: Annotated[list[int], Meta(description=f'numbers of rows of {f.table}')], 'file': lambda: Annotated[str, Meta(max_length=300)],
+    base = {'text': lambda: Annotated[str, Meta(min_length=None if empty else 1, max_length=longest['text'])],
+            'long': lambda: Annotated[str, Meta(min_length=None if empty else 1, max_length=longest['long'])],
+            'secret': lambda: Annotated[str, Meta(max_length=longest['secret'], extra_json_schema={'writeOnly': True})],
+            'url': lambda: Annotated[str, Meta(max_length=longest['url'], extra_json_schema={'format': 'uri'})],
+            'date': lambda: fmt(r'^\d{4}-\d\d-\d\d$', 'date'), 'datetime': lambda: fmt(r'^\d{4}-\d\d-\d\d[T ]', 'date-time'),
+            'time': lambda: fmt(r'^\d\d:\d\d', 'time'),
+            'int': lambda: Annotated[int, Meta(ge=w.low, le=w.high)] if w.low is not None or w.high is not None else int,
+            'float': lambda: Annotated[float, Meta(ge=w.low, le=w.high)] if w.low is not None or w.high is not None else float,
+            'bool': lambda: bool, 'choice': lambda: Literal[tuple(_bare(c) for c in f.choices)],
+            'ref': lambda: Annotated[int, Meta(ge=1, description=f'number of a row of {f.table}')],
+            'rows': lambda: Annotated[list[int], Meta(description=f'numbers of rows of {f.table}')],
+            'file': lambda: Annotated[str, Meta(max_length=300)],
             'json': lambda: t}[f.kind]()
     for m in metas: base = Annotated[base, m]
     if f.help: base = Annotated[base, Meta(description=f.help)]
@@ -445,7 +485,8 @@ def of(function, skip=('tx', 'job', 'self')):
     "{name: Field} of a function's parameters, those in `skip` left out"
     try: signature = inspect.signature(function, eval_str=True)
     except NameError as e: raise TypeError(f'{function.__name__}: {e}; an annotation must be something that is there') from None
-    return {n: field(n, p.annotation, p.default) for n, p in signature.parameters.items() if n not in skip and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return {n: field(n, p.annotation, p.default) for n, p in signature.parameters.items() if n not in skip
+            and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 def of_class(Row, skip=('id',)):
     "{name: Field} of a class's annotations, with its attributes as defaults"
@@ -459,7 +500,10 @@ def read(fields, data, only=None):
         if only is not None and n not in only: continue
         given = data.get(n, nothing)
         try:
-            if given is not nothing and not (given == '' and f.default is not nothing and f.kind not in ('text', 'long', 'url', 'secret', 'bool', 'rows') and not f.optional): values[n] = f.parse(given)
+            if (given is not nothing
+                    and not (given == '' and f.default is not nothing and f.kind not in ('text', 'long', 'url', 'secret', 'bool', 'rows')
+                             and not f.optional)):
+                values[n] = f.parse(given)
             elif f.default is not nothing: values[n] = f.default
             elif f.kind in ('bool', 'rows'): values[n] = f.parse('')
             else: values[n] = f.parse(None)

@@ -1,4 +1,5 @@
-"""The part of a sentence that only says what is to be done with what was said: *would you put that among the songs*, *delete it*, *write her down please*, *create*.
+"""The part of a sentence that only says what is to be done with what was said:
+*would you put that among the songs*, *delete it*, *write her down please*, *create*.
 
     words → (can you) verb + it (+ in the list) → what is to be done, which words say so, the table that is named there"""
 from dataclasses import dataclass, field
@@ -34,7 +35,9 @@ def one(g, i, b):
         else: break
     if j >= b or w[j].kind != 'word': return None
     kind = known.get(low(j))
-    if not kind and not ((wished or start) and w[j].stem not in lang.small and low(j) not in f['be'] and low(j) not in g.reader.nouns and len(low(j)) > 2): return None
+    if not kind and not ((wished or start) and w[j].stem not in lang.small and low(j) not in f['be'] and low(j) not in g.reader.nouns
+                         and len(low(j)) > 2):
+        return None
     j += 1
     ends = lambda k: k >= b or w[k].kind == 'mark'
     if low(j) not in f['frame_it']:              # “please amend.”, “create.”
@@ -51,7 +54,10 @@ def one(g, i, b):
         noun = next((m for m in g.tables(p, min(b, p+3)) if m.a == p), None)
         if noun: frame.table, k = noun.table, noun.b
         elif low(p) in f['lists'] or low(p) in lang.words['list'] or low(p) in ('there', 'here'): k = p+1
-        elif p < b and p > k+1 and w[p].kind == 'word' and low(p-1) in lang.words['a'] and low(p-1) not in f['frame_in'] and w[p].text == low(p) and ends(p+1) and not g.label_at(p): k = p+1          # “in the cellar”
+        elif (p < b and p > k+1 and w[p].kind == 'word' and low(p-1) in lang.words['a'] and low(p-1) not in f['frame_in']
+              and w[p].text == low(p) and ends(p+1) and not g.label_at(p)):
+            # “in the cellar”
+            k = p+1
         elif (ends(p) or low(p) in f['frame_tail']) and p > k: k = p
         if k > j:
             if not kind: frame.kind = 'create'
@@ -67,7 +73,8 @@ def one(g, i, b):
             if k == j: return None
             k = j
         frame.words = set(range(i, k))
-    if any(m.what == 'flag' and m.a in frame.words for tb in g.world.tables.values() for m in g.mentions(tb, i, min(b, k+1))): return None          # “check them in”
+    # “check them in”
+    if any(m.what == 'flag' and m.a in frame.words for tb in g.world.tables.values() for m in g.mentions(tb, i, min(b, k+1))): return None
     return frame if frame.kind else None
 
 def find(g, a, b):

@@ -21,8 +21,10 @@ login_page = """<!doctype html><html lang=en><meta charset=utf-8><meta name=view
 <input type=password name=password autofocus required autocomplete=current-password></label><input type=hidden name=to value="{to}"><p role=alert>{said}</p><button>Open</button></form></main></body></html>"""
 
 class Gate:
-    """ASGI middleware. Host must be ours, Origin and Sec-Fetch-Site must be our own page's wherever something could change, the password must have been
-    given where one is set. Leaves in the scope: `page`, true when our own page asks (its cookie came along). Adds the headers of a locked-down page."""
+    """ASGI middleware. Host must be ours, Origin and Sec-Fetch-Site must be
+    our own page's wherever something could change, the password must have been
+    given where one is set. Leaves in the scope: `page`, true when our own page
+    asks (its cookie came along). Adds the headers of a locked-down page."""
     def __init__(self, app, config, key, cdn=''):
         self.app, self.config, self.key = app, config, key
         self.cookie = f'pianola_{hashlib.sha256(key).hexdigest()[:8]}'        # cookies ignore ports: another app on this host must not toss ours
@@ -41,7 +43,8 @@ class Gate:
         if name in self.names: return True
         try: ip = ipaddress.ip_address(name)
         except ValueError: return False
-        return ip.is_loopback and str(ip) == name or (not is_loopback(self.config.host) and str(ip) == name)      # an address cannot be rebound, a name can
+        # an address cannot be rebound, a name can
+        return ip.is_loopback and str(ip) == name or (not is_loopback(self.config.host) and str(ip) == name)
 
     async def __call__(self, scope, receive, send):
         if scope['type'] not in ('http', 'websocket'): return await self.app(scope, receive, send)
@@ -49,7 +52,8 @@ class Gate:
         one = lambda name: next((v for k, v in heads if k == name), None)
         ours = self.brought(heads, self.cookie, self.page_word)
         send = self.dress(scope, send, ours)
-        if any(sum(k == name for k, _ in heads) > 1 for name in ('host', 'origin', 'sec-fetch-site')): return await self.refuse(scope, send, 'this says two things at once')
+        if any(sum(k == name for k, _ in heads) > 1 for name in ('host', 'origin', 'sec-fetch-site')):
+            return await self.refuse(scope, send, 'this says two things at once')
         host = one('host') or ''
         if not self.host_ok(host): return await self.refuse(scope, send, 'this host name is not mine')
         origin, site, mode = one('origin'), one('sec-fetch-site'), one('sec-fetch-mode')
@@ -65,24 +69,33 @@ class Gate:
             if not socket_ and scope['path'] == '/api/login' and method == 'POST': return await self.login(scope, receive, send)
             if not socket_ and method in safe and scope['path'] in ('/static/pianola.css',): return await self.app(scope, receive, send)
             if socket_: return await self.refuse(scope, send, 'the password was not given')
-            if method in safe and 'text/html' in (one('accept') or ''): return await self.answer(send, 401, self.asks('', quote(scope['path']) + (f"?{scope['query_string'].decode('latin-1')}" if scope.get('query_string') else '')))
+            if method in safe and 'text/html' in (one('accept') or ''):
+                return await self.answer(send, 401,
+                                         self.asks('',
+                                                   quote(scope['path']) + (f"?{scope['query_string'].decode('latin-1')}"
+                                                       if scope.get('query_string') else '')))
             return await self.refuse(scope, send, 'the password was not given', 401)
         await self.app(scope, receive, send)
 
     def brought(self, heads, name, word):
-        "Did a cookie of this name bring this word? Cookies know no ports: what other apps on this host tossed in, however odd and under whatever name, comes along"
+        """Did a cookie of this name bring this word? Cookies know no ports: what other
+        apps on this host tossed in, however odd and under whatever name, comes along"""
         crumbs = [c.strip().partition('=') for k, v in heads if k == 'cookie' for c in v.split(';')]
         return any(hmac.compare_digest(v.encode(), word.encode()) for n, _, v in crumbs if n == name)
 
     def dress(self, scope, send, known):
-        """Every answer carries the policy; the page gets its cookie, which tells our own page's clicks from anybody else's. Under the referrer policy `no-referrer`
+        """Every answer carries the policy; the page gets its cookie, which tells our
+        own page's clicks from anybody else's. Under the referrer policy `no-referrer`
         a browser would send `Origin: null` with our own login form."""
         # our own files are named by their content, the script by its release: a browser may keep them; all else is asked anew
-        kept = 'private, max-age=31536000, immutable' if scope['path'].startswith('/static/') and scope.get('query_string', b'').startswith(b'v=') else 'no-cache' if scope['path'].startswith(('/static/', '/vendor/')) else 'no-store'
+        kept = ('private, max-age=31536000, immutable' if scope['path'].startswith('/static/')
+                and scope.get('query_string', b'').startswith(b'v=') else 'no-cache' if scope['path'].startswith(('/static/', '/vendor/'))
+                else 'no-store')
         async def dressed(m):
             if m['type'] == 'http.response.start':
                 names = {k.lower() for k, _ in m['headers']}
-                extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff', b'referrer-policy': 'same-origin',
+                extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff',
+                         b'referrer-policy': 'same-origin',
                          b'cross-origin-opener-policy': 'same-origin', b'cross-origin-resource-policy': 'same-origin',
                          b'permissions-policy': 'camera=(), geolocation=(), microphone=()', b'cache-control': kept}
                 m['headers'] = [*m['headers'], *((k, v.encode()) for k, v in extra.items() if k not in names)]
@@ -108,11 +121,15 @@ class Gate:
             self.tries.append(now)
             log.warning(f"A wrong password was given from {(scope.get('client') or ('somewhere',))[0]}")
             return await self.answer(send, 401, self.asks('That is not the password.', to))
-        await self.answer(send, 303, '', (b'location', to.encode()), (b'set-cookie', f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'.encode()))
+        await self.answer(send, 303, '',
+                          (b'location', to.encode()), (b'set-cookie',
+                                                       f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; '
+                                                       f'Max-Age=2592000'.encode()))
 
     def asks(self, said, to): return login_page.format(said=said, to=escape(to))
     async def answer(self, send, status, body, *heads):
-        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/html; charset=utf-8'), (b'content-length', str(len(body.encode())).encode()), *heads]})
+        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/html; charset=utf-8'),
+            (b'content-length', str(len(body.encode())).encode()), *heads]})
         await send({'type': 'http.response.body', 'body': body.encode()})
 
     def tell(self, scope, why):
@@ -128,7 +145,8 @@ class Gate:
         self.tell(scope, why)
         if scope['type'] == 'websocket': return await send({'type': 'websocket.close', 'code': 1008})       # before accept: the browser sees 403
         body = f'{{"error":"{why}","hint":"open Pianola at its own address"}}'.encode()
-        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode())]})
+        await send({'type': 'http.response.start', 'status': status,
+                    'headers': [(b'content-type', b'application/json'), (b'content-length', str(len(body)).encode())]})
         await send({'type': 'http.response.body', 'body': body})
 
 def key(folder):

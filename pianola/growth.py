@@ -28,7 +28,8 @@ def grow(tx, name, fields, inner):
     there = {c['name'] for c in tx.q(f'pragma table_info("{name}")')}
     if there and 'pos' not in there: raise Refused(f'{name} is the name of one of Pianola\'s own tables', 'call the file or the table something else')
     if not there:
-        tx.run(f'create table "{name}"(id integer primary key, {", ".join(f"{chr(34)}{k}{chr(34)} {t}" for k, t in {**{k: f.sql for k, f in fields.items()}, **inner}.items())})')
+        tx.run(f'create table "{name}"(id integer primary key, '
+               f'{", ".join(f"{chr(34)}{k}{chr(34)} {t}" for k, t in {**{k: f.sql for k, f in fields.items()}, **inner}.items())})')
         return remember(tx, name, fields, {}, inner)
     was, said = known(tx, name), []
     for k in inner:
@@ -79,7 +80,9 @@ def convert(tx, name, f, was):
 def same(text, was, before):
     "Is it still all there?"
     if text.strip() == was.strip() or text.casefold() == was.casefold(): return True
-    try: return before.kind in ('int', 'float', 'bool') and float({'true': 1, 'false': 0}.get(text, text)) == float({'true': 1, 'false': 0}.get(was, was))
+    try:
+        return (before.kind in ('int', 'float', 'bool')
+                and float({'true': 1, 'false': 0}.get(text, text)) == float({'true': 1, 'false': 0}.get(was, was)))
     except ValueError: return False
 
 def found(tx, f, text):

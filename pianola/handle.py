@@ -1,4 +1,5 @@
-"""What a running job's function is given: `job`, with `step`, `each`, `progress`, `log`, `partial` and `wait`; the same in a coroutine, a thread and a process of its own.
+"""What a running job's function is given: `job`, with `step`, `each`, `progress`,
+`log`, `partial` and `wait`; the same in a coroutine, a thread and a process of its own.
 
     def walk(job, url): for page in job.each(pages(url)): …        what was done is not done again, however often it is begun"""
 import asyncio, collections, hashlib, inspect, itertools, threading, time
@@ -14,11 +15,13 @@ class Done:
         yield
 
 class Handle:
-    "A running job, as its function sees it. In a coroutine, `step`, `each` and `wait` are awaited; in a thread or process they are plain calls; everything else may be either."
+    """A running job, as its function sees it. In a coroutine, `step`, `each` and `wait` are
+    awaited; in a thread or process they are plain calls; everything else may be either."""
     def __init__(self, j, book, mode):
         self.id, self.attempt, self.title, self.mode, self._book, self._cancel = j['id'], j['attempt'], j['title'], mode, book, threading.Event()
         self._last, self._quarter, self._asleep, self._n = 0.0, 0, None, itertools.count()
-        self._at, self._naps = '', collections.defaultdict(itertools.count)      # a sleep is called by the item in hand and its number there, so that it is the same one in the next life
+        # a sleep is called by the item in hand and its number there, so that it is the same one in the next life
+        self._at, self._naps = '', collections.defaultdict(itertools.count)
     @property
     def cancelled(self): return self._cancel.is_set()
     def check(self):
@@ -101,7 +104,9 @@ def function(name):
     "The function a job names: `plugin.function`"
     plugin, _, path = name.partition('.')
     found = plugins.get(plugin)
-    if not found or not found.module: raise Refused(f'there is no plugin {plugin} now' if not found else f'{plugin} does not load now', 'put its file back or mend it; the job goes on then')
+    if not found or not found.module:
+        raise Refused(f'there is no plugin {plugin} now' if not found else f'{plugin} does not load now',
+                      'put its file back or mend it; the job goes on then')
     f = found.module
     for part in path.split('.'): f = getattr(f, part, None)
     if not callable(f): raise Refused(f'{plugin} has no function {path} now')

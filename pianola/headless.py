@@ -1,6 +1,7 @@
 """A flow without a page: `python -m pianola run FLOW key=value … --out DIR [--resume]`, for cron and pipelines.
 
-FLOW is a plugin's name, or the path of its file. `key=value` answers a question of any step, `step.key=value` that of one. DIR gets its state (go on with --resume), a file for each
+FLOW is a plugin's name, or the path of its file. `key=value` answers a question of any step,
+`step.key=value` that of one. DIR gets its state (go on with --resume), a file for each
 result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when one broke, 2 when something needed was not said."""
 import asyncio, json, shutil, sys, time
 from pathlib import Path
@@ -16,7 +17,9 @@ from .store import Refused, store
 def read(argv):
     p = config.Parser(prog=f'{config.python()} -m pianola run', description='Run a flow without a page.')
     p.add_argument('flow', help="a plugin's name, or the path of its file")
-    p.add_argument('answers', nargs='*', metavar='key=value', help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is asked for, its path')
+    p.add_argument('answers', nargs='*', metavar='key=value',
+                   help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is '
+                   'asked for, its path')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results and state go')
     p.add_argument('--resume', action='store_true', help='go on with the run that is in DIR, and not do again what is done')
     p.add_argument('--plugins', type=Path, default=None, help='the folder of plugins')
@@ -32,7 +35,8 @@ def answers(s, memory, given):
     said = {n: given.get(f'{s.name}.{n}', given.get(n)) for n in s.fields if f'{s.name}.{n}' in given or n in given and n in s.asks(memory)}
     for n, x in said.items():
         if s.fields[n].kind == 'file' and x and (path := Path(x.removeprefix('@')).expanduser()).is_file(): said[n] = str(keep_file(path, path.name))
-        elif s.fields[n].kind == 'file' and x and not forms.is_file(x): raise Refused(f'{n}: there is no file {x[:200]}', 'give the path of one', fields={n: 'is not there'})
+        elif s.fields[n].kind == 'file' and x and not forms.is_file(x):
+            raise Refused(f'{n}: there is no file {x[:200]}', 'give the path of one', fields={n: 'is not there'})
         elif x.startswith('@'): said[n] = read_text(x[1:])
     return said
 def read_text(path):
@@ -58,9 +62,13 @@ async def main(argv):
         await plugins.load(FastHTML(key_fname=str(c.data/'.sesskey')), c.plugins)
         if (p := plugins.get(name)) and p.error: sys.exit(f'{name} did not load: {p.error}')
         try: f = flow.by_name(name)
-        except Refused: sys.exit(f"there is no flow {name}; there is {', '.join(k.name for p in plugins.values() for k in p.kinds if isinstance(k, flow.Flow)) or 'none'}")
+        except Refused:
+            sys.exit(f"there is no flow {name}; there is "
+                     f"{', '.join(k.name for p in plugins.values() for k in p.kinds if isinstance(k, flow.Flow)) or 'none'}")
         known = {n for s in f.steps.values() for n in s.fields} | {f'{s.name}.{n}' for s in f.steps.values() for n in s.fields}
-        if extra := [k for k in a.answers if k not in known]: print(f"{name} asks nothing called {', '.join(extra)}; it asks {', '.join(n for n in sorted(known) if '.' not in n)}", file=sys.stderr); return 2
+        if extra := [k for k in a.answers if k not in known]:
+            print(f"{name} asks nothing called {', '.join(extra)}; it asks {', '.join(n for n in sorted(known) if '.' not in n)}", file=sys.stderr)
+            return 2
         await jobs.wake()
         return await follow(f, a, say)
     finally:
@@ -78,7 +86,8 @@ async def follow(f, a, say):
         state, memory = await store.read(lambda tx, s=s: ((v := f.look(tx, runs.run(tx, there))).state(s.name), v.memory(s.name)))
         if state == 'done': say(f'{s.name}: done before'); continue
         if state in ('open', 'failed', 'stale'):
-            try: await act(f'{f.name}.run', {'run': there, 'step': s.name, 'values': await asyncio.to_thread(answers, s, memory, a.answers)}, by='app')
+            try:
+                await act(f'{f.name}.run', {'run': there, 'step': s.name, 'values': await asyncio.to_thread(answers, s, memory, a.answers)}, by='app')
             except Refused as e:
                 print(f"{e.text}. Say {' '.join(f'{s.name}.{n}=…' for n in e.fields)}." if e.fields else f'{e.text}. {e.hint}', file=sys.stderr)
                 code = 2
@@ -96,7 +105,10 @@ async def follow(f, a, say):
     (a.out/'run.json').write_text(json.dumps(shown, ensure_ascii=False, indent=1), 'utf-8')
     (a.out/'run.zip').write_bytes(await asyncio.to_thread(packing.packed, d))
     for step in shown['steps']:
-        if step.get('result') is not None: await asyncio.to_thread(write, a.out, step['step'], json.loads(next(x['result'] for x in await store.q('select result from answer where id=?', step['answer']))))
+        if step.get('result') is not None:
+            await asyncio.to_thread(write, a.out,
+                                    step['step'],
+                                    json.loads(next(x['result'] for x in await store.q('select result from answer where id=?', step['answer']))))
     say(f'Results are in {a.out}')
     return code
 
@@ -113,5 +125,7 @@ def write(out, name, node):
     elif node['k'] == 'table': (out/f'{name}.csv').write_bytes(results.csv(node))
     elif node['k'] in ('data', 'many'): (out/f'{name}.json').write_text(json.dumps(results.back(node), ensure_ascii=False, indent=1), 'utf-8')
     elif node['k'] in ('markdown', 'html'): (out/f"{name}.{'md' if node['k'] == 'markdown' else 'html'}").write_text(str(results.back(node)), 'utf-8')
-    elif node['k'] == 'file' and name.partition('.')[2] and not (out/File(node['f']).name).exists(): shutil.copyfile(File(node['f']).path, out/File(node['f']).name)      # one of several files of a step: as it is called
+    elif node['k'] == 'file' and name.partition('.')[2] and not (out/File(node['f']).name).exists():
+        # one of several files of a step: as it is called
+        shutil.copyfile(File(node['f']).path, out/File(node['f']).name)
     else: shutil.copyfile(File(node.get('page') or node['f']).path, out/f"{name}{Path(File(node.get('page') or node['f']).name).suffix}")

@@ -3,7 +3,8 @@ import json, re, time, unicodedata
 from .actions import action
 from .store import Refused, fold, got, put, spaced
 
-seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking status engine model at ended stats error prelude played brings'.split())        # all but `prompt`: it grows with the conversation, and is asked for by itself
+# all but `prompt`: it grows with the conversation, and is asked for by itself
+seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking status engine model at ended stats error prelude played brings'.split())
 
 def path(tx, head, limit=100_000, since=0, columns=seen):
     "The messages that lead to `head`, itself included, oldest first; at most the last `limit`, none before message `since`"
@@ -17,9 +18,11 @@ def later(tx, head, than, limit):
     return None if not way or way[0] != than else way[min(limit, len(way)-1)]
 
 def mark(tx, c, head=None):
-    """Where the model's memory begins on the way to `head` (the conversation's own): {message: the first that is told, room: the context (tokens) it was set for, summary, reach: the first message that is not in the summary}.
+    """Where the model's memory begins on the way to `head` (the conversation's own): {message: the first that is
+    told, room: the context (tokens) it was set for, summary, reach: the first message that is not in the summary}.
     None: at the beginning. One that was set for a smaller room than the last reply had does not count."""
-    return next((k for k in tx.q('select * from mark where conversation=? and room>=? order by message desc', c['id'], c['room']) if later(tx, head or c['head'], k['message'], 0) is not None), None)
+    return next((k for k in tx.q('select * from mark where conversation=? and room>=? order by message desc', c['id'], c['room'])
+                 if later(tx, head or c['head'], k['message'], 0) is not None), None)
 
 def marks(tx, head):
     "Every mark on the way to `head`, whatever room it was set for, oldest first"
@@ -28,7 +31,8 @@ def marks(tx, head):
 
 def forget(tx, m, first, room, kept=None):
     "The model's memory begins at message `first` from now on, in a room of so many tokens; the summary of the mark `kept` goes along"
-    tx.run('insert into mark values (?,?,?,?,?) on conflict do update set room=max(room, excluded.room), summary=excluded.summary, reach=excluded.reach', first, m['conversation'], room, kept['summary'] if kept else '', kept['reach'] if kept else first)
+    tx.run('insert into mark values (?,?,?,?,?) on conflict do update set room=max(room, excluded.room), summary=excluded.summary, '
+           'reach=excluded.reach', first, m['conversation'], room, kept['summary'] if kept else '', kept['reach'] if kept else first)
     tx.run('update conversation set room=? where id=?', room, m['conversation'])
     tx.log('memory', ref=first, data={'conversation': m['conversation']})
 
@@ -49,7 +53,8 @@ def conversation(tx, id):
 def current(tx):
     "The conversation last spoken in or looked at, None when there is none"
     id = got(tx, 'app', 'conversation')
-    return tx.value('select id from conversation where id=? and deleted=0', id) or tx.value('select id from conversation where deleted=0 order by used desc limit 1')
+    return (tx.value('select id from conversation where id=? and deleted=0', id)
+            or tx.value('select id from conversation where deleted=0 order by used desc limit 1'))
 
 def message(tx, id):
     m = tx.one(f'select {seen} from message m join conversation c on c.id=m.conversation where m.id=? and c.deleted=0', id)
@@ -63,13 +68,17 @@ def asked(tx, m):
 
 def siblings(tx, m):
     "The other tries at the same place, oldest first, itself included"
-    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id', m['conversation'], m['parent'], m['role'])]
+    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id', m['conversation'],
+                                  m['parent'], m['role'])]
 
 def leaf(tx, id):
     "The newest message below `id`: where a branch goes on"
-    return tx.value('with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down where down.id is not null) select max(id) from down', id)
+    return tx.value(
+        'with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down where '
+        'down.id is not null) select max(id) from down', id)
 
-def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))     # what the user does to the chat itself is no news
+# what the user does to the chat itself is no news
+def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))
 def overheard(tx, after, before=None, limit=40):
     "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
     return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?""",
@@ -82,13 +91,15 @@ def line(e):
     result = d.get('result')
     more = ''
     if isinstance(result, dict) and 'id' in result: more = f" (#{result['id']})"
-    elif isinstance(result, list) and e['by'] == 'model': more = ': ' + '; '.join(', '.join(f'{k} {v}' for k, v in r.items() if v not in (None, '')) for r in result[:20] if isinstance(r, dict))
+    elif isinstance(result, list) and e['by'] == 'model':
+        more = ': ' + '; '.join(', '.join(f'{k} {v}' for k, v in r.items() if v not in (None, '')) for r in result[:20] if isinstance(r, dict))
     if d.get('hint'): more += f" ({d['hint']})"
     return f"{who}: {e['text']}{more}"
 
 def done(tx, before=None, limit=60, id=None):
     "The actions that changed something, newest first, each with whether it was taken back"
-    out = tx.q("select * from log where kind='action' and (? is null or id<?) and (? is null or id=?) and data like '%\"changes\": [[%' order by id desc limit ?", before, before, id, id, limit)
+    out = tx.q("select * from log where kind='action' and (? is null or id<?) and (? is null or id=?) and data like '%\"changes\": [[%' "
+               "order by id desc limit ?", before, before, id, id, limit)
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
     return out
 
@@ -110,9 +121,13 @@ def add(tx, conversation, role, text='', status='done', key=None, parent=None, w
     parent = parent or tx.value('select head from conversation where id=?', conversation)
     id = tx.log('message', what, by='user' if role == 'user' else 'app', key=key)
     tx.run('update log set ref=? where id=?', id, id)
-    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation, 'parent': parent if role != 'user' or tx.value('select role from message where id=?', parent) == 'user' else None}      # its buttons go
+    # its buttons go
+    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation,
+                                                 'parent': parent if role != 'user' or tx.value('select role from message where id=?',
+                                                     parent) == 'user' else None}
     names = ['id', 'conversation', 'parent', 'role', 'text', 'status', 'at', *more]
-    tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status, time.time(), *more.values())
+    tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status,
+           time.time(), *more.values())
     tx.run('update conversation set head=?, used=? where id=?', id, time.time(), conversation)
     put(tx, 'app', 'conversation', conversation)
     return id
@@ -123,8 +138,10 @@ def changed(tx, m, what='changed'):
 
 def like(text): return '%' + re.sub(r'([%_\\])', r'\\\1', text) + '%'
 def listed(tx, words='', limit=50, before=None):
-    "Conversations, newest first, or those that come after conversation `before`; with `words`, those that hold them, each with the place: [{id, title, used, found}]"
-    words, older = words.replace('\0', ' ').strip(), 'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2'
+    """Conversations, newest first, or those that come after conversation `before`;
+    with `words`, those that hold them, each with the place: [{id, title, used, found}]"""
+    words, older = (words.replace('\0', ' ').strip(),
+                    'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2')
     if not words: return tx.q(f"select id, title, used, '' as found from conversation c where deleted=0 {older}", before, limit)
     phrases = lambda split: ' '.join('"' + (split(w) or w).replace('"', '""') + '"*' for w in words.split())
     plain, signs = phrases(str), phrases(spaced)
@@ -156,12 +173,16 @@ def told(tx, id, hidden=False):
     out = [public(m) for m in said]
     if hidden:
         first = said[0]['id'] if said else 0
-        out += [{'id': e['id'], 'role': 'system', 'text': line(e), 'status': 'done', 'model': '', 'hidden': True, 'at': e['at']} for e in overheard(tx, first-40 if first else 0, limit=1000)]
+        out += [{'id': e['id'], 'role': 'system', 'text': line(e), 'status': 'done', 'model': '', 'hidden': True, 'at': e['at']}
+                for e in overheard(tx, first-40 if first else 0, limit=1000)]
         out.sort(key=lambda m: m['id'])
     return out
 
-def grown(tx, m): return m['text'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id']))
-def thought(tx, m): return m['thinking'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id']))
+def grown(tx, m):
+    return m['text'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id']))
+def thought(tx, m):
+    return m['thinking'] + ''.join(
+        p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id']))
 
 def as_markdown(tx, id):
     "A conversation as a Markdown file"
@@ -169,7 +190,8 @@ def as_markdown(tx, id):
     stamp = lambda t: time.strftime('%Y-%m-%d %H:%M', time.localtime(t))
     out = [f"# {c['title'] or 'Conversation'}", '']
     for m in path(tx, c['head']):
-        out += [f"## {'You' if m['role'] == 'user' else m['model'] or m['role'].capitalize()} · {stamp(m['at'])}", '', grown(tx, m) if m['status'] == 'streaming' else m['text'], '']
+        out += [f"## {'You' if m['role'] == 'user' else m['model'] or m['role'].capitalize()} · {stamp(m['at'])}", '',
+                grown(tx, m) if m['status'] == 'streaming' else m['text'], '']
     return '\n'.join(out)
 
 def as_json(tx, id):
@@ -184,14 +206,16 @@ def as_json(tx, id):
 
 # keys over conversations: journaled like any row, so that deleting one can be taken back
 
-@action(name='chat.rename', plugin='chat', title='Rename a conversation', model=False, say=lambda a, r, c: f"Renamed a conversation to “{r['title']}”")
+@action(name='chat.rename', plugin='chat', title='Rename a conversation', model=False,
+        say=lambda a, r, c: f"Renamed a conversation to “{r['title']}”")
 def rename(tx, id: int, title: str):
     "Give a conversation another title."
     conversation(tx, id)
     if not title.strip(): raise Refused('a title must not be empty')
     return _short(tx.update('conversation', id, {'title': title.strip()[:200]}))
 
-@action(name='chat.delete', plugin='chat', title='Delete a conversation', risk='destructive', model=False, say=lambda a, r, c: f"Deleted the conversation “{r['title']}”",
+@action(name='chat.delete', plugin='chat', title='Delete a conversation', risk='destructive', model=False,
+        say=lambda a, r, c: f"Deleted the conversation “{r['title']}”",
         asks=lambda tx, id: f"Delete the conversation “{conversation(tx, id)['title']}”?", touches=lambda tx, id: [('conversation', id)])
 def delete(tx, id: int):
     "Put a conversation away; undo brings it back."

@@ -1,9 +1,11 @@
-"""What takes a while: work that belongs to the app and not to the tab that asked for it, kept in the journal, so that any tab may watch it, leave, and come back, and a crash costs at most the unit in flight.
+"""What takes a while: work that belongs to the app and not to the tab that asked for it, kept in the
+journal, so that any tab may watch it, leave, and come back, and a crash costs at most the unit in flight.
 
     id = jobs.start(tx, 'links.walk', {'url': …}, title='Walk', plugin='links')     # inside a transaction: kept with the click, run after the commit
     def walk(job, url): for page in job.each(pages(url)): …                         # the function: see `handle`
 
-A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
+A function runs as a coroutine, in a thread, or in a process of its own, which outlives the server. What it has
+done is kept in our own journal, or, with PIANOLA_JOBS, in PostgreSQL (`fleet`), where other machines help."""
 import asyncio, inspect, itertools, json, os, signal, subprocess, sys, time
 from typing import Annotated, Literal
 from msgspec import Meta
@@ -120,11 +122,17 @@ async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
     def look(tx, last=last):
         t = time.time()
-        ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and far='' and runs='process' and lease<? order by id", t, t)
+        ready = tx.q(
+            "select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and far='' and runs='process' "
+            "and lease<? order by id", t, t)
         unheard = tx.q("select id, far, state from job where cancel and far!=''") if afar and afar.ready else []
         ending = tx.q("select * from job where state='ending'")
-        soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule where active)", t)
-        return ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"), tx.q('select id, job, kind, text from job_event where id>? order by id', last), tx.q('select * from schedule where active and next_at<=?', t)
+        soon = tx.value(
+            "select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule "
+            "where active)", t)
+        return (ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"),
+                tx.q('select id, job, kind, text from job_event where id>? order by id', last),
+                tx.q('select * from schedule where active and next_at<=?', t))
     ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
@@ -145,7 +153,8 @@ async def round_(last):
             hold(run(j['id']), 'a job broke')
     for s in due if fire else (): await fire(s)
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
-    pause = .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time())) if soon else 30
+    pause = (.15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time()))
+             if soon else 30)
     return last, pause
 
 def lacks(tx, id, why):
@@ -158,7 +167,8 @@ def came_back(e):
     "A plugin was loaded: what waited for it begins"
     if e.kind != 'note' or not e.what.startswith('plugin.'): return
     def again(tx):
-        if ids := tx.q("select id from job where plugin=? and state='waiting' and substr(text,1,?)=?", e.what[7:], len(missing), missing): tx.run("update job set next_at=null, text='' where id in (select value from json_each(?))", json.dumps([i['id'] for i in ids]))
+        if ids := tx.q("select id from job where plugin=? and state='waiting' and substr(text,1,?)=?", e.what[7:], len(missing), missing):
+            tx.run("update job set next_at=null, text='' where id in (select value from json_each(?))", json.dumps([i['id'] for i in ids]))
         return bool(ids)
     async def go():
         if await store.write(again, durable=False): poke()
@@ -175,7 +185,9 @@ async def run(id):
         if not j: return
         write = store.write if mode == 'async' else lambda g, *a, **k: asyncio.run_coroutine_threadsafe(store.write(g, *a, **k), store.loop).result()
         end = await attempt(j, f, mode, journal.Book(write, id, note))
-        if not end: return await asyncio.shield(store.write(lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
+        if not end:
+            return await asyncio.shield(store.write(
+                lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
         await asyncio.shield(store.write(finish, id, *end))
     finally:
         handles.pop(id, None)
@@ -203,9 +215,11 @@ async def attempt(j, f, mode, book):
             return state, result, error, text
         log.opt(exception=True).debug(f"{j['title']} broke")
         text, error = contain.words(e) if isinstance(e, contain.Ended) else contain.mask(f'{type(e).__name__}: {e}'), contain.trace(e)
-        if isinstance(getattr(e, 'was', None), contain.TimeUp): text = f'it held everybody up for {contain.step_seconds} s and was interrupted; with `def` instead of `async def` it runs in a thread'
+        if isinstance(getattr(e, 'was', None), contain.TimeUp):
+            text = f'it held everybody up for {contain.step_seconds} s and was interrupted; with `def` instead of `async def` it runs in a thread'
     try: json.dumps(result)
-    except (TypeError, ValueError): state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
+    except (TypeError, ValueError):
+        state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
 def _quiet(f, h, args):
     try: return contain.calm(f, h, **args)
@@ -221,7 +235,8 @@ async def hand(id):
         turn = tx.value("select max(id) from job_event where job=? and kind='state'", id)
         far = f'{afar.home}.{id}.{turn}'
         if far != j['far']: tx.run('update job set far=?, heard=0 where id=?', far, id)
-        return {**j, 'far': far, 'settings': tx.value('select data from setting where plugin=?', j['plugin']) or '{}'}, [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)]
+        return ({**j, 'far': far, 'settings': tx.value('select data from setting where plugin=?', j['plugin']) or '{}'},
+                [(u['name'], u['value']) for u in tx.q('select name, value from unit where job=? order by rowid', id)])
     j, units = await store.write(mark)
     if not j or j['far'] in handed: return
     try: await asyncio.to_thread(afar.hand, j, units)
@@ -234,7 +249,9 @@ async def tell_to_stop(j):
     try: await asyncio.to_thread(afar.cancel, j['id'], j['far'])
     except Exception as e: return log.warning(f'{fleet.where(afar.url)} could not be told to stop job {j["id"]}: {type(e).__name__}: {e}')
     stopped.add(j['far'])
-    if j['state'] in over: await store.write(lambda tx: tx.run("update job set far='' where id=? and far=? and state in ('done','failed','cancelled')", j['id'], j['far']))
+    if j['state'] in over:
+        await store.write(lambda tx: tx.run("update job set far='' where id=? and far=? and state in ('done','failed','cancelled')",
+                                            j['id'], j['far']))
 
 async def here(key):
     "A job that PostgreSQL gave to this app, as a coroutine or in a thread: it may use all that the app has"
@@ -270,7 +287,8 @@ def _hear(tx, id, events):
         kind, data, text = e['kind'], e['data'], e['text']
         ours = e['far'] == j['far']
         if ours and e['id'] <= j['heard']: continue
-        if kind in ('unit', 'partial'): (journal.keep if kind == 'unit' else journal.partial)(tx, id, text, data)       # done is done, in whichever attempt
+        # done is done, in whichever attempt
+        if kind in ('unit', 'partial'): (journal.keep if kind == 'unit' else journal.partial)(tx, id, text, data)
         if not ours or tx.value('select state from job where id=?', id) not in ('waiting', 'running'): continue
         if kind == 'begin': journal.begun(tx, id, data[0], None, data[1])
         elif kind == 'progress': journal.progress(tx, id, *data, text)
@@ -295,9 +313,14 @@ async def again(there):
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    taken = store.write(lambda tx: tx.value("update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id", time.time()+30, id, time.time()))
-    if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return          # before the process begins, which may be over sooner than we write
-    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()), '--plugins', str(config.plugins.absolute())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    taken = store.write(
+        lambda tx: tx.value(
+            "update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
+            time.time()+30, id, time.time()))
+    # before the process begins, which may be over sooner than we write
+    if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return
+    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()), '--plugins',
+                          str(config.plugins.absolute())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
     children[id] = p            # reaped by `tend`, so that none stays as a ghost
 children: dict[int, subprocess.Popen] = {}
@@ -338,14 +361,19 @@ def retry_(tx, id: int):
     retry(tx, id)
     return tx.value('select title from job where id=?', id)
 
-@action(name='jobs.clear', plugin='app', title='Clear the list of jobs', risk='destructive', model=False, say=lambda a, r, c: f"Cleared {r:,} {'job' if r == 1 else 'jobs'} that {'was' if r == 1 else 'were'} {board.states[a['state']]}", asks=lambda tx, **a: f"Clear {(n := len(clearable(tx, **a))):,} {'job that is' if n == 1 else 'jobs that are'} over?")
+@action(name='jobs.clear', plugin='app', title='Clear the list of jobs', risk='destructive', model=False,
+        say=lambda a, r, c: f"Cleared {r:,} {'job' if r == 1 else 'jobs'} that {'was' if r == 1 else 'were'} {board.states[a['state']]}",
+        asks=lambda tx, **a: f"Clear {(n := len(clearable(tx, **a))):,} {'job that is' if n == 1 else 'jobs that are'} over?")
 def clear(tx, days: Annotated[float, Meta(ge=0)] = 7, state: Literal['done', 'failed', 'cancelled'] = 'done'):
     "Take jobs that ended this many days ago from the list: those that are done, or that failed, or were stopped. What a step of a run would go on from stays. It can be taken back for a day; then they are forgotten."
     ids = clearable(tx, days, state)
     for id in ids: tx.update('job', id, {'cleared': time.time()})
     return len(ids)
 def clearable(tx, days=7, state='done'):
-    return [r['id'] for r in tx.q("select id from job where state=? and ended<=? and cleared is null and not exists(select 1 from answer a where a.job=job.id and a.status in ('running','failed'))", state, time.time() - days*86400)]
+    return [r['id']
+            for r in tx.q(
+                "select id from job where state=? and ended<=? and cleared is null and not exists(select 1 from answer a where "
+                "a.job=job.id and a.status in ('running','failed'))", state, time.time() - days*86400)]
 def forget(tx):
     "What was cleared more than a day ago is gone for good, with its units and its log"
     gone = "in (select id from job where cleared<?)", time.time() - 86400
@@ -370,14 +398,17 @@ async def wake():
     def find(tx):
         forget(tx)
         tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
-        if not config.jobs: tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' where far!='' and state in ('waiting','running')")
+        if not config.jobs:
+            tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' where "
+                   "far!='' and state in ('waiting','running')")
         elif not got(tx, 'app', 'home'): put(tx, 'app', 'home', os.urandom(6).hex())
         return got(tx, 'app', 'home')
     home = await store.write(find)
     if config.jobs:
         handed.clear()
         stopped.clear()
-        afar = board.far = fleet.Fleet(config.jobs, home, config, here, hear, again, lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', board.trouble(), only=True)], 'gone': []})))
+        afar = board.far = fleet.Fleet(config.jobs, home, config, here, hear, again,
+                                       lambda: (poke(), tabs.send({'put': [tabs.item('jobs-at', board.trouble(), only=True)], 'gone': []})))
         afar.open()
     task = asyncio.create_task(tend())
 
@@ -403,9 +434,11 @@ jobs: dict[int, 'Job'] = {}
 numbers = itertools.count(10**9)
 
 class Job:
-    "Long work that needs no journal, as it can be asked for again (a download). `work()` is a coroutine that sets `text`, `done` and `total` as it goes and calls `tell()`; its errors become the job's."
+    """Long work that needs no journal, as it can be asked for again (a download). `work()` is a coroutine
+    that sets `text`, `done` and `total` as it goes and calls `tell()`; its errors become the job's."""
     def __init__(self, title):
-        self.id, self.title, self.state, self.text, self.done, self.total, self.began, self.ended = next(numbers), title, 'running', 'starting', 0, 0, time.time(), None
+        self.id, self.title, self.state, self.text, self.done, self.total, self.began, self.ended = (next(numbers), title, 'running',
+            'starting', 0, 0, time.time(), None)
         self.changed = asyncio.Condition()
         jobs[self.id] = self
         self.task = asyncio.create_task(self._run())
@@ -427,7 +460,8 @@ class Job:
         async with self.changed: self.changed.notify_all()
     def now(self):
         "Where it is, for a program"
-        return {'id': self.id, 'title': self.title, 'state': self.state, 'text': self.text, 'done': self.done, 'total': self.total, 'began': self.began, 'ended': self.ended}
+        return {'id': self.id, 'title': self.title, 'state': self.state, 'text': self.text, 'done': self.done, 'total': self.total,
+                'began': self.began, 'ended': self.ended}
     async def watch(self):
         "Server-sent events: first where it is now, then each change (at most ten a second), last an event `done`"
         said = None

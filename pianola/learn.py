@@ -1,4 +1,5 @@
-"""What the user's yes and no teach: each is kept as a label; a confirmed wording that rules did not know becomes an example for the model, and, confirmed again for another row, a rule.
+"""What the user's yes and no teach: each is kept as a label; a confirmed wording that rules
+did not know becomes an example for the model, and, confirmed again for another row, a rule.
 
 Learned rules are listed and can be removed; none can delete."""
 import json, re, time
@@ -36,11 +37,17 @@ def taught(tx, message, name, args, verdict):
         lang = rules.language(understand.tongue(said['text']))
         values = {k: v for k, v in args.items() if k in kind.columns}
         hole = next((k for k, v in values.items() if not isinstance(v, bool)), None)
-        if len(values) == 1: shape = pattern(said['text'], str(row[kind.main]) if hole != kind.main else _was(tx, table, args['id'], kind.main, row), values.values(), lang)
+        if len(values) == 1:
+            shape = pattern(said['text'], str(row[kind.main]) if hole != kind.main else _was(tx, table, args['id'], kind.main, row),
+                            values.values(), lang)
     sets = json.dumps({hole: '{value}'} if hole else {k: v for k, v in args.items() if k not in ('id', 'where')})
-    tx.run('insert into label(at,message,text,action,args,verdict,pattern,sets) values (?,?,?,?,?,?,?,?)', time.time(), said['id'], said['text'], name, json.dumps(args), verdict, shape, sets)
-    if shape and (other := tx.one("select * from label where pattern=? and sets=? and action=? and verdict='yes' and message!=? order by id desc", shape, sets, name, said['id'])) and json.loads(other['args']).get('id') != args.get('id'):
-        if not tx.value("select 1 from label where pattern=? and verdict in ('no','undone')", shape): tx.run('insert or ignore into learned(at,pattern,action,sets) values (?,?,?,?)', time.time(), shape, name, sets)
+    tx.run('insert into label(at,message,text,action,args,verdict,pattern,sets) values (?,?,?,?,?,?,?,?)', time.time(), said['id'],
+           said['text'], name, json.dumps(args), verdict, shape, sets)
+    if shape and (
+            other := tx.one("select * from label where pattern=? and sets=? and action=? and verdict='yes' and message!=? order by id desc",
+                            shape, sets, name, said['id'])) and json.loads(other['args']).get('id') != args.get('id'):
+        if not tx.value("select 1 from label where pattern=? and verdict in ('no','undone')", shape):
+            tx.run('insert or ignore into learned(at,pattern,action,sets) values (?,?,?,?)', time.time(), shape, name, sets)
 
 def _was(tx, table, id, main, row):
     "What a row was called before its name was changed"
@@ -58,7 +65,8 @@ def undone(tx, e):
     "An outcome of the conversation was taken back: at once means it was wrong"
     if not e['ref'] or time.time() - e['at'] > minute: return
     d = json.loads(e['data'])
-    for one in d['args']['actions'] if e['what'] == 'several' else [{'action': e['what'], 'args': d['args']}]: taught(tx, e['ref'], one['action'], one['args'], 'undone')
+    for one in d['args']['actions'] if e['what'] == 'several' else [{'action': e['what'], 'args': d['args']}]:
+        taught(tx, e['ref'], one['action'], one['args'], 'undone')
 
 def learned(tx): return tx.q('select * from learned order by id')
 
@@ -84,8 +92,11 @@ understand.learned.append(read)
 def examples(tx):
     "Confirmed wordings that rules do not know, as turns for the prompt"
     out = []
-    for l in tx.q("select text, action, args from label where verdict='yes' and action not like '%.delete' group by text order by max(id) desc limit ?", most_examples)[::-1]:
-        out += [{'role': 'user', 'content': prompts.neutral(l['text'])}, {'role': 'assistant', 'content': json.dumps({'action': l['action'], 'args': json.loads(l['args'])}, ensure_ascii=False)}]
+    for l in tx.q(
+            "select text, action, args from label where verdict='yes' and action not like '%.delete' group by text order by max(id) desc "
+            "limit ?", most_examples)[::-1]:
+        out += [{'role': 'user', 'content': prompts.neutral(l['text'])},
+                {'role': 'assistant', 'content': json.dumps({'action': l['action'], 'args': json.loads(l['args'])}, ensure_ascii=False)}]
     return out
 
 @action(name='learned.forget', plugin='chat', title='Forget a learned rule', model=False, say=lambda a, r, c: f'Forgot the rule “{r}”')

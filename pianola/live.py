@@ -1,4 +1,5 @@
-"Loading while you watch: a saved file is on the menu within a second, in every tab, and nothing else is touched; and the key that installs what a plugin needs."
+"""Loading while you watch: a saved file is on the menu within a second, in every
+tab, and nothing else is touched; and the key that installs what a plugin needs."""
 import asyncio
 from fasthtml.common import P, Pre, to_xml
 from loguru import logger as log
@@ -46,7 +47,8 @@ shown = {}
 def menu():
     "What of the menu is not as the tabs have it: (items to put, ids that are gone)"
     now = {p.name: to_xml(page.entry(p, n), indent=False) for n, p in enumerate(plugins.values())}
-    items = [{'id': f'menu-{n}', 'html': h, 'into': 'menu'} for n, h in reversed(now.items()) if shown.get(n) != h]      # the last first: then nobody has to move for a newcomer
+    # the last first: then nobody has to move for a newcomer
+    items = [{'id': f'menu-{n}', 'html': h, 'into': 'menu'} for n, h in reversed(now.items()) if shown.get(n) != h]
     gone = [f'menu-{n}' for n in shown if n not in now]
     shown.clear()
     shown.update(now)
@@ -67,12 +69,15 @@ def hear(e):
 
 def catch_up(tab, events):
     "The same for a tab that was away: plugins, and jobs that began, went on or ended"
-    for id in {e['what'][4:] for e in events if e['kind'] == 'note' and e['what'].startswith('job:')}: hold(board.tell(int(id)), 'a job could not be drawn')
+    for id in {e['what'][4:] for e in events if e['kind'] == 'note' and e['what'].startswith('job:')}:
+        hold(board.tell(int(id)), 'a job could not be drawn')
     if not (names := {e['what'][7:] for e in events if e['kind'] == 'note' and e['what'].startswith('plugin.')}): return
-    tab.send({'put': [{'id': f'menu-{p.name}', 'html': to_xml(page.entry(p, n), indent=False), 'into': 'menu'} for n, p in enumerate(plugins.values())], 'gone': [f'menu-{n}' for n in names if n not in plugins]})
+    tab.send({'put': [{'id': f'menu-{p.name}', 'html': to_xml(page.entry(p, n), indent=False), 'into': 'menu'}
+                      for n, p in enumerate(plugins.values())], 'gone': [f'menu-{n}' for n in names if n not in plugins]})
     if tab.view in names: tab.send({'left': tab.view})
 
-@action(name='plugins.install', plugin='plugins', title='Install what a plugin needs', risk='destructive', say=lambda a, r, c: f"Installed {', '.join(r)} for {a['plugin']}",
+@action(name='plugins.install', plugin='plugins', title='Install what a plugin needs', risk='destructive',
+        say=lambda a, r, c: f"Installed {', '.join(r)} for {a['plugin']}",
         asks=lambda tx, plugin: f"Install {', '.join(missing(plugin))} into the environment Pianola runs in?")
 async def install(plugin: str):
     "Install the packages that a plugin needs and that are missing."

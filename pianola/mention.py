@@ -1,4 +1,5 @@
-"""What the words of a sentence name, wherever they stand: cues for a change, tables, columns, flags, values that some row has, and rows, by their words, numbers, codes, dates or superlatives.
+"""What the words of a sentence name, wherever they stand: cues for a change, tables, columns,
+flags, values that some row has, and rows, by their words, numbers, codes, dates or superlatives.
 
     words → mentions (a slip of the pen too) → the rows that fit them best"""
 import re
@@ -27,7 +28,8 @@ class Mention:
     value: object = None
     slip: bool = False
 
-_word = re.compile(r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
+_word = re.compile(
+    r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
                    r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
                    r"|(?P<code>(?-i:\d{1,3}[A-Z]{1,2})(?!\w)|\d{1,3}[-–]\d{1,3}(?![\w-])|[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
@@ -36,8 +38,11 @@ def short(word, full, noun=False):
     if word == full or len(full) < 4 or word[0] != full[0]: return False
     if len(word) > 3 and word[-1] == 's' and full.startswith(word[:-1]) and len(full) > len(word): return True
     if len(word) >= 3 and len(full) >= len(word)+2 and full.startswith(word): return True
-    if 2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:]) and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word): return True
-    return len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and off_by(word, full) <= 1 and (len(word) >= 5 or sorted(word) == sorted(full))
+    if (2 <= len(word) < len(full) and (len(word) > 2 or noun) and not re.search('[aeiouäöü]', word[1:])
+            and not re.search('[aeiouäöü]', word[:-1]) and (it := iter(full)) and all(c in it for c in word)):
+        return True
+    return (len(word) >= 4 and len(full) >= 4 and word[-1] not in '0123456789' and off_by(word, full) <= 1
+            and (len(word) >= 5 or sorted(word) == sorted(full)))
 
 def name_like(v): return str(v)[:1].isupper() and ' ' in str(v)
 
@@ -51,16 +56,23 @@ class Mentions:
     def __init__(self, text, world, lang):
         self.reader = rules.Reader(text if rules.mask(text)[1] else re.sub(lang.gist['preface'], ' ', text, flags=re.I), world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
-        self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end()) for m in _word.finditer(self.text)]
+        self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end())
+                      for m in _word.finditer(self.text)]
         self._seen, self.lean, self.plainly = {}, '', False
         self.flagstems = {lang.stem(c) for t in world.tables.values() for c, k in t.columns.items() if k == 'bool'}
         self.named_columns = {c for t in world.tables.values() for c in t.columns if c != t.main}
         n = 0
         while n < len(self.words):                  # forty-seven, one hundred and six
             e = n
-            while e < len(self.words) and e < n+7 and self.words[e].kind == 'word' and all(x in lang.words['numbers'] or e > n and (x in lang.words['number_and'] or x in lang.words['number_more']) for x in self.words[e].low.split('-')): e += 1
-            while e > n and self.words[e-1].low in (*lang.words['number_and'], *lang.words['number_more']) and self.words[e-1].low not in lang.words['half']: e -= 1
-            if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and (v > 12 or v != int(v)): self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
+            while (e < len(self.words) and e < n+7 and self.words[e].kind == 'word'
+                   and all(x in lang.words['numbers'] or e > n and (x in lang.words['number_and'] or x in lang.words['number_more'])
+                           for x in self.words[e].low.split('-'))):
+                e += 1
+            while (e > n and self.words[e-1].low in (*lang.words['number_and'], *lang.words['number_more'])
+                   and self.words[e-1].low not in lang.words['half']):
+                e -= 1
+            if e > n and (v := lang.number(self.text[self.words[n].a:self.words[e-1].b])) is not None and (v > 12 or v != int(v)):
+                self.words[n:e] = [Word(str(v), str(v), str(v), 'number', self.words[n].a, self.words[e-1].b)]
             n += 1
         self.corrected()
 
@@ -70,11 +82,14 @@ class Mentions:
         while n < len(self.words)-1:
             e = n
             while e < len(self.words) and (self.words[e].text in ',.–-' or self.words[e].low in self.g['taken_back']): e += 1
-            if e > n and any(w.low in self.g['taken_back'] for w in self.words[n:e]) and e < len(self.words) and (kind := self.told(n-1)) and kind == self.told(e): del self.words[n-1:e]
+            if (e > n and any(w.low in self.g['taken_back'] for w in self.words[n:e]) and e < len(self.words) and (kind := self.told(n-1))
+                    and kind == self.told(e)):
+                del self.words[n-1:e]
             n += 1
     def told(self, n):
         w = self.words[n]
-        return 'number' if w.kind == 'number' or w.low in self.lang.words['numbers'] else w.kind if w.kind in ('date', 'time', 'day', 'code') else 'day' if w.low in self.g['days'] else ''
+        return ('number' if w.kind == 'number' or w.low in self.lang.words['numbers'] else w.kind
+                if w.kind in ('date', 'time', 'day', 'code') else 'day' if w.low in self.g['days'] else '')
 
     def cues(self, a, b):
         "`_cues`, found once"
@@ -89,33 +104,83 @@ class Mentions:
         spoken = [(n, length, ' '.join(low[n:n+length])) for n in range(a, b) for length in (4, 3, 2, 1) if n+length <= b]
         for kind, phrases in self.lang.cues.items():
             for n, length, words in spoken:
-                if words in phrases and kind not in out and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems and self.words[n].low != 'sorted') and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort') and self.words[n].low in self.named_columns) and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns) and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list' and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n)))) and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new']): out[kind] = Mention('cue', n, n+length, key=kind)
-        if 'list' in out and out['list'].b - out['list'].a > 1: out = {k: m for k, m in out.items() if k == 'list' or m.a != out['list'].a or m.b == m.a}
+                if (words in phrases and kind not in out
+                        and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems
+                                 and self.words[n].low != 'sorted')
+                                 and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort')
+                                          and self.words[n].low in self.named_columns)
+                                          and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put')
+                                                   and self.words[n].low in self.reader.nouns)
+                                                   and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list'
+                                                            and (self.words[n-1].low in self.g['noun_after']
+                                                                or any(m.b == n for m in self.tables(a, n))))
+                                                                and not (kind in ('delete', 'change', 'put', 'done', 'create')
+                                                                    and length == 1 and n and self.words[n-1].low in self.g['noun_after']
+                                                                    and self.words[n].low not in self.g['surely_new'])):
+                    out[kind] = Mention('cue', n, n+length, key=kind)
+        if 'list' in out and out['list'].b - out['list'].a > 1:
+            out = {k: m for k, m in out.items() if k == 'list' or m.a != out['list'].a or m.b == m.a}
         if 'delete' in out and (d := out['delete']).b > d.a and self.entitled(d.a, d.b): del out['delete']
-        if 'delete' in out and out['delete'].b > out['delete'].a and any(out['delete'].a >= x and out['delete'].b <= y for x, y in self.whole_names(a, b)): del out['delete']
+        if ('delete' in out and out['delete'].b > out['delete'].a
+                and any(out['delete'].a >= x and out['delete'].b <= y for x, y in self.whole_names(a, b))):
+            del out['delete']
         if self.words[a].low in self.g['wants'] and self.tables(a, min(b, a+5)): out.setdefault('create', Mention('cue', a, a+1, key='create'))
         for kind, ps in self.g['around'].items():
             said = ' '.join(w.low for w in self.words[a:b])
             if kind not in out and any(re.search(p, said) for p in ps): out[kind] = Mention('cue', a, a, key=kind)
-        if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending', 'descending', 'asc', 'desc'}: del out['sort']          # “order 900: …”
-        if 'sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months): del out['sort']      # the first of October
-        if 'sort' in out and self.lang.words['ordinals'].get(self.words[out['sort'].a].low) == 0 and not self.anchored() and (any(m.a == out['sort'].b for m in self.tables(a, b)) or any(m.what == 'column' and m.key == tb.main and m.a == out['sort'].b for tb in self.world.tables.values() for m in self.mentions(tb, a, b))): out['create'] = out.pop('sort')        # “first guest: …”
-        if a == 0 and not {'create', 'delete', 'change', 'list', 'sort'} & out.keys() and (named := self.tables(a, min(b, a+3))) and (k := next((n for n in range(named[0].b, min(b-1, a+12)) if self.words[n].text == ':'), None)) and k > named[0].b and not any(x[2].name == named[0].table and x[0] < k for x in self.anchored()) and self.words[named[0].b].kind != 'number': out['create'] = Mention('cue', a, a, key='create')          # “complaint from room 4: …”
-        if 'create' in out and out['create'].b - out['create'].a == 1 and self.words[out['create'].a].low in self.g['one'] and any(m.what == 'column' and m.key != tb.main and m.a == out['create'].b for tb in {x[2].name: x[2] for x in self.anchored()}.values() for m in self.mentions(tb, out['create'].b, min(b, out['create'].b+3))): out['change'] = out.pop('create')          # “has a new owner”
-        if not any(tb.rows for tb in self.world.tables.values()) and not {'create', 'list', 'delete'} & out.keys() and self.tables(a, b): out['create'] = Mention('cue', a, a, key='create')          # where nothing is, what is told is new
+        # “order 900: …”
+        if ('sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.reader.nouns
+                and not {w.low for w in self.words[a:b]} & {*self.g['by'], 'nach', 'first', 'zuerst', 'alphabetically', 'ascending',
+                                                            'descending', 'asc', 'desc'}):
+            del out['sort']
+        # the first of October
+        if ('sort' in out and out['sort'].b - out['sort'].a == 1 and self.words[out['sort'].a].low in self.lang.days and out['sort'].b < b
+                and self.words[out['sort'].b].low in (*self.lang.words['day_small'], *self.lang.months)):
+            del out['sort']
+        # “first guest: …”
+        if ('sort' in out and self.lang.words['ordinals'].get(self.words[out['sort'].a].low) == 0 and not self.anchored()
+                and (any(m.a == out['sort'].b for m in self.tables(a, b))
+                     or any(m.what == 'column' and m.key == tb.main and m.a == out['sort'].b for tb in self.world.tables.values()
+                            for m in self.mentions(tb, a, b)))):
+            out['create'] = out.pop('sort')
+        # “complaint from room 4: …”
+        if (a == 0 and not {'create', 'delete', 'change', 'list', 'sort'} & out.keys() and (named := self.tables(a, min(b, a+3)))
+                and (k := next((n for n in range(named[0].b, min(b-1, a+12)) if self.words[n].text == ':'), None)) and k > named[0].b
+                and not any(x[2].name == named[0].table and x[0] < k for x in self.anchored()) and self.words[named[0].b].kind != 'number'):
+            out['create'] = Mention('cue', a, a, key='create')
+        # “has a new owner”
+        if ('create' in out and out['create'].b - out['create'].a == 1 and self.words[out['create'].a].low in self.g['one']
+                and any(m.what == 'column' and m.key != tb.main and m.a == out['create'].b
+                        for tb in {x[2].name: x[2] for x in self.anchored()}.values()
+                        for m in self.mentions(tb, out['create'].b, min(b, out['create'].b+3)))):
+            out['change'] = out.pop('create')
+        # where nothing is, what is told is new
+        if not any(tb.rows for tb in self.world.tables.values()) and not {'create', 'list', 'delete'} & out.keys() and self.tables(a, b):
+            out['create'] = Mention('cue', a, a, key='create')
         if any(w.text == '+=' for w in self.words[a:b]): out.setdefault('create', Mention('cue', a, a, key='create'))
-        if a == 0 and (named := self.tables(a, min(b, a+4))) and (k := next((n for n in range(named[0].b, b) if self.words[n].low not in self.lang.words['a']), b)) < b and self.words[k].text == ':': out['create'] = Mention('cue', a, a, key='create')
-        if not {'create', 'delete', 'list', 'sort'} & out.keys() and (act := self.acted(a, b)) and not any(x[2].name == act.table and a <= x[0] < b for x in self.anchored()) and not self.tables(a, b): out['create'] = Mention('cue', act.a, act.b, key='create')
+        if (a == 0 and (named := self.tables(a, min(b, a+4)))
+                and (k := next((n for n in range(named[0].b, b) if self.words[n].low not in self.lang.words['a']), b)) < b
+                and self.words[k].text == ':'):
+            out['create'] = Mention('cue', a, a, key='create')
+        if (not {'create', 'delete', 'list', 'sort'} & out.keys() and (act := self.acted(a, b))
+                and not any(x[2].name == act.table and a <= x[0] < b for x in self.anchored()) and not self.tables(a, b)):
+            out['create'] = Mention('cue', act.a, act.b, key='create')
         if 'delete' not in out and (gone := self.removal(a, b)): out = {**{k: m for k, m in out.items() if m.a != gone.a}, 'delete': gone}
-        if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'): out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
+        if (f := self.frame(a, b)) and f.sure and f.kind in ('create', 'delete'):
+            out.setdefault(f.kind, Mention('cue', min(f.words), min(f.words), key=f.kind))
         for most in self.g['most']:
-            if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])): out['sort'] = Mention('cue', a, a, key='sort')
+            if 'sort' not in out and re.search(rf"\b(?:{most['words']})\b.*\b(?:{self.g['front']})\b", ' '.join(w.low for w in self.words[a:b])):
+                out['sort'] = Mention('cue', a, a, key='sort')
         if not out:
             for n in range(a, b):
                 w = self.words[n]
-                if w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or w.low in self.reader.nouns or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values()): continue
+                if (w.kind != 'word' or w.stem in self.lang.small or len(w.low) < 5 or w.low in self.reader.nouns
+                        or any(tb.index(self.lang).rows(w.stem, 'own') for tb in self.world.tables.values())):
+                    continue
                 for kind, phrases in self.g['cues'].items():
-                    if kind not in ('with', 'done') and w.low not in self.named_columns and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases): out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
+                    if (kind not in ('with', 'done') and w.low not in self.named_columns
+                            and any(' ' not in p and len(p) > 4 and w.low[0] == p[0] and off_by(w.low, p) <= 1 for p in phrases)):
+                        out.setdefault(kind, Mention('cue', n, n+1, key=kind, slip=True))
         return out
 
     def anchored(self):
@@ -128,7 +193,8 @@ class Mentions:
             for length in (3, 2, 1):
                 said = ' '.join(w.low for w in self.words[n:n+length])
                 names = n+length <= b and next((ts for v, ts in self.g['acts'].items() if said in v.split('|')), None)
-                if names and (tb := next((t for x in names for t in self.world.tables.values() if x in t.nouns(self.lang)), None)): return Mention('table', n, n+length, tb.name)
+                if names and (tb := next((t for x in names for t in self.world.tables.values() if x in t.nouns(self.lang)), None)):
+                    return Mention('table', n, n+length, tb.name)
         return None
     def frame(self, a, b):
         "What a part of the sentence says is to be done with the rest, found once"
@@ -149,21 +215,26 @@ class Mentions:
             v = next((n for n in (x[0]-1, x[0]-2) if n >= a and self.words[n].stem not in self.lang.small and self.words[n].kind == 'word'), None)
             if v is None or v < x[0]-2 or v == x[0]-2 and low(x[0]-1) not in self.lang.words['a']: continue
             starts = v == a or self.words[v-1].kind == 'mark' or low(v-1) in self.g['imperative'] or low(v-1) in self.lang.words['polite']
-            if low(v) in self.g['takes'] and low(x[1]) in self.g['frame_off'] and low(x[1]) != 'from' and starts: return Mention('cue', v, v+1, key='delete')
+            if low(v) in self.g['takes'] and low(x[1]) in self.g['frame_off'] and low(x[1]) != 'from' and starts:
+                return Mention('cue', v, v+1, key='delete')
             if not starts or low(v) in self.g['be']: continue
             if low(v) in self.g['delete_softly']: return Mention('cue', v, v+1, key='delete')
             k = x[1] + (low(x[1]) == 'out' and low(x[1]+1) == 'of')
             if low(k) in (*self.g['leaves'], 'of') and low(k) and low(v) not in self.g['cues']['list']:
                 p = k+1
                 while low(p) and low(p) in self.lang.words['a']: p += 1
-                if p < b and (any(m.a == p for m in self.tables(p, min(b, p+3))) or low(p) in self.g['lists'] or low(p) in self.lang.words['list']) and p > k+1 and low(v) not in (*self.g['cues']['place'], *self.g['cues']['change'], *self.g['cues']['create']): return Mention('cue', v, v+1, key='delete')
+                if p < b and (any(m.a == p for m in self.tables(p, min(b, p+3))) or low(p) in self.g['lists']
+                              or low(p) in self.lang.words['list']) and p > k+1 and low(v) not in (*self.g['cues']['place'],
+                                  *self.g['cues']['change'], *self.g['cues']['create']):
+                    return Mention('cue', v, v+1, key='delete')
         return None
 
     def entitled(self, a, b):
         "Do these words stand within a title, capitals all along, in a sentence that is written in small letters?"
         cap = lambda n: 0 <= n < len(self.words) and self.words[n].kind == 'word' and self.words[n].text[0].isupper()
         begins = not a or self.words[a-1].text in '.!?:' or self.words[a-1].kind == 'mark' and not cap(a-2)
-        return cap(a) and not begins and (cap(a-1) or cap(b)) and sum(w.text[0].isupper() for w in self.words if w.kind == 'word') < .7*len(self.words)
+        return (cap(a) and not begins and (cap(a-1) or cap(b))
+                and sum(w.text[0].isupper() for w in self.words if w.kind == 'word') < .7*len(self.words))
 
     def whole_names(self, a, b):
         "[(from, to)] where a row's whole name of several words stands in the middle of a sentence"
@@ -173,7 +244,10 @@ class Mentions:
             for n in range(a, b):
                 for k in sorted(ix.rows(self.words[n].stem, 'own'))[:20] if self.words[n].stem not in self.lang.small else ():
                     own = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", str(tb.rows[k].get(tb.main) or '').lower())
-                    if len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own and (n > a or n+len(own) < b and self.words[n+len(own)].low in {*self.g['be'], 'has', 'hat', 'needs', 'takes', 'costs', 'gets', 'got'}): out.append((n, n+len(own)))
+                    if (len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own
+                            and (n > a or n+len(own) < b and self.words[n+len(own)].low in {*self.g['be'], 'has', 'hat', 'needs', 'takes',
+                                'costs', 'gets', 'got'})):
+                        out.append((n, n+len(own)))
         return out
 
     def flagwords(self, table):
@@ -198,7 +272,8 @@ class Mentions:
         for c, k in table.columns.items():
             if k != 'bool': continue
             plain = spoken_name(c)
-            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g] or ' ' in plain and g == plain.split()[-1]]          # dues_paid, lent_out
+            # dues_paid, lent_out
+            kin = [g for g in lang.flags if g == c or c in lang.flags[g] or plain in lang.flags[g] or ' ' in plain and g == plain.split()[-1]]
             for g in kin:
                 for w in lang.unflags.get(g, ()): out[w] = (c, False)
             for on, no in self.g['opposite']:
@@ -217,31 +292,53 @@ class Mentions:
         known = self.grades(table)
         flags, names, columns, stems, several, cstems, split = self.words_of(table)
         for n in range(a, b) if split else ():              # brought his book back
-            if any(x == ws[n].low or self.lang.stem(x) == ws[n].stem for x, _ in split) and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None)) and not any(ws[k].kind == 'mark' for k in range(n, e)) and (f := next((f for (x, y), f in split.items() if y == ws[e].low and (x == ws[n].low or self.lang.stem(x) == ws[n].stem)), None)): out.append(Mention('flag', n, n+1, table.name, *f))
+            if (any(x == ws[n].low or self.lang.stem(x) == ws[n].stem for x, _ in split)
+                    and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None))
+                    and not any(ws[k].kind == 'mark' for k in range(n, e))
+                    and (f := next((f for (x, y), f in split.items() if y == ws[e].low and (x == ws[n].low
+                        or self.lang.stem(x) == ws[n].stem)), None))):
+                out.append(Mention('flag', n, n+1, table.name, *f))
         n = a
         while n < b:
             for length in (5, 4, 3, 2, 1):
                 if n+length > b: continue
                 said = ' '.join(w.low.removesuffix("'s") for w in ws[n:n+length])
-                if n and ws[n-1].low.endswith("'s") and f'is {said}' in flags: out.append(Mention('flag', n, n+length, table.name, *flags[f'is {said}']))          # “the rotavator's back”
+                # “the rotavator's back”
+                if n and ws[n-1].low.endswith("'s") and f'is {said}' in flags:
+                    out.append(Mention('flag', n, n+length, table.name, *flags[f'is {said}']))
                 if said in columns: out.append(Mention('column', n, n+length, table.name, columns[said]))
                 if said in flags: out.append(Mention('flag', n, n+length, table.name, *flags[said]))
-                if said not in known and length == 1 and len(said) > 3 and (one := self.lang.singular(said)) in known and any(table.columns[c] == 'choice' for c, _ in known[one]): out += [Mention('value', n, n+1, table.name, c, v) for c, v in known[one] if table.columns[c] == 'choice']
+                if (said not in known and length == 1 and len(said) > 3 and (one := self.lang.singular(said)) in known
+                        and any(table.columns[c] == 'choice' for c, _ in known[one])):
+                    out += [Mention('value', n, n+1, table.name, c, v) for c, v in known[one] if table.columns[c] == 'choice']
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
-                if length == 2 and not any(m.a == n for m in out) and (f := next((f for w, f in names.items() if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None)): out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
-                if length > 1 and not any(m.a == n for m in out) and (f := several.get(tuple(w.stem for w in ws[n:n+length]))): out.append(Mention('flag', n, n+length, table.name, *f))
+                if (length == 2 and not any(m.a == n for m in out)
+                        and (f := next(
+                            (f for w, f in names.items() if w.count(' ') == 1
+                             and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None))):
+                    out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
+                if length > 1 and not any(m.a == n for m in out) and (f := several.get(tuple(w.stem for w in ws[n:n+length]))):
+                    out.append(Mention('flag', n, n+length, table.name, *f))
                 if any(m.a == n for m in out): n += length-1; break
             else:
                 w = ws[n]
                 if w.kind == 'word' and len(w.low) > 2 and w.stem not in self.lang.small:
                     if w.stem in stems and self.says_flag(n, a): out.append(Mention('flag', n, n+1, table.name, *stems[w.stem][1]))
                     elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
-                    elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]: out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
-                    elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
-                        if c := next((c for word, c in columns.items() if short(w.low, word)), None): out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool' else Mention('column', n, n+1, table.name, c, slip=True))
-                        elif f := next((f for word, f in names.items() if len(word) > 4 and any(short(x, y) for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None): out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
-                        elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None): out.append(Mention('value', n, n+1, table.name, *v, slip=True))
+                    elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]:
+                        out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
+                    elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own')
+                            for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
+                        if c := next((c for word, c in columns.items() if short(w.low, word)), None):
+                            out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool'
+                                       else Mention('column', n, n+1, table.name, c, slip=True))
+                        elif f := next(
+                                (f for word, f in names.items() if len(word) > 4 and any(short(x, y)
+                                    for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None):
+                            out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
+                        elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None):
+                            out.append(Mention('value', n, n+1, table.name, *v, slip=True))
             n += 1
         return out
 
@@ -263,17 +360,24 @@ class Mentions:
         made, stem = table.__dict__.setdefault('_said', {}), self.lang.stem
         if self.lang.code not in made:
             flags, names = self.flagwords(table), self.flagnames(table)
-            columns = {w: c for c in table.columns for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
-            made[self.lang.code] = (flags, names, columns, {stem(w): (w, f) for w, f in names.items() if ' ' not in w}, {tuple(map(stem, w.split())): f for w, f in flags.items() if ' ' in w},
-                                    {stem(w): c for w, c in columns.items() if ' ' not in w}, {tuple(w.split()): f for w, f in flags.items() if w.count(' ') == 1 and w.split()[1] in self.g['particles'] and w.split()[0] not in self.g['be']})
+            columns = {w: c for c in table.columns for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'),
+                *self.lang.columns.get(c, ()))}
+            made[self.lang.code] = (flags, names, columns, {stem(w): (w, f) for w, f in names.items() if ' ' not in w},
+                                    {tuple(map(stem, w.split())): f for w, f in flags.items() if ' ' in w},
+                                    {stem(w): c for w, c in columns.items() if ' ' not in w},
+                                    {tuple(w.split()): f for w, f in flags.items() if w.count(' ') == 1
+                                     and w.split()[1] in self.g['particles'] and w.split()[0] not in self.g['be']})
         return made[self.lang.code]
 
     def says_flag(self, n, a):
         "Is this form of a flag's word one that sets it: a participle anywhere, the plain verb only where an order stands"
         w = self.words[n].low
         if w.endswith('ing') and not (n > a and self.words[n-1].low in ('stop', 'start')): return False
-        if w in self.lang.cues['put'] and w in self.lang.cues['change'] and w not in self.lang.past: return False          # “mach das dringend”, “make it urgent”: what it is made follows
-        return 'done' in self.cues(0, len(self.words)) or w in self.lang.past or w.endswith(('ed', 't', 'n')) and not w.endswith('nt') or w.startswith('ge') or n == a or self.words[n-1].kind == 'mark' or self.words[n-1].low in self.g['imperative'] or self.lang.code != 'en' and not w.endswith('ing')
+        # “mach das dringend”, “make it urgent”: what it is made follows
+        if w in self.lang.cues['put'] and w in self.lang.cues['change'] and w not in self.lang.past: return False
+        return ('done' in self.cues(0, len(self.words)) or w in self.lang.past or w.endswith(('ed', 't', 'n')) and not w.endswith('nt')
+                or w.startswith('ge') or n == a or self.words[n-1].kind == 'mark' or self.words[n-1].low in self.g['imperative']
+                or self.lang.code != 'en' and not w.endswith('ing'))
 
     def tables(self, a, b):
         "`_tables`, found once"
@@ -288,17 +392,23 @@ class Mentions:
                 if n+length <= b and said in self.reader.nouns: out.append(Mention('table', n, n+length, self.reader.nouns[said])); break
             else:
                 w = self.words[n]
-                if w.kind == 'word' and (len(w.low) >= 4 or len(w.low) > 1 and not re.search('[aeiouäöü]', w.low)) and w.low not in self.g['common'] and w.stem not in self.lang.small and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word, True)), None)): out.append(Mention('table', n, n+1, t, slip=True))
+                if (w.kind == 'word' and (len(w.low) >= 4 or len(w.low) > 1 and not re.search('[aeiouäöü]', w.low))
+                        and w.low not in self.g['common']
+                        and w.stem not in self.lang.small
+                        and (t := next((t for word, t in self.reader.nouns.items() if ' ' not in word and short(w.low, word, True)), None))):
+                    out.append(Mention('table', n, n+1, t, slip=True))
         return out
 
     def told_of(self, n):
-        "Of a verb by which something is told as done (“I bought the cheese”): {table: places of the rows that know a word of what it was done to}; None for any other word"
+        """Of a verb by which something is told as done (“I bought the cheese”): {table:
+        places of the rows that know a word of what it was done to}; None for any other word"""
         if 'told' not in self._seen:
             out = self._seen['told'] = {}
             for a, b in several.parts(self):
                 said = self.reader.trim(self.text[self.words[a].a:self.words[b-1].b])
                 if not (got := self.reader.stated(said)) or not (of := self.lang.tokens(got[1])): continue
-                there = {tb.name: set().union(*(ix.rows(w, 'own', True) | ix.of('all').get(w, set()) for w in of)) for tb in self.world.tables.values() for ix in [tb.index(self.lang)]}
+                there = {tb.name: set().union(*(ix.rows(w, 'own', True) | ix.of('all').get(w, set()) for w in of))
+                         for tb in self.world.tables.values() for ix in [tb.index(self.lang)]}
                 out |= {k: there for k in range(a, b) if self.words[k].low == got[0]}
         return self._seen['told'].get(n)
     def rows(self, a, b, skip=(), table=None):
@@ -323,7 +433,8 @@ class Mentions:
                 if w.kind == 'number':
                     v = w.low.strip('#.')
                     if self.plainly and n not in taken and (self.unit(tb, n, b) or self.beside(tb, n, a, b)): continue
-                    if n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b)) and (x := lang.number(w.low.rstrip('k%'))) is not None:
+                    if (n not in taken and (u := self.unit(tb, n, b) or self.beside(tb, n, a, b))
+                            and (x := lang.number(w.low.rstrip('k%'))) is not None):
                         hits = [r['id'] for r in tb.rows if r.get(u[0]) == x*u[1]]
                         for i in hits: scores[tb.name, i] = scores.get((tb.name, i), 0) + 2.4/len(hits)**.5
                     elif v.isdigit() and (not self.unknown(a, b) or n == a or w.text.startswith('#') or self.words[n-1].low in self.reader.nouns):
@@ -354,7 +465,8 @@ class Mentions:
             if own: scores[key] += 1.2*len(own & found.get(key, set()))/len(own)
             if named and tb in named: scores[key] *= 1.5
             elif named: scores[key] *= .6
-        if len({t.name for t in named}) == 1 and max((s for (t, _), s in scores.items() if t == named[0].name), default=0) >= 1: scores = {k: s for k, s in scores.items() if k[0] == named[0].name}
+        if len({t.name for t in named}) == 1 and max((s for (t, _), s in scores.items() if t == named[0].name), default=0) >= 1:
+            scores = {k: s for k, s in scores.items() if k[0] == named[0].name}
         best = max(scores.values(), default=0)
         if best < 1: return [], 0
         keep = [k for k, s in scores.items() if s >= best*.93]
@@ -363,34 +475,55 @@ class Mentions:
     def unknown(self, a, b):
         "Does somebody stand here, two names in capitals, of whom no row has heard?"
         if ('unknown', a, b) not in self._seen:
-            cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(self.words[n].low) > 1 and self.words[n].low not in (*self.lang.words['polite'], *self.g['titles']) and not (n == a and any(self.words[n].low in ps for ps in (*self.g['cues'].values(), self.g['delete_softly']))) and not any(tb.index(self.lang).rows(self.words[n].stem, 'own', True) or self.words[n].stem in tb.index(self.lang).of('all') for tb in self.world.tables.values())
+            cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(
+                self.words[n].low) > 1 and self.words[n].low not in (*self.lang.words['polite'], *self.g['titles']) and not (n == a
+                    and any(self.words[n].low in ps for ps in (*self.g['cues'].values(), self.g['delete_softly']))) and not any(
+                        tb.index(self.lang).rows(self.words[n].stem, 'own', True) or self.words[n].stem in tb.index(self.lang).of('all')
+                        for tb in self.world.tables.values())
             self._seen['unknown', a, b] = any(cap(n) and cap(n+1) for n in range(a, b-1))
         return self._seen['unknown', a, b]
     def noun(self, n):
         "Is this word, behind one like *that*, what it points at, and not what is said of it (“that is done”, “mark that urgent”)?"
         w, g = self.words[n], self.g
         if w.kind != 'word' or w.text[0].isupper(): return w.kind == 'word'
-        known = {*g['be'], *g['common'], *g['chatter'], *g['fill'], *g['frame_tail'], *g['link'], *g['now'], *g['and'], *self.lang.words['tail'], *self.lang.words['polite']}
-        return w.stem not in self.lang.small and w.low not in known and not any(w.low in phrases for phrases in self.lang.cues.values()) and not any(m.a <= n < m.b for tb in self.world.tables.values() for m in self.mentions(tb, n, min(n+3, len(self.words)))) and not re.search(g['no'], w.low)
+        known = {*g['be'], *g['common'], *g['chatter'], *g['fill'], *g['frame_tail'], *g['link'], *g['now'], *g['and'],
+                 *self.lang.words['tail'], *self.lang.words['polite']}
+        return (w.stem not in self.lang.small and w.low not in known and not any(w.low in phrases for phrases in self.lang.cues.values())
+                and not any(m.a <= n < m.b for tb in self.world.tables.values() for m in self.mentions(tb, n, min(n+3, len(self.words))))
+                and not re.search(g['no'], w.low))
     def target(self, a, b, skip=(), table=None):
         "The one row that is meant as [(Table, row)]; several candidates; or what was touched last"
         rows, best = self.rows(a, b, skip, table)
         if rows: return rows
         said = [w.low for w in self.words[a:b]]
         named = [self.world.tables[m.table] for m in self.tables(a, b)] or ([table] if table else [])
-        ordinal = [n for n in range(a, b) if self.words[n].low in self.lang.words['ordinals'] and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))]
-        if named and ordinal and (len(ordinal) > 1 or ordinal[0]+1 < b and (self.words[ordinal[0]+1].kind == 'number' or self.words[ordinal[0]+1].low in self.lang.words['numbers'])): return []          # “the first four”: several, or more than there are
-        if named and (self.tables(a, b) or len(self.world.tables) == 1) and (o := next((self.lang.words['ordinals'][w.low] for n, w in enumerate(self.words[a:b], a) if w.low in self.lang.words['ordinals'] and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))), None)) is not None and -len(named[0].rows) <= o < len(named[0].rows): return [(named[0], named[0].rows[o])]
+        ordinal = [n for n in range(a, b) if self.words[n].low in self.lang.words['ordinals']
+                   and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))]
+        # “the first four”: several, or more than there are
+        if (named and ordinal
+                and (len(ordinal) > 1 or ordinal[0]+1 < b
+                     and (self.words[ordinal[0]+1].kind == 'number' or self.words[ordinal[0]+1].low in self.lang.words['numbers']))):
+            return []
+        if (named and (self.tables(a, b) or len(self.world.tables) == 1)
+                and (o := next((self.lang.words['ordinals'][w.low] for n, w in enumerate(self.words[a:b], a)
+                                if w.low in self.lang.words['ordinals']
+                                and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))), None)) is not None
+                                and -len(named[0].rows) <= o < len(named[0].rows)):
+            return [(named[0], named[0].rows[o])]
         for most in self.g['most']:
             if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):
                 for tb in named or [t for t in self.world.tables.values() if len(self.world.tables) == 1]:
                     ms = [m.key for m in self.mentions(tb, a, b) if m.what == 'column']
-                    kin = [c for c in ms if tb.columns[c] in ('number', 'date')] or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
+                    kin = ([c for c in ms if tb.columns[c] in ('number', 'date')] or [c for c in tb.columns if c in most['of']]
+                           or [c for c, k in tb.columns.items() if k == most['kind']])
                     have = [r for r in tb.rows if kin and r.get(kin[0]) is not None]
                     if len(kin) and have:
                         best = (max if most['order'] == 'desc' else min)(r[kin[0]] for r in have)
                         return [(tb, r) for r in have if r[kin[0]] == best]
-        if any(w.low in (*self.lang.words['it'], *self.g['pronoun']) and not (w.stem in self.lang.small and n+1 < b and self.noun(n+1)) for n, w in enumerate(self.words[a:b], a)):       # not “den Zahnarzt”, “that bug”
+        # not “den Zahnarzt”, “that bug”
+        if any(w.low in (*self.lang.words['it'], *self.g['pronoun']) and not (w.stem in self.lang.small and n+1 < b and self.noun(n+1))
+               for n, w in enumerate(self.words[a:b], a)):
             for n, i in self.world.recent[:1]:
-                if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)): return [(self.world.tables[n], r)]
+                if n in self.world.tables and (r := next((r for r in self.world.tables[n].rows if r['id'] == i), None)):
+                    return [(self.world.tables[n], r)]
         return []

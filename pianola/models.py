@@ -51,9 +51,14 @@ def model_picker(models, chosen):
     groups = {}
     for m in models:
         if m.here: groups.setdefault(m.engine, []).append(m)
-    none = [Option('No model chosen', value='', selected=True, disabled=True)] if groups and not any(f'{m.engine}/{m.name}' == chosen for ms in groups.values() for m in ms) else []
-    return Select(*none, *[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms], label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
-                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change', hx_swap='none', aria_label='Model', title='Model (Alt+M goes to the next one). It remembers so many tokens of a conversation; a token is about four letters.')
+    none = ([Option('No model chosen', value='', selected=True, disabled=True)] if groups
+            and not any(f'{m.engine}/{m.name}' == chosen for ms in groups.values() for m in ms) else [])
+    return Select(*none,
+                  *[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms],
+                             label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
+                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change',
+                  hx_swap='none', aria_label='Model',
+                  title='Model (Alt+M goes to the next one). It remembers so many tokens of a conversation; a token is about four letters.')
 
 @store.on
 def hear(e):
@@ -65,13 +70,16 @@ async def _differs(id):
 
 def line():
     "Under the chat's header: the picker, and who answers and why"
-    return Div(model_picker(now['models'], f"{now['name']}/{now['model']}"), Button('+', type='button', cls='quiet', id='get-model', title='Get another model', aria_label='Get another model', hx_get='/api/models/get', hx_target='#dialog', hx_swap='innerHTML'),
+    return Div(model_picker(now['models'], f"{now['name']}/{now['model']}"),
+               Button('+', type='button', cls='quiet', id='get-model', title='Get another model', aria_label='Get another model',
+                      hx_get='/api/models/get', hx_target='#dialog', hx_swap='innerHTML'),
                why(), id='model-line')
 def why():
     "Who answers and why; while a model comes, how far it is"
     if coming := [d for d in pulls().values() if d.state == 'running']:
         d = coming[-1]
-        return Small(f"Downloading {d.model}" + (f': {100*d.done/d.total:.0f} %' if d.total else ' …'), Progress(value=d.done if d.total else None, max=d.total or None, aria_label=d.title), id='model-why', cls='why')
+        return Small(f"Downloading {d.model}" + (f': {100*d.done/d.total:.0f} %' if d.total else ' …'),
+                     Progress(value=d.done if d.total else None, max=d.total or None, aria_label=d.title), id='model-why', cls='why')
     return Small(*worded(now['why']), id='model-why', cls='why' + ('' if now['ready'] else ' bad'), title=now['why'])
 def frame(): return {'put': [tabs.item('model-line', line(), only=True)]}
 
@@ -79,7 +87,8 @@ def fixed(model):
     "Refused where this start was told what answers, which wins over any choice"
     c = engines.config
     if c.model: raise Refused(f'PIANOLA_MODEL names {c.model} for this start', 'start Pianola without it to choose here', 409)
-    if model != 'auto' and c.engine not in ('auto', model.partition('/')[0]): raise Refused(f'PIANOLA_ENGINE asks for {c.engine} for this start', 'start Pianola without it to choose another engine here', 409)
+    if model != 'auto' and c.engine not in ('auto', model.partition('/')[0]):
+        raise Refused(f'PIANOLA_ENGINE asks for {c.engine} for this start', 'start Pianola without it to choose another engine here', 409)
 
 @action(name='model.choose', plugin='model', title='Choose the model', model=False, say=lambda a, r, c: f'Chose the model {r}')
 async def choose(model: str):
@@ -114,7 +123,8 @@ class Download(Job):
                 async for p in steps:
                     self.text, self.done, self.total = p.status, p.done, p.total
                     if self.later: continue              # five times a second, and what came last in any case
-                    if (wait := self.drawn + .2 - (loop := asyncio.get_running_loop()).time()) > 0: self.later = loop.call_later(wait, lambda: hold(self.show(), 'a download could not be drawn'))
+                    if (wait := self.drawn + .2 - (loop := asyncio.get_running_loop()).time()) > 0:
+                        self.later = loop.call_later(wait, lambda: hold(self.show(), 'a download could not be drawn'))
                     else: await self.show()
         except Fault as e: raise Refused(e.text, e.hint)
         self.text = 'ready'
@@ -130,12 +140,14 @@ class Download(Job):
     def __ft__(self):
         size = f'{self.done/1e6:,.0f} of {self.total/1e6:,.0f} MB' if self.total else ''
         busy = self.state == 'running'
-        return Li(Strong(self.model), Progress(value=self.done if self.total else None, max=self.total or None, aria_label=self.title) if busy else None, Small(' · '.join(x for x in (self.text, size) if x)),
+        return Li(Strong(self.model), Progress(value=self.done if self.total else None, max=self.total or None, aria_label=self.title)
+                  if busy else None, Small(' · '.join(x for x in (self.text, size) if x)),
                   press('Stop', 'model.stop', {'model': self.key}) if busy else None, id=f'pull-{self.key}', data_pos=self.id)
 
 def pulls(): return {j.key: j for j in jobs.jobs.values() if isinstance(j, Download)}
 
-@action(name='model.get', plugin='model', title='Download a model', risk='destructive', model=False, asks=lambda tx, engine, model: f'Download {model} for {engine}?', say=lambda a, r, c: f'Started the download of {r}')
+@action(name='model.get', plugin='model', title='Download a model', risk='destructive', model=False,
+        asks=lambda tx, engine, model: f'Download {model} for {engine}?', say=lambda a, r, c: f'Started the download of {r}')
 async def get(engine: str, model: str):
     "Download a model of an engine; its progress is shown in every tab."
     if engine not in ('ollama', 'embedded'): raise Refused(f'there is no engine {engine}', 'there is ollama, embedded', 404)
@@ -157,7 +169,9 @@ async def dialog():
     models = [m for m in await engines.models() if not m.here]
     ollama = await engines['ollama'].ready()
     return (H2('Get another model'), Ul(*pulls().values(), id='pulls'),
-            *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'), press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
-            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)), Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
+            *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'),
+                  press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
+            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)),
+                 Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
             if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
 

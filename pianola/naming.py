@@ -1,6 +1,8 @@
-"""Another name for a row: *is to be styled Planispheric astrolabe*, *say Gym ball instead of Exercise ball*, *it's Popsy with a P*, *change Max to Maxwell*.
+"""Another name for a row: *is to be styled Planispheric astrolabe*, *say Gym
+ball instead of Exercise ball*, *it's Popsy with a P*, *change Max to Maxwell*.
 
-    words → where a new name may begin (after a verb of naming; or after *is*, *to*, *say*, where it is like the old one) → where it ends → the row that is meant, by its name or because it is called nearly so"""
+    words → where a new name may begin (after a verb of naming; or after *is*, *to*, *say*, where it is like
+    the old one) → where it ends → the row that is meant, by its name or because it is called nearly so"""
 import re
 from . import several
 from .rules import Op, Reading, late
@@ -23,16 +25,21 @@ def leads(g, a, b):
 def extent(g, k, b, like=''):
     "(name, from, end) of a name that begins here, as long as `like` where nothing tells where it ends; None for none"
     f, w = g.g, g.words
-    while k < b and (w[k].low in f['fill'] or w[k].low in f['names_fill']) and not (w[k].text[0].isupper() and k+1 < b and w[k+1].text[0].isupper()): k += 1
+    while k < b and (w[k].low in f['fill'] or w[k].low in f['names_fill']) and not (w[k].text[0].isupper() and k+1 < b and w[k+1].text[0].isupper()):
+        k += 1
     if k >= b or w[k].kind in ('mark', 'arrow', 'date', 'url', 'email') or w[k].low in f['names_end'] and w[k].text == w[k].low: return None
     if w[k].kind == 'quote': return g.reader.clean(w[k].text), k, k+1
     stop = {*f['joints'], *f['names_end'], *g.lang.words['tail'], *f['pronoun']} - {*f['inside']}
     e, within = k, lambda n: n+1 < b and w[n].low in f['names_within'] and w[n+1].text[0].isupper()          # Gloria in D major
-    while e < b and e < k+8 and w[e].kind not in ('mark', 'arrow', 'quote', 'url', 'email') and not (e > k and w[e].low in stop and w[e].low == w[e].text and not within(e)): e += 1
+    while (e < b and e < k+8 and w[e].kind not in ('mark', 'arrow', 'quote', 'url', 'email')
+           and not (e > k and w[e].low in stop and w[e].low == w[e].text and not within(e))):
+        e += 1
     closed = e >= b or w[e].kind == 'mark' or w[e].low in stop
     if w[k].text[0].isupper():
         cap = k+1
-        while cap < e and (w[cap].text[0].isupper() or w[cap].kind in ('number', 'code') or w[cap].low in f['inside'] and cap+1 < e and w[cap+1].text[0].isupper() or within(cap)): cap += 1
+        while cap < e and (w[cap].text[0].isupper() or w[cap].kind in ('number', 'code') or w[cap].low in f['inside'] and cap+1 < e
+                           and w[cap+1].text[0].isupper() or within(cap)):
+            cap += 1
         if not closed or e-cap > 1: e = cap
     elif not closed or e-k > max(3, len(like.split())): e = min(e, k+max(1, len(like.split())))
     while e > k and (w[e-1].low in f['inside'] or w[e-1].low in f['fill']): e -= 1
@@ -46,7 +53,8 @@ def nearly(g, name):
     for tb in g.world.tables.values():
         if tb.columns[tb.main] != 'text': continue
         names = tb.__dict__.setdefault('_names', [str(r.get(tb.main) or '').casefold() for r in tb.rows])
-        out += [(score, tb.name, k) for _, score, k in late('rapidfuzz.process').extract(plain, names, scorer=late('rapidfuzz.fuzz').ratio, score_cutoff=70, limit=3)]
+        out += [(score, tb.name, k) for _, score, k in late('rapidfuzz.process').extract(plain, names, scorer=late('rapidfuzz.fuzz').ratio,
+            score_cutoff=70, limit=3)]
     out.sort(reverse=True)
     if not out or len(out) > 1 and out[1][0] > out[0][0] - 6: return []
     return [(g.world.tables[out[0][1]], g.world.tables[out[0][1]].rows[out[0][2]])]
@@ -74,10 +82,17 @@ def read(g, a, b, cues):
         anchor = next((x for x in out if x[3] is r), None)
         column = named(g, tb, r, anchor, name)
         now = str(r.get(column) or '')
-        turned = anchor and g.words[lead].low in g.g['names_to'] and anchor[1] == lead and any(m.b <= anchor[0] and m.b > m.a and g.words[m.a].low not in g.g['cues']['place'] for kk, m in cues.items() if kk in ('change', 'rename'))
+        turned = (anchor and g.words[lead].low in g.g['names_to'] and anchor[1] == lead
+                  and any(m.b <= anchor[0] and m.b > m.a and g.words[m.a].low not in g.g['cues']['place'] for kk, m in cues.items()
+                          if kk in ('change', 'rename')))
         plainly = sure and (not anchor or i - anchor[1] <= 8 or anchor[0] >= j)
-        if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(column) or '').casefold() for x in tb.rows): continue
-        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or plainly and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned and (name[:1].isupper() or {*g.lang.tokens(now)} <= {w.stem for w in g.words[anchor[0]:anchor[1]]})): continue
+        if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(column) or '').casefold()
+                for x in tb.rows):
+            continue
+        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or plainly
+                and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned
+                and (name[:1].isupper() or {*g.lang.tokens(now)} <= {w.stem for w in g.words[anchor[0]:anchor[1]]})):
+            continue
         return Reading('chip', [Op(tb.name, 'update', r['id'], {column: name})], name='unlike')
     return None
 

@@ -1,4 +1,5 @@
-"""What a plugin needs from outside: the `# /// script` block in its head (PEP 723) names packages; those that are missing are named in its card, and installed on a click."""
+"""What a plugin needs from outside: the `# /// script` block in its head (PEP 723)
+names packages; those that are missing are named in its card, and installed on a click."""
 import asyncio, importlib.metadata, importlib.util, re, shutil, sys, tomllib
 from .contain import Refused
 
@@ -18,7 +19,8 @@ def requirements(source):
     there = head(source).get('dependencies', [])
     if not there: return []
     from packaging.requirements import InvalidRequirement, Requirement       # here: few plugins need anything, and it is a twentieth of the start
-    if not isinstance(there, list) or not all(isinstance(d, str) for d in there): raise ValueError('`dependencies` in the head must be a list of texts')
+    if not isinstance(there, list) or not all(isinstance(d, str) for d in there):
+        raise ValueError('`dependencies` in the head must be a list of texts')
     try: return [Requirement(d) for d in there]
     except InvalidRequirement as e: raise ValueError(f'`dependencies` in the head: {e}') from None
 
@@ -42,8 +44,10 @@ async def install(packages, say):
     "Install them; `say(line)` hears what the installer prints. Refused when it fails."
     from packaging.requirements import Requirement
     for r in packages:
-        if Requirement(r).url: raise Refused(f'{r} comes from an address of its own, which is not installed on a click', 'install it by hand, if you trust it')
-    p = await asyncio.create_subprocess_exec(*command(packages), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+        if Requirement(r).url:
+            raise Refused(f'{r} comes from an address of its own, which is not installed on a click', 'install it by hand, if you trust it')
+    p = await asyncio.create_subprocess_exec(*command(packages), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+                                             stderr=asyncio.subprocess.STDOUT)
     last = ''
     try:
         async for line in p.stdout:

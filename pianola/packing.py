@@ -20,11 +20,13 @@ def packed(d):
 
 def unpacked(file):
     "The run in a zip that was given to us as a File; its files are kept under the hash they really have"
-    if not re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', str(file)) or not File(file).path.is_file(): raise Refused('there is no such file', 'give it to /api/files first', 404)
+    if not re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', str(file)) or not File(file).path.is_file():
+        raise Refused('there is no such file', 'give it to /api/files first', 404)
     try:
         with zipfile.ZipFile(File(file).path) as z:
             if sum(i.file_size for i in z.infolist()) > largest: raise Refused(f'what is in it is larger than {largest//1_000_000} MB', status=413)
-            if z.getinfo('run.json').file_size > longest: raise Refused(f'its run.json is larger than {longest//1_000_000} MB', status=413)         # read as a whole, and many times as large in memory
+            # read as a whole, and many times as large in memory
+            if z.getinfo('run.json').file_size > longest: raise Refused(f'its run.json is larger than {longest//1_000_000} MB', status=413)
             d = json.loads(z.read('run.json'))
             for name in z.namelist():
                 if not re.fullmatch('files/[0-9a-f]{64}', name): continue
@@ -40,5 +42,6 @@ def unpacked(file):
                 except BaseException:
                     taking.stop()
                     raise
-    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError, EOFError) as e: raise Refused(f'this is no exported run: {str(e)[:100]}', 'give a .zip that Pianola exported') from None
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, NotImplementedError, EOFError) as e:
+        raise Refused(f'this is no exported run: {str(e)[:100]}', 'give a .zip that Pianola exported') from None
     return d

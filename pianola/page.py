@@ -4,7 +4,8 @@ from html import escape
 from pathlib import Path
 from loguru import logger as log
 from urllib.parse import urlencode
-from fasthtml.common import A, APIRouter, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta, Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label
+from fasthtml.common import (A, APIRouter, Body, Button, Details, Dialog, Div, Form, H1, Head, Header, Html, Input, Li, Link, Main, Meta,
+                             Nav, P, Script, Section, Small, Span, Summary, Textarea, Title, Ul, Label)
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -16,7 +17,8 @@ from .store import store
 most_behind = 500           # lines of the log that a plugin has yet to hear
 
 class Page(Kind):
-    "A plugin of functions that return tags: `@page` on `index` is the left column, and its text parameters are what the address says (/NAME?x=…); `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."
+    """A plugin of functions that return tags: `@page` on `index` is the left column, and its text parameters
+    are what the address says (/NAME?x=…); `@page.get('/x')` and `@page.post('/x')` are routes under /NAME/x."""
     def __init__(self, name=None):
         super().__init__(name, sys._getframe(1))
         self.router, self.index, self.heard = APIRouter(prefix=f'/{self.plugin_name}'), None, None
@@ -25,16 +27,20 @@ class Page(Kind):
         self.index = f
         return f
     def hears(self, f):
-        "Decorator: f(e) is called with every line of the log, but for those that it wrote itself while it heard another. A plain function hears one after the other, in a thread."
+        """Decorator: f(e) is called with every line of the log, but for those that it wrote
+        itself while it heard another. A plain function hears one after the other, in a thread."""
         self.heard = f
         return f
     def hear(self, e):
         if not self.heard: return None
         if self.plugin_name not in e.through: return self._hear(e)
-        if not self.echoed: log.info('the plugin {} is not told of what it says and does itself while it hears a line (here: {} {})', self.plugin_name, e.kind, e.what)
+        if not self.echoed:
+            log.info('the plugin {} is not told of what it says and does itself while it hears a line (here: {} {})', self.plugin_name,
+                     e.kind, e.what)
         self.echoed = True
     async def _hear(self, e):
-        if self.behind >= most_behind: raise Refused(f'it is {most_behind} lines behind and hears no more until it has caught up', 'what takes a while belongs in a job')
+        if self.behind >= most_behind:
+            raise Refused(f'it is {most_behind} lines behind and hears no more until it has caught up', 'what takes a while belongs in a job')
         self.behind += 1
         try:
             if inspect.iscoroutinefunction(self.heard): return await contain.steps(self.heard(e))
@@ -45,11 +51,14 @@ class Page(Kind):
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
         asked, takes = tabs.address.get() or {}, inspect.signature(self.index).parameters
-        out = await contain.beside_us(self.index, self.plugin_name)(**{k: v for k, v in asked.items() if k in takes and takes[k].annotation in (str, inspect.Parameter.empty)})
+        out = await contain.beside_us(self.index,
+                                      self.plugin_name)(**{k: v for k, v in asked.items() if k in takes
+                                                           and takes[k].annotation in (str, inspect.Parameter.empty)})
         return tuple(out) if isinstance(out, list) else out
 
 def worded(f):
-    "The same route, where a plain string is text, as it is in a view: what stands in it may be a row, or what a model said, and could press keys as HTML. Tags, or NotStr(…), are HTML."
+    """The same route, where a plain string is text, as it is in a view: what stands in it may
+    be a row, or what a model said, and could press keys as HTML. Tags, or NotStr(…), are HTML."""
     @functools.wraps(f)
     async def answer(*args, **kw):
         out = await f(*args, **kw)
@@ -57,7 +66,9 @@ def worded(f):
     return answer
 
 static = Path(__file__).parent.parent/'static'
-together = {'page.css': ('pianola.css', 'tables.css', 'live.css', 'flow.css'), 'page.js': ('pianola.js', 'forms.js', 'tables.js', 'flow.js', 'live.js')}      # each file of its own would cost the browser five milliseconds before the page can be used
+# each file of its own would cost the browser five milliseconds before the page can be used
+together = {'page.css': ('pianola.css', 'tables.css', 'live.css', 'flow.css'),
+            'page.js': ('pianola.js', 'place.js', 'reply.js', 'box.js', 'hands.js', 'forms.js', 'tables.js', 'flow.js', 'live.js')}
 _stamps = {}
 def content(name):
     "(URL, bytes, the same packed) of one of our own files, or of several that go out as one; looked at anew when one of them changed"
@@ -81,7 +92,8 @@ class Files(StaticFiles):
         if named and packs and (got := self.ready.get(named)): return got
         if path in together and self.directory == static and scope['method'] in ('GET', 'HEAD'):
             _, plain, packed = content(path)
-            return Response(packed if packs else plain, 200, {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})}, 'text/css' if path.endswith('css') else 'text/javascript')
+            return Response(packed if packs else plain, 200, {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})},
+                            'text/css' if path.endswith('css') else 'text/javascript')
         out = await super().get_response(path, scope)
         if named and out.status_code == 200 and out.headers.get('content-encoding') == 'gzip' and len(self.ready) < 100: self.ready[named] = out
         return out
@@ -90,30 +102,46 @@ class Files(StaticFiles):
         if not isinstance(out, FileResponse) or str(full_path).rpartition('.')[2] not in ('js', 'css', 'svg', 'html', 'json', 'txt'): return out
         out.headers['vary'] = 'accept-encoding'
         if 'gzip' not in Headers(scope=scope).get('accept-encoding', ''): return out
-        if (have := self.packed.get(full_path)) is None or have[0] != out.headers['etag']: have = self.packed[full_path] = out.headers['etag'], gzip.compress(Path(full_path).read_bytes(), mtime=0)
-        return Response(have[1], status_code, {k: out.headers[k] for k in ('last-modified', 'content-type', 'vary')} | {'etag': f'W/{have[0]}', 'content-encoding': 'gzip'})
+        if (have := self.packed.get(full_path)) is None or have[0] != out.headers['etag']:
+            have = self.packed[full_path] = out.headers['etag'], gzip.compress(Path(full_path).read_bytes(), mtime=0)
+        return Response(have[1],
+                        status_code, {k: out.headers[k] for k in ('last-modified', 'content-type', 'vary')} | {'etag': f'W/{have[0]}',
+                            'content-encoding': 'gzip'})
 
 htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}'
 
 def entry(p, at, open_=None):
     "One plugin in the menu"
-    return Li(A(Span(p.title), Span('!', cls='bad', title=p.wrong, role='img', aria_label='did not load' if p.error else 'something broke') if p.wrong else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
+    return Li(A(Span(p.title),
+                Span('!', cls='bad', title=p.wrong, role='img', aria_label='did not load' if p.error else 'something broke') if p.wrong
+                else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
                 data_view=p.name, aria_current='page' if p.name == open_ else None), id=f'menu-{p.name}', data_pos=at)
 def menu(open_):
     items = [entry(p, n, open_) for n, p in enumerate(plugins.values())]
     return Nav(A('Pianola', href='/', cls='brand'), Ul(*items, id='menu'),
                Button('⋯', type='button', cls='quiet', id='more', popovertarget='under', aria_label='More'),
-               Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML', title='Everything that was done, with undo'),
-                   Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'), Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), id='under', cls='under', popover='auto'), id='nav', aria_label='Plugins')
+               Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML',
+                          title='Everything that was done, with undo'),
+                   Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'),
+                   Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), id='under', cls='under',
+                   popover='auto'), id='nav', aria_label='Plugins')
 
 async def left(name, missing=''):
     "The left column on a plugin; `missing`: the name of one that was asked for and is not there"
     p = plugins.get(name)
-    if missing: inside = Section(H1('Not here'), P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: put its file back into the plugins folder, and they are here again.'), cls='gone')
-    elif not p: inside = Section(H1('Pianola'), P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md shows the smallest ones.'))
+    if missing:
+        inside = Section(H1('Not here'),
+                         P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: put its file back into the '
+                           f'plugins folder, and they are here again.'), cls='gone')
+    elif not p:
+        inside = Section(H1('Pianola'),
+                         P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md '
+                           'shows the smallest ones.'))
     else:
         view = await p.view()
-        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None, to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), p.alone(), *(view if isinstance(view, (list, tuple)) else [view]))
+        inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None,
+                                to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), p.alone(),
+                                *(view if isinstance(view, (list, tuple)) else [view]))
     return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
 
 def conversation_list(tx, words='', now=None, before=None, many=0):
@@ -121,9 +149,13 @@ def conversation_list(tx, words='', now=None, before=None, many=0):
     most = max(page_of, min(many, 5000))
     found = history.listed(tx, words, most + 1, before)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
-    row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''), hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
+    row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None,
+                         Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''),
+                         hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
                          hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
-    more = Li(Button('Earlier', type='button', cls='quiet', hx_get=f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}", hx_target='closest li', hx_swap='outerHTML')) if len(found) > most else None
+    more = Li(Button('Earlier', type='button', cls='quiet',
+                     hx_get=f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}", hx_target='closest li',
+                     hx_swap='outerHTML')) if len(found) > most else None
     rows = [*map(row, found[:most]), more]
     if before: return rows
     return Ul(*rows, id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
@@ -134,28 +166,42 @@ def heading(title): return Span(title, id='chat-title')
 def retitled(e):
     "A conversation that got another title has it at its head, in every tab that is on it"
     for (table, id), row in e.rows.items():
-        if table == 'conversation' and row: tabs.put(tabs.item('chat-title', heading(row['title']), 'msg-list', only=True), conversation=id)      # part of a conversation as its messages are: a tab that is at another by now leaves it out
+        # part of a conversation as its messages are: a tab that is at another by now leaves it out
+        if table == 'conversation' and row: tabs.put(tabs.item('chat-title', heading(row['title']), 'msg-list', only=True), conversation=id)
 
 def panel(tx, id, status, at=None):
     "The right column on a conversation; `id` None is a new one. `at` scrolls to a message that a search found."
     c = history.conversation(tx, id) if id else None
     if at and not tx.value('select 1 from message where id=? and conversation=?', at, id): at = None
     said = bubble.messages(tx, c, at=at, busy=chat.busy(id)) if c else []
-    hello = Div(P('Say what you want done, or ask.', cls='lead'), P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello', data_pos='0') if not said else None
+    hello = Div(P('Say what you want done, or ask.', cls='lead'),
+                P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello',
+                data_pos='0') if not said else None
     title = c['title'] if c else 'New conversation'
-    own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename', hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
-           Div(Small('Save as'), A('Markdown', href=f'/api/conversations/{id}.md', download=True), A('JSON', href=f'/api/conversations/{id}.json', download=True),
-               Button('Delete', type='button', cls='quiet bad', hx_post='/api/actions/chat.delete', hx_swap='none', hx_vals=tabs.dumps({'id': id})), cls='saves')] if c else []
-    chats = Details(Summary(heading(title)), Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations', hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
+    own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename',
+                hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
+           Div(Small('Save as'), A('Markdown', href=f'/api/conversations/{id}.md', download=True),
+               A('JSON', href=f'/api/conversations/{id}.json', download=True),
+               Button('Delete', type='button', cls='quiet bad', hx_post='/api/actions/chat.delete', hx_swap='none',
+                      hx_vals=tabs.dumps({'id': id})), cls='saves')] if c else []
+    chats = Details(Summary(heading(title)),
+                    Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations',
+                              hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
                     hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
-                    Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'), Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'), cls='drop'), id='chats-menu', cls='menu')
+                    Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'),
+                    Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'),
+                    cls='drop'), id='chats-menu', cls='menu')
     busy = bool(c and chat.busy(c['id']))
-    return Section(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML', cls='button quiet', title='New conversation (Alt+N)'),
+    return Section(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML',
+                                   cls='button quiet', title='New conversation (Alt+N)'),
                         Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
-                 status, bubble.listing([hello] + said if hello else said), Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
+                 status, bubble.listing([hello] + said if hello else said),
+                 Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
                  Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'),
-                 Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', data_most=chat.longest, autocomplete='off'),
-                          Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'), Button('Send', id='send'), id='say'),
+                 Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', data_most=chat.longest,
+                                   autocomplete='off'),
+                          Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'),
+                          Button('Send', id='send'), id='say'),
                  id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
 async def whole(open_, conversation, status, at=None, missing=''):
@@ -164,9 +210,16 @@ async def whole(open_, conversation, status, at=None, missing=''):
     main = await left(open_, missing)
     aside = await store.read(panel, conversation, status, at)
     p = plugins.get(open_)
-    return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'), Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
-                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config), Script(src=asset('theme.js')), Link(rel='stylesheet', href=asset('page.css')),
-                     Script(src=src, integrity=sri, crossorigin='anonymous', defer=True), Script(src=asset('page.js'), defer=True, blocking='render' if src.startswith('/') else None), Link(rel='icon', href='/static/icon.svg')),
-                Body(A('To the message box', href='#msg', cls='skip'), menu(open_), main, Div(id='split', role='separator', tabindex='0', aria_orientation='vertical', aria_label='Width of the chat', aria_valuemin='25', aria_valuemax='70', aria_valuenow='40'),
-                     aside, Button('Chat', type='button', id='chat-open'), Dialog(id='dialog', aria_label='Details'), Div(id='toasts', role='status', aria_live='polite'), Div(id='live', role='log', aria_live='polite', cls='sr'),
+    return Html(Head(Meta(charset='utf-8'), Title(f'{p.title} · Pianola' if p else 'Pianola'),
+                     Meta(name='viewport', content='width=device-width, initial-scale=1, interactive-widget=resizes-content'),
+                     Meta(name='color-scheme', content='light dark'), Meta(name='htmx-config', content=htmx_config),
+                     Script(src=asset('theme.js')), Link(rel='stylesheet', href=asset('page.css')),
+                     Script(src=src, integrity=sri, crossorigin='anonymous', defer=True),
+                     Script(src=asset('page.js'), defer=True, blocking='render' if src.startswith('/') else None),
+                     Link(rel='icon', href='/static/icon.svg')),
+                Body(A('To the message box', href='#msg', cls='skip'), menu(open_), main,
+                     Div(id='split', role='separator', tabindex='0', aria_orientation='vertical', aria_label='Width of the chat',
+                         aria_valuemin='25', aria_valuemax='70', aria_valuenow='40'),
+                     aside, Button('Chat', type='button', id='chat-open'), Dialog(id='dialog', aria_label='Details'),
+                     Div(id='toasts', role='status', aria_live='polite'), Div(id='live', role='log', aria_live='polite', cls='sr'),
                      Div('Connecting again …', id='offline', role='status', hidden=True)), lang='en')

@@ -25,15 +25,19 @@ def actions(text):
     """Every action a reply presses, in the order they stand. Quotations (>), tables, thinking, code in another language and code within a sentence
     are talk *about* something and press nothing; neither does an object whose end was never written."""
     if '{' not in text or not _hint.search(text): return []
-    if len(text) > too_long: return [Found('', start=0, end=len(text), error=f'The reply is longer than {too_long:,} characters, so no action was looked for in it.')]
+    if len(text) > too_long:
+        return [Found('', start=0, end=len(text), error=f'The reply is longer than {too_long:,} characters, so no action was looked for in it.')]
     found = [f for a, b, closed, skip in places(text) for f in _read(text[a:b], a, closed, skip)]
     good, bad = [f for f in found if not f.error], [f for f in found if f.error]
     rest = good[most:]
-    if rest: bad = bad[:most] + [Found('', start=rest[0].start, end=rest[-1].end, error=f'The reply holds {len(good)} actions; only the first {most} of one reply are played.')]
+    if rest:
+        bad = bad[:most] + [Found('', start=rest[0].start, end=rest[-1].end,
+                                  error=f'The reply holds {len(good)} actions; only the first {most} of one reply are played.')]
     return sorted(good[:most] + bad[:most+1], key=lambda f: f.start)
 
 def key(text, fenced=False):
-    "The names of the actions that `text` is made of, when it is nothing but that; else []. One that was meant and cannot be used says that it is not pressed."
+    """The names of the actions that `text` is made of, when it is nothing but that;
+    else []. One that was meant and cannot be used says that it is not pressed."""
     s = text.strip()
     if not (s[:1] in ('{', '[') and s[-1:] in ('}', ']') and _hint.search(s) and len(s) <= longest): return []
     i, out = 0, []
@@ -50,7 +54,8 @@ _hint = re.compile(r'action|operation|\\u00[46]', re.I)      # cheap: most repli
 
 @cache
 def grammar():
-    """How text is divided into blocks: one grammar for what is shown (render) and what is pressed (here), so that nothing is pressed that the page shows as
+    """How text is divided into blocks: one grammar for what is shown (render)
+    and what is pressed (here), so that nothing is pressed that the page shows as
     a quotation. Link definitions are off: the definition of a link nobody used would vanish, and with it what the model said."""
     from markdown_it import MarkdownIt
     md = MarkdownIt('commonmark', {'html': False, 'breaks': True, 'linkify': True, 'tasklists': True, 'maxNesting': 20})
@@ -61,7 +66,8 @@ def grammar():
         rule = next(r for r in md.block.ruler.__rules__ if r.name == name)
         md.block.ruler.at(name, lambda state, *a, deeper=rule.fn: state.level < 16 and deeper(state, *a), {'alt': rule.alt})
     md.enable(['table', 'strikethrough', 'linkify']).disable(['reference', 'html_block', 'html_inline'])
-    md.parse('- [ ] a *b* https://example.com\n\n| a |\n|-|\n\n> b')        # its lists of rules are made when they are first used: here, while no other thread has it
+    # its lists of rules are made when they are first used: here, while no other thread has it
+    md.parse('- [ ] a *b* https://example.com\n\n| a |\n|-|\n\n> b')
     return md
 
 def divide(text):
@@ -102,7 +108,8 @@ def places(text):
         pos = max(pos, b)
 
 def _code_spans(text, a, b):
-    """The `code` of one paragraph, except when it fills its line: in a sentence it is what one talks about; alone on a line it is a small model's fence."""
+    """The `code` of one paragraph, except when it fills its line: in a sentence
+    it is what one talks about; alone on a line it is a small model's fence."""
     part, out, i = text[a:b], [], 0
     runs = {}
     for m in re.finditer('`+', part): runs.setdefault(len(m[0]), []).append(m.start())
@@ -114,7 +121,8 @@ def _code_spans(text, a, b):
         if k == len(later): continue
         i = later[k] + n
         before = part[max(0, m.start()-40):m.start()]
-        if not (_blank.match(part, i) and ('\n' in before or len(before) == m.start()) and _marker.fullmatch(before.rpartition('\n')[2])): out.append((a + m.start(), a + i))
+        if not (_blank.match(part, i) and ('\n' in before or len(before) == m.start()) and _marker.fullmatch(before.rpartition('\n')[2])):
+            out.append((a + m.start(), a + i))
     return out
 _tick, _marker, _blank = re.compile(r'\\[\s\S]|`+'), re.compile(r'\s*(?:[-*+]|\d{1,9}[.)])?\s*'), re.compile(r'[ \t]*(?:\n|\Z)')
 
@@ -147,9 +155,11 @@ def _object(s, i, closed):
     if not end: return _unended(s, i, closed)
     piece = s[i:end]
     if not _hint.search(piece): return end, []
-    if deep > deepest: return end, [Found('', {}, i, end, f'An action has more than {deepest} brackets within brackets.')] if _meant.match(piece) else []
+    if deep > deepest:
+        return end, [Found('', {}, i, end, f'An action has more than {deepest} brackets within brackets.')] if _meant.match(piece) else []
     if isinstance(wrong, Unusable):         # of what is said twice neither is believed
-        last, first = (_founds(json.loads(piece, parse_int=float, object_pairs_hook=lambda pairs, way=way: dict(pairs[::way])), i, end) for way in (1, -1))
+        last, first = (_founds(json.loads(piece, parse_int=float, object_pairs_hook=lambda pairs, way=way: dict(pairs[::way])), i, end)
+                       for way in (1, -1))
         name = last[0].name if len(last) == 1 and [f.name for f in last] == [f.name for f in first] else ''
         return end, [Found(name, {}, i, end, str(wrong))] if last or first or _meant.match(piece) else []
     if (value := _repair(piece)) is not None: return end, _founds(value, i, end)
@@ -159,7 +169,8 @@ def _object(s, i, closed):
 def _unended(s, i, closed):
     "An object whose end was not written. In a finished fence that is a forgotten bracket; anywhere else it was cut off, and half an action is none."
     piece = s[i:i + longest + 1].rstrip()
-    if closed and piece[-1] in '}]' and len(piece) <= longest and _meant.match(piece) and (value := _repair(piece)) is not None: return len(s), _founds(value, i, len(s))
+    if closed and piece[-1] in '}]' and len(piece) <= longest and _meant.match(piece) and (value := _repair(piece)) is not None:
+        return len(s), _founds(value, i, len(s))
     if _several.match(piece): return None, []            # those before the cut are whole
     more = _next.search(s, i)
     what = f'is longer than {longest:,} characters' if len(piece) > longest else 'was cut off before its end'
@@ -180,7 +191,8 @@ def _close(s, i, limit):
         elif c in '"“': break
     return None, deep
 _mark = re.compile(r'[{}\[\]"“]|(?<=[{\[,:\s])\'|(?<![:\w])//[^\n]*|/\*[\s\S]*?\*/')
-_ends = {'"': re.compile(r'(?:[^"\\]|\\[\s\S])*+"'), '“': re.compile(r'[^”]*+”'), "'": re.compile(r"(?:[^'\\\n]|\\.|'(?!\s*[,:}\]])){0,2000}+'(?=\s*[,:}\]])")}
+_ends = {'"': re.compile(r'(?:[^"\\]|\\[\s\S])*+"'), '“': re.compile(r'[^”]*+”'),
+         "'": re.compile(r"(?:[^'\\\n]|\\.|'(?!\s*[,:}\]])){0,2000}+'(?=\s*[,:}\]])")}
 
 # what json cannot say, or says twice
 
@@ -200,7 +212,8 @@ def _never(s): raise Unusable(f'An action has {s}, which is not a number.')
 _json = json.JSONDecoder(object_pairs_hook=_once, parse_float=_number, parse_int=_whole, parse_constant=_never)
 
 def _repair(piece):
-    "Damaged JSON as it was surely meant, else None: mending may add brackets, quotes and commas, but no word may come, go or move, and no bracket end up in a value"
+    """Damaged JSON as it was surely meant, else None: mending may add brackets, quotes
+    and commas, but no word may come, go or move, and no bracket end up in a value"""
     from json_repair import repair_json
     plain = _comment.sub(lambda m: m[0] if m[0][0] in '"\'' else ' ', piece)
     try: value = _json.decode(said := repair_json(plain, skip_json_loads=True, ensure_ascii=False))
@@ -230,8 +243,10 @@ def _founds(value, start, end, level=0):
     verb, table, args = verb.strip(), value.get('table'), value.get('args')
     rest = {k: v for k, v in value.items() if k not in ('action', 'args') and not (k == 'operation' and 'action' not in value)}
     bad = lambda error, name=verb: [Found(name[:80], {}, start, end, error)]
-    if verb.lower() in verbs and isinstance(table, str) and _name.fullmatch(f'{table.strip()}.x'): verb = f'{rest.pop("table").strip()}.{verbs[verb.lower()]}'
-    elif verb.lower() in verbs and ('table' in value or isinstance(args, dict)): return bad(f'“{verb}” does not say of which table, e.g. {{"action": "tasks.{verbs[verb.lower()]}", …}}.')
+    if verb.lower() in verbs and isinstance(table, str) and _name.fullmatch(f'{table.strip()}.x'):
+        verb = f'{rest.pop("table").strip()}.{verbs[verb.lower()]}'
+    elif verb.lower() in verbs and ('table' in value or isinstance(args, dict)):
+        return bad(f'“{verb}” does not say of which table, e.g. {{"action": "tasks.{verbs[verb.lower()]}", …}}.')
     if not _name.fullmatch(verb) or len(verb) > 80: return []
     if rest.get('table') == verb.partition('.')[0]: del rest['table']
     if isinstance(args, str):
@@ -258,7 +273,8 @@ def _joined(v):
 joiner = '\u2060'       # a word joiner: no width, no break; a person reads on, a tokenizer stops seeing its control token
 
 def neutral(text, tokens=()):
-    """Text of people, rows, pages and files as it may stand in a prompt: every control token of the chat templates (and of `tokens`, the model's own) gets a
+    """Text of people, rows, pages and files as it may stand in a prompt: every
+    control token of the chat templates (and of `tokens`, the model's own) gets a
     word joiner behind its first character, so that no tokenizer takes it for one and a person reads the same."""
     text = _control.sub(lambda m: m[0] + joiner, text)
     for t in tokens:

@@ -1,11 +1,14 @@
-"""What it can do: every file in plugins/ is a plugin, and loads while you watch. It is tried in another process, imported here, its tables are opened, its keys and routes enter all at once.
+"""What it can do: every file in plugins/ is a plugin, and loads while you watch. It is tried in
+another process, imported here, its tables are opened, its keys and routes enter all at once.
 
-    scan: what is in the folder? → for each new or changed file: needs there? → trial → import → names free? → tables, with a backup if one changes → keys, routes, menu in one stroke
+    scan: what is in the folder? → for each new or changed file: needs there? → trial → import
+    → names free? → tables, with a backup if one changes → keys, routes, menu in one stroke
 
 What fails in any of these changes nothing: the version that ran before goes on, and a card says why with the line."""
 import asyncio, concurrent.futures, hashlib, json, linecache, re, sys, time
 from pathlib import Path
-from fasthtml.common import A, Article, Body, Button, Code, Details, Div, Form, H2, Head, Html, Link, Main, Mount, P, Pre, StaticFiles, Summary, Title, to_xml
+from fasthtml.common import (A, Article, Body, Button, Code, Details, Div, Form, H2, Head, Html, Link, Main, Mount, P, Pre, StaticFiles,
+                             Summary, Title, to_xml)
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 from loguru import logger as log
@@ -34,14 +37,16 @@ class Missing(Exception):
         super().__init__(f"needs {', '.join(packages)}, which {'is' if len(packages) == 1 else 'are'} not installed here")
 
 def ships(file):
-    "Is this one of our own plugins, untouched? Those were tried by our tests, and a first start need not try them again. `.proven` is made by `python tests/test_shape.py`."
+    """Is this one of our own plugins, untouched? Those were tried by our tests, and a
+    first start need not try them again. `.proven` is made by `python tests/test_shape.py`."""
     try: return code(file) in (Path(__file__).parent.parent/'plugins/.proven').read_text('utf-8').split()
     except OSError: return False
 def code(path):
     "A fingerprint of what would run: a plugin's file, or all the Python in its folder (given as the folder or its `__init__.py`)"
     path = path.parent if path.name == '__init__.py' else path
     files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
-    return hashlib.sha256(b'\0'.join(f.relative_to(path.parent).as_posix().encode() + b'\0' + f.read_bytes().replace(b'\r\n', b'\n') for f in files)).hexdigest()
+    return hashlib.sha256(b'\0'.join(f.relative_to(path.parent).as_posix().encode() + b'\0' + f.read_bytes().replace(b'\r\n', b'\n')
+                                     for f in files)).hexdigest()
 
 class Plugin:
     "One file or folder: its name, its words, its kinds, or the reason why it did not load"
@@ -92,13 +97,16 @@ class Plugin:
         return self
     def fail(self, e):
         "Remember why it did not load"
-        self.error, self.trace, self.missing = str(e) if isinstance(e, (Failed, Missing)) else f'{e.text}; {e.hint}' if isinstance(e, Refused) and e.hint else contain.words(e, self.file.name), e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', [])
+        self.error, self.trace, self.missing = (str(e) if isinstance(e, (Failed, Missing)) else f'{e.text}; {e.hint}'
+                                                if isinstance(e, Refused) and e.hint else contain.words(e, self.file.name),
+                                                e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', []))
         self.kinds, self.keys = [], {}
         log.error(f'plugin {self.name}: {self.error}')
     def prompt(self):
         "Its own words for the model, when it is open: `prompt` in the module and the files of prompts/ in its folder"
         files = sorted((self.path/'prompts').glob('*.md')) if self.path.is_dir() else []
-        return '\n\n'.join(t.strip() for t in [str(getattr(self.module, 'prompt', '') or ''), *(f.read_text('utf-8', 'replace') for f in files)] if t.strip())
+        return '\n\n'.join(t.strip() for t in [str(getattr(self.module, 'prompt', '') or ''), *(f.read_text('utf-8', 'replace')
+            for f in files)] if t.strip())
 
     async def view(self):
         "The left column: its kinds, and above them a card with what is wrong"
@@ -112,18 +120,32 @@ class Plugin:
             except BaseException as e:
                 if contain.cancelled(e): raise
                 contain.went_wrong(self.name, what, e)
-                out.append(failed(f'{self.title} broke', contain.words(e), contain.trace(e), P('The rest goes on. Mend it and save: this page follows.'), self.mend()))
+                out.append(failed(f'{self.title} broke', contain.words(e), contain.trace(e),
+                                  P('The rest goes on. Mend it and save: this page follows.'), self.mend()))
         return out or [P('This plugin has keys and no page.')]
     def alone(self):
         "Cards for what broke while nobody had asked for anything; an empty place when nothing did"
         broke = [(what, t) for what, t in [*contain.trouble.get(self.name, {}).items()] if t[3]]
-        return Div(*[failed(f'{self.title}: {what} broke', t[1], t[2], P('The rest goes on. Mend it and save: this page follows.'), self.mend()) for what, t in broke], id=f'{self.name}-alone', hidden=not broke)
+        return Div(*[failed(f'{self.title}: {what} broke', t[1], t[2], P('The rest goes on. Mend it and save: this page follows.'),
+                            self.mend()) for what, t in broke], id=f'{self.name}-alone', hidden=not broke)
     def mend(self): return to_chat('Help me with this error', 'plugins.mend', {'plugin': self.name})
     def card(self):
-        if self.missing: return failed(f'{self.title} needs something', f"{self.error}.", '', Form(Button(f"Install {', '.join(self.missing)}"), P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
-                                                                                                 hx_post='/api/actions/plugins.install', hx_vals=json.dumps({'plugin': self.name}), hx_swap='none', hx_confirm=f"Install {', '.join(self.missing)} into the environment Pianola runs in?"), P(id=f'install-{self.name}'))
-        if self.runs: return failed(f'The newest {self.title} did not load', self.error, self.trace, P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'), self.mend())
-        return failed(f'{self.title} did not load', self.error, self.trace, P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'), self.mend())
+        if self.missing:
+            return failed(f'{self.title} needs something', f"{self.error}.", '',
+                          Form(Button(f"Install {', '.join(self.missing)}"),
+                               P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
+                                                                                    hx_post='/api/actions/plugins.install',
+                                                                                    hx_vals=json.dumps({'plugin': self.name}),
+                                                                                    hx_swap='none',
+                                                                                    hx_confirm=f"Install {', '.join(self.missing)} into "
+                                                                                    f"the environment Pianola runs in?"),
+                                                                                    P(id=f'install-{self.name}'))
+        if self.runs:
+            return failed(f'The newest {self.title} did not load', self.error,
+                          self.trace, P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'),
+                          self.mend())
+        return failed(f'{self.title} did not load', self.error, self.trace,
+                      P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'), self.mend())
 
 class Failed(Exception):
     "What the trial told: in one line, and its traceback"
@@ -137,7 +159,8 @@ def to_chat(words, action, args, cls='quiet'):
 
 def failed(title, text, trace, *more):
     "A card for what is wrong: in one line, and all of it for who mends it"
-    return Article(H2(title), Pre(Code(text)), Details(Summary('Traceback'), Pre(Code(trace)), cls='trace') if trace.count('\n') > 2 else None, *more, cls='card failed', role='alert')
+    return Article(H2(title), Pre(Code(text)), Details(Summary('Traceback'), Pre(Code(trace)), cls='trace') if trace.count('\n') > 2
+                   else None, *more, cls='card failed', role='alert')
 
 def plugin_name(path): return re.sub(r'^\d+_*', '', path.stem if path.suffix == '.py' else path.name)
 reserved = frozenset('api ws mcp static vendor app chat model undo several plugins settings prompts jobs flow pianola'.split())
@@ -170,7 +193,8 @@ class Plugins(dict):
         self.first = False
 
     async def scan(self, again=()):
-        "Make what runs follow what is in the folder; [(what, name)] of what came, changed, went or failed. `again`: names to try once more as they are."
+        """Make what runs follow what is in the folder; [(what, name)] of what
+        came, changed, went or failed. `again`: names to try once more as they are."""
         async with self.lock:
             found, news = await asyncio.to_thread(marks, self.folder), []
             want = {}
@@ -205,7 +229,8 @@ class Plugins(dict):
         p.mark = mark
         try:
             if twin: p.name = name; raise NameError(f'{self[plugin_name(path)].path.name} has the name {plugin_name(path)} already')
-            if not p.name.isidentifier() or p.name in reserved - ours: raise NameError(f"{p.name!r} cannot be a plugin's name; use letters, digits and _, and none of {', '.join(sorted(reserved - ours))}")
+            if not p.name.isidentifier() or p.name in reserved - ours:
+                raise NameError(f"{p.name!r} cannot be a plugin's name; use letters, digits and _, and none of {', '.join(sorted(reserved - ours))}")
             await asyncio.to_thread(p.prove, self.first and (await store.read(got, 'proven', name) == _here(mark) or ships(p.file)))
             before = {k: m for k, m in sys.modules.items() if k == contain.home + name or k.startswith(f'{contain.home}{name}.')}
             try: await contain.beside(name, p.read, seconds=trial.patient)
@@ -223,7 +248,8 @@ class Plugins(dict):
         return 'failed'
 
     async def enter(self, p, old):
-        "Its names are free, its tables are opened, and then all of it is there at once: one transaction, within which the event loop does the rest in one stroke"
+        """Its names are free, its tables are opened, and then all of it is there at
+        once: one transaction, within which the event loop does the rest in one stroke"""
         self.free(p)
         if altered := await store.write(self._probe, p) or {}:
             stamp = time.strftime('%Y%m%d-%H%M%S')
@@ -241,7 +267,8 @@ class Plugins(dict):
             for t, columns in before.items():
                 if t.startswith(('sqlite_', 'pianola_old_')): continue
                 if t not in after: raise Refused(f'{p.name} would drop the table {t}')
-                if lost := [c for c in columns if c not in after[t] and tx.value(f'select count("{c}") from "{t}"')]: raise Refused(f"{p.name} would drop {', '.join(lost)} of {t}")
+                if lost := [c for c in columns if c not in after[t] and tx.value(f'select count("{c}") from "{t}"')]:
+                    raise Refused(f"{p.name} would drop {', '.join(lost)} of {t}")
             changed = [t for t in before if t in after and before[t] != after[t] and self.owner(t) in (None, p.name)]
         finally:
             tx.run('rollback to probe')
@@ -273,12 +300,14 @@ class Plugins(dict):
         try:
             rest = [r for r in before if not (old and has(old.routes, r))]
             router.routes = [*rest]
-            if p.path.is_dir() and (p.path/'static').is_dir(): router.routes.append(Mount(f'/{p.name}/static', StaticFiles(directory=p.path/'static')))
+            if p.path.is_dir() and (p.path/'static').is_dir():
+                router.routes.append(Mount(f'/{p.name}/static', StaticFiles(directory=p.path/'static')))
             for k in p.kinds: k.mount(self.app)
             p.routes = [r for r in router.routes if not has(before, r)]
             if not all(has(router.routes, r) for r in rest): raise Refused(f'{p.name} has a route in the place of one that is there already')
             for r in p.routes:
-                if not r.path.startswith(f'/{p.name}/'): raise Refused(f'{p.name} may not answer at {r.path}', f"a plugin's routes are under /{p.name}/")
+                if not r.path.startswith(f'/{p.name}/'):
+                    raise Refused(f'{p.name} may not answer at {r.path}', f"a plugin's routes are under /{p.name}/")
                 r.app = guarded(p, r.app)
         except BaseException:
             router.routes = before
@@ -299,23 +328,29 @@ class Plugins(dict):
             n, is_table = k.name, hasattr(k, 'columns')
             other = lambda name, of=type(k).__name__: f"call it something else: {of}(…, name='{name}')"
             if not (is_table or hasattr(k, 'steps')): continue
-            if not re.fullmatch(r'[^\W\d][\w-]{0,60}', n): raise Refused(f'{n!r} cannot be the name of a {"table" if is_table else "flow"}', 'use letters, digits and _, a letter first')
+            if not re.fullmatch(r'[^\W\d][\w-]{0,60}', n):
+                raise Refused(f'{n!r} cannot be the name of a {"table" if is_table else "flow"}', 'use letters, digits and _, a letter first')
             if n.lower() in on_page: raise Refused(f"{n} is a name that the page uses itself (so are {', '.join(sorted(on_page))})", other(f'my_{n}'))
             if not is_table: continue
             if n.lower() in seen: raise Refused(f'{p.name} makes the table {n} twice', other(f'{p.name}_more'))
             seen.add(n.lower())
             if (whose := self.owner(n)) == '' or n.lower().endswith('_by_pos'):
-                raise Refused(f"{p.name} wants the table {n}, which is one of our own (so are {', '.join(sorted(own_tables - {n.lower()}))}, and names that end in _by_pos)", other(f'my_{n}'))
+                raise Refused(
+                    f"{p.name} wants the table {n}, which is one of our own (so are {', '.join(sorted(own_tables - {n.lower()}))}, and "
+                    f"names that end in _by_pos)", other(f'my_{n}'))
             if whose not in (None, p.name): raise Refused(f'{p.name} wants the table {n}, which belongs to {whose}', other(f'{p.name}_{n}'))
         mine = {p.name, *(k.name for k in p.kinds)}
         for a in p.keys.values():
-            if (first := a.name.partition('.')[0]) not in mine: raise Refused(f'{p.name} wants the key {a.name}; its keys begin with {p.name}.', f"call it '{p.name}.{a.name.rpartition('.')[2]}'")
-            if (there := actions.registry.get(a.name)) and (there.plugin != p.name or not getattr(there, 'guest', False)): raise Refused(f'there is a key {a.name} of {there.plugin} already', f'{first} is its name')
+            if (first := a.name.partition('.')[0]) not in mine:
+                raise Refused(f'{p.name} wants the key {a.name}; its keys begin with {p.name}.', f"call it '{p.name}.{a.name.rpartition('.')[2]}'")
+            if (there := actions.registry.get(a.name)) and (there.plugin != p.name or not getattr(there, 'guest', False)):
+                raise Refused(f'there is a key {a.name} of {there.plugin} already', f'{first} is its name')
             a.plugin, a.guest = p.name, True
     def owner(self, table):
         "Whose table this is: a plugin's name, '' for our own, None when it is nobody's"
         t = table.lower()
-        return next((p.name for p in self.values() for k in p.kinds if hasattr(k, 'columns') and k.name.lower() == t), '' if t in own_names or t.startswith(('message_fts_', 'message_signs_', 'sqlite_', 'lot ')) else None)
+        return next((p.name for p in self.values() for k in p.kinds if hasattr(k, 'columns') and k.name.lower() == t),
+                    '' if t in own_names or t.startswith(('message_fts_', 'message_signs_', 'sqlite_', 'lot ')) else None)
 
     async def remove(self, name):
         "Its file is gone: keys, routes and menu entry go with it; its rows stay"
@@ -352,10 +387,13 @@ class Plugins(dict):
             if self.get(p.name) is p: contain.went_wrong(p.name, what, x, alone=True)
 
 own_tables = frozenset(t.lower() for m in migrations for kind, t in made.findall(m) if kind == 'table')
-own_names = own_tables | {t.lower() for m in migrations for _, t in made.findall(m)}       # also of indexes and triggers: SQLite has one space for most of them
+# also of indexes and triggers: SQLite has one space for most of them
+own_names = own_tables | {t.lower() for m in migrations for _, t in made.findall(m)}
 on_page = frozenset('msg out think chat menu'.split())            # elements of the page itself have ids that begin so
 def _here(mark): return f'{mark} {sys.version}'
-def _schema(tx): return {r['name']: {c['name']: c['type'].lower() for c in tx.q(f'pragma table_info("{r["name"]}")')} for r in tx.q("select name from sqlite_master where type='table' and sql not like 'create virtual%'")}
+def _schema(tx):
+    return {r['name']: {c['name']: c['type'].lower() for c in tx.q(f'pragma table_info("{r["name"]}")')}
+            for r in tx.q("select name from sqlite_master where type='table' and sql not like 'create virtual%'")}
 
 def guarded(p, app):
     "A plugin's route: what breaks in it is a card, or for a program JSON; what blocks in it is interrupted"
@@ -373,9 +411,12 @@ def guarded(p, app):
             status, text, hint = 500, f'{p.title} broke: {contain.words(e)}', 'the rest goes on; mend the plugin and save'
         if begun or scope['type'] != 'http': return
         heads = dict(scope['headers'])
-        if b'hx-request' in heads or b'text/html' not in heads.get(b'accept', b''): return await JSONResponse({'error': text, 'hint': hint}, status)(scope, receive, send)
+        if b'hx-request' in heads or b'text/html' not in heads.get(b'accept', b''):
+            return await JSONResponse({'error': text, 'hint': hint}, status)(scope, receive, send)
         card = failed(f'{p.title} could not answer', text, '', P(hint))
-        await HTMLResponse(to_xml(Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')), Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')), status)(scope, receive, send)
+        await HTMLResponse(to_xml(Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')),
+                                       Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')),
+                                       status)(scope, receive, send)
     return answer
 
 plugins = loaded = Plugins()      # plugins know it as `loaded`

@@ -1,4 +1,5 @@
-"Who the model is today: layered files of prompts/, read anew for each turn, so that a changed file is heard at once; and the keys it may press, generated."
+"""Who the model is today: layered files of prompts/, read anew for each turn,
+so that a changed file is heard at once; and the keys it may press, generated."""
 import codecs, hashlib, operator, os, re, time
 from pathlib import Path
 from .actions import registry
@@ -27,7 +28,8 @@ def question(name):
     "The text of a file in prompts/questions/, which is asked for one purpose and is of no other turn: explain, mend, summary, record, part, new"
     return layer(f'questions/{name}')
 def settle(at):
-    "Read prompts from this folder from now on. One from before there were questions/ has them beside the layers, where a plugin of such a name would have found them: they are moved, with whatever was changed in them."
+    """Read prompts from this folder from now on. One from before there were questions/ has them beside the layers,
+    where a plugin of such a name would have found them: they are moved, with whatever was changed in them."""
     global folder
     folder, old = Path(at), ('explain', 'mend', 'summary', 'record', 'part', 'new')
     if (to := folder/'questions').exists(): return
@@ -35,7 +37,10 @@ def settle(at):
         old = [f for n in old if (f := folder/f'{n}.md').is_file() and (n == 'summary' or re.search(r'^---\r?$', decoded(f.read_bytes(), f), re.M))]
         if old: to.mkdir()
         for f in old: f.rename(to/f.name)
-    except OSError as e: return log.warning('The questions in {} could not be moved to {} ({}): move explain.md, mend.md, record.md, part.md and new.md there yourself', folder, to, e.strerror or e)
+    except OSError as e:
+        return log.warning(
+            'The questions in {} could not be moved to {} ({}): move explain.md, mend.md, record.md, part.md and new.md there yourself',
+            folder, to, e.strerror or e)
     if old: log.info("{} moved to {}", ' and '.join(f.name for f in old), to)
 
 def decoded(raw, path):
@@ -47,7 +52,8 @@ def decoded(raw, path):
 
 def _kind(s):
     "What a parameter takes, for the example line: a type, or the choices there are"
-    return s.get('type') or ' or '.join(map(str, s.get('enum', ()))) or next((_kind(o) for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value')
+    return (s.get('type') or ' or '.join(map(str, s.get('enum', ())))
+            or next((_kind(o) for o in s.get('anyOf', []) if o.get('type') != 'null'), 'value'))
 
 def keys(plugin=''):
     "The actions the model may press anywhere (or only while `plugin` is open), a line each with an example made from their arguments"
@@ -59,17 +65,22 @@ def keys(plugin=''):
         if not a.model or a.plugin in ('app', 'chat', 'model') or verb in ('move', 'sort', 'choose', 'update_many', 'delete_many'): continue
         if a.local != bool(plugin) or plugin and a.plugin != plugin: continue
         p = a.parameters
-        args = ', '.join(f'"{k}": {dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(_kind(s), _kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
+        args = ', '.join(
+            f'"{k}": '
+            f'{dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(_kind(s), _kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
         out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
     _keys[plugin] = there, '\n'.join(out)
     return _keys[plugin][1]
 _keys = {}
 
 def layers(plugin=''):
-    "[(name, text)] of what the system message is made of, those that are switched off included. Stable first, so that the engine's memory of it holds."
+    """[(name, text)] of what the system message is made of, those that are
+    switched off included. Stable first, so that the engine's memory of it holds."""
     out = [('system', layer('system')), ('actions', layer('actions').replace('{actions}', keys()))]
     if plugin.isidentifier() and (more := keys(plugin)): out += [(f'keys:{plugin}', f'While {plugin} is open there are these keys too:\n\n{more}')]
-    if plugin.isidentifier(): out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), *([(plugin, layer(plugin))] if plugin.lower() not in stems else [])]        # some disks know no capitals
+    # some disks know no capitals
+    if plugin.isidentifier():
+        out += [(f'plugin:{plugin}', own[plugin]() if plugin in own else ''), *([(plugin, layer(plugin))] if plugin.lower() not in stems else [])]
     return [(n, t) for n, t in [*out, (f'experts/{expert}', layer(f'experts/{expert}') if expert else '')] if t]
 def system(plugin=''):
     "The system message: who you are, the keys, the open plugin's own words, the expert of the hour"
@@ -90,5 +101,6 @@ def turns(text):
 def fingerprint(text): return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 def wrap(overheard, text):
-    "A user's turn as the model reads it: what happened since, then the words. Everything in it came from people and tables, so control tokens are disarmed."
+    """A user's turn as the model reads it: what happened since, then the words.
+    Everything in it came from people and tables, so control tokens are disarmed."""
     return f'{neutral(overheard)}\n\n{neutral(text)}' if overheard else neutral(text)

@@ -2,7 +2,8 @@
 
     text → blocks → tags → the sanitizer → our own parts: code figures, tables that scroll, folded keys
 
-Model output is hostile: it has no HTML of its own, no class, id or style, no button, no image from elsewhere; its links are marked, lead out and show where."""
+Model output is hostile: it has no HTML of its own, no class, id or style, no
+button, no image from elsewhere; its links are marked, lead out and show where."""
 import html, re, time
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -25,8 +26,10 @@ class Frame:
     append: str | None = None
 
 class Blocks:
-    """One growing reply: feed it, take a frame when it is time to draw. However it is fed, in the end `done` is `blocks(text)`. Only what is unfinished is ever
-    parsed again; words, and the lines of an open fence, go to the browser once, as text. A block that is dear to draw is drawn again only when it has grown by some
+    """One growing reply: feed it, take a frame when it is time to draw. However it
+    is fed, in the end `done` is `blocks(text)`. Only what is unfinished is ever
+    parsed again; words, and the lines of an open fence, go to the browser once, as
+    text. A block that is dear to draw is drawn again only when it has grown by some
     percent, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
     dear = 1_500                                    # characters of one paragraph; of a list four, of a table two count as one
     def __init__(self):
@@ -92,7 +95,8 @@ class Blocks:
         return Frame([], append=_shown(out))
 
     def _wordy(self, text, at):
-        """Can this text change nothing but the words at the end? Not at a line's first letter; not right behind markup; not in what may be a URL, an entity or
+        """Can this text change nothing but the words at the end? Not at a line's
+        first letter; not right behind markup; not in what may be a URL, an entity or
         the target of a link. Space at the end never shows."""
         rest, line = self._rest, self._rest.rfind('\n', 0, at) + 1
         empty = not text.strip(' \t\n')
@@ -100,7 +104,8 @@ class Blocks:
         if rest[max(line, at-200):at].rstrip()[-1:] in ('#', ']') or not _letter.search(rest, line, at): return False
         if empty: return True
         if not _words.fullmatch(text) or '://' in text or self._gap.strip(space[:-2]): return False
-        if text[0] != ' ' and (rest[at-1] in _marks or rest[at-1] in '()' or _url.search(rest, max(rest.rfind(' ', 0, at) + 1, line), at)): return False
+        if text[0] != ' ' and (rest[at-1] in _marks or rest[at-1] in '()' or _url.search(rest, max(rest.rfind(' ', 0, at) + 1, line), at)):
+            return False
         return ')' not in text or '](' not in rest
 
     def _worth_drawing(self, at):
@@ -145,7 +150,8 @@ class Blocks:
             a, self._shown = self._shown, max(self._shown, self._whole())
             return Frame([], append=_shown(self._rest[a:self._shown]))
 
-space = ' \t\n\r\x0b\x0c\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029'     # the last two are none to emphasis
+# the last two are none to emphasis
+space = ' \t\n\r\x0b\x0c\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029'
 _odd = '\0-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u206f\ufeff'
 _marks = '\\`*_~<>&[]{}#|\n\u2028\u2029'
 _words = re.compile(rf'[^{re.escape(_marks)}{_odd}]*')
@@ -189,7 +195,8 @@ def _block(tokens, start, end, text, live=False):
     "The HTML of one top-level block; the same for the same source, wherever it stands"
     t = tokens[0]
     if t.type == 'fence': return _code(t.content, piano.language(t), piano.closed(t), colour=not live or piano.closed(t))
-    if t.type == 'paragraph_open' and tokens[1].content[:1] in ('{', '[') and (names := piano.key(tokens[1].content)): return _folded(names, figure(tokens[1].content, 'json'))
+    if t.type == 'paragraph_open' and tokens[1].content[:1] in ('{', '[') and (names := piano.key(tokens[1].content)):
+        return _folded(names, figure(tokens[1].content, 'json'))
     return _tags(tokens, live)
 
 def _tags(tokens, live):
@@ -204,23 +211,29 @@ def _tags(tokens, live):
         elif t.hidden: pass
         elif t.nesting < 0: out.append(f'</{t.tag}>')
         elif kind == 'ordered_list_open': out.append(f'<ol start="{int(t.attrs["start"])}">' if 'start' in t.attrs else '<ol>')
-        elif kind in ('th_open', 'td_open'): out.append(f'<{t.tag} class="{t.attrs["style"].partition(":")[2]}">' if 'style' in t.attrs else f'<{t.tag}>')
+        elif kind in ('th_open', 'td_open'):
+            out.append(f'<{t.tag} class="{t.attrs["style"].partition(":")[2]}">' if 'style' in t.attrs else f'<{t.tag}>')
         elif kind == 'list_item_open' and 'checked' in t.meta: out.append('<li class="task">' + ('☑ ' if t.meta['checked'] else '☐ '))
         else: out.append(f'<{t.tag}>')
     clean = _cleaner().clean(''.join(out))
     if codes:
         codes = iter(codes)
         clean = re.sub('<pre></pre>', lambda m: next(codes), clean)
-    if '<table>' in clean: clean = clean.replace('<table>', '<div class="table" tabindex="0" role="region" aria-label="Table"><table>').replace('</table>', '</table></div>')
+    if '<table>' in clean:
+        clean = clean.replace('<table>', '<div class="table" tabindex="0" role="region" aria-label="Table"><table>').replace('</table>',
+            '</table></div>')
     return _shown(clean)
 
 @cache
 def _cleaner():
     "The last word on what came from a model: an allow-list of what the tags above need"
     import nh3
-    return nh3.Cleaner(tags=set('p br hr em strong s code pre a ul ol li blockquote table thead tbody tr th td h1 h2 h3 h4 h5 h6'.split()), clean_content_tags=set(),
-                       attributes={'a': {'href', 'title', 'target'}, 'ol': {'start'}}, allowed_classes={'a': {'out', 'img-link'}, 'li': {'task'}} | {t: {'left', 'center', 'right'} for t in ('th', 'td')},
-                       url_schemes={'http', 'https', 'mailto'}, url_relative='deny', link_rel='noopener noreferrer nofollow', generic_attribute_prefixes=set())
+    return nh3.Cleaner(tags=set('p br hr em strong s code pre a ul ol li blockquote table thead tbody tr th td h1 h2 h3 h4 h5 h6'.split()),
+                       clean_content_tags=set(),
+                       attributes={'a': {'href', 'title', 'target'}, 'ol': {'start'}},
+                       allowed_classes={'a': {'out', 'img-link'}, 'li': {'task'}} | {t: {'left', 'center', 'right'} for t in ('th', 'td')},
+                       url_schemes={'http', 'https', 'mailto'}, url_relative='deny', link_rel='noopener noreferrer nofollow',
+                       generic_attribute_prefixes=set())
 
 def _shown(s):
     "Without characters that turn text around or have no width, as they could hide what is there; control characters as their pictures"
@@ -268,7 +281,8 @@ def _said(tokens): return ''.join(' ' if t.type in ('softbreak', 'hardbreak') el
 
 def _code(code, lang, closed, colour=True):
     fig = figure(code, lang, colour)
-    return _folded(names, fig) if lang.lower() in piano.spoken and code.lstrip()[:1] in ('{', '[') and colour and (names := piano.key(code, closed)) else fig
+    return (_folded(names, fig) if lang.lower() in piano.spoken and code.lstrip()[:1] in ('{', '[') and colour
+            and (names := piano.key(code, closed)) else fig)
 
 def _folded(names, fig): return f'<details class="key"><summary>{_shown(esc(", ".join(names)))}</summary>{fig}</details>'
 
@@ -276,7 +290,9 @@ def figure(code, lang='', colour=True):
     "A piece of code with its language and a copy button"
     coloured = _coloured(code, lang.lower()) if colour and lang and len(code) <= most_coloured else ''
     cls = ' class="hl"' if coloured else ''
-    return _shown(f'<figure class="code"><figcaption><span class="lang">{esc(lang[:30]) or "text"}</span><button type="button" class="copy" aria-label="Copy code">Copy</button></figcaption>'
+    return _shown(
+        f'<figure class="code"><figcaption><span class="lang">{esc(lang[:30]) or "text"}</span><button type="button" class="copy" '
+        f'aria-label="Copy code">Copy</button></figcaption>'
                   f'<pre tabindex="0"><code{cls}>{coloured or esc(code)}</code></pre></figure>')
 
 most_coloured, patience = 20_000, .1        # characters; seconds of our time, as some lexers go astray on odd input
@@ -301,9 +317,12 @@ def _coloured(code, lang):
 
 def _span(cls, pile): return f'<span class="{cls}">{esc("".join(pile))}</span>' if cls and pile else esc(''.join(pile))
 
-_classes = {'Comment': 'c', 'Keyword': 'k', 'Operator.Word': 'k', 'Name.Tag': 'k', 'Keyword.Type': 't', 'Name.Class': 't', 'Name.Exception': 't', 'Name.Function': 'f', 'Name.Decorator': 'd',
-            'Name.Builtin': 'b', 'Name.Attribute': 'a', 'Name.Variable': 'v', 'Name.Constant': 'n', 'Number': 'n', 'Literal': 'n', 'Literal.String': 's', 'Literal.String.Doc': 'c',
-            'Literal.String.Escape': 'e', 'Literal.String.Interpol': 'e', 'Generic.Inserted': 'i', 'Generic.Deleted': 'x', 'Generic.Heading': 'h', 'Generic.Subheading': 'h', 'Generic.Prompt': 'c'}
+_classes = {'Comment': 'c', 'Keyword': 'k', 'Operator.Word': 'k', 'Name.Tag': 'k', 'Keyword.Type': 't', 'Name.Class': 't',
+            'Name.Exception': 't', 'Name.Function': 'f', 'Name.Decorator': 'd',
+            'Name.Builtin': 'b', 'Name.Attribute': 'a', 'Name.Variable': 'v', 'Name.Constant': 'n', 'Number': 'n', 'Literal': 'n',
+            'Literal.String': 's', 'Literal.String.Doc': 'c',
+            'Literal.String.Escape': 'e', 'Literal.String.Interpol': 'e', 'Generic.Inserted': 'i', 'Generic.Deleted': 'x',
+            'Generic.Heading': 'h', 'Generic.Subheading': 'h', 'Generic.Prompt': 'c'}
 
 @cache
 def _class(kind):
@@ -330,7 +349,8 @@ def _words_of(content):
     return _said(_parse(content)) if len(content) <= long_line else content
 
 def sentences(text, start):
-    """The sentences a growing text has finished since `start`, as plain words, and the next `start`. Code is one sentence, "Code block."; a line's end ends one too.
+    """The sentences a growing text has finished since `start`, as plain words, and
+    the next `start`. Code is one sentence, "Code block."; a line's end ends one too.
     What is not finished yet waits; two line ends after the last word finish it."""
     out, i = [], start
     while True:

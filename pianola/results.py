@@ -1,8 +1,10 @@
-"""What a step returned: how it is kept, given to later steps, and shown. Text, data, tags, Markdown, tables, figures, pictures and files; small ones in the row, large ones as files of their own.
+"""What a step returned: how it is kept, given to later steps, and shown. Text, data, tags, Markdown,
+tables, figures, pictures and files; small ones in the row, large ones as files of their own.
 
     keep(value) → node (JSON)      back(node) → the value again      show(node) → tags      plain(node) → JSON for programs      line(node) → a few words for the model
 
-Kept before anybody is told, without pickles: a node that came in a file from elsewhere can be read as safely as one of our own. Figures come back as the picture they are."""
+Kept before anybody is told, without pickles: a node that came in a file from elsewhere
+can be read as safely as one of our own. Figures come back as the picture they are."""
 import dataclasses, datetime, enum, hashlib, io, json, math, re, sys
 from pathlib import Path
 import msgspec
@@ -26,7 +28,8 @@ def keep(value, name='result'):
     if hasattr(value, '__ft__') or hasattr(value, '__html__') or _tags(value): return _text('html', to_xml(value, indent=False), f'{name}.html')
     kind, module = type(value).__name__, type(value).__module__.partition('.')[0]
     if module == 'pandas' and kind in ('DataFrame', 'Series'): return _pandas(value if kind == 'DataFrame' else value.to_frame(), name)
-    if module == 'polars' and kind in ('DataFrame', 'LazyFrame', 'Series'): return _polars(value.collect() if kind == 'LazyFrame' else value.to_frame() if kind == 'Series' else value, name)
+    if module == 'polars' and kind in ('DataFrame', 'LazyFrame', 'Series'):
+        return _polars(value.collect() if kind == 'LazyFrame' else value.to_frame() if kind == 'Series' else value, name)
     if hasattr(value, 'savefig'): return _matplotlib(value, name)
     if hasattr(value, 'figure') and hasattr(value.figure, 'savefig'): return _matplotlib(value.figure, name)
     if module == 'plotly' and hasattr(value, 'to_json'): return _plotly(value, name)
@@ -54,10 +57,14 @@ def _plain(v, deep=0):
     if dataclasses.is_dataclass(v) and not isinstance(v, type): return _plain(dataclasses.asdict(v), deep+1)
     if isinstance(v, msgspec.Struct): return _plain(msgspec.structs.asdict(v), deep+1)
     if type(v).__module__.partition('.')[0] == 'numpy' and hasattr(v, 'item') and getattr(v, 'ndim', 1) == 0: return _plain(v.item(), deep+1)
-    raise TypeError(f'a {type(v).__name__} cannot be kept; return text, numbers, lists and dicts of them, tags, Markdown(…), a dataframe, a figure, a picture, bytes, or a Path or File')
+    raise TypeError(
+        f'a {type(v).__name__} cannot be kept; return text, numbers, lists and dicts of them, tags, Markdown(…), a dataframe, a figure, a '
+        f'picture, bytes, or a Path or File')
 def _data(value, name):
     v = _plain(value)
-    if isinstance(v, dict) and 0 < len(v) <= 100 and len(json.dumps(v, ensure_ascii=False)) > small: return {'k': 'many', 'v': {k: keep(x, k[:40]) for k, x in v.items()}}      # its keys are names
+    # its keys are names
+    if isinstance(v, dict) and 0 < len(v) <= 100 and len(json.dumps(v, ensure_ascii=False)) > small:
+        return {'k': 'many', 'v': {k: keep(x, k[:40]) for k, x in v.items()}}
     if isinstance(v, (dict, list)) and len(text := json.dumps(v, ensure_ascii=False, indent=1)) > small:
         return {'k': 'data', 'f': str(keep_file(text.encode(), f'{name}.json')), 'head': _head(v), 'size': len(v)}
     return {'k': 'data', 'v': v}
@@ -85,26 +92,35 @@ def _matplotlib(fig, name):
     return _image(out.getvalue(), f"{name}.{'png' if out.getvalue().startswith(bytes([0x89])) else 'svg'}", title)
 def _plotly(fig, name):
     "The figure's own JSON and a page that draws it, to take away; a picture where kaleido is installed"
-    node = {'k': 'plotly', 'f': str(keep_file(fig.to_json().encode(), f'{name}.json')), 'page': str(keep_file(fig.to_html(include_plotlyjs=True, full_html=True).encode(), f'{name}.html')),
-            'alt': str(getattr(fig.layout.title, 'text', None) or ''), 'traces': [f"{t.type}{f': {t.name}' if t.name else ''}" for t in fig.data][:20]}
+    node = {'k': 'plotly', 'f': str(keep_file(fig.to_json().encode(), f'{name}.json')),
+            'page': str(keep_file(fig.to_html(include_plotlyjs=True, full_html=True).encode(), f'{name}.html')),
+            'alt': str(getattr(fig.layout.title, 'text', None) or ''),
+            'traces': [f"{t.type}{f': {t.name}' if t.name else ''}" for t in fig.data][:20]}
     try: node['png'] = str(keep_file(fig.to_image('png', scale=2), f'{name}.png'))
     except Exception as e: node['why'] = f'{type(e).__name__}'          # no kaleido, or no browser for it: it says so in many ways
     return node
 def _pandas(df, name):
-    head = json.loads(df.head(most_rows).reset_index(drop=isinstance(df.index, sys.modules['pandas'].RangeIndex)).to_json(orient='split', date_format='iso', default_handler=str))
+    head = json.loads(df.head(most_rows).reset_index(drop=isinstance(df.index, sys.modules['pandas'].RangeIndex)).to_json(orient='split',
+        date_format='iso', default_handler=str))
     try:
         import pyarrow      # noqa: F401
         df.to_parquet(out := io.BytesIO())
         data, ext = out.getvalue(), 'parquet'
     except (ImportError, ValueError, TypeError): data, ext = _pandas_json(df), 'json'
-    return {'k': 'table', 'lib': 'pandas', **({'types': {c: str(t) for c, t in df.dtypes.items() if isinstance(c, str)}} if ext == 'json' and df.columns.is_unique else {}), 'f': str(keep_file(data, f'{name}.{ext}')), 'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
+    return {'k': 'table', 'lib': 'pandas', **({'types': {c: str(t) for c, t in df.dtypes.items() if isinstance(c, str)}} if ext == 'json'
+                                              and df.columns.is_unique else {}), 'f': str(keep_file(data, f'{name}.{ext}')),
+                                              'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
 def _pandas_json(df):
-    if not df.columns.is_unique: df = df.set_axis(sheets.unique([str(c) for c in df.columns]), axis=1)          # of two columns of one name JSON keeps one
+    # of two columns of one name JSON keeps one
+    if not df.columns.is_unique: df = df.set_axis(sheets.unique([str(c) for c in df.columns]), axis=1)
     try: return df.to_json(orient='table', double_precision=15, default_handler=str).encode()
-    except (ValueError, TypeError, NotImplementedError): return df.reset_index().set_axis([str(c) for c in df.reset_index().columns], axis=1).astype(str).to_json(orient='table').encode()      # what no format holds is kept as text
+    except (ValueError, TypeError, NotImplementedError):
+        # what no format holds is kept as text
+        return df.reset_index().set_axis([str(c) for c in df.reset_index().columns], axis=1).astype(str).to_json(orient='table').encode()
 def _polars(df, name):
     df.write_parquet(out := io.BytesIO())
-    return {'k': 'table', 'lib': 'polars', 'f': str(keep_file(out.getvalue(), f'{name}.parquet')), 'rows': df.height, 'columns': list(df.columns), 'head': _head([_plain_row(r) for r in df.head(most_rows).rows()])}
+    return {'k': 'table', 'lib': 'polars', 'f': str(keep_file(out.getvalue(), f'{name}.parquet')), 'rows': df.height,
+            'columns': list(df.columns), 'head': _head([_plain_row(r) for r in df.head(most_rows).rows()])}
 def _plain_row(r): return [_plain(v) if not isinstance(v, (bytes, datetime.timedelta)) else str(v) for v in r]
 
 def back(node):
@@ -167,28 +183,42 @@ def line(node, room=200):
     if k in ('image', 'plotly'): return f"a figure{': ' + node['alt'] if node.get('alt') else ''}"
     if k == 'file': return f"the file {File(node['f']).name}"
     v = node.get('v', node.get('head'))
-    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {few(x)}' for n, x in v.items() if x != '') if isinstance(v, dict) else json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else few(v))
+    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {few(x)}' for n, x in v.items() if x != '') if isinstance(v, dict)
+               else json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else few(v))
 def few(x):
     "Plain data in a few words"
     if isinstance(x, bool) or x is None: return {True: 'yes', False: 'no', None: 'nothing'}[x]
     if isinstance(x, int): return f'{x:,}'
     if isinstance(x, list): return ', '.join(map(few, x)) if len(x) < 6 and not any(isinstance(i, (list, dict)) for i in x) else f'{len(x):,} entries'
-    if isinstance(x, dict): return ', '.join(f'{n} {few(i)}' for n, i in x.items()) if len(x) < 12 and not any(isinstance(i, (list, dict)) for i in x.values()) else f'{len(x):,} entries'
+    if isinstance(x, dict):
+        return (', '.join(f'{n} {few(i)}' for n, i in x.items()) if len(x) < 12 and not any(isinstance(i, (list, dict)) for i in x.values())
+                else f'{len(x):,} entries')
     return str(x)
 
 def show(node, url=''):
     "A node for the eye; `url` is where the parts of this result can be had in other forms"
     if node is None: return None
     k, f = node['k'], node.get('f')
-    if k == 'many': return Div(*[Div(Small(n.replace('_', ' '), cls='name'), show(v, f'{url}/{n}'), cls='part') for n, v in node['v'].items()], cls='many')
-    if k == 'list': return Div(*[Div(show(v, f'{url}/{n}'), cls='part') for n, v in enumerate(node['v'][:most_rows])], more(len(node['v'])), cls='many')
+    if k == 'many':
+        return Div(*[Div(Small(n.replace('_', ' '), cls='name'), show(v, f'{url}/{n}'), cls='part') for n, v in node['v'].items()], cls='many')
+    if k == 'list':
+        return Div(*[Div(show(v, f'{url}/{n}'), cls='part') for n, v in enumerate(node['v'][:most_rows])], more(len(node['v'])), cls='many')
     if k == 'html': return Div(NotStr(node['v'] if not f else ''), get(f, 'The whole page'), cls='tags')
-    if k == 'markdown': return Div(*[Div(NotStr(b), cls='block') for b in render.blocks(node.get('v', node.get('head')))], get(f, 'The whole text'), cls='body', hx_disable=True)
-    if k == 'table': return Div(grid(node['columns'], node['head'], node['rows']), Div(A('CSV', href=f'{url}.csv', download=True), get(f), cls='gets'), cls='frame')
-    if k == 'image': return Figure(A(Img(src=picture(f), alt=node.get('alt') or 'Figure'), href=picture(f), target='_blank'), Figcaption(node['alt']) if node.get('alt') else None, get(f))
+    if k == 'markdown':
+        return Div(*[Div(NotStr(b), cls='block') for b in render.blocks(node.get('v', node.get('head')))], get(f, 'The whole text'),
+                   cls='body', hx_disable=True)
+    if k == 'table':
+        return Div(grid(node['columns'], node['head'], node['rows']), Div(A('CSV', href=f'{url}.csv', download=True), get(f), cls='gets'),
+                   cls='frame')
+    if k == 'image':
+        return Figure(A(Img(src=picture(f), alt=node.get('alt') or 'Figure'), href=picture(f), target='_blank'),
+                      Figcaption(node['alt']) if node.get('alt') else None, get(f))
     if k == 'plotly':
-        seen = Img(src=picture(node['png']), alt=node.get('alt') or 'Figure') if node.get('png') else P(f"A figure of {len(node['traces'])} parts ({', '.join(node['traces'])}). Its page can be opened once downloaded; with kaleido installed it is drawn here.", cls='soft')
-        return Figure(seen, Figcaption(node['alt']) if node.get('alt') else None, Div(get(node['page'], 'As a page'), get(f, 'Data'), get(node.get('png'), 'Picture'), cls='gets'))
+        seen = (Img(src=picture(node['png']), alt=node.get('alt') or 'Figure') if node.get('png')
+                else P(f"A figure of {len(node['traces'])} parts ({', '.join(node['traces'])}). Its page can be opened once downloaded; "
+                       f"with kaleido installed it is drawn here.", cls='soft'))
+        return Figure(seen, Figcaption(node['alt']) if node.get('alt') else None,
+                      Div(get(node['page'], 'As a page'), get(f, 'Data'), get(node.get('png'), 'Picture'), cls='gets'))
     if k == 'file': return Div(get(f), cls='gets')
     if f: return Div(tree(node['head']), get(f, f"All of it ({node['size']:,})" if 'size' in node else 'All of it'), cls='data')
     return tree(node['v'])
@@ -196,22 +226,34 @@ def picture(f): return file_url(f).replace('/api/files/', '/api/pictures/', 1)
 def get(f, words=None): return A(words or File(f).name, href=file_url(f), download=File(f).name, cls='get') if f else None
 def more(n, seen=most_rows): return Small(f'… and {n-seen:,} more', cls='more') if n > seen else None
 def grid(columns, rows, total):
-    return Div(Table(Thead(Tr(*[Th(str(c)) for c in columns])), Tbody(*[Tr(*[Td(_cell(v), cls='num' if isinstance(v, (int, float)) and not isinstance(v, bool) else None) for v in r]) for r in rows[:most_rows]])),
-               Small(f"{total:,} row{'s' * (total != 1)}" + (f', the first {most_rows} shown' if total > most_rows else ''), cls='more'), cls='table', tabindex='0', role='region', aria_label='Table')
-def _cell(v): return '' if v is None else ('✓' if v else '—') if isinstance(v, bool) else f'{v:,.6g}' if isinstance(v, float) else v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)[:200]
+    return Div(Table(Thead(Tr(*[Th(str(c)) for c in columns])),
+                     Tbody(*[Tr(*[Td(_cell(v), cls='num' if isinstance(v, (int, float)) and not isinstance(v, bool) else None) for v in r])
+                             for r in rows[:most_rows]])),
+               Small(f"{total:,} row{'s' * (total != 1)}" + (f', the first {most_rows} shown' if total > most_rows else ''), cls='more'),
+               cls='table', tabindex='0', role='region', aria_label='Table')
+def _cell(v):
+    return ('' if v is None else ('✓' if v else '—') if isinstance(v, bool) else f'{v:,.6g}' if isinstance(v, float) else v
+            if isinstance(v, str) else json.dumps(v, ensure_ascii=False)[:200])
 def tree(v, deep=0):
     "Plain data: a table where it is one, else a tree that folds"
-    if isinstance(v, list) and v and all(isinstance(r, dict) and r for r in v) and len(cols := list(dict.fromkeys(c for r in v[:200] for c in r))) <= 30: return grid(cols, [[r.get(c) for c in cols] for r in v], len(v))
-    if isinstance(v, list): return Div(Ul(*[Li(tree(x, deep+1)) for x in v[:most_rows]]), more(len(v)), cls='items') if v else Span('nothing', cls='none')
+    if (isinstance(v, list) and v and all(isinstance(r, dict) and r for r in v)
+            and len(cols := list(dict.fromkeys(c for r in v[:200] for c in r))) <= 30):
+        return grid(cols, [[r.get(c) for c in cols] for r in v], len(v))
+    if isinstance(v, list):
+        return Div(Ul(*[Li(tree(x, deep+1)) for x in v[:most_rows]]), more(len(v)), cls='items') if v else Span('nothing', cls='none')
     if isinstance(v, dict):
-        one = lambda n, x: Div(Details(Summary(str(n)), tree(x, deep+1), open=deep < 1), cls='pair') if isinstance(x, (dict, list)) and x else Div(Small(str(n).replace('_', ' '), cls='name'), tree(x, deep+1), cls='pair')
+        one = lambda n, x: Div(Details(Summary(str(n)), tree(x, deep+1), open=deep < 1),
+                               cls='pair') if isinstance(x, (dict, list)) and x else Div(Small(str(n).replace('_', ' '), cls='name'),
+                                   tree(x, deep+1), cls='pair')
         return Div(*[one(n, x) for n, x in list(v.items())[:100]], more(len(v), 100), cls='pairs') if v else Span('nothing', cls='none')
     if isinstance(v, str) and re.fullmatch(r'https?://[^\s<>"]{3,500}', v): return A(v, href=v, target='_blank', rel='noopener noreferrer', cls='out')
     return Div(v, cls='text') if isinstance(v, str) and len(v) > 60 else Span(_cell(v) if not isinstance(v, int) or isinstance(v, bool) else f'{v:,}')
 
 def at(node, where):
     "The part of a node that a path names"
-    for n in where: node = (node or {}).get('v', {}).get(n) if (node or {}).get('k') == 'many' else node['v'][int(n)] if (node or {}).get('k') == 'list' and n.isdecimal() and int(n) < len(node['v']) else None
+    for n in where:
+        node = ((node or {}).get('v', {}).get(n) if (node or {}).get('k') == 'many' else node['v'][int(n)]
+                if (node or {}).get('k') == 'list' and n.isdecimal() and int(n) < len(node['v']) else None)
     return node
 def csv(node):
     "A table as CSV, for spreadsheets: no text in it acts as a formula"
@@ -220,7 +262,8 @@ def csv(node):
     if node['lib'] == 'polars':
         import polars
         texts = [c for c, t in df.schema.items() if t in (polars.String, polars.Categorical, polars.Enum)]
-        df = df.with_columns(*[df[c].cast(polars.String).map_elements(harmless, return_dtype=polars.String) for c in texts]).rename({c: h for c in df.columns if (h := harmless(c)) != c})
+        df = df.with_columns(*[df[c].cast(polars.String).map_elements(harmless, return_dtype=polars.String) for c in texts]).rename(
+            {c: h for c in df.columns if (h := harmless(c)) != c})
         return df.write_csv().encode()
     for n, t in enumerate(df.dtypes):
         if t.kind == 'O' or str(t).startswith(('str', 'cat')): df.isetitem(n, df.iloc[:, n].astype(object).map(harmless))
@@ -238,13 +281,21 @@ def unsafe(node, deep=0):
         if not isinstance(node.get('v'), dict if node['k'] == 'many' else list): return 'a result is damaged'
         return next((bad for x in (node['v'].values() if node['k'] == 'many' else node['v']) if (bad := unsafe(x, deep+1))), '')
     for key in ('f', 'png', 'page'):
-        if (f := node.get(key)) is not None and not (isinstance(f, str) and re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', f) and File(f).path.is_file()): return 'a file of it is missing'
+        if (f := node.get(key)) is not None and not (isinstance(f, str) and re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', f)
+                                                     and File(f).path.is_file()):
+            return 'a file of it is missing'
     if not isinstance(node.get('alt', ''), str): return 'a result is damaged'
-    if node['k'] in ('image', 'plotly', 'file', 'table') and 'f' not in node or node['k'] in ('html', 'markdown') and not isinstance(node.get('v', node.get('head')), str): return 'a result is damaged'
-    if node['k'] == 'table' and not (node.get('lib') in ('pandas', 'polars') and isinstance(node.get('rows'), int) and isinstance(node.get('head'), list) and all(isinstance(r, list) for r in node['head'])
+    if (node['k'] in ('image', 'plotly', 'file', 'table') and 'f' not in node or node['k'] in ('html', 'markdown')
+            and not isinstance(node.get('v', node.get('head')), str)):
+        return 'a result is damaged'
+    if node['k'] == 'table' and not (node.get('lib') in ('pandas', 'polars') and isinstance(node.get('rows'), int)
+                                     and isinstance(node.get('head'), list) and all(isinstance(r, list) for r in node['head'])
                                      and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])
-                                     and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())): return 'a table is damaged'
-    if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list) and all(isinstance(t, str) for t in node['traces'])): return 'a figure is damaged'
+                                     and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())):
+                                         return 'a table is damaged'
+    if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list)
+                                      and all(isinstance(t, str) for t in node['traces'])):
+        return 'a figure is damaged'
     if not isinstance(node.get('size', 0), int): return 'a result is damaged'
     if node['k'] == 'html':
         import nh3              # more than a megabyte, for a file from elsewhere

@@ -17,7 +17,8 @@ iso = re.compile(r'\d{4}-\d\d-\d\d(?:[T ].*)?')
 
 @dataclass
 class Table:
-    "A table as a sentence sees it. `columns` {name: text, long, number, bool, date, choice, url, email, json, ref}; `rows` as dicts with an id, in their order."
+    """A table as a sentence sees it. `columns` {name: text, long, number, bool,
+    date, choice, url, email, json, ref}; `rows` as dicts with an id, in their order."""
     name: str
     columns: dict
     main: str
@@ -33,7 +34,8 @@ class Table:
             if k not in ('text', 'date') or c == self.main and k == 'text': continue
             have = [v for r in self.rows[:60] if (v := str(r.get(c) or ''))]
             if have and k == 'text' and all(iso.fullmatch(v) for v in have): self.columns = {**self.columns, c: 'date'}
-            elif k == 'date' and (have and not any(iso.fullmatch(v) for v in have) or not have and c == self.main): self.columns = {**self.columns, c: 'text'}
+            elif k == 'date' and (have and not any(iso.fullmatch(v) for v in have) or not have and c == self.main):
+                self.columns = {**self.columns, c: 'text'}
     def nouns(self, lang):
         "What the table and one of its rows are called"
         made = self.__dict__.setdefault('_nouns', {})
@@ -47,7 +49,8 @@ class Table:
     def titled(self, lang):
         "The column that says what a row is called: the main one, or another where the main one only says whose or when it is"
         names = lang.words['titles']
-        return self.main if self.main in names or self.main.split('_')[-1] in names else next((c for n in names for c, k in self.columns.items() if c == n and k == 'text'), self.main)
+        return (self.main if self.main in names or self.main.split('_')[-1] in names
+                else next((c for n in names for c, k in self.columns.items() if c == n and k == 'text'), self.main))
 
     def whole(self, column):
         "Do only whole numbers stand in a column?"
@@ -86,7 +89,9 @@ class Index:
             self.__dict__['known_'] = out = {}
             for r in self.table.rows:
                 for c, k in self.table.columns.items():
-                    if c != self.table.main and k in ('text', 'choice') and 1 < len(v := str(r.get(c) or '')) <= 40 and (c, v) not in out.setdefault(v.lower(), []): out[v.lower()].append((c, v))
+                    if (c != self.table.main and k in ('text', 'choice') and 1 < len(v := str(r.get(c) or '')) <= 40
+                            and (c, v) not in out.setdefault(v.lower(), [])):
+                        out[v.lower()].append((c, v))
             for c, vs in self.table.choices.items():
                 for v in vs: (c, v) in out.setdefault(str(v).lower(), []) or out[str(v).lower()].append((c, v))
         return self.known_
@@ -97,7 +102,8 @@ class Index:
         if word not in self.close:
             if len(self.close) > 5000: self.close.clear()         # a table that nobody changes is kept for days
             ratio = late('rapidfuzz.fuzz').ratio
-            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
+            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(
+                h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]
 
@@ -117,13 +123,15 @@ class Op:
 
 @dataclass
 class Reading:
-    "What was understood. `end`: press (sure), chip (likely: offer it), ask (which of `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"
+    """What was understood. `end`: press (sure), chip (likely: offer it), ask (which of
+    `ops`, one for each of the `candidates`?), nothing (by `name`: it must not act), unsure"""
     end: str
     ops: list = field(default_factory=list)
     name: str = ''
     candidates: list = field(default_factory=list)
     about: str = ''
-    records: list = field(default_factory=list)      # [(Table, row)] it may be about, where nobody is sure; then also whose words (`said`, in the language `code`): see `record`
+    # [(Table, row)] it may be about, where nobody is sure; then also whose words (`said`, in the language `code`): see `record`
+    records: list = field(default_factory=list)
     said: str = ''
     code: str = 'en'
 
@@ -138,18 +146,23 @@ class Language:
     def __init__(self, code):
         first, *more = [tomllib.loads((Path(__file__).parent/'languages'/f'{c}.toml').read_text('utf-8')) for c in code.split('+')]
         d = first
-        for o in more: d = {**both(d, o), **{k: first.get(k) for k in ('stemmer', 'date', 'comma', 'plural', 'singular')}, 'dates': [first['date'], o['date']]}
+        for o in more:
+            d = {**both(d, o), **{k: first.get(k) for k in ('stemmer', 'date', 'comma', 'plural', 'singular')}, 'dates': [first['date'], o['date']]}
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.places = {w: place for place, ws in d.get('places', {}).items() for w in ws}
-        self.flags, self.unflags, self.past, self.tables, self.date, self.columns = d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {})
+        self.flags, self.unflags, self.past, self.tables, self.date, self.columns = (d['flags'], d['unflags'], d['past'], d['tables'],
+            d['date'], d.get('columns', {}))
         self.dates = d.get('dates') or [self.date]
-        self.gist, self.parts, self.record, self.comma, self.months = d.get('gist'), d.get('parts'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws}
+        self.gist, self.parts, self.record, self.comma, self.months = (d.get('gist'), d.get('parts'),
+            {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')),
+            {w: n for n, ws in enumerate(d['months'], 1) for w in ws})
         self.cues = {kind: frozenset(phrases) for kind, phrases in d['gist']['cues'].items()} if d.get('gist') else {}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
         self.singulars = d.get('singular') or [['ies$', 'y'], ['(?<=(?:ss|sh|ch))es$|(?<=x)es$', ''], ['(?<=[^s])s$', '']]
         import snowballstemmer                                   # here: it brings forty languages
-        self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()      # it holds the word in itself: two threads in it at once get each other's stems
+        # it holds the word in itself: two threads in it at once get each other's stems
+        self._stemmer, self._stemming = snowballstemmer.stemmer(d['stemmer']), threading.Lock()
         self.gate = {name: [re.compile(p, re.I) for p in ps] for name, ps in d['gate'].items()}
         self.contracted = re.compile('|'.join(p for p, _ in self.words.get('contracted', ())) or '(?!)', re.I)
         alt = lambda ws: '|'.join(map(re.escape, sorted(ws, key=len, reverse=True)))
@@ -158,7 +171,8 @@ class Language:
         self.joins = re.compile(f"(?:{alt(self.words['and'])})", re.I)
         self.asides = [re.compile(p, re.I) for p in self.gist['aside']] if self.gist else []
         self.telling = {w for k in ('a', 'polite', 'tell') for w in self.words.get(k, ())}      # small words, by which one sees whose a sentence is
-        self.words |= {'number_more': [w for k in ('number_point', 'halves') for p in self.words[k] for w in p.split()], 'half': [p.split()[-1] for p in self.words['halves']]}
+        self.words |= {'number_more': [w for k in ('number_point', 'halves') for p in self.words[k] for w in p.split()],
+                       'half': [p.split()[-1] for p in self.words['halves']]}
         self.small = {self.stem(w) for w in self.words['a'] for w in w.split()}
         self.stem = lru_cache(20_000)(self.stem)
         self.tokens, self.number = lru_cache(5_000)(self.tokens), lru_cache(5_000)(self.number)
@@ -176,7 +190,8 @@ class Language:
         with self._stemming: return self._stemmer.stemWord(w)
     def tokens(self, text):
         "The stems of a text's words, small words left out"
-        return tuple(s for w in re.findall(r"[^\W_]+(?:'[a-z]+)?", text.casefold().replace('’', "'").replace("'s", '')) if (s := self.stem(w)) not in self.small)
+        return tuple(s for w in re.findall(r"[^\W_]+(?:'[a-z]+)?", text.casefold().replace('’', "'").replace("'s", ''))
+                     if (s := self.stem(w)) not in self.small)
     def _bend(self, w, rules):
         for p, r in rules:
             if re.search(p, w): return re.sub(p, r, w, count=1)
@@ -184,7 +199,8 @@ class Language:
     def singular(self, w): return self._bend(w, self.singulars)
     def plural(self, w): return self._bend(w, self.plurals) if self.singular(w) == w else w
     def number(self, text, whole=False):
-        "A number in digits or words (*thirty-one*, *one hundred and six*), else None; `whole`: where only whole numbers stand, so that 1.234 are thousands"
+        """A number in digits or words (*thirty-one*, *one hundred and six*), else
+        None; `whole`: where only whole numbers stand, so that 1.234 are thousands"""
         t = text.strip().lower().lstrip('€$£#').rstrip('.!€$£%').strip()
         if t in self.words['numbers']: return self.words['numbers'][t]
         if re.fullmatch(r'[^\W\d_][^\d_]*', t): return self._spelled(t)
@@ -224,9 +240,15 @@ class Language:
         t = re.sub(r'[^\W\d_]+(?:-[^\W\d_]+)?', lambda m: str(self.days[m[0]]) if m[0] in self.days else m[0], t)
         t = ' '.join(w for w in re.sub(r'(?<=\d)(?:st|nd|rd|th)\b', '', t).replace(',', ' ').split() if w not in self.words['day_small'])
         if any(w.rstrip('.') in self.months for w in t.split()):
-            if not (m := re.fullmatch(r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?', t)) or (m['m'] or m['m2']) not in self.months: return None
+            if not (m := re.fullmatch(
+                    r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?',
+                    t)) or (m['m'] or m['m2']) not in self.months:
+                return None
             return _date(int(m['d'] or m['d2']), self.months[m['m'] or m['m2']], m['y'] or m['y2'])
-        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=self.dates, settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
+        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t,
+                                                flags=re.I), languages=self.dates,
+                                                settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True,
+                                                          'NORMALIZE': True})
         return found.date().isoformat() if found else None
 
 def _date(d, month, year):
@@ -237,7 +259,8 @@ def _date(d, month, year):
 
 _late, _have = threading.Lock(), {}
 def late(name):
-    "A library when it is first needed, as a start need not wait for it. One thread at a time: two that bring parts of one package at once find it half made."
+    """A library when it is first needed, as a start need not wait for it. One
+    thread at a time: two that bring parts of one package at once find it half made."""
     if not (found := _have.get(name)):
         with _late: found = _have[name] = importlib.import_module(name)
     return found
@@ -264,7 +287,8 @@ def unmask(text, quotes): return re.sub(r'Q(\d+)Q', lambda m: quotes[int(m[1])] 
 def like(new, now):
     "Is a name like another: by its letters, or by a word they share?"
     x, y = new.casefold(), now.casefold()
-    return len(new) > 2 and (late('rapidfuzz.fuzz').ratio(x, y) >= 62 or x.startswith(y) or y.startswith(x)) or bool({w for w in x.split() if len(w) > 2} & {*y.split()})
+    return (len(new) > 2 and (late('rapidfuzz.fuzz').ratio(x, y) >= 62 or x.startswith(y) or y.startswith(x))
+            or bool({w for w in x.split() if len(w) > 2} & {*y.split()}))
 
 def joined(ops):
     "Operations, where what changes of one row is one of them; None where two of them contradict"
@@ -277,7 +301,8 @@ def joined(ops):
     return out
 
 class World:
-    "The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first; `chosen(table, id)`: the World as it is once that row is chosen, of which others show theirs"
+    """The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest
+    first; `chosen(table, id)`: the World as it is once that row is chosen, of which others show theirs"""
     def __init__(self, tables, recent=(), chosen=None):
         self.tables, self.recent, self.chosen = {t.name: t for t in tables}, list(recent), chosen
     @cached_property
@@ -287,7 +312,8 @@ class World:
 def _nouns(code, shape):
     "{what a table of this shape is called in a language: its name}"
     lang = language(code)
-    return {n: t.name for t in reversed([Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]) for n in t.nouns(lang)}
+    return {n: t.name for t in reversed([Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape])
+            for n in t.nouns(lang)}
 
 @lru_cache(16)
 def _compiled(code, shape):
@@ -295,16 +321,21 @@ def _compiled(code, shape):
     lang, nouns = language(code), _nouns(code, shape)
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
-    columns = {w for t in tables for c, k in t.columns.items() for w in (spoken_name(c), *([f"{spoken_name(c)} {lang.words['date_word']}"] if k == 'date' else ()), spoken_name(c).removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
+    columns = {w for t in tables for c, k in t.columns.items() for w in (spoken_name(c),
+        *([f"{spoken_name(c)} {lang.words['date_word']}"] if k == 'date' else ()), spoken_name(c).removesuffix(' at').removesuffix(' on'),
+        *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [spoken_name(c), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
-    kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}", 'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
-    small = {'a': alt([w for w in lang.words['a'] if w not in ('and', 'or', 'called', 'named')]), 'every': alt(lang.words['every']), 'list': alt(lang.words['list']), **{k: alt(v) for k, v in lang.verbs.items() if k != 'list'}}
+    kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}",
+             'order': alt([*lang.order['asc'], *lang.order['desc']]), 'row': '.+?', 'value': '.+', 'past': r'\w+', 'quoted': r'Q\d+Q'}
+    small = {'a': alt([w for w in lang.words['a'] if w not in ('and', 'or', 'called', 'named')]), 'every': alt(lang.words['every']),
+             'list': alt(lang.words['list']), **{k: alt(v) for k, v in lang.verbs.items() if k != 'list'}}
     def regex(kind, p):
         seen = set()
         def fill(m):
             w = m[1]
-            if kind in ('list', 'sort') and w == 'list': return alt(lang.verbs['list'] if p.startswith('{list}') or '{list} by' in p else lang.words['list'])
+            if kind in ('list', 'sort') and w == 'list':
+                return alt(lang.verbs['list'] if p.startswith('{list}') or '{list} by' in p else lang.words['list'])
             if w in small: return small[w]
             name = 'value' if w == 'quoted' else w
             if name in seen: return f'(?P<{name}2>{kinds[w]})' if f'{name}2' not in seen and not seen.add(f'{name}2') else kinds[w]
@@ -347,8 +378,10 @@ class Reader:
         if name := gate(t, self.lang) or gate(self.text, self.lang): return Reading('nothing', name=name)
         if self.failed:
             many = next((f for f in self.failed if f.end == 'ask'), None)
-            if many and len(many.candidates) == 2 and many.ops and set(self.lang.words['both']) & set(t.lower().split()): return Reading('chip', many.ops, name='too_many')
-            if many and len(many.ops) == 1 and many.ops[0].verb == 'update': return Reading('chip', many.ops, name='unlike')       # of the others it makes no sense
+            if many and len(many.candidates) == 2 and many.ops and set(self.lang.words['both']) & set(t.lower().split()):
+                return Reading('chip', many.ops, name='too_many')
+            # of the others it makes no sense
+            if many and len(many.ops) == 1 and many.ops[0].verb == 'update': return Reading('chip', many.ops, name='unlike')
             return many or self.failed[0]
         return Reading('unsure')
 
@@ -357,7 +390,8 @@ class Reader:
         t = t.strip().rstrip('?!. ')
         while m := self.lang.head.match(t):
             rest = t[m.end():]
-            if any(k == 'note' and rx.fullmatch(t) and not rx.fullmatch(rest) for k, rx in self.patterns): break      # “I want to …” may be the wish itself
+            # “I want to …” may be the wish itself
+            if any(k == 'note' and rx.fullmatch(t) and not rx.fullmatch(rest) for k, rx in self.patterns): break
             t = rest
         while m := self.lang.tail.search(t): t = t[:m.start()].rstrip('?!. ,')
         return t
@@ -376,13 +410,19 @@ class Reader:
                 if not (got and got.end == 'press') and subject and not re.match(subject[1], p, re.I): got = self.clause(f'{subject[1]} {p}')
                 if not (got and got.end == 'press') and verb and out[-1].verb in ('delete', 'update'): got = self.clause(f'{verb} {p}')
                 if not (got and got.end == 'press'): ok = False; break
-                if out and got.ops and got.ops[0].verb == 'create' and self.kind == 'note' and not re.match(r"(?:add|note|put|remind|i |we |ich )", p, re.I): ok = False; break
+                if (out and got.ops and got.ops[0].verb == 'create' and self.kind == 'note'
+                        and not re.match(r"(?:add|note|put|remind|i |we |ich )", p, re.I)):
+                    ok = False
+                    break
                 m = re.match(r"(\w+(?: off)?)\s", p)
                 verb = m[1] if m and got.ops[0].verb in ('delete', 'update') else verb
                 out += got.ops
             if ok and not joined(out): return Reading('unsure', name='half')         # “tick it and delete it”
-            if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out): ok = False      # all behind the colon is what to write
-            if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows and (out := joined(out)): return Reading('press', out)
+            # all behind the colon is what to write
+            if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out):
+                ok = False
+            if ok and len({(o.table, o.verb, o.id, str(o.values)) for o in out}) == len(out) <= most_rows and (out := joined(out)):
+                return Reading('press', out)
         return whole
 
     def split(self, t):
@@ -397,7 +437,9 @@ class Reader:
             said = t
             if 'value' in g and kind in ('create', 'note', 'rename', 'set'): said = t[:m.start('value')] + 'X' + t[m.end('value'):]
             if kind == 'list': said = ''
-            if said and (name := gate(said, self.lang)) and not (kind == 'flagverb' and name == 'negation') and not (kind in ('undone', 'flag', 'delete') and name == 'negation' and ('need' in said or kind != 'delete')) and not (kind == 'note' and name in ('negation', 'how')):
+            if (said and (name := gate(said, self.lang)) and not (kind == 'flagverb' and name == 'negation')
+                    and not (kind in ('undone', 'flag', 'delete') and name == 'negation' and ('need' in said or kind != 'delete'))
+                    and not (kind == 'note' and name in ('negation', 'how'))):
                 self.failed.append(Reading('nothing', name=name))
                 continue
             got = getattr(self, kind)(g, t)
@@ -419,14 +461,20 @@ class Reader:
         table = self.world.tables[got.ops[0].table]
         v, todo = str(got.ops[0].values.get(table.main) or g['value']), self.todo
         if re.search(r'[.;!?]\s+\S', self.text.strip()) and kind != 'note': return True
-        if kind == 'note' or kind == 'create' and table is todo: return len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I))
-        if re.match(r'[A-Za-z][a-z]* [A-Z]', g['value']) and g['value'][0].islower() or re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", v): return True            # “member Tariq Aziz”: is the first word part of it?
+        if kind == 'note' or kind == 'create' and table is todo:
+            return (len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note'
+                    and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I)))
+        # “member Tariq Aziz”: is the first word part of it?
+        if (re.match(r'[A-Za-z][a-z]* [A-Z]', g['value']) and g['value'][0].islower()
+                or re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", v)):
+            return True
         return len(v.split()) > (8 if ',' in v else 5) or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I))
 
     # finding rows
 
     def find(self, text, table=None, extra=()):
-        """The rows a phrase names: (status, [(Table, row)]). one: exactly this; several: all of them are meant; many: which?; none; no_row: a number that no row has."""
+        """The rows a phrase names: (status, [(Table, row)]). one: exactly this; several:
+        all of them are meant; many: which?; none; no_row: a number that no row has."""
         if self.pin: return 'one', [self.pin]
         key = text.strip().lower(), table and table.name, extra
         if key not in self.found: self.found[key] = self._find(text, table, extra)
@@ -436,7 +484,8 @@ class Reader:
         low = t.lower()
         tables = [table] if table else list(self.world.tables.values())
         if low in lang.words['it'] or low in lang.words['them']:
-            recent = [(self.world.tables[n], r) for n, i in self.world.recent if n in self.world.tables for r in self.world.tables[n].rows if r['id'] == i]
+            recent = [(self.world.tables[n], r) for n, i in self.world.recent if n in self.world.tables for r in self.world.tables[n].rows
+                      if r['id'] == i]
             n = 1 if low in lang.words['it'] else 2
             return ('one' if n == 1 else 'several', recent[:n]) if len(recent) >= n else ('none', [])
         if m := re.fullmatch(r'(?:the |an? )?Q(\d+)Q(?:\s+(\w+))?|(?:the )?(\w+)\s+Q(\d+)Q', t):
@@ -452,7 +501,9 @@ class Reader:
                 named = self.world.tables[self.nouns[noun]]
                 if table and named is not table: continue
                 rest = (t[:m.start()] + ' ' + t[m.end():]).strip()
-                if not table and not any(lang.stem(noun.split()[-1]) in lang.tokens(str(r.get(named.main) or '')) for r in named.rows) or not lang.tokens(rest) or re.search(r'\d', rest): hint, tables, t, low = named, [named], rest, rest.lower()
+                if (not table and not any(lang.stem(noun.split()[-1]) in lang.tokens(str(r.get(named.main) or '')) for r in named.rows)
+                        or not lang.tokens(rest) or re.search(r'\d', rest)):
+                    hint, tables, t, low = named, [named], rest, rest.lower()
                 break
         every = [w for w in low.replace('every one', 'every').split() if w in lang.words['every']]
         if every and hint:
@@ -463,43 +514,54 @@ class Reader:
                 if not flag: return 'none', []
                 rows = [r for r in rows if bool(r.get(flag[0])) == flag[1]]
             return ('several', [(hint, r) for r in rows]) if rows else ('none', [])
-        if (hint or table) and (several := self.counted(low, (hint or table).rows)) is not None: return ('several', [(hint or table, r) for r in several]) if several else ('none', [])
-        if hint and (o := next((lang.words['ordinals'][w] for w in low.split() if w in lang.words['ordinals']), None)) is not None and len(lang.tokens(low)) <= 1:
+        if (hint or table) and (several := self.counted(low, (hint or table).rows)) is not None:
+            return ('several', [(hint or table, r) for r in several]) if several else ('none', [])
+        if (hint and (o := next((lang.words['ordinals'][w] for w in low.split() if w in lang.words['ordinals']), None)) is not None
+                and len(lang.tokens(low)) <= 1):
             try: return 'one', [(hint, hint.rows[o])]
             except IndexError: return 'none', []
         bare = re.sub(r'^(?:(?:number|no\.?|nr\.?|nummer|id|#)\s*)+', '', low).strip(' #.')
         if bare.isdigit():
             called = re.compile(rf"{re.escape(' '.join(w for w in text.lower().split() if w not in lang.words['a']))}(?!\w)", re.I)
-            hits = [(tb, r) for tb in tables for r in tb.rows if r['id'] == int(bare) or called.match(str(r.get(tb.main) or ''))]      # “task number 17” may be its name
+            # “task number 17” may be its name
+            hits = [(tb, r) for tb in tables for r in tb.rows if r['id'] == int(bare) or called.match(str(r.get(tb.main) or ''))]
             if len(hits) == 1: return 'one', hits
             if hits: return 'many', hits
             words = [(tb, r) for tb in tables for r in tb.rows if bare in lang.tokens(str(r.get(tb.main) or ''))]
             return ('one', words) if len(words) == 1 else ('many', words) if words else ('no_row', [])
-        if hint and (m := re.match(r'#?(\d+)\b', low)) and not re.search(r'\d', low[m.end():]) and not any(m[1] in lang.tokens(str(r.get(hint.main) or '')) for r in hint.rows):
+        if (hint and (m := re.match(r'#?(\d+)\b', low)) and not re.search(r'\d', low[m.end():])
+                and not any(m[1] in lang.tokens(str(r.get(hint.main) or '')) for r in hint.rows)):
             hits = [(hint, r) for r in hint.rows if r['id'] == int(m[1])]
             return ('one', hits) if hits else ('no_row', [])
         want = lang.tokens(t)
-        if not want and hint and re.match(r'(?:%s)\b' % '|'.join(map(re.escape, lang.words['another'])), text.strip(), re.I): return 'none', []          # “a lead” is none of them
+        # “a lead” is none of them
+        if not want and hint and re.match(r'(?:%s)\b' % '|'.join(map(re.escape, lang.words['another'])), text.strip(), re.I): return 'none', []
         if not want: return 'many' if hint else 'none', [(hint, r) for r in hint.rows[:6]] if hint else []
-        found = self.match(want, tables, extra, ' '.join(w for w in re.sub(r'[.!?]$', '', low).split() if w not in self.lang.words['a'] or w in ('on', 'in', 'for', 'to', 'with', 'and')).strip())
+        found = self.match(want, tables, extra, ' '.join(w for w in re.sub(r'[.!?]$', '', low).split() if w not in self.lang.words['a']
+                                                         or w in ('on', 'in', 'for', 'to', 'with', 'and')).strip())
         if found: return ('one' if len(found) == 1 else 'many', found)
         parts = [p for p in re.split(r'\s+(?:and|und|&)\s+|\s*,\s*(?:and |und )?', t) if p.strip()]
         if len(parts) > 1:
             got = [self.find(p, hint or table) for p in parts]
-            if all(s == 'one' for s, _ in got) and len({(tb.name, r['id']) for _, rs in got for tb, r in rs}) == len(got): return 'several', [rs[0] for _, rs in got]
+            if all(s == 'one' for s, _ in got) and len({(tb.name, r['id']) for _, rs in got for tb, r in rs}) == len(got):
+                return 'several', [rs[0] for _, rs in got]
         return 'none', []
 
     def counted(self, low, rows):
         "The rows that several ordinals name (the first and the last; the first two); [] for some that are not there, None where it is not several"
-        words, said = self.lang.words, [w for w in re.findall(r'\w+', low) if w in self.lang.words['ordinals'] or self.lang.stem(w) not in self.lang.small]
-        at, more = [words['ordinals'].get(w) for w in said], [words['numbers'].get(w) or (int(w) if w.isdigit() and len(w) < 4 else None) for w in said]
+        words, said = self.lang.words, [w for w in re.findall(r'\w+', low) if w in self.lang.words['ordinals']
+                                        or self.lang.stem(w) not in self.lang.small]
+        at, more = [words['ordinals'].get(w) for w in said], [words['numbers'].get(w) or (int(w) if w.isdigit() and len(w) < 4 else None)
+            for w in said]
         if len(said) < 2 or at[0] is None: return None
-        if len(said) == 2 and at[0] in (0, -1) and more[1] and at[1] is None: return (rows[:more[1]] if not at[0] else rows[-more[1]:]) if more[1] <= len(rows) else []
+        if len(said) == 2 and at[0] in (0, -1) and more[1] and at[1] is None:
+            return (rows[:more[1]] if not at[0] else rows[-more[1]:]) if more[1] <= len(rows) else []
         if any(n is None for n in at): return None
         return [rows[n] for n in dict.fromkeys(n % len(rows) for n in at)] if all(-len(rows) <= n < len(rows) for n in at) else []
 
     def match(self, want, tables, extra=(), same=''):
-        "Rows that hold all of these words: those that consist of them first, then those named by them, then those that hold them elsewhere; spelling may slip"
+        """Rows that hold all of these words: those that consist of them first, then
+        those named by them, then those that hold them elsewhere; spelling may slip"""
         out = []
         for tb in tables:
             ix = tb.index(self.lang)
@@ -507,7 +569,9 @@ class Reader:
             if exact := hits(want, 'own'):
                 for n in exact:
                     own = set(ix.own[n])
-                    out.append((0 if own == {*want, *extra} and (extra or same == str(tb.rows[n].get(tb.main) or '').casefold()) else 1 if same == str(tb.rows[n].get(tb.main) or '').casefold() else 2 if all(x in own for x in extra) else 3, tb, tb.rows[n]))
+                    out.append((0 if own == {*want, *extra} and (extra or same == str(tb.rows[n].get(tb.main) or '').casefold()) else 1
+                                if same == str(tb.rows[n].get(tb.main) or '').casefold() else 2 if all(x in own for x in extra) else 3,
+                                tb, tb.rows[n]))
             elif near := hits(want, 'own', True): out += [(4, tb, tb.rows[n]) for n in near]
             elif some := hits(want, 'all'):
                 named = set.union(*(ix.rows(w, 'own') for w in want))
@@ -554,35 +618,78 @@ class Reader:
             if c == table.main or c in values: continue
             noun = '(?:' + '|'.join(re.escape(w) for w in (spoken_name(c), *lang.columns.get(c, ()))) + ')'
             lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
-            if kind == 'url' and (m := re.search(rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I)): values[c] = m['v'].rstrip('.,;)'); rest = take(m)
-            elif kind in ('email', 'text') and 'mail' in c and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I)): values[c] = m['v']; rest = take(m)
-            elif kind == 'text' and re.search('phone|tel|mobile', c) and (m := re.search(rf'(?:{lead}(?:(?:phone|tel|number|telephone|mobile|{noun})(?: number)?(?:\s+(?:is|of))?[:\s]+)?)(?P<v>\+?\d[\d /()-]{{3,}}\d)', rest, re.I)): values[c] = m['v'].strip(); rest = take(m)
+            if (kind == 'url'
+                    and (m := re.search(
+                        rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I))):
+                values[c] = m['v'].rstrip('.,;)')
+                rest = take(m)
+            elif (kind in ('email', 'text')
+                  and 'mail' in c
+                  and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I))):
+                values[c] = m['v']
+                rest = take(m)
+            elif (kind == 'text' and re.search('phone|tel|mobile', c)
+                  and (m := re.search(
+                      rf'(?:{lead}(?:(?:phone|tel|number|telephone|mobile|{noun})(?: number)?(?:\s+(?:is|of))?[:\s]+)?)(?P<v>\+?\d[\d /()-]{{3,}}\d)', rest, re.I))):
+                values[c] = m['v'].strip()
+                rest = take(m)
             elif kind == 'number':
-                m = re.search(rf'{lead}{noun}(?:\s+(?:of|is|=|to|von))?\s*[:=]?\s*(?P<v>[€$£]?-?\d[\d.,]*|{"|".join(lang.words["numbers"])})\b', rest, re.I) or re.search(rf'(?:[,;(]\s*|\s+)(?:(?:with|and|for|at|of|mit|und|für|takes|costs|is)\s+)*(?P<v>[€$£]?-?\d[\d.,]*)\s*{noun}\b\)?', rest, re.I) \
-                    or (re.search(r'(?:[,;(]\s*|\s+)(?:(?:for|of|at|over|costs?|costing|worth|is|für|über)\s+)?(?P<v>(?:[€$£]\s?-?\d[\d.,]*)|(?:-?\d[\d.,]*\s?(?:€|\$|£|euros?|dollars?|pounds?|eur|usd|gbp)))(?=[\s,;.)]|$)', rest, re.I) if re.search('amount|price|cost|total|sum|betrag|preis', c) else None)
-                if m and (n := lang.number(re.sub(r'(?i)\s?(?:euros?|dollars?|pounds?|eur|usd|gbp)$', '', m['v'].rstrip('.,')))) is not None: values[c] = n; rest = take(m)
+                m = re.search(
+                    rf'{lead}{noun}(?:\s+(?:of|is|=|to|von))?\s*[:=]?\s*(?P<v>[€$£]?-?\d[\d.,]*|{"|".join(lang.words["numbers"])})\b', rest,
+                    re.I) or re.search(
+                        rf'(?:[,;(]\s*|\s+)(?:(?:with|and|for|at|of|mit|und|für|takes|costs|is)\s+)*(?P<v>[€$£]?-?\d[\d.,]*)\s*{noun}\b\)?',
+                        rest, re.I) \
+                    or (re.search(
+                        r'(?:[,;(]\s*|\s+)(?:(?:for|of|at|over|costs?|costing|worth|is|für|über)\s+)?(?P<v>(?:[€$£]\s?-?\d[\d.,]*)|(?:-?\d[\d.,]*\s?(?:€|\$|£|euros?|dollars?|pounds?|eur|usd|gbp)))(?=[\s,;.)]|$)', rest, re.I) if re.search('amount|price|cost|total|sum|betrag|preis', c) else None)
+                if m and (n := lang.number(re.sub(r'(?i)\s?(?:euros?|dollars?|pounds?|eur|usd|gbp)$', '', m['v'].rstrip('.,')))) is not None:
+                    values[c] = n
+                    rest = take(m)
             elif kind == 'date':
-                if (m := re.search(rf'{lead}(?:{noun}|due|on|by|until|deadline|am|bis|fällig)(?:\s+(?:is|on|by|of|date|am|bis))*\s*[:=]?\s+(?P<v>[^,;]+?)\)?$', rest, re.I)) and (d := lang.day(m['v'])): values[c] = d; rest = take(m)
-                elif (m := re.search(r'(?:[,;(]\s*|\s+)(?P<v>today|tomorrow|tonight|next \w+|heute|morgen|übermorgen|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{4}-\d\d-\d\d)\)?$', rest, re.I)) and (d := lang.day(m['v'])): values[c] = d; rest = take(m)
+                if (m := re.search(
+                        rf'{lead}(?:{noun}|due|on|by|until|deadline|am|bis|fällig)(?:\s+(?:is|on|by|of|date|am|bis))*\s*[:=]?\s+(?P<v>[^,;]+?)\)?$', rest, re.I)) and (d := lang.day(m['v'])):
+                    values[c] = d
+                    rest = take(m)
+                elif (m := re.search(
+                        r'(?:[,;(]\s*|\s+)(?P<v>today|tomorrow|tonight|next \w+|heute|morgen|übermorgen|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{4}-\d\d-\d\d)\)?$', rest, re.I)) and (d := lang.day(m['v'])):
+                    values[c] = d
+                    rest = take(m)
             elif kind == 'choice':
                 said = [x for x in table.choices.get(c, ()) if re.search(rf'(?<!\w){re.escape(str(x))}(?!\w)', rest, re.I)]
-                if len(said) == 1 and (m := re.search(rf'(?:{lead}(?:{noun}(?:\s+(?:is|of))?[:\s]+)?(?:as\s+|in\s+)?){re.escape(str(said[0]))}(?:\s+{noun})?(?!\w)\)?|^{re.escape(str(said[0]))}[ -]{noun}\s+', rest, re.I)): values[c] = said[0]; rest = take(m)
-            elif kind in ('text', 'long', 'email') and (m := re.search(rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?', rest, re.I)): values[c] = self.clean(m['v']); rest = take(m)
-            elif kind == 'text' and c in ('author', 'by', 'artist', 'autor', 'writer', 'composer') and (m := re.search(r'\s+(?:by|von)\s+(?P<v>[^,;]+?)$', rest)): values[c] = self.clean(m['v']); rest = take(m)
-            elif kind == 'bool' and (m := re.search(rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I)): values[c] = not m['not']; rest = take(m)
+                if (len(said) == 1
+                        and (m := re.search(
+                            rf'(?:{lead}(?:{noun}(?:\s+(?:is|of))?[:\s]+)?(?:as\s+|in\s+)?){re.escape(str(said[0]))}(?:\s+{noun})?(?!\w)\)?|^{re.escape(str(said[0]))}[ -]{noun}\s+', rest, re.I))):
+                    values[c] = said[0]
+                    rest = take(m)
+            elif (kind in ('text', 'long', 'email')
+                  and (m := re.search(
+                      rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?', rest, re.I))):
+                values[c] = self.clean(m['v'])
+                rest = take(m)
+            elif (kind == 'text' and c in ('author', 'by', 'artist', 'autor', 'writer', 'composer')
+                  and (m := re.search(r'\s+(?:by|von)\s+(?P<v>[^,;]+?)$', rest))):
+                values[c] = self.clean(m['v'])
+                rest = take(m)
+            elif (kind == 'bool'
+                  and (m := re.search(
+                      rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I))):
+                values[c] = not m['not']
+                rest = take(m)
         return values, rest
 
     def column(self, table, word):
         "The column that a word means in a table, else None"
         w = ' '.join(word.lower().split())
         w = w.removesuffix(' ' + self.lang.words['date_word'])
-        return next((c for c in table.columns if w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'))), None) or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None)
+        return (next((c for c in table.columns if w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'))), None)
+                or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None))
 
     def flag_of(self, table, word):
         "(column, value) that a word means in a table, else None"
         w, off = ' '.join(word.lower().split()), False
         for n in sorted(self.lang.words['not'], key=len, reverse=True):
-            if w.startswith(n + ' ') or n in ('un', 'non') and w.startswith(n) and not any(w in self.lang.unflags.get(c, ()) for c in table.columns): w, off = w[len(n):].strip(' -'), True; break
+            if w.startswith(n + ' ') or n in ('un', 'non') and w.startswith(n) and not any(w in self.lang.unflags.get(c, ()) for c in table.columns):
+                w, off = w[len(n):].strip(' -'), True
+                break
         for c, k in table.columns.items():
             if k != 'bool': continue
             if w in [spoken_name(c), *self.lang.flags.get(c, ())]: return c, not off
@@ -591,9 +698,12 @@ class Reader:
     @property
     def todo(self):
         "The table of what is to be done, where there is just one"
-        ts = [tb for tb in self.world.tables.values() if {'done', 'finished', 'completed', 'complete', 'erledigt'} & {c for c, k in tb.columns.items() if k == 'bool'}]
+        ts = [tb for tb in self.world.tables.values() if {'done', 'finished', 'completed', 'complete',
+                                                          'erledigt'} & {c for c, k in tb.columns.items() if k == 'bool'}]
         return ts[0] if len(ts) == 1 else None
-    def done_column(self, table): return next((c for c, k in table.columns.items() if k == 'bool' and (c in ('done', 'finished', 'completed', 'complete') or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
+    def done_column(self, table):
+        return next((c for c, k in table.columns.items() if k == 'bool' and (c in ('done', 'finished', 'completed', 'complete')
+            or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
     def named(self, g, key='table'): return self.world.tables[self.nouns[' '.join(g[key].lower().split())]] if g.get(key) else None
 
     # what each kind of sentence does
@@ -608,34 +718,56 @@ class Reader:
         return self.of_many(ops)
     def of_many(self, ops):
         "Many rows at once are asked about first, and too many are left to the table, where they can be seen"
-        return Reading('press', ops) if len(ops) <= most_rows else Reading('chip', ops, 'too_many') if len(ops) <= most_asked else Reading('nothing', name='many_rows')
+        return (Reading('press', ops) if len(ops) <= most_rows else Reading('chip', ops, 'too_many') if len(ops) <= most_asked
+                else Reading('nothing', name='many_rows'))
 
     def create(self, g, t):
         table = self.named(g)
         if not table: return None
         values, rest = self.columns(table, ' ' + g['value'])
         name = self.clean(re.sub(r'\s*¦\s*$', '', re.sub(r'^(?:called|named|titled|for|about|:|namens)\s+', '', rest.strip(), flags=re.I)))
-        if 'Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ()) and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1]): return None       # “put the books from newest to oldest”
+        # “put the books from newest to oldest”
+        if ('Q' not in g['value'] and name and name.lower().split()[0] in self.lang.words.get('leaning', ())
+                and not re.match(r'.*[:]', t[:len(t)-len(g['value'])+1])):
+            return None
         labels = {w for c in table.columns for w in (spoken_name(c), *self.lang.columns.get(c, ()))} - set(table.nouns(self.lang))
-        if any(k != table.main and table.columns[k] == 'text' and 'Q' not in g['value'].partition(str(v))[0][-3:] and (len(str(v).split()) > 3 or re.search(r'\d', str(v)) and len(str(v).split()) > 1) for k, v in values.items()): return Reading('unsure', name='missing')       # more than one thing was said there
-        if 'Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower()) for v in (name, *values.values()) for w in labels) or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower()) and any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels): return Reading('unsure', name='missing')       # “with venue Night Owl”: a column's name is no part of a row's
+        # more than one thing was said there
+        if any(k != table.main and table.columns[k] == 'text' and 'Q' not in g['value'].partition(str(v))[0][-3:]
+               and (len(str(v).split()) > 3 or re.search(r'\d', str(v)) and len(str(v).split()) > 1) for k, v in values.items()):
+            return Reading('unsure', name='missing')
+        # “with venue Night Owl”: a column's name is no part of a row's
+        if 'Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower()) for v in (name, *values.values())
+                                   for w in labels) or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower()) and any(
+                                       re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels):
+            return Reading('unsure', name='missing')
         if (m := re.match(r'#?(\d+)\b', name)) and any(r['id'] == int(m[1]) for r in table.rows): return None            # “make visit 12 urgent”
-        if not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them']) or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name): return None
+        if (not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'])
+                or name.lower().split()[0] in self.lang.words['pointing'] or '¦' in name or re.search(r'[.!?]\s+\w', name)):
+            return None
         loose = re.sub(r'^(?:called|named)\s+', '', rest.strip())
         open_ = [c for c, k in table.columns.items() if c != table.main and c not in values and k not in ('bool', 'long', 'json')]
         texts = [c for c in open_ if table.columns[c] in ('text', 'ref', 'choice', 'url', 'email')]
         if 'Q' not in g['value'] and open_:
             tail = loose.partition(',')[2]
-            if tail and (texts or re.search(r'\d', tail) or set(self.lang.tokens(tail)) & {self.lang.stem(w) for c in open_ for w in (c, *self.lang.columns.get(c, ()))}): return Reading('unsure', name='missing')
-            if texts and re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", loose): return Reading('unsure', name='missing')
+            if tail and (texts or re.search(r'\d', tail) or set(self.lang.tokens(tail)) & {self.lang.stem(w) for c in open_
+                    for w in (c, *self.lang.columns.get(c, ()))}):
+                return Reading('unsure', name='missing')
+            if texts and re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", loose):
+                return Reading('unsure', name='missing')
             if re.search(r'\d', loose) and (len(open_) > 1 or texts) and re.search(r'\s\S*\d', loose): return Reading('unsure', name='missing')
-        if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I): return Reading('unsure', name='missing')
-        if 'Q' not in g['value'] and 'noted' in g and values and any(name.casefold() == str(r.get(table.main) or '').casefold() for r in table.rows): return Reading('unsure', name='missing')         # “put down bread as done”: the one that is there
+        if re.search(rf",\s.*\b(?:{'|'.join(map(re.escape, self.lang.words['pointing'] + self.lang.verbs['create']))})\b", loose, re.I):
+            return Reading('unsure', name='missing')
+        # “put down bread as done”: the one that is there
+        if 'Q' not in g['value'] and 'noted' in g and values and any(name.casefold() == str(r.get(table.main) or '').casefold() for r in table.rows):
+            return Reading('unsure', name='missing')
         nouns = {self.lang.stem(w) for n in table.nouns(self.lang) for w in n.split()}
         if not set(self.lang.tokens(name)) - nouns and 'Q' not in g['value']: return None         # “add the tasks” names none
-        if 'Q' not in g['value'] and name.lower().split()[0] in self.lang.words.get('adding', ()): return Reading('unsure', name='missing')       # “one more thing: add …”
-        if 'Q' not in g['value'] and not re.search(r'[^\W\d_]', name): return Reading('unsure', name='missing')       # “add sprint 43” is more than a number
-        if table.columns[table.main] == 'text': values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
+        # “one more thing: add …”
+        if 'Q' not in g['value'] and name.lower().split()[0] in self.lang.words.get('adding', ()): return Reading('unsure', name='missing')
+        # “add sprint 43” is more than a number
+        if 'Q' not in g['value'] and not re.search(r'[^\W\d_]', name): return Reading('unsure', name='missing')
+        if table.columns[table.main] == 'text':
+            values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
         if 'Q' in rest and re.sub(r'Q\d+Q', ' ', rest).strip(' ¦,;:.'): return Reading('unsure', name='missing')          # more than the quotation
@@ -650,7 +782,8 @@ class Reader:
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))
         if sorry: return sorry
-        if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0], self.named(g))): return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
+        if len(rows) == 1 and not self.pin and (more := self.also(g['row'], rows[0], self.named(g))):
+            return Reading('ask', candidates=[*rows, *more][:6], about=unmask(g['row'], self.quotes))
         return self.of_many([Op(tb.name, 'delete', r['id']) for tb, r in rows])
     def also(self, text, row, table=None):
         "Other rows that hold all the words of a phrase which names no table, or names one only roughly: what is gone had better be meant"
@@ -662,11 +795,14 @@ class Reader:
         if nouns and exact: return []
         want = [w for w in want if w not in nouns] or want
         near = lambda ix, w: ix.rows(w, 'own') | (ix.of('all').get(w, set()) if not nouns else set())
-        return [(tb, tb.rows[n]) for tb in tables if not nouns or tb is row[0] for n in sorted(set.intersection(*(near(tb.index(self.lang), w) for w in want))) if (tb.name, tb.rows[n]['id']) != (row[0].name, row[1]['id'])]
+        return [(tb, tb.rows[n]) for tb in tables if not nouns or tb is row[0]
+                for n in sorted(set.intersection(*(near(tb.index(self.lang), w) for w in want)))
+                if (tb.name, tb.rows[n]['id']) != (row[0].name, row[1]['id'])]
 
     def stated(self, t):
         "(verb, what it was done to) of something told as done, “I bought the bread”; None where it is not told so"
-        return next(((m['past'].lower(), m['row']) for kind, rx in self.patterns if kind == 'done' and 'past' in rx.groupindex and (m := rx.fullmatch(t)) and self.lang.stem(m['past'].lower()) not in self.lang.small), None)
+        return next(((m['past'].lower(), m['row']) for kind, rx in self.patterns if kind == 'done' and 'past' in rx.groupindex
+                     and (m := rx.fullmatch(t)) and self.lang.stem(m['past'].lower()) not in self.lang.small), None)
     def done(self, g, t):
         verb = g.get('past', '').lower()
         if verb:
@@ -690,7 +826,8 @@ class Reader:
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
         word = g['flag'].lower()
-        if re.search(r"\b(?:isn't|isnt|is not|aren't|are not|wasn't|was not|ist nicht|sind nicht)\s+" + re.escape(word), t, re.I): word = f"{self.lang.words['not'][0]} {word}"
+        if re.search(r"\b(?:isn't|isnt|is not|aren't|are not|wasn't|was not|ist nicht|sind nicht)\s+" + re.escape(word), t, re.I):
+            word = f"{self.lang.words['not'][0]} {word}"
         return self.update(rows, lambda tb, r: dict([f]) if (f := self.flag_of(tb, word)) else None)
     def _switch(self, g, value):
         rows, sorry = self.one(g['row'])
@@ -704,8 +841,11 @@ class Reader:
         stem = self.lang.stem(g['past'].lower())
         rows, sorry = self.one(g['row'])
         if sorry: return None
-        off = bool(re.match(r"(?:stop|don't|do not|no longer|un|nicht mehr)\b", t, re.I)) or bool(re.match('(?i)un', g['past']) and not any(self.lang.stem(c) == stem for tb, _ in rows for c in tb.columns))
-        pick = lambda tb: next((c for c, k in tb.columns.items() if k == 'bool' and c.endswith('ed') and c not in ('finished', 'completed', 'tried') and self.lang.stem(c) in (stem, self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
+        off = (bool(re.match(r"(?:stop|don't|do not|no longer|un|nicht mehr)\b", t, re.I))
+               or bool(re.match('(?i)un', g['past']) and not any(self.lang.stem(c) == stem for tb, _ in rows for c in tb.columns)))
+        pick = lambda tb: next((c for c, k in tb.columns.items() if k == 'bool' and c.endswith('ed')
+                                and c not in ('finished', 'completed', 'tried') and self.lang.stem(c) in (stem,
+                                    self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
         return self.update(rows, lambda tb, r: {c: not off} if (c := pick(tb)) else None)
 
     @cached_property
@@ -713,12 +853,14 @@ class Reader:
     def misnamed(self, ops):
         "Does an operation give a row a name that is none?"
         t = self.trim(self.text)
-        return not self.quotes and not self.plain.match(t) and any(self.misnames((tb, r), str(o.values[tb.main]), t) for o in ops if o.verb == 'update' for tb in [self.world.tables[o.table]] if tb.main in o.values for r in tb.rows if r['id'] == o.id)
+        return not self.quotes and not self.plain.match(t) and any(self.misnames((tb, r), str(o.values[tb.main]), t) for o in ops
+            if o.verb == 'update' for tb in [self.world.tables[o.table]] if tb.main in o.values for r in tb.rows if r['id'] == o.id)
     def misnames(self, found, name, t):
         "Is “move the rent to Anna”, “set it to high” no new name? One is called for by its verb, or is like the old one; another row's is none."
         tb, r = found
         other = any(str(x.get(t2.main) or '').casefold() == name.casefold() for t2 in self.world.tables.values() for x in t2.rows if x is not r)
-        return other or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I) and not like(name, str(r.get(tb.main) or ''))
+        return (other or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I)
+                and not like(name, str(r.get(tb.main) or '')))
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
@@ -726,11 +868,16 @@ class Reader:
         if 'Q' not in g['value'] and re.search(self.lang.words.get('beside', '(?!)'), name, re.I): return Reading('unsure', name='value')
         plainly = 'Q' in g['value'] or self.plain.match(t)
         if not plainly and len(rows) == 1 and self.misnames(rows[0], name, t): return Reading('unsure', name='value')
-        if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')      # “move it to the science section” names another column
-        if len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I) or rows[0][0].columns[rows[0][0].main] != 'text': return Reading('unsure', name='value')
+        # “move it to the science section” names another column
+        if not plainly and rows and sum(k in ('text', 'choice') for k in rows[0][0].columns.values()) > 1: return Reading('unsure', name='value')
+        if (len(rows) != 1 or not name or re.match(r'(?:something|anything|what|a better|another name|etwas)\b', name, re.I)
+                or rows[0][0].columns[rows[0][0].main] != 'text'):
+            return Reading('unsure', name='value')
         if self.lang.number(name) is not None and any(k == 'number' for k in rows[0][0].columns.values()): return None
         if rows[0][0].titled(self.lang) != rows[0][0].main: return Reading('unsure', name='value')        # which of its names?
-        if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}: return Reading('unsure', name='value')       # “Ryan is called Ryan”
+        # “Ryan is called Ryan”
+        if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}:
+            return Reading('unsure', name='value')
         self.doubt = self.doubt or not plainly and not like(name, str(rows[0][1].get(rows[0][0].main) or ''))
         return self.update(rows, lambda tb, r: {tb.main: name})
     def set(self, g, t):
@@ -746,7 +893,8 @@ class Reader:
             said = re.sub(r'(?i)\s?(?:euros?|dollars?|pounds?|eur|usd|gbp)$', '', re.sub(r'(?i)\s+(?:now|jetzt)$', '', g['value']))
             unit = [c for c in tb.columns if re.search(rf'(?i)\s{re.escape(c)}$', said)]
             if unit: said = said[:-len(unit[0])]
-            fits = [(c, v) for c, k in tb.columns.items() if k in ('number', 'date', 'choice') and c != tb.main and (not unit or c in unit) and (v := self.typed(tb, c, said)) is not None]
+            fits = [(c, v) for c, k in tb.columns.items() if k in ('number', 'date', 'choice') and c != tb.main and (not unit or c in unit)
+                    and (v := self.typed(tb, c, said)) is not None]
             column, v = fits[0] if len(fits) == 1 else (None, None)
         return self.update(rows, lambda tb, r: {column: v}) if v is not None and column else None
 
@@ -759,13 +907,16 @@ class Reader:
 
     def move(self, g, t):
         "A row to another place of its table; None where the place is something else there, a shelf or a rank"
-        if 'Q' not in g['row'] and g['row'].lower().split()[-1] in (*self.lang.words['a'], *self.lang.words['between']): return None          # “set it to high”
+        # “set it to high”
+        if 'Q' not in g['row'] and g['row'].lower().split()[-1] in (*self.lang.words['a'], *self.lang.words['between']): return None
         rows, sorry = self.one(g['row'])
         if sorry: return sorry if sorry.end == 'ask' else None
         place = self.lang.places.get(' '.join(g['place'].lower().split()))
         if len(rows) != 1 or not place: return None
         tb, r = rows[0]
-        if any(k not in ('bool', 'date', 'json') and c != tb.main and str(x.get(c)).casefold() == g['place'].casefold() for x in tb.rows for c, k in tb.columns.items()) or any(str(v).casefold() == g['place'].casefold() for vs in tb.choices.values() for v in vs): return None
+        if any(k not in ('bool', 'date', 'json') and c != tb.main and str(x.get(c)).casefold() == g['place'].casefold() for x in tb.rows
+               for c, k in tb.columns.items()) or any(str(v).casefold() == g['place'].casefold() for vs in tb.choices.values() for v in vs):
+            return None
         at, others = tb.index(self.lang).place[r['id']], [x for x in tb.rows if x is not r]
         if place in ('above', 'below'):
             to, sorry = self.one(g.get('row2') or '', tb)

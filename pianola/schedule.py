@@ -1,4 +1,5 @@
-"What begins by itself: a key is pressed with saved arguments every day at a time, or every so often. Kept in the database; what was missed while Pianola was off is done once, or left out, and said."
+"""What begins by itself: a key is pressed with saved arguments every day at a time, or every so often.
+Kept in the database; what was missed while Pianola was off is done once, or left out, and said."""
 import json, time, typing
 from datetime import datetime, timedelta
 from fasthtml.common import Article, Button, Details, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong, Summary
@@ -19,16 +20,19 @@ def next_time(every, after):
     "When it comes next, in seconds since 1970, by the clock on the wall; Refused for what is no time"
     words = every.lower().split()
     try:
-        if len(words) == 3 and words[0] == 'every' and words[2].rstrip('s') in ('minute', 'hour') and 0 < int(words[1]) < 10_000: return after + int(words[1])*(60 if words[2][0] == 'm' else 3600)
+        if len(words) == 3 and words[0] == 'every' and words[2].rstrip('s') in ('minute', 'hour') and 0 < int(words[1]) < 10_000:
+            return after + int(words[1])*(60 if words[2][0] == 'm' else 3600)
         wanted = {'daily': range(7), 'weekdays': range(5), **{d: (n,) for n, d in enumerate(days)}}[words[0]]
         hour, minute = map(int, words[1].split(':'))
         today = datetime.fromtimestamp(after).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return next(t.timestamp() for d in range(9) if (t := today + timedelta(days=d)).timestamp() > after and t.weekday() in wanted and len(words) == 2)
+        return next(t.timestamp() for d in range(9) if (t := today + timedelta(days=d)).timestamp() > after and t.weekday() in wanted
+                    and len(words) == 2)
     except (ValueError, IndexError, KeyError, StopIteration): raise Refused(f'{every[:40]!r} is no time', said) from None
 def clock(t): return time.strftime('%a %d %b %H:%M', time.localtime(t))
 
 async def fire(s):
-    "It is time: the next time is set before anything else can go wrong; then the key is pressed, once for this time, or what was missed is left out. Either is said."
+    """It is time: the next time is set before anything else can go wrong; then the key
+    is pressed, once for this time, or what was missed is left out. Either is said."""
     now, due = time.time(), s['next_at']
     missed = now - due > late
     await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], now), s['id']))
@@ -64,8 +68,10 @@ def add(tx, action: str, every: str, args: dict = {}, missed: str = 'once'):    
     if actions.risk(a, a.check(args)) == 'destructive': raise Refused(f'{action} deletes, and asks each time', 'schedule something that does not')
     if missed not in ('once', 'skip'): raise Refused(f'{missed[:40]!r} is no way to treat what was missed', 'say `once` or `skip`')
     args = json.loads(msgspec.json.encode({k: v for k, v in a.check(args).items() if k in args}))
-    return tx.insert('schedule', {'title': _title(tx, a, args), 'action': action, 'args': json.dumps(args), 'every': every.lower().strip(), 'next_at': next_time(every, time.time()), 'active': 1, 'missed': missed})
-@action(name='schedule.pause', plugin='jobs', title='Pause a schedule', model=False, say=lambda a, r, c: f"{'Goes on with' if r['active'] else 'Paused'} the schedule of {r['title']}")
+    return tx.insert('schedule', {'title': _title(tx, a, args), 'action': action, 'args': json.dumps(args), 'every': every.lower().strip(),
+                                  'next_at': next_time(every, time.time()), 'active': 1, 'missed': missed})
+@action(name='schedule.pause', plugin='jobs', title='Pause a schedule', model=False,
+        say=lambda a, r, c: f"{'Goes on with' if r['active'] else 'Paused'} the schedule of {r['title']}")
 def pause(tx, id: int, active: bool = False):
     "Leave a schedule out for a while, or with active=true go on with it."
     s = tx.row('schedule', id) or {'every': 'daily 00:00'}
@@ -84,34 +90,52 @@ def listing(tx):
         first, _, rest = s['every'].partition(' ')
         how = f'{words[first]} {rest}' if first in words else s['every']
         args = '' if s['action'].endswith('.again') else ', '.join(f'{k}: {v}' for k, v in json.loads(s['args']).items())
-        return Li(Div(Strong(s['title']), Small(' · '.join(x for x in (args, how, f"next {clock(s['next_at'])}" if s['active'] else 'paused', 'left out when missed' if s['missed'] == 'skip' else '') if x)),
+        return Li(Div(Strong(s['title']),
+                      Small(' · '.join(x for x in (args, how, f"next {clock(s['next_at'])}" if s['active'] else 'paused',
+                                                   'left out when missed' if s['missed'] == 'skip' else '') if x)),
                       Small(f"Last: {s['said']}", cls='last' + (' bad' if s['said'].startswith('could not') else '')) if s['said'] else None),
-                  Div(press('Now', s['action'], json.loads(s['args'])), press('Pause' if s['active'] else 'Go on', 'schedule.pause', {'id': s['id'], 'active': not s['active']}), press('Remove', 'schedule.remove', {'id': s['id']}), cls='ways'), id=f"plan-{s['id']}")
+                  Div(press('Now', s['action'], json.loads(s['args'])),
+                      press('Pause' if s['active'] else 'Go on', 'schedule.pause', {'id': s['id'], 'active': not s['active']}),
+                      press('Remove', 'schedule.remove', {'id': s['id']}), cls='ways'), id=f"plan-{s['id']}")
     return Ol(*map(line, tx.q('select * from schedule order by active desc, next_at')), id='plans', cls='plans')
 
 def when(id):
     "The inputs that say when: every day, on a weekday, every so many hours; only what belongs to the choice is shown"
-    hours = [Option('every day at', value='daily', cls='clock'), Option('Monday to Friday at', value='weekdays', cls='clock'), *[Option(f'every {d.capitalize()} at', value=d, cls='clock') for d in days], Option('every … hours', value='hours', cls='often'), Option('every … minutes', value='minutes', cls='often')]
-    return Div(Select(*hours, name='how', id=f'{id}-how', aria_label='How often'), Input(type='time', name='at', value='09:00', required=True, aria_label='At'), Input(type='number', name='n', value=2, min=1, max=9999, required=True, aria_label='How many'),
-               Select(Option('missed: do it once at the next start', value='once'), Option('missed: leave it out', value='skip'), name='missed', aria_label='What if Pianola was off'), cls='when')
+    hours = [Option('every day at', value='daily', cls='clock'), Option('Monday to Friday at', value='weekdays', cls='clock'),
+             *[Option(f'every {d.capitalize()} at', value=d, cls='clock') for d in days],
+             Option('every … hours', value='hours', cls='often'), Option('every … minutes', value='minutes', cls='often')]
+    return Div(Select(*hours, name='how', id=f'{id}-how', aria_label='How often'),
+               Input(type='time', name='at', value='09:00', required=True, aria_label='At'),
+               Input(type='number', name='n', value=2, min=1, max=9999, required=True, aria_label='How many'),
+               Select(Option('missed: do it once at the next start', value='once'), Option('missed: leave it out', value='skip'),
+                      name='missed', aria_label='What if Pianola was off'), cls='when')
 
-usual = frozenset('create list update delete move sort choose update_many delete_many import start again fill run back fold name show runs stay pick fork lock cancel'.split())        # the keys that tables and flows bring along
+# the keys that tables and flows bring along
+usual = frozenset(
+    'create list update delete move sort choose update_many delete_many import start again fill run back fold name show runs stay pick '
+    'fork lock cancel'.split())
 
 def what(tx, chosen=''):
     "What can be begun: the runs of each flow, whose answers are taken again, and every key that is long work"
-    of = lambda k: [Option(r['name'], value=(v := f"{k.name}.again {r['id']}"), selected=v == chosen) for r in runs.listed(tx, k.name, limit=30) if r['answered']]
-    flows = [Optgroup(*options, label=f'{k.title}, with the answers of') for p in plugins.values() for k in p.kinds if isinstance(k, flow.Flow) and (options := of(k))]
-    own = sorted((a for a in actions.registry.values() if a.risk == 'write' and a.plugin in plugins and a.plugin not in ('settings', 'prompts', 'jobs') and a.name.rpartition('.')[2] not in usual), key=lambda a: a.title)
+    of = lambda k: [Option(r['name'], value=(v := f"{k.name}.again {r['id']}"), selected=v == chosen)
+                    for r in runs.listed(tx, k.name, limit=30) if r['answered']]
+    flows = [Optgroup(*options, label=f'{k.title}, with the answers of') for p in plugins.values()
+             for k in p.kinds if isinstance(k, flow.Flow) and (options := of(k))]
+    own = sorted((a for a in actions.registry.values() if a.risk == 'write' and a.plugin in plugins
+                  and a.plugin not in ('settings', 'prompts', 'jobs') and a.name.rpartition('.')[2] not in usual), key=lambda a: a.title)
     return [*flows, Optgroup(*[Option(f'{a.title} ({plugins[a.plugin].title})', value=a.name) for a in own], label='Keys') if own else None]
 
 def form(tx, chosen=''):
     "The form of a new schedule; `chosen`: what the address asks for"
     there = [w for w in what(tx, chosen) if w]
     if not there: return P('Answer a flow once, and it can be begun regularly from here.', cls='help')
-    return Form(Select(Option('What shall begin …', value=''), *there, name='what', required=True, aria_label='What shall begin', hx_get='/api/schedule/form', hx_target='next .plan-args', hx_swap='innerHTML', hx_trigger='change'),
+    return Form(Select(Option('What shall begin …', value=''), *there, name='what', required=True, aria_label='What shall begin',
+                       hx_get='/api/schedule/form', hx_target='next .plan-args', hx_swap='innerHTML', hx_trigger='change'),
                 Div(cls='plan-args'), when('plan'), Button('Schedule'), hx_post='/api/schedule', hx_swap='none', cls='plan-new', id='plan-new')
 
-def page(tx, chosen=''): return Article(H2('Begins by itself'), listing(tx), P('Nothing yet.', cls='help nothing-yet'), Details(Summary('Begin something regularly'), form(tx, chosen), open=bool(chosen), id='plan-more'), cls='card schedule')
+def page(tx, chosen=''):
+    return Article(H2('Begins by itself'), listing(tx), P('Nothing yet.', cls='help nothing-yet'),
+                   Details(Summary('Begin something regularly'), form(tx, chosen), open=bool(chosen), id='plan-more'), cls='card schedule')
 async def plans():
     "What begins by itself, with the form of a new one, for a page"
     return await store.read(page, (tabs.address.get() or {}).get('plan', ''))
@@ -121,8 +145,10 @@ def fields(name):
     out = {}
     for x in msgspec.structs.fields(actions.find(name).args):
         parts = typing.get_args(x.type)
-        default = [x.default] if x.default is not msgspec.NODEFAULT and x.default is not msgspec.UNSET else [x.default_factory()] if x.default_factory is not msgspec.NODEFAULT else []
-        out[x.encode_name] = forms.field(x.encode_name, typing.Union[tuple(None if p is msgspec.UnsetType else p for p in parts)], None) if msgspec.UnsetType in parts else forms.field(x.encode_name, x.type, *default)
+        default = ([x.default] if x.default is not msgspec.NODEFAULT and x.default is not msgspec.UNSET else [x.default_factory()]
+                   if x.default_factory is not msgspec.NODEFAULT else [])
+        out[x.encode_name] = (forms.field(x.encode_name, typing.Union[tuple(None if p is msgspec.UnsetType else p for p in parts)], None)
+                              if msgspec.UnsetType in parts else forms.field(x.encode_name, x.type, *default))
     return out
 def asks(tx, chosen):
     "The inputs of the key that was chosen; a run of a flow needs none"

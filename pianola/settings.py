@@ -1,6 +1,8 @@
-"""What a plugin wants to know from its user: a class `Settings` with annotations is a form. What is said is put on the class, `Settings.city`, as if it stood there.
+"""What a plugin wants to know from its user: a class `Settings` with annotations
+is a form. What is said is put on the class, `Settings.city`, as if it stood there.
 
-Values are kept in the database, by plugin, and changing them can be taken back. A `Secret` is kept in a file of its own that only its owner may read: never in the database, the log or a prompt."""
+Values are kept in the database, by plugin, and changing them can be taken back. A `Secret` is kept
+in a file of its own that only its owner may read: never in the database, the log or a prompt."""
 import base64, json, os, re, threading
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 from fasthtml.common import Button, Form, Small
@@ -25,9 +27,12 @@ class Own:
     def unsaid(self): return [n for n, f in self.fields.items() if f.required and getattr(self.cls, n) is None]
     def form(self, tx=None):
         "The form of them all; a secret is never shown again, only that there is one"
-        show = lambda n, f: f.input(None, tx, id=f'set-{self.plugin}-{n}', placeholder='kept; write a new one to replace it' if getattr(self.cls, n) else 'not set', required=None, autocomplete='off') if f.kind == 'secret' else \
+        show = lambda n, f: f.input(None, tx, id=f'set-{self.plugin}-{n}',
+                                    placeholder='kept; write a new one to replace it' if getattr(self.cls, n) else 'not set', required=None,
+                                    autocomplete='off') if f.kind == 'secret' else \
             f.input(getattr(self.cls, n), tx, id=f'set-{self.plugin}-{n}')
-        return Form(*[show(n, f) for n, f in self.fields.items()], Button('Keep'), Small(f"Still needed: {', '.join(self.unsaid)}", cls='wrong') if self.unsaid else None,
+        return Form(*[show(n, f) for n, f in self.fields.items()], Button('Keep'),
+                    Small(f"Still needed: {', '.join(self.unsaid)}", cls='wrong') if self.unsaid else None,
                     id=f'settings-{self.plugin}', cls='settings', hx_post=f'/api/settings/{self.plugin}', hx_swap='none')
 
 def of(plugin, cls):
@@ -49,12 +54,14 @@ def _file(): return store.folder/'secrets.json'
 def secrets():
     "{plugin: {name: secret}}; Refused when their file is damaged"
     try: return _secrets()
-    except (ValueError, TypeError, AttributeError): raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
+    except (ValueError, TypeError, AttributeError):
+        raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
 def _secrets():
     try: at = _file().stat() if hasattr(store, 'folder') else None
     except FileNotFoundError: at = None
     if not at: return {}
-    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)): _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
+    if _read.get('at') != (mark := (str(_file()), at.st_mtime_ns, at.st_size, at.st_ino)):
+        _read.update(at=mark, all={p: {**own} for p, own in json.loads(_file().read_text('utf-8')).items()})
     return _read['all']
 _read = {}              # read once for each change: whoever must not say a secret asks often
 _hiding = threading.Lock()
@@ -80,8 +87,11 @@ def hidden():
     except (OSError, ValueError, TypeError, AttributeError): now = _read.get('all', {})          # damaged while we run: what was known stays unsaid
     if _read.get('of') is not now or _read['typed'] != len(typed):
         all_ = [(n, v) for own in now.values() for n, v in own.items() if isinstance(v, str)]
-        parts = [v for _, v in all_] + [*typed] + [p for n, v in all_ if n.startswith(_login) for p in (v.partition(':')[2], unquote(v.partition(':')[2]), unquote(v))]
-        forms_ = {f(v) for v in (p.encode('utf-8', 'replace').decode() for p in parts) for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}
+        parts = [v for _, v in all_] + [*typed] + [p for n, v in all_ if n.startswith(_login) for p in (v.partition(':')[2],
+            unquote(v.partition(':')[2]), unquote(v))]
+        forms_ = {f(v) for v in (p.encode('utf-8', 'replace').decode() for p in parts)
+                  for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1],
+                            lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}
         _read.update(of=now, typed=len(typed), hidden=sorted((v for v in forms_ if len(v) > 5), key=len, reverse=True))
     return _read['hidden']
 def _base64(v): return base64.b64encode(v.encode()).decode().rstrip('=')
@@ -96,10 +106,12 @@ contain.mask = masked
 _login = 'login of '
 _written = re.compile(r'(?i)\b(https?://)([^\s/?#@]*(?:@[^\s/?#@]*)*)@(?=([^\s/?#@]+))')
 def bare(plugin, said):
-    "What was said without the logins of its addresses, wherever they stand in text, lists and objects; each is kept as a secret of the plugin. An empty one (http://@host/) forgets it."
+    """What was said without the logins of its addresses, wherever they stand in text, lists and
+    objects; each is kept as a secret of the plugin. An empty one (http://@host/) forgets it."""
     found = {}
     def out(x):
-        if isinstance(x, str): return _written.sub(lambda m: found.__setitem__(_login + _at(m[1] + m[3]), m[2] if m[2].strip(':') else '') or m[1], x) if '@' in x else x
+        if isinstance(x, str):
+            return _written.sub(lambda m: found.__setitem__(_login + _at(m[1] + m[3]), m[2] if m[2].strip(':') else '') or m[1], x) if '@' in x else x
         if isinstance(x, dict): return {k: out(v) for k, v in x.items()}
         return [out(v) for v in x] if isinstance(x, list) else x
     said = out(said)
@@ -107,13 +119,16 @@ def bare(plugin, said):
     return said
 def half(text):
     "Could this be an address with a login, or the beginning of one that is being written? Such is kept nowhere."
-    return any('@' in a or ':' in a and not re.fullmatch(r'(?:[\w-]+\.[\w.-]+|localhost|\[[0-9a-f:]+\]|[0-9.]+):\d{0,5}', a, re.I) for a in re.findall(r'(?i)https?://([^\s/?#]*)', text)) if isinstance(text, str) else False
+    return any('@' in a or ':' in a and not re.fullmatch(r'(?:[\w-]+\.[\w.-]+|localhost|\[[0-9a-f:]+\]|[0-9.]+):\d{0,5}', a, re.I)
+               for a in re.findall(r'(?i)https?://([^\s/?#]*)', text)) if isinstance(text, str) else False
 def _at(url):
     u = urlsplit(url)
-    return f'{u.scheme.lower()}://{(u.hostname or "").lower()}' + (f':{u.port}' if u.port and u.port != {"http": 80, "https": 443}[u.scheme.lower()] else '')
+    return (f'{u.scheme.lower()}://{(u.hostname or "").lower()}'
+            + (f':{u.port}' if u.port and u.port != {"http": 80, "https": 443}[u.scheme.lower()] else ''))
 def logins(plugin):
     "{'https://host[:port]': (user, password)}: what was written into addresses that this plugin was given"
-    return {k.removeprefix(_login): tuple(unquote(x) for x in v.partition(':')[::2]) for k, v in secrets().get(plugin, {}).items() if k.startswith(_login)}
+    return {k.removeprefix(_login): tuple(unquote(x) for x in v.partition(':')[::2]) for k, v in secrets().get(plugin, {}).items()
+            if k.startswith(_login)}
 actions.take_logins = bare
 
 # changing
@@ -122,13 +137,15 @@ async def keep(plugin, said, by='user'):
     "What the form of a plugin said: secrets go to their file, the rest is a key's press"
     own = owns.get(plugin)
     if not own: raise Refused(f'{plugin} has no settings', f"there are those of {', '.join(owns) or 'none'}", 404)
-    if extra := [k for k in said if k not in own.fields and not k.startswith('forget-')]: raise Refused(f"{plugin} has no setting {', '.join(extra)}", f"it has {', '.join(own.fields)}")
+    if extra := [k for k in said if k not in own.fields and not k.startswith('forget-')]:
+        raise Refused(f"{plugin} has no setting {', '.join(extra)}", f"it has {', '.join(own.fields)}")
     shut = {k: said[k] for k, f in own.fields.items() if f.kind == 'secret' and said.get(k)}
     open_ = {k: f for k, f in own.fields.items() if f.kind != 'secret' and (k in said or f.kind == 'bool' and by == 'user')}
     values, wrong = forms.read(open_, bare(plugin, said))
     if wrong: raise Refused('; '.join(f'{k} {w}' for k, w in wrong.items()), fields=wrong)
     if shut: hide(plugin, shut)
-    return await act('settings.change', {'plugin': plugin, 'values': {k: own.fields[k].plain(v) for k, v in values.items()}, 'secrets': list(shut)}, by=by)
+    return await act('settings.change', {'plugin': plugin, 'values': {k: own.fields[k].plain(v) for k, v in values.items()},
+                                         'secrets': list(shut)}, by=by)
 
 @action(name='settings.change', plugin='settings', title='Change settings', model=False,
         say=lambda a, r, c: f"Changed {', '.join([*r, *a['secrets']]) or 'nothing'} in the settings of {a['plugin']}")
@@ -156,5 +173,6 @@ def hear(e):
     async def follow():
         await store.read(learn)
         for own in owns.values(): own.apply()
-        tabs.put(*[tabs.item(f'settings-{own.plugin}', await store.read(own.form), only=True) for own in list(owns.values()) if own.plugin == e.data.get('args', {}).get('plugin', own.plugin)], seq=e.id)
+        tabs.put(*[tabs.item(f'settings-{own.plugin}', await store.read(own.form), only=True) for own in list(owns.values())
+                   if own.plugin == e.data.get('args', {}).get('plugin', own.plugin)], seq=e.id)
     hold(follow(), 'settings could not be put in place')

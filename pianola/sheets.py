@@ -1,4 +1,5 @@
-"""Rows in and out as CSV and JSON: a file is read and its columns are matched, what does not fit is named line by line, and what goes out comes in again the same.
+"""Rows in and out as CSV and JSON: a file is read and its columns are matched,
+what does not fit is named line by line, and what goes out comes in again the same.
 
     sheet = read(file)                             columns and lines of a CSV, TSV, JSON or JSON Lines file
     found = lines(table, sheet, map)               each line as a row, and what does not fit in it
@@ -21,7 +22,9 @@ def read(file):
     data = file.read_bytes()
     text = decode(data)
     try: sheet = from_json(text) if text.lstrip()[:1] in ('[', '{') and not file.name.lower().endswith(('.csv', '.tsv')) else from_csv(text)
-    except (ValueError, RecursionError, csv.Error) as e: raise Refused(f'{file.name} cannot be read: {str(e)[:200]}', 'it must be CSV with a line of column names, a JSON list of objects, or one JSON object a line') from None
+    except (ValueError, RecursionError, csv.Error) as e:
+        raise Refused(f'{file.name} cannot be read: {str(e)[:200]}',
+                      'it must be CSV with a line of column names, a JSON list of objects, or one JSON object a line') from None
     if len(sheet.lines) > most: raise Refused(f'{file.name} has more than {most:,} lines', 'split it')
     return sheet
 
@@ -40,7 +43,8 @@ def from_csv(text):
     for cells in reader:
         if not any(c.strip() for c in cells): continue
         if columns is None: columns = unique([c.strip() for c in cells]); continue
-        if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns):]): raise ValueError(f'line {reader.line_num} has {len(cells)} values, and there are {len(columns)} columns')
+        if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns):]):
+            raise ValueError(f'line {reader.line_num} has {len(cells)} values, and there are {len(columns)} columns')
         lines.append((reader.line_num, {c: plain(v) for c, v in zip(columns, cells)}))
     if columns is None: raise ValueError('it is empty')
     return Sheet(columns, lines)
@@ -60,7 +64,8 @@ def from_json(text):
     except ValueError:
         if '\n' not in text.strip(): raise
         value = [json.loads(line) for line in text.splitlines() if line.strip()]      # one object a line
-    if isinstance(value, dict): value = next((v for v in value.values() if isinstance(v, list) and v and all(isinstance(x, dict) for x in v)), [value])
+    if isinstance(value, dict):
+        value = next((v for v in value.values() if isinstance(v, list) and v and all(isinstance(x, dict) for x in v)), [value])
     if not isinstance(value, list) or not all(isinstance(x, dict) for x in value): raise ValueError('it is no list of objects')
     value = sound(value)
     return Sheet(list(dict.fromkeys(str(k) for x in value for k in x)), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
@@ -78,9 +83,12 @@ def match(table, sheet):
 def lines(table, sheet, columns):
     "The first half of a check, which needs no database and most of the time: [(number of the line, row, [(column, what is wrong)])]"
     known = [*table.columns, *([table.link] if table.link else [])]
-    if bad := [k for k in columns.values() if k and k not in known]: raise Refused(f"{table.name} has no {', '.join(bad)}", f"it has {', '.join(known)}")
-    if twice := [k for n, k in enumerate(columns.values()) if k and k in list(columns.values())[:n]]: raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')
-    if bad := [c for c in columns if c not in sheet.columns]: raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
+    if bad := [k for k in columns.values() if k and k not in known]:
+        raise Refused(f"{table.name} has no {', '.join(bad)}", f"it has {', '.join(known)}")
+    if twice := [k for n, k in enumerate(columns.values()) if k and k in list(columns.values())[:n]]:
+        raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')
+    if bad := [c for c in columns if c not in sheet.columns]:
+        raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
     into = {k: c for c, k in columns.items() if k}
     out, seen, fields = [], {}, [(k, f, into.get(k), f.keep(f.start)) for k, f in table.columns.items()]
     for n, (number, line) in enumerate(sheet.lines):
@@ -92,7 +100,8 @@ def lines(table, sheet, columns):
                 row[k] = start
                 if f.required: why.append((k, f"{k} {'is needed' if c is None else 'must not be empty'}"))
                 continue
-            same = (k, v) if isinstance(v, str) and len(v) < 100 and f.kind not in ('text', 'long', 'json', 'file') else None      # most columns say the same few things again and again
+            # most columns say the same few things again and again
+            same = (k, v) if isinstance(v, str) and len(v) < 100 and f.kind not in ('text', 'long', 'json', 'file') else None
             if same in seen: row[k] = seen[same]; continue
             try: row[k] = f.parse(v) if f.kind in ('ref', 'rows') else f.keep(f.parse(v))
             except ValueError as e: why.append((k, f'{k} {e}')); continue
@@ -107,7 +116,8 @@ def lines(table, sheet, columns):
 _calm, _reading = threading.Lock(), 0
 @contextlib.contextmanager
 def calmly():
-    "While a large file is read: the collector, which would stop everybody for a tenth of a second to look at a hundred thousand new rows and find nothing, looks later"
+    """While a large file is read: the collector, which would stop everybody for a tenth
+    of a second to look at a hundred thousand new rows and find nothing, looks later"""
     global _reading
     with _calm:
         _reading += 1
@@ -157,7 +167,8 @@ def stage(table, good, columns, same=''):
         out.append((None, put([*new[0], 'pos'], [(first+n, *row.values(), pos+n+1) for n, row in enumerate(new)])))
     if changed:
         names = sorted({k for old, more in changed.values() for k in more})
-        out.append(tuple(put(names, rows) for rows in ([(i, *[old[k] for k in names]) for i, (old, _) in changed.items()], [(i, *[more.get(k, old[k]) for k in names]) for i, (old, more) in changed.items()])))
+        out.append(tuple(put(names, rows) for rows in ([(i, *[old[k] for k in names]) for i, (old, _) in changed.items()],
+                                                       [(i, *[more.get(k, old[k]) for k in names]) for i, (old, more) in changed.items()])))
     return len(new), len(changed), out
 
 def settle(tx, table, lines, columns, seen=None):
@@ -170,7 +181,8 @@ def settle(tx, table, lines, columns, seen=None):
         bad = {k for k, _ in why}
         for f in refs:
             v = row[f.name]
-            if f.name in bad or f.name not in given or v is None or isinstance(v, str) and f.kind == 'rows': continue      # what the column begins with is kept already
+            # what the column begins with is kept already
+            if f.name in bad or f.name not in given or v is None or isinstance(v, str) and f.kind == 'rows': continue
             same = f.name, tuple(v) if isinstance(v, list) else v
             try:
                 if same not in seen: seen[same] = f.keep(table.found(tx, f, v))
@@ -187,7 +199,8 @@ def settle(tx, table, lines, columns, seen=None):
 def _gather(there, rows, same):
     for r in rows: there.setdefault(fold(r[same]).strip(), []).append(r)
 def meet(tx, table, good, columns, same, there=None):
-    "What lines become that meet the rows there are, by the column `same`: (new rows, {number of a row: (the row as it is, what changes in it)}, how many rows stay as they are). Refused when one value stands in several rows."
+    """What lines become that meet the rows there are, by the column `same`: (new rows, {number of a row: (the row
+    as it is, what changes in it)}, how many rows stay as they are). Refused when one value stands in several rows."""
     given = [k for k in columns.values() if k]
     if same not in given: raise Refused(f'the file says no {same[:60]}', f"it says {', '.join(given) or 'nothing'}")
     key, new, changed, met = lambda v: fold(v).strip(), {}, {}, set()
@@ -195,7 +208,8 @@ def meet(tx, table, good, columns, same, there=None):
     for n, row in enumerate(good):
         k = key(row[same])
         rows = there.get(k, []) if k else []
-        if len(rows) > 1: raise Refused(f'{len(rows)} rows have the {same} {str(row[same])[:60]!r}', 'choose a column in which each row is one of a kind')
+        if len(rows) > 1:
+            raise Refused(f'{len(rows)} rows have the {same} {str(row[same])[:60]!r}', 'choose a column in which each row is one of a kind')
         if not rows: new[k or n] = row                # the same value twice in the file: the later line counts
         else:
             r = rows[0]
@@ -216,6 +230,7 @@ def as_csv(table, rows):
     w = csv.writer(out, lineterminator='\r\n')
     names = ['id', *table.columns, *([table.link] if table.link else [])]
     w.writerow(names)
-    for r in rows: w.writerow([r['id'], *[safe(f.written(f.back(r[k]))) for k, f in table.columns.items()], *([r[table.link] or ''] if table.link else [])])
+    for r in rows:
+        w.writerow([r['id'], *[safe(f.written(f.back(r[k]))) for k, f in table.columns.items()], *([r[table.link] or ''] if table.link else [])])
     return '\ufeff' + out.getvalue()
 def as_json(table, rows): return json.dumps([table.clean(r) for r in rows], ensure_ascii=False, indent=1)

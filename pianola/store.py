@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 import apsw, apsw.ext, msgspec
 spared = [m for m in ('pandas', 'numpy') if m not in sys.modules]
-sys.modules.update(dict.fromkeys(spared))              # fastlite's ground loads them where they are installed: half a second and 60 MB for features we do not use
+# fastlite's ground loads them where they are installed: half a second and 60 MB for features we do not use
+sys.modules.update(dict.fromkeys(spared))
 from fastlite import database
 for m in spared: del sys.modules[m]
 from loguru import logger as log
@@ -129,9 +130,11 @@ def fold(v):
     v = str(v).casefold()
     return v if v.isascii() else ''.join(c for c in unicodedata.normalize('NFKD', v) if not unicodedata.combining(c))
 
-_signs = re.compile('([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])')
+_signs = re.compile(
+    '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])')
 def spaced(text):
-    "Text of scripts that write no spaces between words (Chinese, Japanese, Thai, …) with each sign as a word of its own, so that any part of it can be found; None where there is no such sign"
+    """Text of scripts that write no spaces between words (Chinese, Japanese, Thai, …) with each
+    sign as a word of its own, so that any part of it can be found; None where there is no such sign"""
     return _signs.sub(r' \1 ', unicodedata.normalize('NFKC', text)) if text and not text.isascii() and _signs.search(text) else None
 
 def _connect(conn):
@@ -243,33 +246,44 @@ class Tx:
     def delete_many(self, table, ids):
         "Remove these rows; they come back as they were"
         there = self.some(table, ids)
-        if lost := next((i for i in ids if i not in there), None): raise Refused(f'{table} has no row {lost}', 'list the rows to see the numbers there are', 404)
+        if lost := next((i for i in ids if i not in there), None):
+            raise Refused(f'{table} has no row {lost}', 'list the rows to see the numbers there are', 404)
         self.run(f'delete from "{table}" where id in (select value from json_each(?))', json.dumps(ids))
         for i in ids:
             self.changes.append([table, i, there[i], None])
             self.rows[table, i] = None
         return [there[i] for i in ids]
     def lot(self, table, columns, rows=(), ids=None):
-        "A side table with some columns of some rows [(id, value, …)] of a table, or of those with these numbers as they are now, for `exchange`; its name. More rows may be put into it in transactions of their own, before; what is never exchanged is gone with the next start."
+        """A side table with some columns of some rows [(id, value, …)] of a table, or of those
+        with these numbers as they are now, for `exchange`; its name. More rows may be put into it
+        in transactions of their own, before; what is never exchanged is gone with the next start."""
         self.run('insert into lot default values')
         name = f'lot {self.conn.last_insert_rowid()}'
         self.run(f'create table "{name}"(id integer primary key{"".join(f""", "{c}" """ for c in columns)})')
         if rows: self.fill(name, rows)
-        if ids: self.run(f'insert into "{name}" select id{"".join(f""", "{c}" """ for c in columns)} from "{table}" where id in (select value from json_each(?))', json.dumps(ids))
+        if ids:
+            self.run(f'insert into "{name}" select id{"".join(f""", "{c}" """ for c in columns)} from "{table}" where id in (select value '
+                     f'from json_each(?))', json.dumps(ids))
         return name
     def fill(self, lot, rows):
         "Put rows [(id, value, …)] into a lot"
         self.conn.executemany(f'insert into "{lot}" values ({",".join("?"*len(rows[0]))})', rows)
     def exchange(self, table, before, after):
-        "Many rows at once: those of the lot `after` come where those of the lot `before` were (None: where nothing was, or to have nothing). One change, quick and taken back as one; Refused when the rows are no longer as `before` has them"
+        """Many rows at once: those of the lot `after` come where those of the lot `before` were (None: where nothing was, or
+        to have nothing). One change, quick and taken back as one; Refused when the rows are no longer as `before` has them"""
         there = {c[1] for c in self.conn.execute(f'pragma table_info("{table}")')}
         names = [c[1] for c in self.conn.execute(f'pragma table_info("{after or before}")') if c[1] in there and c[1] != 'id']
-        cols, (n, lo, hi) = ','.join(f'"{c}"' for c in names), self.conn.execute(f'select count(*), min(id), max(id) from "{before or after}"').fetchone()
+        cols, (n, lo, hi) = (','.join(f'"{c}"' for c in names),
+                             self.conn.execute(f'select count(*), min(id), max(id) from "{before or after}"').fetchone())
         near = self.value(f'select count(*) from "{table}" where id between ? and ?', lo, hi) if n else 0
         ids = f'between {lo} and {hi}' if before and n == near else f'in (select id from "{before or after}")'
-        if not before and near and self.value(f'select 1 from "{after}" a join "{table}" t on t.id=a.id limit 1'): raise Refused(f'some of these rows of {table} are there again already', status=409)
-        if before and (n := self.value(f"""select count(*) from "{before}" b left join "{table}" t on t.id=b.id where t.id is null {''.join(f'or t."{c}" is not b."{c}" ' for c in names if c != 'pos')}""")):
-            raise Refused(f"{n:,} {'row' if n == 1 else 'rows'} of {table} {'was' if n == 1 else 'were'} changed since", 'take the later change back first', 409)
+        if not before and near and self.value(f'select 1 from "{after}" a join "{table}" t on t.id=a.id limit 1'):
+            raise Refused(f'some of these rows of {table} are there again already', status=409)
+        if before and (
+                n := self.value(
+                    f"""select count(*) from "{before}" b left join "{table}" t on t.id=b.id where t.id is null {''.join(f'or t."{c}" is not b."{c}" ' for c in names if c != 'pos')}""")):
+            raise Refused(f"{n:,} {'row' if n == 1 else 'rows'} of {table} {'was' if n == 1 else 'were'} changed since",
+                          'take the later change back first', 409)
         if not before: self.run(f'insert into "{table}"(id{"," if cols else ""}{cols}) select id{"," if cols else ""}{cols} from "{after}"')
         elif not after: self.run(f'delete from "{table}" where id {ids}')
         else: self.run(f'update "{table}" set ({cols})=(select {cols} from "{after}" l where l.id="{table}".id) where id {ids}')
@@ -281,7 +295,8 @@ class Tx:
     def revert(self, changes):
         "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
         kind = lambda c: (c[0], c[1] == 'lot', c[2] is None, c[3] is None)
-        for (table, lot, came, went), run in groupby(reversed(changes), kind):         # thousands of rows that went with their owner come back at once
+        # thousands of rows that went with their owner come back at once
+        for (table, lot, came, went), run in groupby(reversed(changes), kind):
             if lot:
                 for _, _, before, after in run: self.exchange(table, after, before)
                 continue
@@ -291,7 +306,8 @@ class Tx:
             for _, id, before, after in run:
                 now = there.get(id) if many else self.row(table, id)
                 if went and now is not None: raise Refused(f'{table} {id} is there again already', status=409)
-                if not went and (now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos')):      # a row that only moved is the same row
+                # a row that only moved is the same row
+                if not went and (now is None or any(now.get(k) != v for k, v in after.items() if k != 'pos')):
                     raise Refused(f'{table} {id} was changed since', 'take the later change back first', 409)
                 if not many: self.update(table, id, before)
             if came: self.delete_many(table, [c[1] for c in run])
@@ -352,19 +368,23 @@ def unusable(folder, e):
     if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): return Refused(*full(folder))
     if e.errno in (errno.EEXIST, errno.ENOTDIR): return Refused(f'{folder} is a file, or would be in one, and data need a folder', elsewhere)
     what = getattr(e, 'filename2', None) or e.filename or folder
-    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS): return Refused(f'{what} may not be written to by you', f'give yourself the right to, or {elsewhere}')
+    if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Refused(f'{what} may not be written to by you', f'give yourself the right to, or {elsewhere}')
     return Refused(f'{what} cannot be used: {e.strerror or e}', f'see what is there, or {elsewhere}')
 def unopened(folder, e):
     "The same of what SQLite says, as the app starts"
     path = folder/'pianola.db'
-    if isinstance(e, (apsw.NotADBError, apsw.CorruptError)): return Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {folder/'backups'} in its place")
+    if isinstance(e, (apsw.NotADBError, apsw.CorruptError)):
+        return Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {folder/'backups'} in its place")
     if isinstance(e, apsw.FullError): return Refused(*full(folder))
     return Refused(f'{path} cannot be opened: {e}', f'see that it is a file you may write to, or {elsewhere}')
 def room(folder):
-    "Make the folder of data where it is missing, for its owner alone, and see that there is room in it; Refused says why it cannot be used and what to do"
+    """Make the folder of data where it is missing, for its owner alone, and see
+    that there is room in it; Refused says why it cannot be used and what to do"""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.name == 'posix' and (there := folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: folder.chmod(0o700)      # git or the user made it; never /tmp
+        # git or the user made it; never /tmp
+        if os.name == 'posix' and (there := folder.stat()).st_uid == os.getuid() and not there.st_mode & 0o1000: folder.chmod(0o700)
         with tempfile.TemporaryFile(dir=folder) as f: f.write(bytes(4096))
     except OSError as e: raise unusable(folder, e) from None
 
@@ -391,7 +411,9 @@ class Store:
             self.lock = sqlite3.connect(self.folder/'lock', timeout=0, isolation_level=None, check_same_thread=False)
             self.lock.execute('begin exclusive')      # held for life and let go by the system, whatever ends us
         except sqlite3.OperationalError as e:
-            if 'locked' in str(e): raise Refused(f'another Pianola is running with {self.folder}', 'use that one, stop it, or give this one its own --data folder') from None
+            if 'locked' in str(e):
+                raise Refused(f'another Pianola is running with {self.folder}',
+                              'use that one, stop it, or give this one its own --data folder') from None
             raise Refused(f'{self.folder} cannot be written: {e}', elsewhere) from None
         apsw.connection_hooks[:] = [_connect]         # fastlite's own hook comes too late for the busy timeout and runs a slow `optimize`
         try:
@@ -415,15 +437,20 @@ class Store:
             self.conn.execute(f'drop table if exists "lot {n}"; delete from lot where id={n}')
 
     def _aside(self, migration):
-        "A plugin's table with a name that this version needs for itself makes room, with its rows, as my_NAME; the plugin's card says what to write then"
+        """A plugin's table with a name that this version needs for itself makes
+        room, with its rows, as my_NAME; the plugin's card says what to write then"""
         for kind, name in made.findall(migration):
-            if kind != 'table' or not (was := self.conn.execute("select name from sqlite_master where type='table' and name=? collate nocase", (name,)).fetchone()): continue
+            if (kind != 'table'
+                    or not (was := self.conn.execute("select name from sqlite_master where type='table' and name=? collate nocase",
+                                                     (name,)).fetchone())):
+                continue
             there = {t.lower() for t, in self.conn.execute('select name from sqlite_master')}
             to = next(t for t in (f'my_{was[0]}', *(f'my_{was[0]}_{n}' for n in range(2, 1000))) if t.lower() not in there)
             self.conn.execute(f'alter table "{was[0]}" rename to "{to}"; drop index if exists "{was[0]}_by_pos"')
             self.conn.execute("update or replace pair set key=? where space in ('schema','chosen') and key=?", (to, was[0]))
             self.conn.execute('update or replace last_id set name=? where name=?', (to, was[0]))
-            log.warning('Pianola needs the name {} for a table of its own now: the table of a plugin that had it is called {}, with all its rows', was[0], to)
+            log.warning('Pianola needs the name {} for a table of its own now: the table of a plugin that had it is called {}, with all '
+                        'its rows', was[0], to)
 
     def _backup(self, to):
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -447,7 +474,9 @@ class Store:
             tx.conn.execute('commit')
         except BaseException as e:
             if tx.conn is self.conn and self.conn.in_transaction: self.conn.execute('rollback')
-            if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e): raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None      # a trigger's word
+            # a trigger's word
+            if isinstance(e, apsw.ConstraintError) and 'is locked' in str(e):
+                raise Refused(str(e).partition(': ')[2] or str(e), 'unlock it first', 409) from None
             raise
         finally:
             if tx.many: self.conn.wal_autocheckpoint(1000)
@@ -458,7 +487,8 @@ class Store:
             self.loop.call_soon_threadsafe(self._tell, tx.events)     # here, not in the caller: lines are heard in the order they were kept
         return result
     def _ours(self, f, tx, *args):
-        "Run f here, in the one thread there is: plugin code that holds it too long is interrupted or, where it does not hear, left behind; and nothing in it ends the app"
+        """Run f here, in the one thread there is: plugin code that holds it too long is
+        interrupted or, where it does not hear, left behind; and nothing in it ends the app"""
         try:
             self.tx = tx
             with limit(contain.key_seconds, stuck=lambda *said: self._stuck(tx, *said)): return f(tx, *args)
@@ -466,7 +496,8 @@ class Store:
         finally:
             if self.tx is tx: self.tx = None
     def _stuck(self, tx, at, tries):
-        "From the watching thread: a question to SQLite is broken off; what waits elsewhere gets no more than three seconds over its time, then its transaction is taken back and the store goes on without it"
+        """From the watching thread: a question to SQLite is broken off; what waits elsewhere gets no more
+        than three seconds over its time, then its transaction is taken back and the store goes on without it"""
         tx.late = True
         if tries < 3 or tx.conn is not self.conn: return False
         tx.conn = Dead()

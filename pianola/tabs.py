@@ -1,4 +1,5 @@
-"Who is looking: one socket per open tab, and `show`, which puts the same thing in all of them. A slow tab never slows another: it is let go and comes back."
+"""Who is looking: one socket per open tab, and `show`, which puts the same thing
+in all of them. A slow tab never slows another: it is let go and comes back."""
 import asyncio, json
 from contextvars import ContextVar
 from fasthtml.common import to_xml
@@ -46,7 +47,8 @@ tabs: set[Tab] = set()
 somebody = asyncio.Event()              # a page is open, or was
 
 def send(frame, seq=0, conversation=None, to=None):
-    "One frame to every tab (of a conversation, which it then names: the page may be at another by the time it arrives; or to those in `to`). `seq` is the line of the log it shows."
+    """One frame to every tab (of a conversation, which it then names: the page may be at
+    another by the time it arrives; or to those in `to`). `seq` is the line of the log it shows."""
     if seq: frame = {**frame, 'seq': seq}
     if conversation: frame = {**frame, 'of': conversation}
     looking = [t for t in (tabs if to is None else to) if conversation is None or t.conversation == conversation]

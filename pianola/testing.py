@@ -28,7 +28,8 @@ def sample(schema, n=1):
     return {'boolean': True, 'array': [], 'object': {}}.get(kind, 'x')
 def arguments(a, n=1, all_=True):
     p = a.parameters
-    return {k: sample(s, n) for k, s in p['properties'].items() if k in p['required'] or all_ and k not in ('id', 'where', 'before', 'limit') and not k.endswith('_id') and sample(s, n) not in ([], {})}
+    return {k: sample(s, n) for k, s in p['properties'].items() if k in p['required'] or all_
+            and k not in ('id', 'where', 'before', 'limit') and not k.endswith('_id') and sample(s, n) not in ([], {})}
 
 awaited = {'say', 'talk', 'show', 'act', 'kv.get', 'kv.set'}
 def unawaited(path):
@@ -39,7 +40,8 @@ def unawaited(path):
         for n in ast.walk(tree):
             if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)): continue
             first, _, rest = ast.unparse(n.value.func).partition('.')
-            if (word := f'{ours.get(first)}.{rest}'.strip('.')) in awaited: yield f'line {n.lineno} of {f.name} calls {word} without `await`: nothing comes of it'
+            if (word := f'{ours.get(first)}.{rest}'.strip('.')) in awaited:
+                yield f'line {n.lineno} of {f.name} calls {word} without `await`: nothing comes of it'
 
 async def examine(path):
     "[(check, what is wrong with it)], one for each of `checks`, in a house of its own that is gone afterwards"
@@ -54,7 +56,8 @@ async def examine(path):
         try:
             await plugins.load(FastHTML(default_hdrs=False, secret_key='x'), folder)
             p = next(iter(plugins.values()), None)
-            out['loads'] = p.error or '; '.join(unawaited(path)) if p else f'{path.name} is no plugin: its name begins with _ or ., or a folder has no __init__.py'
+            out['loads'] = (p.error or '; '.join(unawaited(path)) if p
+                            else f'{path.name} is no plugin: its name begins with _ or ., or a folder has no __init__.py')
             if p and not p.error: await _walk(p, out)
         finally:
             await store.close()
@@ -64,7 +67,8 @@ async def examine(path):
 
 async def _walk(p, out):
     doc = (p.module.__doc__ or '').strip()
-    out['has help'] = '' if p.help else 'its first line is no docstring “Title: one sentence of help”' if not doc else f'its docstring {doc[:60]!r} has no sentence of help after a colon'
+    out['has help'] = ('' if p.help else 'its first line is no docstring “Title: one sentence of help”' if not doc
+                       else f'its docstring {doc[:60]!r} has no sentence of help after a colon')
     async def show():
         html = to_xml(tuple(await p.view()))
         if broke := contain.trouble.get(p.name): return '; '.join(f'{what}: {t[1]}' for what, t in broke.items())
@@ -113,7 +117,8 @@ async def check(argv):
 
 # pytest -p pianola.testing --plugin FILE
 
-def pytest_addoption(parser): parser.addoption('--plugin', action='append', default=[], help='a Pianola plugin to examine: a file or a folder; may be given several times')
+def pytest_addoption(parser):
+    parser.addoption('--plugin', action='append', default=[], help='a Pianola plugin to examine: a file or a folder; may be given several times')
 def pytest_configure(config):
     if config.getoption('--plugin'): config.args[:] = [__file__]       # these, and not what the folder has of its own
 def pytest_collection_modifyitems(session, config, items):

@@ -2,7 +2,8 @@
 
     trial.try_out(path)  →  {'error', 'trace', 'title', 'tables', …}      '' as the error: it can be imported
 
-The process is started early and has our modules loaded; on Linux it forks for each file (10 ms), elsewhere it tries one file itself and the next one takes its place."""
+The process is started early and has our modules loaded; on Linux it forks for each
+file (10 ms), elsewhere it tries one file itself and the next one takes its place."""
 import faulthandler, json, os, re, select, signal, subprocess, sys, threading, time, _thread
 from importlib import import_module
 from importlib.machinery import FileFinder, SourceFileLoader
@@ -25,7 +26,8 @@ class _Fresh(SourceFileLoader):
 class _Finder:
     "Finds the further modules of a folder plugin"
     @staticmethod
-    def find_spec(name, path=None, target=None): return FileFinder(next(iter(path)), (_Fresh, ['.py'])).find_spec(name) if path and name.startswith(contain.home) else None
+    def find_spec(name, path=None, target=None):
+        return FileFinder(next(iter(path)), (_Fresh, ['.py'])).find_spec(name) if path and name.startswith(contain.home) else None
 if not any(f.__name__ == '_Finder' for f in sys.meta_path if isinstance(f, type)): sys.meta_path.insert(0, _Finder)
 
 def module(path, name):
@@ -35,7 +37,8 @@ def module(path, name):
     file = file_of(path)
     try:
         sys.modules.setdefault(contain.home[:-1], type(sys)(contain.home[:-1])).__path__ = []
-        m = module_from_spec(spec_from_file_location(full, file, loader=_Fresh(full, str(file)), submodule_search_locations=[str(path)] if path.is_dir() else None))
+        m = module_from_spec(spec_from_file_location(full, file, loader=_Fresh(full, str(file)),
+                                                     submodule_search_locations=[str(path)] if path.is_dir() else None))
         sys.modules[full] = m
         m.__spec__.loader.exec_module(m)
         return m
@@ -68,19 +71,24 @@ def _try(path, name, tell, alive=lambda: None):
             alive()
             at, foreign = _line()
             if spent > seconds and not foreign: break
-        tell({'error': f'TimeoutError: it was still importing after {spent:.0f} s ({at or path.name}); what takes a while belongs in a step or a job'})
+        tell({'error': f'TimeoutError: it was still importing after {spent:.0f} s ({at or path.name}); what takes a while belongs in a '
+            f'step or a job'})
         os._exit(0)
     threads = _thread._count()
     threading.Thread(target=hurry, daemon=True).start()
     keys = {}
     token = actions.staging.set(keys)
     try: m = module(path, name)
-    except MemoryError as e: return tell({'error': contain.words(e).replace('it needed more memory than there is', f'it needed more than {memory >> 30} GB while it was imported'), 'trace': contain.trace(e)})
+    except MemoryError as e:
+        return tell({
+            'error': contain.words(e).replace('it needed more memory than there is',
+                                              f'it needed more than {memory >> 30} GB while it was imported'), 'trace': contain.trace(e)})
     except BaseException as e: return tell({'error': contain.words(e, file_of(path).name), 'trace': contain.trace(e)})
     finally: actions.staging.reset(token)
     if _thread._count() > threads + 1: time.sleep(soak)
     kinds = m.__dict__.get('__kinds__', [])
-    tell({'error': '', 'title': (m.__doc__ or '').strip().partition(':')[0], 'tables': [k.name for k in kinds if hasattr(k, 'columns')], 'keys': list(keys)})
+    tell({'error': '', 'title': (m.__doc__ or '').strip().partition(':')[0], 'tables': [k.name for k in kinds if hasattr(k, 'columns')],
+          'keys': list(keys)})
 
 def _serve():
     "The helper: a line of JSON in, a line of JSON out"
@@ -108,12 +116,16 @@ def _forked(path, name):
         faulthandler.enable(crash_w)
         told = []
         def tell(said):
-            if not told: told.append(1); os.write(w, json.dumps({k: f'{v[:5000]} … {v[-5000:]}' if isinstance(v, str) and len(v) > 10_000 else v for k, v in said.items()}).encode())
+            if not told:
+                told.append(1)
+                os.write(w, json.dumps({k: f'{v[:5000]} … {v[-5000:]}' if isinstance(v, str) and len(v) > 10_000 else v
+                                        for k, v in said.items()}).encode())
         try: _try(path, name, tell, lambda: os.write(w, b' '))
         finally: os._exit(0)
     os.close(w); os.close(crash_w)
     said = b''
-    while select.select([r], [], [], seconds + soak)[0] and (piece := os.read(r, 65536)): said += piece       # silence: a C function that never lets go of the interpreter, so that its clock stands too
+    # silence: a C function that never lets go of the interpreter, so that its clock stands too
+    while select.select([r], [], [], seconds + soak)[0] and (piece := os.read(r, 65536)): said += piece
     try: os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError): os.kill(pid, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
@@ -121,7 +133,8 @@ def _forked(path, name):
     while piece := os.read(crash_r, 65536): crash += piece
     os.close(r); os.close(crash_r)
     if said.strip(): return json.loads(said)
-    return {'error': _ended(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0, crash.decode(errors='replace'), path)}
+    return {'error': _ended(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
+                            crash.decode(errors='replace'), path)}
 
 def _ended(sig, code, crash, path):
     "A process that ended without a word, in words"
@@ -142,8 +155,11 @@ class Helper:
     def _start(self):
         if self.p and self.p.poll() is None: return
         self.close()
-        self.p = subprocess.Popen([sys.executable, '-c', f'import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from pianola.trial import _serve; _serve()'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, encoding='utf-8', env={**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p), 'PYTHONUTF8': '1'})
+        self.p = subprocess.Popen([sys.executable, '-c',
+                                   f'import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from pianola.trial import '
+                                   f'_serve; _serve()'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, encoding='utf-8',
+                                  env={**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p), 'PYTHONUTF8': '1'})
         if not self.p.stdout.readline(): raise RuntimeError('the process that tries plugins could not start: ' + self.p.stderr.read()[-2000:])
         if forks: threading.Thread(target=self.p.stderr.read, daemon=True).start()       # nobody listens: it must not fill up
     def try_out(self, path, name):

@@ -65,7 +65,8 @@ async def pick(message: int):
         await store.write(lambda tx: tx.run('update conversation set head=? where id=?', history.leaf(tx, message), m['conversation']))
         await relist(m['conversation'], at=message)
 
-@key(name='chat.summarise', title='Summarise what the model forgot', say=lambda a, r, c: 'Summarised the earlier conversation' if r else 'Stopped reading the earlier conversation')
+@key(name='chat.summarise', title='Summarise what the model forgot',
+     say=lambda a, r, c: 'Summarised the earlier conversation' if r else 'Stopped reading the earlier conversation')
 async def summarise(conversation: int):
     "Ask the model for a summary of the turns before its memory begins; it reads that from then on."
     c, k, old = await store.read(_forgotten, conversation)
@@ -93,7 +94,9 @@ def _forgotten(tx, conversation):
 
 def _summarised(tx, c, k, summary):
     "Keep a summary of what comes before the mark `k`, also where the memory has moved on from there meanwhile"
-    for id in {k['message'], *([now['message']] if (now := history.mark(tx, history.conversation(tx, c['id']))) and history.later(tx, now['message'], k['message'], 0) else [])}:
+    for id in {k['message'],
+               *([now['message']] if (now := history.mark(tx, history.conversation(tx, c['id'])))
+                 and history.later(tx, now['message'], k['message'], 0) else [])}:
         tx.run('update mark set summary=?, reach=? where message=?', summary, k['message'], id)
 
 async def mark(conversation):
@@ -111,7 +114,8 @@ async def digest(conversation, old):
     room = (await engine.model(model)).context or 4096
     budget = room - min(1024, room//3)
     text, at, summary, most = '\n'.join(f"{'User' if m['role'] == 'user' else 'Assistant'}: {prompts.neutral(m['text'])}" for m in old), 0, '', room*3
-    order = {'role': 'system', 'content': prompts.question('summary') or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
+    order = {'role': 'system', 'content': prompts.question('summary')
+             or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
     def part(n):
         "As many characters of the text, to the end of a line or a word, and where that ends"
         end = next((i for c in '\n ' if (i := text.rfind(c, at + n//2, at + n) + 1)), at + n) if at + n < len(text) else len(text)

@@ -23,7 +23,9 @@ async def _say(text, who):
     return id
 
 def talk(text):
-    "Say something to the model where the user would, in the conversation that is open: its reply streams into the chat for all to see, and nobody waits for it. It is shown as yours and is no order of the user's: what the reply would change waits for their word. The message's number comes back."
+    """Say something to the model where the user would, in the conversation that is open: its reply
+    streams into the chat for all to see, and nobody waits for it. It is shown as yours and is no order
+    of the user's: what the reply would change waits for their word. The message's number comes back."""
     return _talk(text, _plugin())
 async def _talk(text, who):
     there = await _store.store.read(history.current)
@@ -49,14 +51,16 @@ class _Own:
 kv = _Own()
 
 def own_folder():
-    "A folder of the plugin's own beside the database, for files that are too large for rows; made when first asked for. In a job's own process it is the same."
+    """A folder of the plugin's own beside the database, for files that are too large
+    for rows; made when first asked for. In a job's own process it is the same."""
     name = _plugin().partition('.')[0]
     folder = _store.store.folder/'plugins'/name
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 def logins():
-    "{'https://host[:port]': (user, password)}: the logins of addresses that were written into this plugin's forms as http://user:password@host; nothing but secrets.json has them. In a job's own process they are the same."
+    """{'https://host[:port]': (user, password)}: the logins of addresses that were written into this plugin's forms
+    as http://user:password@host; nothing but secrets.json has them. In a job's own process they are the same."""
     return settings.logins(_plugin().partition('.')[0])
 
 # what our own plugins are made of, and anybody else's may be

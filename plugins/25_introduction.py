@@ -23,4 +23,6 @@ async def known(name):
     "What is remembered now"
     colour = await kv.get('colour')
     await talk(f'My name is {name} and my favourite colour is {colour}. Greet me by my name in one short sentence.')
-    return Div(P('Hello, ', Strong(name), ', in ', Strong(colour, cls=f'ink-{colour}'), '.'), P('Steps fold when they are done. “Change” goes back to one; what was there stays as a branch. The menu has more plugins; each is a short file in the plugins folder.'))
+    return Div(P('Hello, ', Strong(name), ', in ', Strong(colour, cls=f'ink-{colour}'), '.'),
+               P('Steps fold when they are done. “Change” goes back to one; what was there stays as a branch. The menu has more plugins; '
+                 'each is a short file in the plugins folder.'))

@@ -14,7 +14,8 @@ def folder(path: str = '', order: Literal['in order', 'at random'] = 'in order',
     "Which folder of Markdown or text files shall be swept?"
     place = Path(path).expanduser()
     if not path or not place.is_dir(): raise Refused(f'there is no folder {path or "named"}', 'give the path of a folder on this machine')
-    files = sorted(str(f) for f in place.rglob('*') if f.suffix.lower() in ('.md', '.markdown', '.txt') and f.is_file() and f.stat().st_size < 2_000_000)
+    files = sorted(str(f) for f in place.rglob('*') if f.suffix.lower() in ('.md', '.markdown', '.txt') and f.is_file()
+                   and f.stat().st_size < 2_000_000)
     if order == 'at random': random.shuffle(files)
     return {'files': files[:most]}
 
@@ -26,7 +27,9 @@ async def sweep(job, files):
         await job.progress(n, len(files), Path(file).name)
         for passage in passages(Path(file).read_text('utf-8', 'replace'))[:6]:
             said = ''
-            async for piece in ask(f'Text:\n{passage}\n\nThe one big idea of this text, in a short sentence of at most twelve words:', system='You find the big idea in a text. Answer with one short sentence, nothing else.', most=60): said += piece
+            async for piece in ask(f'Text:\n{passage}\n\nThe one big idea of this text, in a short sentence of at most twelve words:',
+                                   system='You find the big idea in a text. Answer with one short sentence, nothing else.', most=60):
+                said += piece
             if idea := said.strip().splitlines()[0].strip(' "*-')[:200] if said.strip() else '':
                 await keep(idea, file, passage)
                 found += 1

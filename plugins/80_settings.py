@@ -5,4 +5,5 @@ page = Page()
 
 @page
 def index():
-    return [Article(H2(p.title), p.settings.form(), cls='card') for p in loaded.values() if p.settings] or P('No plugin asks for anything. One that has a class `Settings` is listed here.')
+    return ([Article(H2(p.title), p.settings.form(), cls='card') for p in loaded.values() if p.settings]
+            or P('No plugin asks for anything. One that has a class `Settings` is listed here.'))

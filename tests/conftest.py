@@ -5,20 +5,25 @@ from pathlib import Path
 import hypothesis, pytest
 from playwright.sync_api import expect
 
-for name in ('no_proxy', 'NO_PROXY'): os.environ[name] = ','.join(filter(None, (os.environ.get(name), 'localhost,127.0.0.1,::1')))       # what tests ask is here, whatever the way to the web is
+# what tests ask is here, whatever the way to the web is
+for name in ('no_proxy', 'NO_PROXY'): os.environ[name] = ','.join(filter(None, (os.environ.get(name), 'localhost,127.0.0.1,::1')))
 root = Path(__file__).parent.parent
 sys.path.insert(0, str(root))
 sys.path.insert(0, str(root/'tests'))
-browser_path = next((p for n in ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge') if (p := shutil.which(n))), None) or \
+browser_path = next((p for n in ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge')
+                     if (p := shutil.which(n))), None) or \
     next((p for p in ('/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium',
-                      r'C:\Program Files\Google\Chrome\Application\chrome.exe', r'C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe') if os.path.exists(p)), None)
+                      r'C:\Program Files\Google\Chrome\Application\chrome.exe',
+                      r'C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe') if os.path.exists(p)), None)
 
-expect.set_options(timeout=20_000)                # how long something may take at worst on a machine that others share; what is there at once costs nothing
+# how long something may take at worst on a machine that others share; what is there at once costs nothing
+expect.set_options(timeout=20_000)
 hypothesis.settings.register_profile('ours', deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])      # the same
 hypothesis.settings.load_profile('ours')
 
 def busy():
-    """How much longer than on a quiet machine something may take just now, at least 1: a time that is promised (`took < 1*busy()`) is promised for a machine
+    """How much longer than on a quiet machine something may take just now, at
+    least 1: a time that is promised (`took < 1*busy()`) is promised for a machine
     that does nothing else, and whoever shares it is no fault of ours"""
     wall, work = time.perf_counter(), time.thread_time()
     while (worked := time.thread_time() - work) < .1: pass
@@ -26,7 +31,8 @@ def busy():
     return 3*slower if slower > 1.1 or int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', 1)) > 1 else 1
 
 def held(pieces, at):
-    "A reply of a scripted model that goes on after so many pieces only when the test says so: (script, the event to set). What is to be seen while it streams cannot be missed"
+    """A reply of a scripted model that goes on after so many pieces only when the test says
+    so: (script, the event to set). What is to be seen while it streams cannot be missed"""
     go = threading.Event()
     async def script(_):
         for n, piece in enumerate(pieces):
@@ -42,7 +48,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         own = set(item.callspec.params) if hasattr(item, 'callspec') else set()
         if {'page', 'context', 'browser', 'new_context'} & set(getattr(item, 'fixturenames', ())) - own: item.add_marker('browser')
-    items.sort(key=lambda item: item.get_closest_marker('browser') is not None)      # last: Playwright's loop runs on under tests that want one of their own
+    # last: Playwright's loop runs on under tests that want one of their own
+    items.sort(key=lambda item: item.get_closest_marker('browser') is not None)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
@@ -52,7 +59,9 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope='session')
 def browser_type_launch_args(browser_type_launch_args):
-    return {**browser_type_launch_args, 'executable_path': browser_path, 'args': ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+    return {**browser_type_launch_args, 'executable_path': browser_path,
+            'args': ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+                     '--disable-component-update',
             '--disable-sync', '--host-resolver-rules=MAP rebind.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1']}
 
 @pytest.fixture
@@ -99,7 +108,8 @@ class Server:
         e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') or k == 'PIANOLA_MODELS_DIR'}
         e.pop('PORT', None); e.pop('OLLAMA_HOST', None)
         e |= {'PIANOLA_NO_BROWSER': '1', 'OLLAMA_HOST': '127.0.0.1:9', 'PYTHONUNBUFFERED': '1', **(env or {})}
-        cmd = [sys.executable, str(root/'server.py'), '--port', str(port), '--data', str(data), *(['--plugins', str(plugins)] if plugins else []), *(['--prompts', str(prompts)] if prompts else []), *args]
+        cmd = [sys.executable, str(root/'server.py'), '--port', str(port), '--data', str(data),
+               *(['--plugins', str(plugins)] if plugins else []), *(['--prompts', str(prompts)] if prompts else []), *args]
         self.began = time.perf_counter()
         self.p = subprocess.Popen(cmd, cwd=root, env=e, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         threading.Thread(target=self._read, daemon=True).start()
@@ -128,7 +138,8 @@ class Server:
     def ask(self, method, path, body=None, **heads):
         "(status, decoded JSON or text)"
         data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-        req = urllib.request.Request(self.url + path, data, {**({'Content-Type': 'application/json'} if data is not None else {}), **{k.replace('_', '-'): v for k, v in heads.items()}}, method=method)
+        req = urllib.request.Request(self.url + path, data, {**({'Content-Type': 'application/json'} if data is not None else {}),
+            **{k.replace('_', '-'): v for k, v in heads.items()}}, method=method)
         try:
             with urllib.request.urlopen(req, timeout=60) as r: status, text, self.heads = r.status, r.read().decode(), r.headers
         except urllib.error.HTTPError as e: status, text, self.heads = e.code, e.read().decode('utf-8', 'replace'), e.headers
@@ -222,10 +233,12 @@ def postgres_bin():
     return next((p.parent for p in sorted(Path('/usr/lib/postgresql').glob('*/bin/initdb'), key=lambda p: p.parts[-3].zfill(4), reverse=True)), None)
 
 class Postgres:
-    "A server of its own on a free port of this machine; `stop` and `start` as often as a test likes; `url()` makes a new database and says where it is"
+    """A server of its own on a free port of this machine; `stop` and `start`
+    as often as a test likes; `url()` makes a new database and says where it is"""
     def __init__(self):
         self.bin, self.folder, self.n = postgres_bin(), Path(tempfile.mkdtemp(prefix='pianola-pg-')), 0
-        self.who = {'user': 'postgres', 'group': 'postgres', 'extra_groups': []} if os.name == 'posix' and os.getuid() == 0 else {}       # it refuses to run as root
+        # it refuses to run as root
+        self.who = {'user': 'postgres', 'group': 'postgres', 'extra_groups': []} if os.name == 'posix' and os.getuid() == 0 else {}
         if self.who: shutil.chown(self.folder, 'postgres')
         self.run('initdb', '-D', str(self.folder/'db'), '-U', 'pianola', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8')
         for left in (3, 2, 1, 0):
@@ -235,11 +248,16 @@ class Postgres:
             try: self.start(); break
             except AssertionError:                  # somebody took the port meanwhile
                 if not left: raise
-        subprocess.run([sys.executable, '-c', 'import sys; from dbos import DBOS; DBOS.migrate(system_database_url=sys.argv[1])', self.new('empty')], check=True, capture_output=True, timeout=180)       # DBOS' tables, once for all
+        # DBOS' tables, once for all
+        subprocess.run([sys.executable, '-c', 'import sys; from dbos import DBOS; DBOS.migrate(system_database_url=sys.argv[1])',
+                        self.new('empty')], check=True, capture_output=True, timeout=180)
     def run(self, name, *args):
-        r = subprocess.run([str(self.bin/name), *args], **self.who, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+        r = subprocess.run([str(self.bin/name), *args], **self.who, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=180)
         assert not r.returncode, f'{name}: {r.stdout}'
-    def start(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-l', str(self.folder/'log'), 'start', '-o', f"-p {self.port} -h 127.0.0.1 -k '' -c max_connections=200")
+    def start(self):
+        self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-l', str(self.folder/'log'), 'start', '-o',
+                 f"-p {self.port} -h 127.0.0.1 -k '' -c max_connections=200")
     def stop(self): self.run('pg_ctl', '-D', str(self.folder/'db'), '-w', '-m', 'immediate', 'stop')         # as if it were killed
     def new(self, name, *args):
         self.run('createdb', '-h', '127.0.0.1', '-p', str(self.port), '-U', 'pianola', *args, name)
@@ -252,7 +270,8 @@ class Postgres:
 def postgres():
     "A running PostgreSQL; skipped where there is none, which in CI is a failure"
     from importlib.util import find_spec
-    why = '' if postgres_bin() else 'no PostgreSQL was found on this machine: install it (Debian: apt-get install postgresql) to run the tests of jobs on it'
+    why = ('' if postgres_bin()
+           else 'no PostgreSQL was found on this machine: install it (Debian: apt-get install postgresql) to run the tests of jobs on it')
     why = why or ('' if find_spec('dbos') and find_spec('psycopg') else 'dbos and psycopg are not installed: python3 start.py test brings them')
     if why: (pytest.fail if os.environ.get('CI') else pytest.skip)(why)
     p = Postgres()

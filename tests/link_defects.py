@@ -1,6 +1,8 @@
-"""A site with nothing wrong, and for each kind of finding a way to spoil it: `Shop()` is clean, `spoil[kind](shop)` plants one defect and says on which pages it must be found.
+"""A site with nothing wrong, and for each kind of finding a way to spoil it: `Shop()` is
+clean, `spoil[kind](shop)` plants one defect and says on which pages it must be found.
 
-Most defects are served and crawled. What cannot be served on this machine (https, other sites' answers, what search engines count) is written into the crawl's file afterwards: `shop.rows`."""
+Most defects are served and crawled. What cannot be served on this machine (https, other sites'
+answers, what search engines count) is written into the crawl's file afterwards: `shop.rows`."""
 import html, json, random, time
 from link_site import Site, room
 
@@ -21,22 +23,33 @@ class Doc:
     "A page in parts, each of which can be wrong"
     def __init__(self, path, name, lang='en'):
         self.path, self.name, self.lang, self.status = path, name, lang, 200
-        self.title, self.description, self.h1 = f'{name} for patient people in workshops', f'{name}: what it is good for, how it is chosen and cared for, and what to look for before it is bought.', name
+        self.title, self.description, self.h1 = (f'{name} for patient people in workshops',
+                                                 f'{name}: what it is good for, how it is chosen and cared for, and what to look for '
+                                                 f'before it is bought.', name)
         self.headings, self.words, self.text = [(2, f'What {name} does'), (2, f'Care of {name}')], 150, None
         self.canonical, self.alternates, self.next, self.prev = path, [], None, None
         self.head, self.body, self.top, self.image, self.og, self.ld = '', '', '', True, True, True
         self.charset, self.viewport, self.css, self.js = True, 'width=device-width, initial-scale=1', '/style.css', '/app.js'
         self.nav, self.links, self.sitemap, self.raw, self.wait = True, [], 1, None, 0
-        self.headers = {'Content-Type': 'text/html; charset=utf-8', 'ETag': '"1"', 'Cache-Control': 'max-age=60', 'X-Content-Type-Options': 'nosniff', 'Strict-Transport-Security': 'max-age=31536000', 'Content-Security-Policy': "default-src 'self'; frame-ancestors 'self'"}
+        self.headers = {'Content-Type': 'text/html; charset=utf-8', 'ETag': '"1"', 'Cache-Control': 'max-age=60',
+                        'X-Content-Type-Options': 'nosniff', 'Strict-Transport-Security': 'max-age=31536000',
+                        'Content-Security-Policy': "default-src 'self'; frame-ancestors 'self'"}
     def drawn(self, shop, base):
         e, full = html.escape, lambda p: p if p.startswith('http') else base + p
-        head = ['<meta charset=utf-8>' if self.charset else '', *([f'<title>{e(self.title)}</title>'] if self.title is not None else []), *([f'<meta name=description content="{e(self.description)}">'] if self.description is not None else []),
-                f'<meta name=viewport content="{self.viewport}">' if self.viewport else '', *(f'<link rel=canonical href="{full(c)}">' for c in ([self.canonical] if isinstance(self.canonical, str) else self.canonical or [])),
-                *(f'<link rel=alternate hreflang="{l}" href="{full(p)}">' for l, p in self.alternates), f'<link rel=next href="{self.next}">' if self.next else '', f'<link rel=prev href="{self.prev}">' if self.prev else '',
-                f'<meta property=og:title content="{e(self.name)}"><meta property=og:image content="{base}/img/saw.png">' if self.og else '', '<script type="application/ld+json">' + json.dumps({'@context': 'https://schema.org', '@type': 'Article', 'name': self.name}) + '</script>' if self.ld else '',
+        head = ['<meta charset=utf-8>' if self.charset else '', *([f'<title>{e(self.title)}</title>'] if self.title is not None else []),
+                *([f'<meta name=description content="{e(self.description)}">'] if self.description is not None else []),
+                f'<meta name=viewport content="{self.viewport}">' if self.viewport else '', *(f'<link rel=canonical href="{full(c)}">'
+                    for c in ([self.canonical] if isinstance(self.canonical, str) else self.canonical or [])),
+                *(f'<link rel=alternate hreflang="{l}" href="{full(p)}">' for l, p in self.alternates),
+                f'<link rel=next href="{self.next}">' if self.next else '', f'<link rel=prev href="{self.prev}">' if self.prev else '',
+                f'<meta property=og:title content="{e(self.name)}"><meta property=og:image content="{base}/img/saw.png">' if self.og
+                else '', '<script type="application/ld+json">' + json.dumps({'@context': 'https://schema.org', '@type': 'Article',
+                    'name': self.name}) + '</script>' if self.ld else '',
                 f'<link rel=stylesheet href={self.css}>' if self.css else '', f'<script src={self.js}></script>' if self.js else '', self.head]
         nav = '<nav>' + ''.join(f'<a href="{p}"{more}>{e(n)}</a> ' for p, n, more in shop.nav) + '</nav>' if self.nav else ''
-        parts = [f'<h1>{e(self.h1)}</h1>' if self.h1 is not None else '', f'<p>{self.text or text(self.path, self.words)}</p>', *(f'<h{l}>{e(t)}</h{l}>' for l, t in self.headings), '<img src=/img/saw.png alt="A saw on a bench" width=40 height=30>' if self.image else '',
+        parts = [f'<h1>{e(self.h1)}</h1>' if self.h1 is not None else '', f'<p>{self.text or text(self.path, self.words)}</p>',
+                 *(f'<h{l}>{e(t)}</h{l}>' for l, t in self.headings),
+                 '<img src=/img/saw.png alt="A saw on a bench" width=40 height=30>' if self.image else '',
                  '<ul>' + ''.join(f'<li><a href="{p}">{e(n)}</a>' for p, n in self.links) + '</ul>' if self.links else '', self.body]
         return f'<!doctype html><html{f" lang={self.lang}" if self.lang else ""}><head>{"".join(head)}</head><body>{self.top}{nav}<main>{"".join(parts)}</main></body></html>'
     def answer(self, shop, base):
@@ -48,14 +61,18 @@ class Doc:
         return late
 
 class Shop:
-    "The site: `docs` by path, `files` (path → answer as in link_site), `robots`, `sitemaps`, `asked` of the crawler, `limits` of the findings, `rows` [f(db, base)] after the crawl"
+    """The site: `docs` by path, `files` (path → answer as in link_site), `robots`, `sitemaps`,
+    `asked` of the crawler, `limits` of the findings, `rows` [f(db, base)] after the crawl"""
     def __init__(self):
         self.tls = False
-        self.docs, self.files, self.asked, self.limits, self.rows, self.extra = {}, {}, {}, {'slow_first': 60_000, 'slow_whole': 60_000}, [], []      # this machine may be busy
-        self.nav = [('/', 'Start', ''), ('/tools/', 'Tools', ''), ('/guides/', 'Guides', ''), ('/about/', 'About us', ''), ('/contact/', 'Contact us', ''), ('/de/', 'Deutsch', '')]
+        # this machine may be busy
+        self.docs, self.files, self.asked, self.limits, self.rows, self.extra = {}, {}, {}, {'slow_first': 60_000, 'slow_whole': 60_000}, [], []
+        self.nav = [('/', 'Start', ''), ('/tools/', 'Tools', ''), ('/guides/', 'Guides', ''), ('/about/', 'About us', ''),
+                    ('/contact/', 'Contact us', ''), ('/de/', 'Deutsch', '')]
         self.robots = (200, {'Content-Type': 'text/plain'}, b'User-agent: *\nDisallow: /private/\nSitemap: {base}/sitemap.xml\n')
         home = self.add('/', 'The whole workshop')
-        for folder, title, names in (('/tools/', 'All tools', 'saw plane chisel hammer rasp clamp vice'.split()), ('/guides/', 'All guides', 'oil wax paint glue joints finish dust'.split())):
+        for folder, title, names in (('/tools/', 'All tools', 'saw plane chisel hammer rasp clamp vice'.split()),
+                                     ('/guides/', 'All guides', 'oil wax paint glue joints finish dust'.split())):
             top = self.add(folder, title)
             for i, n in enumerate(names):
                 d = self.add(f'{folder}{n}/', f'The {n} and its uses')
@@ -77,14 +94,19 @@ class Shop:
     def link(self, path, name='something', fro=('/about/', '/contact/')):
         for f in fro: self.docs[f].links.append((path, f'More of {name}'))
     def moved(self, path, to, status=301, linked=True):
-        self.files[path] = status, {'Location': to, 'Content-Type': 'text/html; charset=utf-8'} if to else {'Content-Type': 'text/html; charset=utf-8'}, b''
+        self.files[path] = (status, {'Location': to, 'Content-Type': 'text/html; charset=utf-8'} if to
+                            else {'Content-Type': 'text/html; charset=utf-8'}, b'')
         if linked: self.link(path)
     def pages(self, base):
         named = [(d.path, d.sitemap) for d in self.docs.values() if d.sitemap] + self.extra
-        lines = ''.join(f'<url><loc>{html.escape(p if p.startswith("http") else base + p)}</loc><lastmod>{m if isinstance(m, str) else "2024-05-06"}</lastmod></url>' for p, m in named for _ in range(m if isinstance(m, int) else 1))
-        out = {'/sitemap.xml': (200, {'Content-Type': 'application/xml'}, f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{lines}</urlset>'.encode()), '/robots.txt': self.robots}
+        lines = ''.join(
+            f'<url><loc>{html.escape(p if p.startswith("http") else base + p)}</loc><lastmod>{m if isinstance(m, str) else "2024-05-06"}</lastmod></url>' for p, m in named for _ in range(m if isinstance(m, int) else 1))
+        out = {'/sitemap.xml': (200,
+                                {'Content-Type': 'application/xml'},
+                                f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{lines}</urlset>'.encode()), '/robots.txt': self.robots}
         out |= {p: d.answer(self, base) for p, d in self.docs.items()} | self.files
-        fill = lambda a: a if callable(a) or a is None else (a[0], {k: v.replace('{base}', base) if v else v for k, v in a[1].items()}, a[2].replace(b'{base}', base.encode()) if b'{base}' in a[2] else a[2])
+        fill = lambda a: a if callable(a) or a is None else (a[0], {k: v.replace('{base}', base) if v else v for k, v in a[1].items()},
+            a[2].replace(b'{base}', base.encode()) if b'{base}' in a[2] else a[2])
         return {p: fill(a) for p, a in out.items() if a is not None}
     def served(self):
         "It on this machine: a link_site.Site"
@@ -97,7 +119,8 @@ def findings_limit(name): return room('findings').limits()[name]
 saw, oil = '/tools/saw/', '/guides/oil/'
 def secure(shop):
     "As if it had been https://shop.example"
-    shop.rows.append(lambda db, base: db.execute("update page set url='https://shop.example'||substr(url,?) where url like ?", (len(base)+1, base + '/%')))
+    shop.rows.append(lambda db, base: db.execute("update page set url='https://shop.example'||substr(url,?) where url like ?",
+                                                 (len(base)+1, base + '/%')))
 def sql(shop, text, *args): shop.rows.append(lambda db, base: db.execute(text.replace('{base}', base), args))
 of = "(select id from page where url like '%{}')".format
 html_ = {'Content-Type': 'text/html; charset=utf-8'}
@@ -342,10 +365,15 @@ put('title_is_h1', title='The saw and its many uses', h1='The saw and its many u
 put('description_missing', description=None)
 put('description_short', description='A saw.')
 put('description_long', description='Of the saw, at length. '*9)
-put('description_multiple', head='<meta name=description content="One description more, which says the same as the first in other words, and that is one too many.">')
+put('description_multiple',
+    head='<meta name=description content="One description more, which says the same as the first in other words, and that is one too many.">')
 @plant('description_duplicate')
-def _(s): s.docs[saw].description = s.docs[oil].description = 'The same description on both pages, which is neither right for the one nor for the other of them.'; return {saw, oil}
-put('description_is_title', 'title_long', title='The saw: what it is good for, how it is chosen, and how it is kept sharp', description='The saw: what it is good for, how it is chosen, and how it is kept sharp')
+def _(s):
+    s.docs[saw].description = s.docs[
+        oil].description = 'The same description on both pages, which is neither right for the one nor for the other of them.'
+    return {saw, oil}
+put('description_is_title', 'title_long', title='The saw: what it is good for, how it is chosen, and how it is kept sharp',
+    description='The saw: what it is good for, how it is chosen, and how it is kept sharp')
 put('h1_missing', h1=None)
 put('h1_empty', h1='')
 put('h1_multiple', body='<h1>Another heading</h1>')
@@ -367,7 +395,9 @@ def _(s):
 beside['duplicate_text'] |= {'h1_duplicate', 'one_link'}
 @plant('near_duplicate', 'h1_duplicate one_link')
 def _(s):
-    for p in (saw, oil): d = s.docs[p]; d.text, d.h1, d.headings, d.links = text('same', 900) + (' Really.' if p == oil else ''), 'One heading', [(2, 'Under it')], []
+    for p in (saw, oil):
+        d = s.docs[p]
+        d.text, d.h1, d.headings, d.links = text('same', 900) + (' Really.' if p == oil else ''), 'One heading', [(2, 'Under it')], []
     return {saw, oil}
 put('text_ratio', 'uncompressed', body='<!--' + 'x'*100_000 + '-->')
 put('lorem_ipsum', text='Lorem ipsum dolor sit amet. ' + text('lorem'))
@@ -485,7 +515,8 @@ put('anchor_long', body=f'<a href={oil}>{text("anchor", 30)}</a>')
 def _(s):
     secure(s)
     sql(s, "insert into page(url,internal,state,status,type,indexable) values ('http://shop.example/x',1,'done',301,'text/html',0)")
-    sql(s, f"insert into link(source,target,kind,anchor,position) select {of(saw)}, (select id from page where url='http://shop.example/x'), 'a', 'Insecure', 'main'")
+    sql(s, f"insert into link(source,target,kind,anchor,position) select {of(saw)}, (select id from page where "
+        f"url='http://shop.example/x'), 'a', 'Insecure', 'main'")
     beside['insecure_links'] |= {'redirect_nowhere'}
     return saw
 @plant('links_by_script')
@@ -549,7 +580,10 @@ def _(s):
 @plant('certificate')
 def _(s): s.tls, s.asked['unverified'] = True, True; return '/'
 @plant('insecure_page', 'insecure_links')
-def _(s): secure(s); sql(s, "update page set url='http://shop.example/terms/' where url='https://shop.example/terms/'"); return 'http://shop.example/terms/'
+def _(s):
+    secure(s)
+    sql(s, "update page set url='http://shop.example/terms/' where url='https://shop.example/terms/'")
+    return 'http://shop.example/terms/'
 @plant('mixed_content')
 def _(s): secure(s); sql(s, f'update page set mixed=2 where id={of(saw)}'); return saw
 put('insecure_form', body='<form action="{base}/contact/"><input type=password name=p></form>')
@@ -595,8 +629,10 @@ rendered('js_canonical', "canonical='{base}/elsewhere/'")
 rendered('js_robots', "robots='noindex'")
 rendered('js_error', "console='[\"TypeError: x is null\"]'")
 def searched(s, path, clicks, shown, position=5.0):
-    sql(s, "insert into search(page,source,clicks,impressions,ctr,position) select id, 'Search Console', ?, ?, ?, ? from page where internal and state='done' and source<>'resource' and status<400 and url not like ?", 5, 50, .1, 3.0, '%' + path)
-    sql(s, f"insert into search(page,source,clicks,impressions,ctr,position) select {of(path)}, 'Search Console', ?, ?, ?, ?", clicks, shown, clicks/max(1, shown), position)
+    sql(s, "insert into search(page,source,clicks,impressions,ctr,position) select id, 'Search Console', ?, ?, ?, ? from page where "
+        "internal and state='done' and source<>'resource' and status<400 and url not like ?", 5, 50, .1, 3.0, '%' + path)
+    sql(s, f"insert into search(page,source,clicks,impressions,ctr,position) select {of(path)}, 'Search Console', ?, ?, ?, ?", clicks,
+        shown, clicks/max(1, shown), position)
     return path
 @plant('search_dead', 'not_found dead_links')
 def _(s): s.link('/none/'); return searched(s, '/none/', 7, 100)

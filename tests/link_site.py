@@ -1,4 +1,5 @@
-"""Sites for the crawler's tests, served on this machine: pages as a dict, so that a test says beside each other what a site answers and what should come of it.
+"""Sites for the crawler's tests, served on this machine: pages as a dict, so that
+a test says beside each other what a site answers and what should come of it.
 
     with Site({'/': page('<a href=/b>b</a>'), '/old': (301, {'Location': '/b'}, b'')}) as s: …      s.url, s.asked (paths in the order in which they were asked for)"""
 import base64, functools, http.server, importlib, select, socket, socketserver, ssl, sys, threading, time, types
@@ -13,10 +14,14 @@ def room(name):
         pack.__path__ = [str(root/'plugins/45_link_graph')]
     return importlib.import_module(f'link_graph.{name}')
 
-def page(body='', head='', status=200, **headers): return status, {'Content-Type': 'text/html; charset=utf-8', **{k.replace('_', '-'): v for k, v in headers.items()}}, f'<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>'.encode()
+def page(body='', head='', status=200, **headers):
+    return (status, {'Content-Type': 'text/html; charset=utf-8', **{k.replace('_', '-'): v for k, v in headers.items()}},
+            f'<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>'.encode())
 
 class Site:
-    "`pages`: {path: (status, headers, body) or a function of (path, how often it was asked) that gives one}; `rest` answers what is not in it; `files`: a folder instead; `delay`: seconds before each answer, or a function that says them, changed as one likes; `login` (user, password): who does not say them gets 401; `tls`: with a certificate of a name that nobody trusts"
+    """`pages`: {path: (status, headers, body) or a function of (path, how often it was asked) that gives one}; `rest` answers
+    what is not in it; `files`: a folder instead; `delay`: seconds before each answer, or a function that says them, changed as
+    one likes; `login` (user, password): who does not say them gets 401; `tls`: with a certificate of a name that nobody trusts"""
     def __init__(self, pages=(), rest=None, files=None, delay=0.0, login=None, tls=''):
         self.pages, self.rest, self.delay, self.asked, self.times, self.heads = dict(pages), rest, delay, [], [], []
         site = self
@@ -52,7 +57,8 @@ class Site:
             import trustme
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             trustme.CA().issue_cert(tls).configure_cert(context)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)      # shaken in the thread of the request, not in the one that waits for the next
+            # shaken in the thread of the request, not in the one that waits for the next
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
             self.url = f'https://localhost:{self.port}'
         threading.Thread(target=self.server.serve_forever, args=(.02,), daemon=True).start()
     def __enter__(self): return self
@@ -63,7 +69,8 @@ class Site:
 def basic(user, password): return 'Basic ' + base64.b64encode(f'{user}:{password}'.encode()).decode()
 
 class Proxy:
-    "A proxy for names that only it knows: {'shop.example:443': the port on this machine}; `heard`: what it was asked for, and with which login. A name that it does not know is a 502."
+    """A proxy for names that only it knows: {'shop.example:443': the port on this machine};
+    `heard`: what it was asked for, and with which login. A name that it does not know is a 502."""
     def __init__(self, names, login=None):
         self.names, self.heard = names, []
         proxy = self
@@ -76,11 +83,15 @@ class Proxy:
                 name, path = (to, '') if method == 'CONNECT' else to.removeprefix('http://').partition('/')[::2]
                 if ':' not in name: name += ':80'
                 proxy.heard.append((method, name, heads.get('proxy-authorization')))
-                if login and heads.get('proxy-authorization') != basic(*login): return self.wfile.write(b'HTTP/1.1 407 Who is there\r\nProxy-Authenticate: Basic realm="proxy"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+                if login and heads.get('proxy-authorization') != basic(*login):
+                    return self.wfile.write(
+                        b'HTTP/1.1 407 Who is there\r\nProxy-Authenticate: Basic realm="proxy"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
                 if name not in proxy.names: return self.wfile.write(b'HTTP/1.1 502 No such name\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
                 with socket.create_connection(('127.0.0.1', proxy.names[name]), 10) as there:
                     if method == 'CONNECT': self.wfile.write(b'HTTP/1.1 200 OK\r\n\r\n')
-                    else: there.sendall(f'{method} /{path} HTTP/1.1\r\n'.encode('latin-1') + ''.join(f'{k}: {v}\r\n' for k, v in heads.items() if not k.startswith('proxy-') and k != 'connection').encode('latin-1') + b'Connection: close\r\n\r\n')
+                    else:
+                        there.sendall(f'{method} /{path} HTTP/1.1\r\n'.encode('latin-1') + ''.join(f'{k}: {v}\r\n' for k, v in heads.items()
+                            if not k.startswith('proxy-') and k != 'connection').encode('latin-1') + b'Connection: close\r\n\r\n')
                     ends = {self.connection: there, there: self.connection}
                     while True:
                         for s in select.select(list(ends), [], [], 20)[0] or [None]:
@@ -110,7 +121,8 @@ def crawl(path, start, way=None, **asked):
 def told(db, timed=False):
     "Everything a crawl keeps but times, as text: equal for crawls that saw the same"
     out = []
-    for table, but in (('page', ('at', 'ttfb_ms', 'ms', 'headers', 'tries')), ('link', ()), ('broken', ()), ('hreflang', ()), ('image', ()), ('sitemap', ()), ('sitemap_page', ()), ('session', ())):
+    for table, but in (('page', ('at', 'ttfb_ms', 'ms', 'headers', 'tries')), ('link', ()), ('broken', ()), ('hreflang', ()), ('image', ()),
+                       ('sitemap', ()), ('sitemap_page', ()), ('session', ())):
         names = [r[1] for r in db.execute(f'pragma table_info({table})') if r[1] not in but]
         out += [f'{table} {tuple(r)}' for r in db.execute(f"select {','.join(names)} from {table} order by {','.join(names)}")]
     return out

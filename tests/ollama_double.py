@@ -14,15 +14,19 @@ from collections import namedtuple
 
 Think, Refuse = namedtuple('Think', 'text'), namedtuple('Refuse', 'status why')
 CUT, EOF = object(), object()
-reasons = {200: 'OK', 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 500: 'Internal Server Error', 503: 'Service Unavailable'}
+reasons = {200: 'OK', 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 500: 'Internal Server Error',
+           503: 'Service Unavailable'}
 
 def line(o): return json.dumps(o, ensure_ascii=False, separators=(',', ':')).encode() + b'\n'
-def piece(model, text='', **more): return {'model': model, 'created_at': '2026-11-21T08:00:00.000000Z', 'message': {'role': 'assistant', 'content': text, **more}, 'done': False}
+def piece(model, text='', **more):
+    return {'model': model, 'created_at': '2026-11-21T08:00:00.000000Z', 'message': {'role': 'assistant', 'content': text, **more}, 'done': False}
 def tokens(messages): return sum(4 + len(m['content'])//4 for m in messages)
 
 class Double:
-    """`models` is {name: {context, capabilities, thinking, size, remote_host, parameters}}; `pulls` {name: steps}; `load` seconds pass before a model that is
-    not loaded speaks; `split` cuts every body after so many bytes into a packet of its own, `parts` into packets of so many. `rate` is pieces per second, 0 as fast as it goes.
+    """`models` is {name: {context, capabilities, thinking, size, remote_host,
+    parameters}}; `pulls` {name: steps}; `load` seconds pass before a model that is
+    not loaded speaks; `split` cuts every body after so many bytes into a packet of its own,
+    `parts` into packets of so many. `rate` is pieces per second, 0 as fast as it goes.
     `requests` is what was asked; `stopped` holds, for each reply that the client closed, when that was and how many steps had been done."""
     def __init__(self, script=('Hello',), *, models=None, pulls=None, load=0.0, split=0, parts=0, rate=0.0, host='127.0.0.1', port=0):
         self.script, self.models, self.pulls = script, {'double:latest': {}} if models is None else models, pulls or {}
@@ -62,19 +66,31 @@ class Double:
         m = self.models.get(name)
         if path == '/api/version': return self.short(writer, 200, {'version': '0.40.12'})
         if path == '/api/tags': return self.short(writer, 200, {'models': [self.tag(n, m) for n, m in self.models.items()]})
-        if path == '/api/ps': return self.short(writer, 200, {'models': [{'name': n, 'model': n, 'size': 1, 'size_vram': 0, 'context_length': c} for n, c in self.loaded.items()]})
-        if path == '/api/pull': return await self.stream(writer, reader, self.pulls.get(name.removesuffix(':latest'), [{'error': 'pull model manifest: file does not exist'}]), lambda s: s, None)
+        if path == '/api/ps':
+            return self.short(writer,
+                              200, {'models': [{'name': n, 'model': n, 'size': 1, 'size_vram': 0, 'context_length': c}
+                                               for n, c in self.loaded.items()]})
+        if path == '/api/pull':
+            return await self.stream(writer, reader,
+                                     self.pulls.get(name.removesuffix(':latest'), [{'error': 'pull model manifest: file does not exist'}]),
+                                     lambda s: s, None)
         if path not in ('/api/show', '/api/chat'): return self.short(writer, 404, {'error': 'not found'})
         if m is None: return self.short(writer, 404, {'error': f"model '{name}' not found"})
-        if path == '/api/show': return self.short(writer, 200, {'details': self.tag(name, m)['details'], 'capabilities': m.get('capabilities', ['completion']), 'parameters': m.get('parameters', ''),
-            'model_info': {'general.architecture': 'toy', 'toy.context_length': m.get('context', 32768)}, **{k: m[k] for k in ('thinking', 'remote_host') if k in m}})
+        if path == '/api/show':
+            return self.short(writer, 200, {'details': self.tag(name, m)['details'], 'capabilities': m.get('capabilities', ['completion']),
+                                            'parameters': m.get('parameters', ''),
+            'model_info': {'general.architecture': 'toy', 'toy.context_length': m.get('context', 32768)},
+            **{k: m[k] for k in ('thinking', 'remote_host') if k in m}})
         room, n = (body.get('options') or {}).get('num_ctx', 4096), tokens(body['messages'])
         if n > room:
             if body.get('truncate', True): n = room                  # what makes real conversations forget without a word
-            else: return self.short(writer, 400, {'error': 'the prompt is longer than the context length currently available to the model; shorten it'})
-        if isinstance(body.get('think'), bool | str) and body['think'] and 'thinking' not in m.get('capabilities', []): return self.short(writer, 400, {'error': f'"{name}" does not support thinking'})
+            else:
+                return self.short(writer, 400, {'error': 'the prompt is longer than the context length currently available to the model; shorten it'})
+        if isinstance(body.get('think'), bool | str) and body['think'] and 'thinking' not in m.get('capabilities', []):
+            return self.short(writer, 400, {'error': f'"{name}" does not support thinking'})
         script = self.script(body) if callable(self.script) else self.script
-        if isinstance(script, (list, tuple)) and script and isinstance(script[0], Refuse): return self.short(writer, script[0].status, {'error': script[0].why})
+        if isinstance(script, (list, tuple)) and script and isinstance(script[0], Refuse):
+            return self.short(writer, script[0].status, {'error': script[0].why})
         if self.loaded.get(name) != room:
             if self.load: script = prepend(self.load, script)
         begun, said, most = time.perf_counter(), 0, (body.get('options') or {}).get('num_predict', 0)
@@ -85,12 +101,16 @@ class Double:
             if isinstance(step, Think): said += 1; return piece(name, thinking=step.text)
             if isinstance(step, str): said += 1; return piece(name, step)
             return step
-        def end(): return {**piece(name), 'done': True, 'done_reason': 'stop', 'load_duration': int(self.load*1e9), 'prompt_eval_count': n, 'prompt_eval_cached_count': 0, 'prompt_eval_duration': 1_000_000,
-                           'eval_count': said, 'eval_duration': int((time.perf_counter()-begun)*1e9)}
+        def end():
+            return {**piece(name), 'done': True, 'done_reason': 'stop', 'load_duration': int(self.load*1e9), 'prompt_eval_count': n,
+                    'prompt_eval_cached_count': 0, 'prompt_eval_duration': 1_000_000,
+                    'eval_count': said, 'eval_duration': int((time.perf_counter()-begun)*1e9)}
         return await self.stream(writer, reader, script, say, end)
 
-    def tag(self, name, m): return {'name': name, 'model': name, 'size': m.get('size', 1_000_000), 'digest': m.get('digest', f'{hash(name):x}'), 'details': {'parameter_size': '1M', 'quantization_level': 'Q4_K_M'},
-                                    **{k: m[k] for k in ('remote_host',) if k in m}}
+    def tag(self, name, m):
+        return {'name': name, 'model': name, 'size': m.get('size', 1_000_000), 'digest': m.get('digest', f'{hash(name):x}'),
+                'details': {'parameter_size': '1M', 'quantization_level': 'Q4_K_M'},
+                **{k: m[k] for k in ('remote_host',) if k in m}}
     def short(self, writer, status, o):
         body = json.dumps(o).encode()
         writer.write(f'HTTP/1.1 {status} {reasons[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n'.encode() + body)
@@ -167,7 +187,9 @@ def words(n):
     out = []
     while len(out) < n:
         k = len(out)//60
-        out += [f'## Part {k}', '\n\n', 'Some', ' **words**', ' about', ' `this`', ' and', ' that', ':', '\n\n', '-', ' one', '\n', '-', ' two', '\n\n', '```python', '\n', 'for', ' i', ' in', ' range', f'({k})', ':', '\n', '    print', '(i)', '\n', '```', '\n\n']
+        out += [f'## Part {k}', '\n\n', 'Some', ' **words**', ' about', ' `this`', ' and', ' that', ':', '\n\n', '-', ' one',
+                '\n', '-', ' two', '\n\n', '```python', '\n', 'for', ' i', ' in', ' range', f'({k})', ':', '\n', '    print', '(i)', '\n',
+                '```', '\n\n']
         out += [w for i in range(29) for w in (f' word{i}',)] + ['.\n\n']
     return out[:n]
 

@@ -20,7 +20,8 @@ def test_a_new_plugin_of_each_kind_stands_the_contract_and_is_on_the_menu(serve,
     assert said.returncode == 0 and said.stdout.count('✓') == 18 and '✗' not in said.stdout, said.stdout
     again = pianola('pianola', 'new', 'crud', 'my-cruds', PIANOLA_PLUGINS=f)
     assert again.returncode != 0 and 'is there already' in again.stderr
-    for kind, name, says in (('crud', 'job', 'my_job'), ('poem', 'x', 'there is no kind poem'), ('crud', 'api', 'cannot be the name'), ('crud', '../x', 'cannot be the name'), ('crud', 'class', 'cannot be the name')):
+    for kind, name, says in (('crud', 'job', 'my_job'), ('poem', 'x', 'there is no kind poem'), ('crud', 'api', 'cannot be the name'),
+                             ('crud', '../x', 'cannot be the name'), ('crud', 'class', 'cannot be the name')):
         assert says in pianola('pianola', 'new', kind, name, PIANOLA_PLUGINS=f).stderr
 
 def test_the_plugins_that_ship_stand_the_contract():
@@ -30,10 +31,16 @@ def test_the_plugins_that_ship_stand_the_contract():
 faults = {
     'loads': ('"X: x"\ndef (', 'SyntaxError: invalid syntax (line 2 of x.py)'),
     'has help': ('from pianola import P, Page\npage = Page()\n@page\ndef index(): return P("x")', 'docstring'),
-    'shows itself empty': ('"X: x"\nfrom pianola import Page\npage = Page()\n@page\ndef index(): return 1/0', 'ZeroDivisionError: division by zero (line 5 of x.py)'),
-    'shows itself full': ('"X: x"\nfrom pianola import Crud, NotStr\nclass A:\n    name: str\n    def __ft__(self): return NotStr(self.name)\nxs = Crud(A)', 'HTML'),
-    'survives bad input': ('"X: x"\nfrom pianola import Page, P, action\npage = Page()\n@page\ndef index(): return P("x")\n@action\ndef half(tx, n: int):\n    "Half."\n    return 10/n', 'x.half broke: ZeroDivisionError: division by zero (line 9 of x.py) when given {"n": 0'),
-    'gives the model its keys': ('"X: x"\nfrom pianola import Page, P, action\npage = Page()\n@page\ndef index(): return P("x")\n@action\ndef nothing(tx): return 1', 'x.nothing has no docstring'),
+    'shows itself empty': ('"X: x"\nfrom pianola import Page\npage = Page()\n@page\ndef index(): return 1/0',
+                           'ZeroDivisionError: division by zero (line 5 of x.py)'),
+    'shows itself full': (
+        '"X: x"\nfrom pianola import Crud, NotStr\nclass A:\n    name: str\n    def __ft__(self): return NotStr(self.name)\nxs = Crud(A)', 'HTML'),
+    'survives bad input': (
+        '"X: x"\nfrom pianola import Page, P, action\npage = Page()\n@page\ndef index(): return P("x")\n@action\ndef half(tx, n: int):\n   '
+        ' "Half."\n    return 10/n', 'x.half broke: ZeroDivisionError: division by zero (line 9 of x.py) when given {"n": 0'),
+    'gives the model its keys': (
+        '"X: x"\nfrom pianola import Page, P, action\npage = Page()\n@page\ndef index(): return P("x")\n@action\ndef nothing(tx): return 1',
+        'x.nothing has no docstring'),
 }
 @pytest.mark.parametrize('what', faults)
 def test_each_fault_is_named_with_its_line(what, tmp_path):
@@ -46,7 +53,8 @@ def test_each_fault_is_named_with_its_line(what, tmp_path):
 
 def test_pytest_runs_the_same_over_a_file(tmp_path):
     (tmp_path/'x.py').write_text(faults['survives bad input'][0])
-    done = pianola('pytest', '-p', 'pianola.testing', '--plugin', str(tmp_path/'x.py'), '--plugin', str(root/'plugins/10_tasks.py'), '-q', '-o', 'addopts=', cwd=tmp_path)
+    done = pianola('pytest', '-p', 'pianola.testing', '--plugin', str(tmp_path/'x.py'), '--plugin', str(root/'plugins/10_tasks.py'), '-q',
+                   '-o', 'addopts=', cwd=tmp_path)
     assert '1 failed, 11 passed' in done.stdout and 'ZeroDivisionError: division by zero (line 9 of x.py)' in done.stdout, done.stdout + done.stderr
 
 def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
@@ -54,8 +62,12 @@ def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
     assert said.returncode == 1 and 'is not there' in said.stdout
 
 def test_a_word_that_nobody_awaits_is_named_with_its_line(tmp_path):
-    (tmp_path/'x.py').write_text('"X: x"\nfrom pianola import Page, P, kv, log, say as tell\npage = Page()\n@page\ndef index():\n    tell("not awaited")\n    kv.set("n", 9)\n    log.info("no coroutine")\n    return P("x")\n'
+    (tmp_path/'x.py').write_text(
+        '"X: x"\nfrom pianola import Page, P, kv, log, say as tell\npage = Page()\n@page\ndef index():\n    tell("not awaited")\n    '
+        'kv.set("n", 9)\n    log.info("no coroutine")\n    return P("x")\n'
                                  '@page.get("/y")\nasync def y():\n    await tell("well")\n    return tell("awaited by who asked")\n')
     said = pianola('pianola', 'check', str(tmp_path/'x.py'))
-    assert said.returncode == 1 and '✗ loads: line 6 of x.py calls say without `await`: nothing comes of it; line 7 of x.py calls kv.set without `await`: nothing comes of it\n' in said.stdout, said.stdout
+    assert (said.returncode == 1
+            and '✗ loads: line 6 of x.py calls say without `await`: nothing comes of it; line 7 of x.py calls kv.set without `await`: '
+            'nothing comes of it\n' in said.stdout), said.stdout
     assert said.stdout.count('✓') == 5

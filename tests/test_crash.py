@@ -45,7 +45,8 @@ def live(wal):
     return end
 
 def whole(db):
-    "The database is sound, and its tables are exactly what the roll says was done to them: played again from nothing, it gives the same rows. {roll id: entry}"
+    """The database is sound, and its tables are exactly what the roll says was done
+    to them: played again from nothing, it gives the same rows. {roll id: entry}"""
     assert [tuple(r) for r in db.execute('pragma integrity_check')] == [('ok',)]
     assert not db.execute('pragma foreign_key_check').fetchall()
     there = {t for t, in db.execute("select name from sqlite_master where type='table'")}
@@ -70,7 +71,8 @@ class Writer(threading.Thread):
     def __init__(self, s, seed, cookie):
         super().__init__(daemon=True)
         self.s, self.dice, self.cookie, self.name_ = s, random.Random(seed), cookie, f'w{seed}'
-        self.yes, self.asked, self.allowed, self.mine, self.trouble = [], [], [], [], None       # (id, action, args, result); approvals; those given; rows it made
+        # (id, action, args, result); approvals; those given; rows it made
+        self.yes, self.asked, self.allowed, self.mine, self.trouble = [], [], [], [], None
     def run(self):
         self.http = http.client.HTTPConnection('127.0.0.1', self.s.port, timeout=30)
         try:
@@ -90,7 +92,8 @@ class Writer(threading.Thread):
         return status, said
     def step(self, n):
         r, table = self.dice, self.dice.choice(('tasks', 'tasks', 'profiles'))
-        what, own = r.choice(('create', 'create', 'create', 'update', 'update', 'delete', 'move', 'undo', 'choose')), [i for t, i in self.mine if t == table]
+        what, own = (r.choice(('create', 'create', 'create', 'update', 'update', 'delete', 'move', 'undo', 'choose')),
+                     [i for t, i in self.mine if t == table])
         if what == 'create' or not own:
             status, said = self.press(f'{table}.create', name=f'{self.name_} {n} ' + 'x' * r.choice((0, 10, 3000)))
             self.mine.append((table, said['result']['id']))
@@ -131,7 +134,8 @@ def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path
             roll = whole(db)
             for id, (action, args, result) in yes.items():
                 assert id in roll, f'{action} {args} was acknowledged as {id} and is gone'
-                assert (roll[id]['what'], roll[id]['args'], roll[id]['status'], roll[id]['result']) == (action, {**roll[id]['args'], **{k: v.strip() if isinstance(v, str) else v for k, v in args.items()}}, 'done', result), id
+                assert (roll[id]['what'], roll[id]['args'], roll[id]['status'], roll[id]['result']) == (action,
+                    {**roll[id]['args'], **{k: v.strip() if isinstance(v, str) else v for k, v in args.items()}}, 'done', result), id
             waits = {r['id']: r['status'] for r in db.execute('select * from approval')}
             assert asked <= waits.keys() and all(waits[i] == 'approved' for i in allowed)
             assert all(waits[i] != 'waiting' or i not in allowed for i in asked)
@@ -146,7 +150,8 @@ def test_every_acknowledged_action_survives_a_kill_at_any_moment(serve, tmp_path
     assert all(seen[id]['action'] == a and seen[id]['result'] == r for id, (a, _, r) in yes.items())
     rows = {r['id']: r for r in s.rows('tasks')}
     s.kill()
-    with disk(data, tmp_path/'copy') as db: assert {r['id']: r['name'] for r in db.execute('select * from tasks')} == {i: r['name'] for i, r in rows.items()}
+    with disk(data, tmp_path/'copy') as db:
+        assert {r['id']: r['name'] for r in db.execute('select * from tasks')} == {i: r['name'] for i, r in rows.items()}
 
 def test_wherever_the_power_fails_in_a_write_there_is_all_of_an_action_or_nothing(serve, tmp_path, dice):
     "A machine that loses its power keeps some beginning of SQLite's log: every beginning must be a sound state in which roll and rows agree"
@@ -203,7 +208,8 @@ def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, u
         with disk(data, tmp_path/'copy') as db:
             whole(db)
             kept = {r['id']: r['text'] for r in db.execute("select id, text from message where role='user'")}
-            for cid, id in list(acks.items()): assert kept.get(id) == sent[cid].strip() or kept.get(id) == sent[cid], f'{cid} was acknowledged as {id} and is gone'
+            for cid, id in list(acks.items()):
+                assert kept.get(id) == sent[cid].strip() or kept.get(id) == sent[cid], f'{cid} was acknowledged as {id} and is gone'
             assert len(set(kept.values())) == len(kept), 'a message was doubled'
     assert len(acks) > 40
     s = serve(data=data, env=u.env)
@@ -221,7 +227,9 @@ def test_every_acknowledged_message_survives_a_kill_and_none_is_doubled(serve, u
 
 # what the model says
 
-def story(k): return [f'w{n} ' if n % 30 else f'w{n}\n\n' for n in range(1, 111)] + ['\n\n', '{"action": "tasks.create", ', f'"args": {{"name": "Told story {k}"}}}}', '\n']
+def story(k):
+    return [f'w{n} ' if n % 30 else f'w{n}\n\n' for n in range(1, 111)] + ['\n\n', '{"action": "tasks.create", ',
+        f'"args": {{"name": "Told story {k}"}}}}', '\n']
 def tell(body):
     "The scripted model: the story the last user asked for; what was said of it already is gone on with"
     asked = [m['content'] for m in body['messages'] if m['role'] == 'user'][-1]          # what was overheard, then the words
@@ -237,7 +245,8 @@ def listen(ws, id, shown, until):
     while True:
         f = json.loads(ws.recv(30))
         text = json.dumps(f)
-        if f.get('m', 0) > id or any(i['id'] != f'msg-{id}' for i in f.get('put', ()) if 'data-role=\\"assistant' in text): shown.extend(int(n) for n in re.findall(r'\bw(\d+)\b', re.sub(r'\\u[0-9a-f]{4}', ' ', text)))
+        if f.get('m', 0) > id or any(i['id'] != f'msg-{id}' for i in f.get('put', ()) if 'data-role=\\"assistant' in text):
+            shown.extend(int(n) for n in re.findall(r'\bw(\d+)\b', re.sub(r'\\u[0-9a-f]{4}', ' ', text)))
         if until(f): return f
 
 def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(serve, upstream, tmp_path, dice):
@@ -246,15 +255,19 @@ def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(se
         s = serve(data=data, env=u.env)
         talk = {m['id']: m for m in s.get('/api/conversation')[1] or []}
         for n, (asked, shown) in replies.items():                          # of all lives before
-            reply = next((m for m in talk.values() if m['role'] == 'assistant' and m['id'] > asked and not any(asked < o < m['id'] for o, x in talk.items() if x['role'] == 'user')), None)
+            reply = next((m for m in talk.values() if m['role'] == 'assistant' and m['id'] > asked
+                          and not any(asked < o < m['id'] for o, x in talk.items() if x['role'] == 'user')), None)
             rows = [r for r in s.rows('tasks') if r['name'] == f'Told story {n}']
             assert talk[asked]['text'] == f'tell me story {n}'
             assert reply or not shown, f'story {n} was seen and is gone'
             if not reply: continue
             text = ''.join(story(n))
             assert text.startswith(reply['text']), (n, reply['text'][-80:])
-            assert not shown or f'w{max(shown)}' in reply['text'].split(), f'story {n}: a tab had seen w{max(shown)}, what is left ends with {reply["text"][-40:]!r}'
-            assert reply['status'] in (('done', 'error') if reply['text'] == text else ('error',)) and len(rows) == (reply['status'] == 'done'), (n, reply['status'], rows)       # both: its last word was kept, and that it was the last was not yet known
+            assert not shown or f'w{max(shown)}' in reply[
+                'text'].split(), f'story {n}: a tab had seen w{max(shown)}, what is left ends with {reply["text"][-40:]!r}'
+            # both: its last word was kept, and that it was the last was not yet known
+            assert (reply['status'] in (('done', 'error') if reply['text'] == text else ('error',))
+                    and len(rows) == (reply['status'] == 'done')), (n, reply['status'], rows)
             if n == k-1:
                 ends[reply['status']] += 1
                 if reply['status'] == 'error' and k % 3 == 0:              # go on with it: no letter lost, none doubled, its key pressed once
@@ -263,7 +276,8 @@ def test_a_reply_that_is_killed_keeps_what_was_seen_and_presses_its_keys_once(se
                     s.until(lambda now=now: now()['status'] == 'done')
                     assert now()['text'] == text
                     s.until(lambda s=s, n=n: [r['name'] for r in s.rows('tasks')].count(f'Told story {n}') == 1)
-        if k >= 15 and ends['error'] >= 4 and sum(bool(shown) for _, shown in replies.values()) >= 6: break      # a busy machine gets less said in a life
+        # a busy machine gets less said in a life
+        if k >= 15 and ends['error'] >= 4 and sum(bool(shown) for _, shown in replies.values()) >= 6: break
         with contextlib.suppress(*gone), connect(s.ws) as ws:
             ws.send(json.dumps({'msg': f'tell me story {k}', 'cid': f'story-{k}'}))
             while 'ack' not in (f := json.loads(ws.recv(30))): assert 'error' not in f, f
@@ -311,7 +325,9 @@ def test_asked_to_end_it_ends_at_once_with_open_tabs_and_a_running_reply_that_ca
         idle.request('GET', '/api/health')
         idle.getresponse().read()
         half = open_.enter_context(contextlib.closing(socket.create_connection(('127.0.0.1', s.port))))
-        if sign == 'SIGTERM': half.sendall(b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"name"')
+        if sign == 'SIGTERM':
+            half.sendall(
+                b'POST /api/actions/tasks.create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"name"')
         tabs[0].send(json.dumps({'msg': 'tell me story 7', 'cid': 'a'}))
         while 'ack' not in (f := json.loads(tabs[0].recv(30))): pass
         listen(tabs[0], f['id'], shown := [], lambda f: len(shown) > 3)
@@ -337,7 +353,9 @@ def test_asked_to_end_it_ends_at_once_with_open_tabs_and_a_running_reply_that_ca
 @pytest.mark.skipif(os.name != 'posix', reason='Windows has no such signals')
 def test_a_key_that_takes_longer_than_the_end_is_told_so_without_a_fault(serve, tmp_path):
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'slow.py').write_text('"Slow: takes its time."\nimport asyncio\nfrom pianola import action\nbegun = 0\n@action\nasync def hold():\n    "Hold."\n    global begun\n    begun += 1\n    await asyncio.sleep(60)\n@action(risk="read")\nasync def seen():\n    "Seen."\n    return begun\n')
+    (tmp_path/'p'/'slow.py').write_text(
+        '"Slow: takes its time."\nimport asyncio\nfrom pianola import action\nbegun = 0\n@action\nasync def hold():\n    "Hold."\n    '
+        'global begun\n    begun += 1\n    await asyncio.sleep(60)\n@action(risk="read")\nasync def seen():\n    "Seen."\n    return begun\n')
     s = serve(env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_PATIENCE': '100'}, plugins=tmp_path/'p')
     with ThreadPoolExecutor(1) as beside:
         out = beside.submit(s.post, '/api/actions/slow.hold')
@@ -357,15 +375,18 @@ def test_a_second_server_on_the_same_folder_is_refused_and_a_killed_one_leaves_n
 def refused(data, *args, env=(), **kw):
     "What a start says that cannot be: one line, and nothing else on either side"
     from conftest import root
-    e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') and k != 'PORT'} | {'PIANOLA_NO_BROWSER': '1', 'PIANOLA_ENGINE': 'ollama', 'OLLAMA_HOST': '127.0.0.1:9', **dict(env)}
-    p = subprocess.run([sys.executable, str(root/'server.py'), '--data', str(data), *(args or ('--port', '0'))], cwd=root, env=e, capture_output=True, text=True, encoding='utf-8', timeout=60, **kw)
+    e = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') and k != 'PORT'} | {'PIANOLA_NO_BROWSER': '1',
+        'PIANOLA_ENGINE': 'ollama', 'OLLAMA_HOST': '127.0.0.1:9', **dict(env)}
+    p = subprocess.run([sys.executable, str(root/'server.py'), '--data', str(data), *(args or ('--port', '0'))], cwd=root, env=e,
+                       capture_output=True, text=True, encoding='utf-8', timeout=60, **kw)
     assert (p.returncode, p.stdout, p.stderr.count('\n')) == (3, '', 1), (p.returncode, p.stdout, p.stderr)
     return p.stderr
 
 def test_a_data_folder_that_cannot_be_used_is_told_in_a_sentence_with_a_way_on(tmp_path):
     (tmp_path/'notes.md').write_text('mine')
     elsewhere = 'Name another folder with --data (or PIANOLA_DATA).\n'
-    for p in ('notes.md', 'notes.md/x'): assert refused(tmp_path/p) == f'Pianola cannot start: {tmp_path/p} is a file, or would be in one, and data need a folder. {elsewhere}'
+    for p in ('notes.md', 'notes.md/x'):
+        assert refused(tmp_path/p) == f'Pianola cannot start: {tmp_path/p} is a file, or would be in one, and data need a folder. {elsewhere}'
     assert (tmp_path/'notes.md').read_text() == 'mine'
     for inside in ('key', 'pianola.log', 'pianola.db'):
         (tmp_path/inside/inside).mkdir(parents=True)
@@ -377,7 +398,8 @@ def test_a_data_folder_that_cannot_be_used_is_told_in_a_sentence_with_a_way_on(t
         assert 'may not be written to' in refused(tmp_path/'locked'/'data')
 
 def test_a_damaged_file_is_named_with_what_to_do_and_left_as_it_is(serve, tmp_path):
-    for name, bytes_, does in (('pianola.db', random.Random(3).randbytes(9000), 'Move it away to start empty'), ('secrets.json', b'{"link_graph": ', 'write the secrets of the settings anew')):
+    for name, bytes_, does in (('pianola.db', random.Random(3).randbytes(9000), 'Move it away to start empty'),
+                               ('secrets.json', b'{"link_graph": ', 'write the secrets of the settings anew')):
         data = tmp_path/name.partition('.')[0]
         data.mkdir()
         (data/name).write_bytes(bytes_)
@@ -401,14 +423,16 @@ def test_an_address_that_cannot_be_had_is_told_with_another_to_try(tmp_path):
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
         for host in ('127.0.0.1', 'localhost'):
-            assert refused(tmp_path/'data', '--port', str(port), '--host', host) == f'Pianola cannot start: port {port} of {host} is taken by another program. Choose another, e.g. --port {port+1}, or end that program.\n'
+            assert refused(tmp_path/'data', '--port', str(port), '--host',
+                           host) == f'Pianola cannot start: port {port} of {host} is taken by another program. Choose another, e.g. --port {port+1}, or end that program.\n'
     for host, what in (('192.0.2.1', '192.0.2.1 is no address of this machine'), ('nobody.invalid', 'no machine is called nobody.invalid')):
         said = refused(tmp_path/'data', '--port', '0', '--host', host, env={'PIANOLA_PASSWORD': 'sesame'})
         assert said.startswith(f'Pianola cannot start: {what}. Leave --host (or PIANOLA_HOST) out')
     if sys.platform == 'linux' and int(Path('/proc/sys/net/ipv4/ip_unprivileged_port_start').read_text()) > 81:
         import ctypes
         ours = ctypes.CDLL(None).prctl           # root may use it too: PR_CAPBSET_DROP of CAP_NET_BIND_SERVICE makes of it somebody
-        assert 'may not be used by you' in (said := refused(tmp_path/'data', '--port', '81', preexec_fn=lambda: ours(24, 10, 0, 0, 0))) and '--port 5001' in said
+        assert ('may not be used by you' in (said := refused(tmp_path/'data', '--port', '81', preexec_fn=lambda: ours(24, 10, 0, 0, 0)))
+                and '--port 5001' in said)
 
 def test_a_start_that_is_killed_leaves_a_folder_that_starts(serve, tmp_path, dice):
     "Also the very first one: while tables are made, while the key is written"
@@ -416,7 +440,8 @@ def test_a_start_that_is_killed_leaves_a_folder_that_starts(serve, tmp_path, dic
     for _ in range(6):
         e = {**os.environ, 'PIANOLA_NO_BROWSER': '1', 'PIANOLA_ENGINE': 'ollama', 'OLLAMA_HOST': '127.0.0.1:9'}
         from conftest import root
-        p = subprocess.Popen([sys.executable, str(root/'server.py'), '--port', '0', '--data', str(data)], cwd=root, env=e, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        p = subprocess.Popen([sys.executable, str(root/'server.py'), '--port', '0', '--data', str(data)], cwd=root, env=e,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.time() + dice.uniform(.3, .9)
         while time.time() < end and not (data/'pianola.db').exists(): time.sleep(.001)
         time.sleep(dice.uniform(0, .03))

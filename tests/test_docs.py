@@ -39,7 +39,8 @@ def test_a_row_that_says_how_it_looks(server):
 
 def test_an_own_key_is_one_step_and_can_be_taken_back(server):
     for n in 'abc': server.act('chores.create', name=n)
-    assert next(a for a in server.get('/api/actions')[1] if a['name'] == 'chores.finish_all') == {'name': 'chores.finish_all', 'title': 'Tick everything', 'description': 'Mark every chore done.',
+    assert next(a for a in server.get('/api/actions')[1] if a['name'] == 'chores.finish_all') == {'name': 'chores.finish_all',
+        'title': 'Tick everything', 'description': 'Mark every chore done.',
         'plugin': 'chores', 'parameters': {'type': 'object', 'properties': {}, 'required': [], 'additionalProperties': False}, 'risk': 'write'}
     done = server.act('chores.finish_all')
     assert all(r['done'] for r in server.rows('chores'))
@@ -68,7 +69,8 @@ def test_every_word_of_pianola_stands_in_the_reference():
 def test_every_route_of_the_contract_answers(server):
     server.act('recipes.create', name='x')
     for method, path in re.findall(r'`(GET|POST) (/[^`]*)`', contract):
-        path = path.replace('NAME', 'recipes' if '/actions/' not in path else 'recipes.list').replace('ID', '1').replace('=N', '=5').replace('=WORDS', '=x').replace('?hidden=1', '?hidden=1')
+        path = path.replace('NAME', 'recipes' if '/actions/' not in path else 'recipes.list').replace('ID', '1').replace('=N',
+            '=5').replace('=WORDS', '=x').replace('?hidden=1', '?hidden=1')
         status, said = server.ask(method, path, {} if method == 'POST' else None)
         known = status in (200, 202) or (isinstance(said, dict) and 'error' in said and 'no plugin' not in said['error'])
         assert known and status < 500, (method, path, status, said)
@@ -77,12 +79,14 @@ def test_every_flag_and_variable_of_the_contract_is_read():
     help = subprocess.run([sys.executable, 'server.py', '--help'], cwd=root, capture_output=True, text=True).stdout
     source = (root/'pianola/config.py').read_text()
     for flag in set(re.findall(r'`(--[\w-]+)`', contract)): assert flag in help, flag
-    for name in set(re.findall(r'`((?:PIANOLA|OLLAMA)_\w+)`', contract)): assert name in source or name.removeprefix('PIANOLA_').lower() in source, name
+    for name in set(re.findall(r'`((?:PIANOLA|OLLAMA)_\w+)`', contract)):
+        assert name in source or name.removeprefix('PIANOLA_').lower() in source, name
 
 def test_every_selector_of_the_contract_is_on_the_page(server, page):
     server.act('recipes.create', name='x')
     page.goto(server.url + '/recipes')
-    for s in ('#nav', '#main', '#chat', '#msg-list', '#msg', '#send', '#stop', '#model', '#recipes-list', '#recipes-1', 'form#recipes-new', 'form#recipes-new input[name=name]', 'form#recipes-new input[name=minutes]'):
+    for s in ('#nav', '#main', '#chat', '#msg-list', '#msg', '#send', '#stop', '#model', '#recipes-list', '#recipes-1', 'form#recipes-new',
+              'form#recipes-new input[name=name]', 'form#recipes-new input[name=minutes]'):
         assert page.locator(s).count() == 1, s
     code = server.post('/api/actions/recipes.delete', {'id': 1})
     assert code[0] == 202
@@ -92,7 +96,8 @@ def test_every_selector_of_the_contract_is_on_the_page(server, page):
     page.press('form#recipes-new input[name=name]', 'Enter')
     page.locator('[data-roll] .undo').last.click()
     page.locator('#recipes-2').wait_for(state='detached')
-    assert {'name', 'minutes'} <= set(page.eval_on_selector_all('form#recipes-new [name]', 'all => all.map(e => e.name)')) <= {'name', 'minutes', 'tried'}, 'inputs are named as the columns'
+    assert {'name', 'minutes'} <= set(page.eval_on_selector_all('form#recipes-new [name]', 'all => all.map(e => e.name)')) <= {'name',
+        'minutes', 'tried'}, 'inputs are named as the columns'
 
 def test_the_steps_of_a_flow_are_on_the_page_as_the_contract_says(server, page):
     states = re.findall(r'`(\w+)`', next(x for x in contract.splitlines() if x.startswith('| `#NAME-STEP`')).partition('with `data-state`')[2])
@@ -110,7 +115,8 @@ def test_the_steps_of_a_flow_are_on_the_page_as_the_contract_says(server, page):
     step('where', 'locked').wait_for()
 
 def test_who_pressed_and_how_it_stands_are_words_of_the_contract(server):
-    said = lambda route: re.findall(r'`(\w+)`', next(x for x in contract.splitlines() if x.startswith(f'| `GET {route}')).rpartition('`by` is')[2] or '')
+    said = lambda route: re.findall(r'`(\w+)`', next(x for x in contract.splitlines()
+                                                     if x.startswith(f'| `GET {route}')).rpartition('`by` is')[2] or '')
     roll = said('/api/roll')
     assert roll[:5] == ['user', 'model', 'roll', 'agent', 'app']
     server.act('recipes.create', name='x')
@@ -119,7 +125,8 @@ def test_who_pressed_and_how_it_stands_are_words_of_the_contract(server):
     for e in (entries := server.get('/api/roll')[1]): assert e['by'] in roll[:5] and e['status'] in roll[6:], e
     assert {e['status'] for e in entries} == {'done', 'waiting', 'rejected'} and {e['by'] for e in entries} >= {'agent'}
     source = ''.join(p.read_text('utf-8') for p in (root/'pianola').glob('*.py'))
-    for word in set(re.findall(r"'data': \{[^}]*'status': '(\w+)'|data=\{[^}]*'status': '(\w+)'", source)): assert (word[0] or word[1]) in roll[6:], word
+    for word in set(re.findall(r"'data': \{[^}]*'status': '(\w+)'|data=\{[^}]*'status': '(\w+)'", source)):
+        assert (word[0] or word[1]) in roll[6:], word
     talk = next(x for x in contract.splitlines() if x.startswith('| `GET /api/conversation`')).partition('`status` is')[2]
     assert re.findall(r'`(\w+)`', talk) == ['streaming', 'done', 'stopped', 'error']
 
@@ -129,10 +136,13 @@ def test_every_command_of_the_contract_is_there_and_the_docs_call_it_as_it_runs(
     assert commands == set(re.findall(r'\w+', said.partition('one of:')[2])) >= {'run', 'eval'}
     for name in ('run', 'eval', 'work'):
         helps = subprocess.run([sys.executable, '-m', 'pianola', name, '--help'], cwd=root, capture_output=True, text=True).stdout
-        for flag in re.findall(r'`?(--\w+)', ''.join(x for x in contract.splitlines() if x.startswith(f'| `python -m pianola {name}'))): assert flag in helps, (name, flag)
+        for flag in re.findall(r'`?(--\w+)', ''.join(x for x in contract.splitlines() if x.startswith(f'| `python -m pianola {name}'))):
+            assert flag in helps, (name, flag)
     for f in (root/'README.md', *(root/'docs').glob('*.md'), *(root/'plugins').glob('*/*.md')):
-        if f.name in ('architecture.md', 'contract.md'): continue          # the first has the words of the modules, the second says which Python it is
-        assert not (bare := re.findall(r'(?<![./\w])python3? (?:-m |\w+/)\S+', f.read_text('utf-8'))), f'{f.name}: {bare} runs with .venv/bin/python only'
+        # the first has the words of the modules, the second says which Python it is
+        if f.name in ('architecture.md', 'contract.md'): continue
+        assert not (bare := re.findall(r'(?<![./\w])python3? (?:-m |\w+/)\S+',
+                                       f.read_text('utf-8'))), f'{f.name}: {bare} runs with .venv/bin/python only'
 
 def test_the_address_of_the_readme_is_the_one_that_opens():
     from pianola.config import read
@@ -151,11 +161,15 @@ def test_the_names_of_plugins_are_as_the_contract_says(serve, tmp_path):
 def test_a_broken_plugin_is_a_card_and_the_others_go_on(serve, tmp_path, page):
     f = tmp_path/'p'
     f.mkdir()
-    for name, code in {'10_fine': examples['recipes'], '20_syntax': '"Bad: x"\ndef (', '30_exit': 'import sys; sys.exit(3)', '40_missing': 'import nosuchmodule', '50_empty': '"Nothing: here"',
-                       '60_raises': '"R: x"\nfrom pianola import Page\npage = Page()\n@page\ndef index(): return 1/0', '_draft': '1/0', 'api': examples['hello']}.items(): (f/f'{name}.py').write_text(code)
+    for name, code in {'10_fine': examples['recipes'], '20_syntax': '"Bad: x"\ndef (', '30_exit': 'import sys; sys.exit(3)',
+                       '40_missing': 'import nosuchmodule', '50_empty': '"Nothing: here"',
+                       '60_raises': '"R: x"\nfrom pianola import Page\npage = Page()\n@page\ndef index(): return 1/0', '_draft': '1/0',
+                       'api': examples['hello']}.items():
+                           (f/f'{name}.py').write_text(code)
     s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
     health = s.get('/api/health')[1]['plugins']
-    assert health['fine'] == 'ok' and 'SyntaxError' in health['syntax'] and 'line 2' in health['syntax'] and 'SystemExit' in health['exit'] and 'nosuchmodule' in health['missing'] and 'draft' not in health
+    assert (health['fine'] == 'ok' and 'SyntaxError' in health['syntax'] and 'line 2' in health['syntax'] and 'SystemExit' in health['exit']
+            and 'nosuchmodule' in health['missing'] and 'draft' not in health)
     assert 'no Page' in health['empty'] and 'cannot be a plugin' in health['api']
     page.goto(s.url + '/syntax')
     page.locator('.card.failed', has_text='SyntaxError').wait_for()

@@ -145,11 +145,17 @@ async def raw(d):
     async with aiohttp.ClientSession() as s, s.post(f'{d.url}/api/chat', json={'model': 'double', 'messages': hello}) as r: return await r.read()
 
 @pytest.mark.parametrize('script, kind, kept, says', [
-    (['a', 'b', CUT], 'interrupted', 'ab', 'cut'), (['a', EOF], 'interrupted', 'a', 'before it was complete'), ([EOF], 'interrupted', '', ''), ([CUT], 'interrupted', '', ''),
+    (['a', 'b', CUT], 'interrupted', 'ab', 'cut'), (['a', EOF], 'interrupted', 'a', 'before it was complete'),
+    ([EOF], 'interrupted', '', ''), ([CUT], 'interrupted', '', ''),
     (['a', {'error': 'something broke'}, 'b'], 'upstream', 'a', 'Something broke'), (['a', {'error': {'code': 3}}], 'upstream', 'a', '3'),
     (['a', {'error': 'llama runner process has terminated: exit status 2'}], 'died', 'a', 'exit status 2'),
-    (['a', b'<html>\n'], 'upstream', 'a', '<html>'), (['a', b'[1]\n'], 'upstream', 'a', '[1]'), (['a', b'{"message":{"content":"b\xff\xfe"}}\n', 'c'], 'upstream', 'a', 'not of its protocol'), (['a', b'{"message":{"content":"cut', CUT], 'interrupted', 'a', ''), (['a', b'{"message":{"content":"cut', EOF], 'upstream', 'a', 'not of its protocol'),
-    ([b'\xff\xfe\n'], 'upstream', '', 'not of its protocol'), ([Refuse(500, 'it broke')], 'upstream', '', 'It broke'), ([Refuse(503, 'server busy, please try again')], 'upstream', '', 'busy'), ([Refuse(401, 'unauthorized')], 'upstream', '', 'unauthorized'),
+    (['a', b'<html>\n'], 'upstream', 'a', '<html>'), (['a', b'[1]\n'], 'upstream', 'a', '[1]'),
+    (['a', b'{"message":{"content":"b\xff\xfe"}}\n', 'c'], 'upstream', 'a', 'not of its protocol'),
+    (['a', b'{"message":{"content":"cut', CUT], 'interrupted', 'a', ''),
+    (['a', b'{"message":{"content":"cut', EOF], 'upstream', 'a', 'not of its protocol'),
+    ([b'\xff\xfe\n'], 'upstream', '', 'not of its protocol'),
+    ([Refuse(500, 'it broke')], 'upstream', '', 'It broke'), ([Refuse(503, 'server busy, please try again')], 'upstream', '', 'busy'),
+    ([Refuse(401, 'unauthorized')], 'upstream', '', 'unauthorized'),
     ([Refuse(500, 'model requires more system memory (9.1 GiB) than is available (4 GiB)')], 'upstream', '', 'does not fit'),
     ([Refuse(400, 'the prompt is longer than the context length currently available to the model')], 'context', '', 'too long')])
 async def test_what_breaks_is_told_apart_and_what_was_said_is_kept(script, kind, kept, says):
@@ -162,7 +168,8 @@ async def test_what_breaks_is_told_apart_and_what_was_said_is_kept(script, kind,
         await e.close()
 
 async def test_blank_lines_unknown_fields_and_a_last_line_without_its_end_are_nothing_special():
-    async with Double([b'\n\r\n', 'a', b'   \n', {'message': {'role': 'assistant', 'content': 'b', 'new': [1]}, 'done': False, 'strange': {}}, {'message': {'content': None}},
+    async with Double([b'\n\r\n', 'a', b'   \n', {'message': {'role': 'assistant', 'content': 'b', 'new': [1]}, 'done': False,
+                                                  'strange': {}}, {'message': {'content': None}},
                        b'{"message":{"content":"c"},"done":true,"done_reason":"stop","eval_count":3}', EOF]) as d:
         e = Ollama(d.url)
         h = await hear(e)
@@ -229,8 +236,10 @@ async def test_the_request_says_that_nothing_may_be_cut_and_gives_one_context_fo
         await e.close()
 
 @pytest.mark.parametrize('model, loaded, given, context', [
-    ({}, 0, 0, 8192), ({'context': 2048}, 0, 0, 2048), ({'parameters': 'stop "x"\nnum_ctx                        12000'}, 0, 0, 12000), ({}, 16384, 0, 16384),
-    ({}, 4096, 0, 8192), ({}, 0, 20000, 20000), ({}, 16384, 6000, 6000), ({'context': 4000}, 0, 20000, 4000), ({'remote_host': 'https://ollama.com', 'context': 100000}, 0, 0, 100000)])
+    ({}, 0, 0, 8192), ({'context': 2048}, 0, 0, 2048), ({'parameters': 'stop "x"\nnum_ctx                        12000'}, 0, 0, 12000),
+    ({}, 16384, 0, 16384),
+    ({}, 4096, 0, 8192), ({}, 0, 20000, 20000), ({}, 16384, 6000, 6000), ({'context': 4000}, 0, 20000, 4000),
+    ({'remote_host': 'https://ollama.com', 'context': 100000}, 0, 0, 100000)])
 async def test_a_model_gets_the_context_that_suits_it(model, loaded, given, context):
     async with Double(models={'double:latest': model}) as d:
         if loaded: d.loaded['double:latest'] = loaded
@@ -243,8 +252,10 @@ async def test_a_model_gets_the_context_that_suits_it(model, loaded, given, cont
         await e.close()
 
 @pytest.mark.parametrize('levels, wish, sent', [
-    (None, None, False), (None, True, True), (None, 'off', False), ([True, False], None, False), ([True, False], 'on', True), ([True, False], True, True),
-    (['low', 'medium', 'high'], None, 'low'), (['low', 'medium', 'high'], 'high', 'high'), (['low', 'medium', 'high'], True, 'medium'), ([False, 'low', 'high'], None, False), ([True], None, True)])
+    (None, None, False), (None, True, True), (None, 'off', False), ([True, False], None, False), ([True, False], 'on', True),
+    ([True, False], True, True),
+    (['low', 'medium', 'high'], None, 'low'), (['low', 'medium', 'high'], 'high', 'high'), (['low', 'medium', 'high'], True, 'medium'),
+    ([False, 'low', 'high'], None, False), ([True], None, True)])
 async def test_thinking_is_off_unless_asked_for(levels, wish, sent):
     double = {'capabilities': ['completion', 'thinking'], **({'thinking': {'values': levels, 'default': levels[-1]}} if levels else {})}
     async with Double([Think('hm'), Think(', so'), 'Yes'], models={'double:latest': double}) as d:
@@ -261,7 +272,8 @@ async def test_a_model_that_cannot_think_is_never_told_to():
         await e.close()
 
 async def test_text_that_leaves_the_machine_is_marked():
-    async with Double(models={'a:cloud': {}, 'b:7b-cloud': {}, 'c:latest': {'remote_host': 'https://ollama.com'}, 'd:latest': {}, 'e:latest': {'capabilities': ['embedding']}}) as d:
+    async with Double(models={'a:cloud': {}, 'b:7b-cloud': {}, 'c:latest': {'remote_host': 'https://ollama.com'}, 'd:latest': {},
+                              'e:latest': {'capabilities': ['embedding']}}) as d:
         e = Ollama(d.url)
         assert {m.name: m.local for m in await e.models()} == {'a:cloud': False, 'b:7b-cloud': False, 'c:latest': False, 'd:latest': True}
         await e.close()
@@ -304,19 +316,24 @@ async def test_latest_goes_without_saying(name):
         assert (await e.model(name)).name == 'double:latest' and (await hear(e, model=name)).text == 'Hello'
         await e.close()
 
-def layer(n, total, done=None): return {'status': f'pulling {n}', 'digest': f'sha256:{n}', 'total': total, **({} if done is None else {'completed': done})}
+def layer(n, total, done=None):
+    return {'status': f'pulling {n}', 'digest': f'sha256:{n}', 'total': total, **({} if done is None else {'completed': done})}
 
 async def test_a_download_tells_the_sum_of_its_layers():
-    steps = [{'status': 'pulling manifest'}, layer('a', 100), layer('b', 50, 10), .02, layer('a', 100, 60), .02, layer('b', 50, 50), .02, layer('a', 100, 40), .02, layer('a', 100, 100), .02,
+    steps = [{'status': 'pulling manifest'}, layer('a', 100), layer('b', 50, 10), .02, layer('a', 100, 60), .02, layer('b', 50, 50), .02,
+             layer('a', 100, 40), .02, layer('a', 100, 100), .02,
              {'status': 'verifying sha256 digest'}, {'status': 'success'}]
     async with Double(pulls={'new': steps}) as d:
         e = Ollama(d.url)
         told = [p async for p in e.pull('new')]
-        assert told[-1] == Pull('success', 150, 150) and [p.done for p in told] == sorted(p.done for p in told) and any(0 < p.done < 150 for p in told)
+        assert (told[-1] == Pull('success', 150, 150) and [p.done for p in told] == sorted(p.done for p in told)
+                and any(0 < p.done < 150 for p in told))
         await e.close()
 
-@pytest.mark.parametrize('steps, kind, says', [([layer('a', 100, 10), {'error': 'no space left on device'}], 'upstream', 'No space'), ([layer('a', 100, 10), EOF], 'interrupted', 'complete'),
-                                               ([layer('a', 100, 10), CUT], 'interrupted', ''), ([layer('a', 100, 10), 5], 'stalled', ''), (None, 'no-model', 'nothing')])
+@pytest.mark.parametrize('steps, kind, says', [([layer('a', 100, 10), {'error': 'no space left on device'}], 'upstream', 'No space'),
+                                               ([layer('a', 100, 10), EOF], 'interrupted', 'complete'),
+                                               ([layer('a', 100, 10), CUT], 'interrupted', ''), ([layer('a', 100, 10), 5], 'stalled', ''),
+                                               (None, 'no-model', 'nothing')])
 async def test_a_download_that_fails_says_so(steps, kind, says):
     async with Double(pulls={'new': steps} if steps else {}) as d:
         e = Ollama(d.url, between=.3)
@@ -347,7 +364,10 @@ async def test_stop_before_the_first_word_reaches_ollama():
 # the built-in engine, by its pieces
 
 async def test_a_long_line_in_the_log_of_a_model_is_read_on(tmp_path):
-    p = await asyncio.create_subprocess_exec(sys.executable, '-c', "import sys; e = sys.stderr; e.write('x'*200_000 + '\\n' + 'y'*1000*200 + '\\nlast words'); e.flush(); print('went on', flush=True)", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    p = await asyncio.create_subprocess_exec(sys.executable, '-c',
+                                             "import sys; e = sys.stderr; e.write('x'*200_000 + '\\n' + 'y'*1000*200 + '\\nlast words'); "
+                                             "e.flush(); print('went on', flush=True)", stdin=asyncio.subprocess.PIPE,
+                                             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     c = Child(p, 'x', 0, 0, 'k', 1)
     try:
         assert await asyncio.wait_for(p.stdout.readline(), 20) == b'went on\n', 'it stands still when nobody reads'
@@ -357,8 +377,10 @@ async def test_a_long_line_in_the_log_of_a_model_is_read_on(tmp_path):
         if p.returncode is None: p.kill()
         await p.communicate()
 
-@pytest.mark.parametrize('head, says', [(struct.pack('<IQQ', 3, 0, 2**62), 'values'), (struct.pack('<IQQ', 3, 2**62, 0), 'tensors'), (struct.pack('<IQQQ', 3, 0, 1, 1) + b'a' + struct.pack('<IIQ', 9, 8, 2**62), 'texts'),
-    (struct.pack('<IQQQ', 3, 0, 1, 1) + b'a' + struct.pack('<IIQ', 9, 9, 2**62), 'within a list'), (struct.pack('<IQQQ', 3, 1, 0, 1) + b'a' + struct.pack('<I', 2**32-1), 'dimensions')], ids=['values', 'tensors', 'texts', 'lists', 'dimensions'])
+@pytest.mark.parametrize('head, says', [(struct.pack('<IQQ', 3, 0, 2**62), 'values'), (struct.pack('<IQQ', 3, 2**62, 0), 'tensors'),
+                                        (struct.pack('<IQQQ', 3, 0, 1, 1) + b'a' + struct.pack('<IIQ', 9, 8, 2**62), 'texts'),
+    (struct.pack('<IQQQ', 3, 0, 1, 1) + b'a' + struct.pack('<IIQ', 9, 9, 2**62), 'within a list'),
+    (struct.pack('<IQQQ', 3, 1, 0, 1) + b'a' + struct.pack('<I', 2**32-1), 'dimensions')], ids=['values', 'tensors', 'texts', 'lists', 'dimensions'])
 def test_a_damaged_head_is_given_up_at_once(tmp_path, head, says):
     with open(tmp_path/'x.gguf', 'wb') as f:
         f.write(b'GGUF' + head)
@@ -373,7 +395,8 @@ def fake_model(tmp_path, name):
     "A GGUF file with a head and nothing else"
     def text(s): return len(s).to_bytes(8, 'little') + s
     (tmp_path/'models').mkdir(exist_ok=True)
-    pairs = [(b'general.architecture', 8, text(b'toy')), (b'toy.context_length', 4, (4096).to_bytes(4, 'little')), (b'general.file_type', 4, (15).to_bytes(4, 'little')), (b'general.size_label', 8, text(b'7B'))]
+    pairs = [(b'general.architecture', 8, text(b'toy')), (b'toy.context_length', 4, (4096).to_bytes(4, 'little')),
+             (b'general.file_type', 4, (15).to_bytes(4, 'little')), (b'general.size_label', 8, text(b'7B'))]
     (tmp_path/'models'/f'{name}.gguf').write_bytes(b'GGUF' + (3).to_bytes(4, 'little') + (0).to_bytes(8, 'little') + len(pairs).to_bytes(8, 'little')
                                                    + b''.join(text(k) + t.to_bytes(4, 'little') + v for k, t, v in pairs) + bytes(64))
 
@@ -425,7 +448,8 @@ async def test_the_environment_wins_over_what_was_chosen(tmp_path):
         shutil.copy(tmp_path/'models'/'toy.gguf', tmp_path/'elsewhere.gguf')
         assert (await choice(model=str(tmp_path/'elsewhere.gguf')))[0] == 'embedded/elsewhere'
         assert (await choice(model='nobody'))[0] == 'ollama/double:latest' and 'nobody' in (await choice(model='nobody'))[1]
-        for kw, kind in (({'engine': 'ollama', 'ollama': 'http://127.0.0.1:9'}, 'no-engine'), ({'engine': 'ollama', 'model': 'nobody'}, 'no-model'), ({'engine': 'embedded', 'model': 'nobody'}, 'no-model'),
+        for kw, kind in (({'engine': 'ollama', 'ollama': 'http://127.0.0.1:9'}, 'no-engine'),
+                         ({'engine': 'ollama', 'model': 'nobody'}, 'no-model'), ({'engine': 'embedded', 'model': 'nobody'}, 'no-model'),
                          ({'model': str(tmp_path/'gone.gguf')}, 'no-model')):
             e = made(tmp_path, **{'ollama': d.url, **kw})
             with pytest.raises(Fault) as f: await e.choose()
@@ -439,7 +463,8 @@ async def test_the_list_holds_every_engine_and_what_could_be_downloaded(tmp_path
         e = made(tmp_path, ollama=d.url)
         found = {f'{m.engine}/{m.name}': m for m in await e.models()}
         assert 'ollama/double:latest' in found and found[f'embedded/{MODEL}'].here is False and found[f'embedded/{MODEL}'].size > 4e8
-        assert found['embedded/toy'].about == '7B, Q4_K_M' and found['embedded/toy'].context == 4096 and found['embedded/broken'].about.startswith('damaged')
+        assert (found['embedded/toy'].about == '7B, Q4_K_M' and found['embedded/toy'].context == 4096
+                and found['embedded/broken'].about.startswith('damaged'))
         await e.close()
         e = made(tmp_path)
         assert {m.engine for m in await e.models()} == {'embedded'}
@@ -450,7 +475,8 @@ async def test_a_model_that_is_not_downloaded_damaged_or_cut_short_says_what_to_
     (tmp_path/'models'/'broken.gguf').write_bytes(b'<html>not found</html>'*10)
     (tmp_path/'models'/'short.gguf').write_bytes((tmp_path/'models'/'toy.gguf').read_bytes()[:60])
     e = Embedded(settings(tmp_path, models_dir=tmp_path/'models'))
-    for model, kind, says, hint in ((MODEL, 'no-model', 'not downloaded', 'start.py'), ('broken', 'no-model', 'damaged', 'Delete'), ('short', 'no-model', 'damaged', 'Delete'), ('toy', 'no-model', 'cannot be loaded', 'Delete')):
+    for model, kind, says, hint in ((MODEL, 'no-model', 'not downloaded', 'start.py'), ('broken', 'no-model', 'damaged', 'Delete'),
+                                    ('short', 'no-model', 'damaged', 'Delete'), ('toy', 'no-model', 'cannot be loaded', 'Delete')):
         h = await hear(e, model=model)
         assert h.fault.kind == kind and says in h.fault.text and hint in h.fault.hint, model
     assert e.child is None
@@ -459,9 +485,11 @@ async def test_a_model_that_is_not_downloaded_damaged_or_cut_short_says_what_to_
 async def test_a_built_in_model_is_downloaded_with_progress_stopped_and_gone_on_with(tmp_path, monkeypatch):
     body, asked = os.urandom(3_000_000), []
     async def web(reader, writer):
-        at = int(next((l.split(b'=')[1].strip(b'-') for l in (await reader.readuntil(b'\r\n\r\n')).split(b'\r\n') if l.lower().startswith(b'range')), b'0'))
+        at = int(next((l.split(b'=')[1].strip(b'-') for l in (await reader.readuntil(b'\r\n\r\n')).split(b'\r\n')
+                       if l.lower().startswith(b'range')), b'0'))
         asked.append(at)
-        writer.write(f'HTTP/1.1 {206 if at else 200} OK\r\nContent-Length: {len(body)-at}\r\n'.encode() + (f'Content-Range: bytes {at}-{len(body)-1}/{len(body)}\r\n' if at else '').encode() + b'\r\n')
+        writer.write(f'HTTP/1.1 {206 if at else 200} OK\r\nContent-Length: {len(body)-at}\r\n'.encode() + (
+            f'Content-Range: bytes {at}-{len(body)-1}/{len(body)}\r\n' if at else '').encode() + b'\r\n')
         with contextlib.suppress(ConnectionError):                  # the client may stop
             for i in range(at, len(body), 100_000): writer.write(body[i:i+100_000]); await writer.drain(); await asyncio.sleep(.05)
         writer.close()
@@ -487,7 +515,10 @@ def test_a_start_does_not_pay_for_what_it_may_not_need():
 
 # the real model
 
-def head(n=18): return {'role': 'system', 'content': 'You help in a small app about pianos. ' + ' '.join(f'Rule {i}: answer briefly, politely and clearly, number {i*7}.' for i in range(n))}
+def head(n=18):
+    return {'role': 'system',
+            'content': 'You help in a small app about pianos. ' + ' '.join(f'Rule {i}: answer briefly, politely and clearly, number {i*7}.'
+                for i in range(n))}
 def ask(text, n=18): return [head(n), {'role': 'user', 'content': text}]
 
 @real
@@ -500,7 +531,8 @@ async def test_tokens_are_counted_exactly_before_they_are_sent(embedded):
 @real
 async def test_reading_is_told_and_what_was_read_is_not_read_again(embedded):
     messages = ask('Name one colour.', 20)
-    messages[0]['content'] = 'None of the others asked begins so. ' + messages[0]['content']        # else the engine may know most of it by the time this runs
+    # else the engine may know most of it by the time this runs
+    messages[0]['content'] = 'None of the others asked begins so. ' + messages[0]['content']
     h = await hear(embedded, messages, MODEL, limit=4)
     reading = [(p.done, p.total) for p in h.phases if p.what == 'reading']
     assert len(reading) >= 4 and reading == sorted(reading) and reading[-1][1] == h.done.prompt_tokens and reading[-1][0] >= h.done.prompt_tokens - 64
@@ -510,12 +542,15 @@ async def test_reading_is_told_and_what_was_read_is_not_read_again(embedded):
 
 @real
 async def test_the_last_words_of_the_assistant_are_continued(embedded):
-    h = await hear(embedded, [{'role': 'user', 'content': 'What is the capital of France?'}, {'role': 'assistant', 'content': 'The capital of France is'}], MODEL, limit=6, temperature=0)
+    h = await hear(embedded,
+                   [{'role': 'user', 'content': 'What is the capital of France?'},
+                    {'role': 'assistant', 'content': 'The capital of France is'}], MODEL, limit=6, temperature=0)
     assert h.text.startswith(' Paris')
 
 @real
 async def test_a_schema_is_obeyed(embedded):
-    schema = {'type': 'object', 'properties': {'name': {'type': 'string'}, 'age': {'type': 'integer'}}, 'required': ['name', 'age'], 'additionalProperties': False}
+    schema = {'type': 'object', 'properties': {'name': {'type': 'string'}, 'age': {'type': 'integer'}}, 'required': ['name', 'age'],
+              'additionalProperties': False}
     h = await hear(embedded, [{'role': 'user', 'content': 'Anna is 31 years old.'}], MODEL, schema=schema, limit=60, temperature=0)
     assert set(json.loads(h.text)) == {'name', 'age'}
 
@@ -553,7 +588,8 @@ async def test_another_program_of_this_machine_cannot_use_the_model(embedded):
     await embedded.count(MODEL, hello)
     async with aiohttp.ClientSession() as s:
         for method, path in (('GET', '/v1/models'), ('GET', '/slots'), ('POST', '/v1/chat/completions'), ('GET', '/props')):
-            async with s.request(method, embedded.child.url + path, json={'messages': hello} if method == 'POST' else None, headers={'Origin': 'http://evil.example'}) as r:
+            async with s.request(method, embedded.child.url + path, json={'messages': hello} if method == 'POST' else None,
+                                 headers={'Origin': 'http://evil.example'}) as r:
                 assert r.status == 401 and r.headers.get('Access-Control-Allow-Origin', '') == ''
         async with s.get(embedded.child.url + '/') as r: assert 'html' not in r.headers.get('Content-Type', '')
     assert embedded.child.url.startswith('http://127.0.0.1:')
@@ -625,7 +661,9 @@ async def test_a_fresh_process_knows_what_an_earlier_one_read_and_a_damaged_memo
     for how in ('cut', 'cut and the checksum fits'):                # llama.cpp ends the process over the second
         for f in folder.glob('*.bin'):
             f.write_bytes(f.read_bytes()[:100_000])
-            if 'fits' in how: f.with_suffix('.json').write_text(json.dumps(json.loads(f.with_suffix('.json').read_text('utf-8')) | {'crc': zlib.crc32(f.read_bytes())}), 'utf-8')
+            if 'fits' in how:
+                f.with_suffix('.json').write_text(
+                    json.dumps(json.loads(f.with_suffix('.json').read_text('utf-8')) | {'crc': zlib.crc32(f.read_bytes())}), 'utf-8')
         again = await fresh()
         assert again.text == first.text and not_read(again) < 70, how
         assert all(map(good, folder.glob('*.bin'))) and any(folder.glob('*.bin'))
@@ -655,7 +693,8 @@ async def test_a_memory_that_cannot_be_kept_leaves_nothing_behind(tmp_path):
     assert .8 < kept[0].stat().st_size/(e.child.token_bytes*read) < 1.2, 'what a state will take is known'
     await e.close()
 
-@pytest.mark.parametrize('damage', ['{}', 'null', '[]', '3', '"text"', '', '\0\0', '{"text": "xx"}', '{"text": 3, "crc": 4}', '{"text": null, "crc": null}', '['*100_000, 'no bin', 'a folder for a bin', 'a short bin'])
+@pytest.mark.parametrize('damage', ['{}', 'null', '[]', '3', '"text"', '', '\0\0', '{"text": "xx"}', '{"text": 3, "crc": 4}',
+                                    '{"text": null, "crc": null}', '['*100_000, 'no bin', 'a folder for a bin', 'a short bin'])
 def test_a_kept_memory_of_any_other_shape_is_dropped(tmp_path, damage):
     states, text = States(tmp_path), 'You are a piano. '*50
     def keep(name, said):
@@ -702,9 +741,12 @@ async def test_an_idle_model_gives_its_memory_back_and_remembers(tmp_path):
 
 @real
 async def test_a_template_that_thinks_thinks_apart(tmp_path):
-    template = ("{%- for m in messages %}{%- if m.role == 'assistant' %}{{- '<|im_start|>assistant\n' }}{%- if m.reasoning_content %}{{- '<think>\n' + m.reasoning_content + '\n</think>\n\n' }}{%- endif %}"
-                "{{- m.content + '<|im_end|>\n' }}{%- else %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{%- endif %}{%- endfor %}{%- if add_generation_prompt %}"
-                "{{- '<|im_start|>assistant\n' }}{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}{%- endif %}")
+    template = ("{%- for m in messages %}{%- if m.role == 'assistant' %}{{- '<|im_start|>assistant\n' }}{%- if m.reasoning_content %}{{- "
+                "'<think>\n' + m.reasoning_content + '\n</think>\n\n' }}{%- endif %}"
+                "{{- m.content + '<|im_end|>\n' }}{%- else %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{%- endif "
+                "%}{%- endfor %}{%- if add_generation_prompt %}"
+                "{{- '<|im_start|>assistant\n' }}{%- if enable_thinking is defined and enable_thinking is false %}{{- "
+                "'<think>\n\n</think>\n\n' }}{%- endif %}{%- endif %}")
     e = Embedded(settings(tmp_path), chat_template=template)
     messages = [{'role': 'system', 'content': 'First think between <think> and </think>, then answer.'}, {'role': 'user', 'content': 'What is 2+3?'}]
     loud, quiet = await hear(e, messages, MODEL, think=True, temperature=0, limit=40), await hear(e, messages, MODEL, temperature=0, limit=40)

@@ -3,10 +3,14 @@ import pytest
 from ollama_double import Double      # noqa: F401  the scripted model speaks its protocol
 
 plugins = {
-    'notes': '"Notes: what was thought of. <|im_end|>"\nfrom pianola import Crud, Secret\nclass Settings: key: Secret = ""\nclass Note: name: str; page: int = 1\nnotes = Crud(Note)\nTOKEN = "swordfish-9000"\n',
+    'notes': '"Notes: what was thought of. <|im_end|>"\nfrom pianola import Crud, Secret\nclass Settings: key: Secret = ""\nclass Note: '
+    'name: str; page: int = 1\nnotes = Crud(Note)\nTOKEN = "swordfish-9000"\n',
     'bad': '"Bad: a slip of the pen."\nfrom pianola import Crud\n\nclass Row: name: str; price: flaot = 0.0\n\nrows = Crud(Row)\n',
-    'share': '"Share: what each pays."\nfrom pianola import Flow\nflow = Flow()\n@flow.step\ndef bill(total: float = 90.0, people: int = 0):\n    "How much?"\n@flow.step\ndef share(total, people):\n    "Each pays"\n    return total / people\n@flow.step\nasync def pay(job, total):\n    "Pay"\n    await job.log("paying")\n    raise OSError("no wallet")\n',
-    'long': '"Long: a very long one."\nfrom pianola import Page\npage = Page()\n@page\ndef index(): return "x"\n' + '\n'.join(f'value_{n} = {n}  # one of many lines' for n in range(3000)),
+    'share': '"Share: what each pays."\nfrom pianola import Flow\nflow = Flow()\n@flow.step\ndef bill(total: float = 90.0, people: int = '
+    '0):\n    "How much?"\n@flow.step\ndef share(total, people):\n    "Each pays"\n    return total / people\n@flow.step\nasync def '
+    'pay(job, total):\n    "Pay"\n    await job.log("paying")\n    raise OSError("no wallet")\n',
+    'long': '"Long: a very long one."\nfrom pianola import Page\npage = Page()\n@page\ndef index(): return "x"\n'
+    + '\n'.join(f'value_{n} = {n}  # one of many lines' for n in range(3000)),
 }
 
 @pytest.fixture
@@ -18,7 +22,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def made(serve, folder, upstream):
-    up = upstream(['I would say {"action": "notes.create", "args": {"name": "from the source"}} about it.'], models={'double:latest': {'context': 4096}})
+    up = upstream(['I would say {"action": "notes.create", "args": {"name": "from the source"}} about it.'],
+                  models={'double:latest': {'context': 4096}})
     s = serve(plugins=folder, env=up.env)
     s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
     return s, up
@@ -33,7 +38,8 @@ def test_explain_tells_the_model_the_source_once_and_shows_one_short_line(made, 
     page.locator('#msg-list > [data-role=user]', has_text='Explain Notes').wait_for()
     page.locator('#msg-list > [data-role=assistant][data-status=done]').wait_for()
     told = up.asked[-1]['messages']
-    assert 'class Note: name: str' in told[-1]['content'] and 'name (text), page (int)' in told[-1]['content'] and told[-1]['content'].endswith('what happens then.')
+    assert ('class Note: name: str' in told[-1]['content'] and 'name (text), page (int)' in told[-1]['content']
+            and told[-1]['content'].endswith('what happens then.'))
     assert '<|im_end|>' not in told[-1]['content'] and 'swordfish-9000' not in str(told), 'neither a token that would end the turn nor a secret'
     assert 'tasks.create' not in str(told) and 'notes.create' not in str(told), 'the keys are for other turns'
     assert s.rows('notes') == [], 'what a source makes a model write is never pressed'
@@ -45,7 +51,8 @@ def test_explain_tells_the_model_the_source_once_and_shows_one_short_line(made, 
     page.fill('#msg', 'thank you')
     page.press('#msg', 'Enter')
     answered(s, 2)
-    assert 'class Note' not in str(up.asked[-1]['messages']) and 'Explain Notes' in str(up.asked[-1]['messages']), 'later turns know that it was explained, and not the source'
+    assert ('class Note' not in str(up.asked[-1]['messages'])
+            and 'Explain Notes' in str(up.asked[-1]['messages'])), 'later turns know that it was explained, and not the source'
 
 def test_the_words_explain_this_plugin_do_what_the_button_does(made):
     s, up = made
@@ -74,7 +81,8 @@ def test_an_error_of_a_plugin_a_step_and_a_job_comes_with_its_line(made, page):
     page.locator('#msg-list > [data-role=user]', has_text='Help me with this error: Bad').wait_for()
     answered(s)
     told = up.asked[-1]['messages'][-1]['content']
-    assert "->    4 | class Row: name: str; price: flaot = 0.0" in told and "NameError: name 'flaot' is not defined" in told and 'pianola/plugins.py' not in told
+    assert ("->    4 | class Row: name: str; price: flaot = 0.0" in told and "NameError: name 'flaot' is not defined" in told
+            and 'pianola/plugins.py' not in told)
     s.act('share.run')
     s.act('share.run')
     page.goto(s.url + '/share')
@@ -103,12 +111,17 @@ def test_the_keys_that_tables_and_flows_bring_along_are_neither_explained_nor_of
     from pianola import explain, schedule
     s, _ = made
     brought = {a['name'] for a in s.get('/api/actions')[1] if a['plugin'] in ('notes', 'share')} - {'share.pay'}
-    assert {'notes.create', 'share.again', 'share.run'} <= brought and {n.rpartition('.')[2] for n in brought} <= schedule.usual and explain.usual is schedule.usual
+    assert ({'notes.create', 'share.again', 'share.run'} <= brought and {n.rpartition('.')[2] for n in brought} <= schedule.usual
+            and explain.usual is schedule.usual)
 
 def test_a_job_that_wants_comments_gets_them_and_never_waits_for_them(serve, upstream, tmp_path):
     up = upstream(lambda body: [.2, 'Well done.'])
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'count.py').write_text('"Count: slowly."\nimport time\nfrom pathlib import Path\nfrom pianola import Flow, action\nflow = Flow()\n@flow.step\ndef ask(comments: bool = True):\n    "Comments?"\n@flow.step(comments=True, runs="process")\ndef go(job, comments):\n    "Go"\n    for n in job.each(range(4)):\n        time.sleep(.15)\n        while n == 2 and not Path(__file__).with_name("half").exists(): time.sleep(.02)\n        job.progress(n+1, 4)\n        job.partial({"n": n})\n')
+    (tmp_path/'p'/'count.py').write_text(
+        '"Count: slowly."\nimport time\nfrom pathlib import Path\nfrom pianola import Flow, action\nflow = Flow()\n@flow.step\ndef '
+        'ask(comments: bool = True):\n    "Comments?"\n@flow.step(comments=True, runs="process")\ndef go(job, comments):\n    "Go"\n    '
+        'for n in job.each(range(4)):\n        time.sleep(.15)\n        while n == 2 and not Path(__file__).with_name("half").exists(): '
+        'time.sleep(.02)\n        job.progress(n+1, 4)\n        job.partial({"n": n})\n')
     s = serve(plugins=tmp_path/'p', env=up.env)
     s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
     s.act('count.run', values={'comments': True})
@@ -129,7 +142,10 @@ def test_a_job_that_wants_comments_gets_them_and_never_waits_for_them(serve, ups
 def test_while_the_model_speaks_the_newest_of_a_job_waits_and_what_is_over_is_no_news(serve, upstream, tmp_path):
     up = upstream(lambda body: [2, 'Well.'])
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'count.py').write_text('"Count: in steps."\nimport time\nfrom pianola import Page, action\npage = Page()\n@page\ndef index(): return "x"\n@action(comments=True)\ndef go(job, rest: float):\n    "Go"\n    for n in range(4):\n        time.sleep(.2)\n        if n == 3: time.sleep(rest)\n        job.progress(n+1, 4)\n')
+    (tmp_path/'p'/'count.py').write_text(
+        '"Count: in steps."\nimport time\nfrom pianola import Page, action\npage = Page()\n@page\ndef index(): return '
+        '"x"\n@action(comments=True)\ndef go(job, rest: float):\n    "Go"\n    for n in range(4):\n        time.sleep(.2)\n        if n == '
+        '3: time.sleep(rest)\n        job.progress(n+1, 4)\n')
     s = serve(plugins=tmp_path/'p', env=up.env)
     s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
     said = lambda: [m['text'].partition('”')[2].partition('.')[0].strip() for m in s.get('/api/conversation')[1] if m['role'] == 'user']
@@ -146,7 +162,10 @@ def test_while_the_model_speaks_the_newest_of_a_job_waits_and_what_is_over_is_no
 
 def test_parts_of_a_result_are_drawn_as_they_come(serve, tmp_path, page):
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'parts.py').write_text('"Parts: one after the other."\nimport asyncio\nfrom pathlib import Path\nfrom pianola import Flow\nflow = Flow()\n@flow.step\nasync def go(job):\n    "Go"\n    for n in range(3):\n        await job.partial({"part": f"number {n}"})\n        while not Path(__file__).with_name(f"seen {n}").exists(): await asyncio.sleep(.02)\n')
+    (tmp_path/'p'/'parts.py').write_text(
+        '"Parts: one after the other."\nimport asyncio\nfrom pathlib import Path\nfrom pianola import Flow\nflow = '
+        'Flow()\n@flow.step\nasync def go(job):\n    "Go"\n    for n in range(3):\n        await job.partial({"part": f"number {n}"})\n    '
+        '    while not Path(__file__).with_name(f"seen {n}").exists(): await asyncio.sleep(.02)\n')
     s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(s.url + '/parts')
     page.locator('#parts-go button.run').click()

@@ -57,8 +57,10 @@ def common(folder, tmp_path_factory):
     yield s
     s.kill()
 
-def states(s, flow='links', run=None): return {x['step']: x['state'] for x in s.act(f'{flow}.show', **({'run': run} if run else {}))['result']['steps']}
-def step(s, name, flow='links', run=None): return next(x for x in s.act(f'{flow}.show', **({'run': run} if run else {}))['result']['steps'] if x['step'] == name)
+def states(s, flow='links', run=None):
+    return {x['step']: x['state'] for x in s.act(f'{flow}.show', **({'run': run} if run else {}))['result']['steps']}
+def step(s, name, flow='links', run=None):
+    return next(x for x in s.act(f'{flow}.show', **({'run': run} if run else {}))['result']['steps'] if x['step'] == name)
 def settle(s, flow='links', run=None): return s.until(lambda: 'running' not in states(s, flow, run).values() and states(s, flow, run))
 def walk(s, flow='links', **kw):
     "A whole run of links"
@@ -164,8 +166,10 @@ async def late(again: str):
         s.act('ends.run', step=name, values=values)
         settle(s, 'ends')
         return step(s, name, 'ends')
-    for how, says in (('runs out', 'next() had nothing more'), ('leaves', '\nSystemExit: it calls sys.exit(3)'), ('well', '')): assert says in (ends('plain', how=how).get('error') or ''), how
-    for how, says in (('leaves', '\nSystemExit: it calls sys.exit(3)'), ('computes', 'what takes a while belongs in a job')): assert says in ends('late', again=how)['error'], how
+    for how, says in (('runs out', 'next() had nothing more'), ('leaves', '\nSystemExit: it calls sys.exit(3)'), ('well', '')):
+        assert says in (ends('plain', how=how).get('error') or ''), how
+    for how, says in (('leaves', '\nSystemExit: it calls sys.exit(3)'), ('computes', 'what takes a while belongs in a job')):
+        assert says in ends('late', again=how)['error'], how
 
 def test_a_step_that_goes_by_itself_goes_when_it_can_and_again_when_its_grounds_change(common):
     run = common.act('numbers.start')['result']['run']
@@ -192,7 +196,9 @@ def test_changed_code_is_a_mark_and_never_an_error(serve, folder, tmp_path):
     s = serve(data=tmp_path/'d', plugins=own, env={'PIANOLA_ENGINE': 'embedded'})
     assert set(states(s, run=run).values()) == {'done'}, 'other words for the question change nothing'
     s.stop()
-    (own/'links.py').write_text(links.replace("'count': pages", "'count': pages + 1").replace('def report', '@flow.step\ndef between(note: str = "x"):\n    "A new step"\n\n@flow.step\ndef report').replace('@flow.step\n@flow.step', '@flow.step'))
+    (own/'links.py').write_text(
+        links.replace("'count': pages", "'count': pages + 1").replace('def report',
+            '@flow.step\ndef between(note: str = "x"):\n    "A new step"\n\n@flow.step\ndef report').replace('@flow.step\n@flow.step', '@flow.step'))
     s = serve(data=tmp_path/'d', plugins=own, env={'PIANOLA_ENGINE': 'embedded'})
     assert states(s, run=run) == {'site': 'done', 'walk': 'stale', 'between': 'open', 'report': 'stale'}
     s.act('links.run', run=run, step='walk')
@@ -206,7 +212,8 @@ def test_changed_code_is_a_mark_and_never_an_error(serve, folder, tmp_path):
 def test_runs_are_named_searched_copied_forked_locked_and_put_away(common):
     run = walk(common, pages=2, url='https://needle.example')
     common.act('links.name', run=run, name='Autumn')
-    assert [r['name'] for r in common.act('links.runs', words='needle')['result']] == ['Autumn'] and common.act('links.runs', words='AUTUMN')['result'][0]['run'] == run
+    assert ([r['name'] for r in common.act('links.runs', words='needle')['result']] == ['Autumn']
+            and common.act('links.runs', words='AUTUMN')['result'][0]['run'] == run)
     copy = common.act('links.fork', run=run)['result']['run']
     assert states(common, run=copy) == dict.fromkeys(['site', 'walk', 'report'], 'done')
     fork = common.act('links.fork', run=run, step='walk')['result']['run']
@@ -238,7 +245,8 @@ def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
     import urllib.request
     data = urllib.request.urlopen(f'{common.url}/api/runs/{run}.zip').read()
     other = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
-    give = lambda data: json.load(urllib.request.urlopen(urllib.request.Request(f'{other.url}/api/files?name=x.zip', data, {'Content-Type': 'application/octet-stream'})))['file']
+    give = lambda data: json.load(urllib.request.urlopen(urllib.request.Request(f'{other.url}/api/files?name=x.zip', data,
+        {'Content-Type': 'application/octet-stream'})))['file']
     new = other.act('links.import', file=give(data))['result']['run']
     assert states(other, run=new) == states(common, run=run) and '2/2' in other.get(f'/links?run={new}', HX_Request='true')[1]
     def changed(f):
@@ -249,15 +257,21 @@ def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
     assert changed(lambda d: d.update(flow='numbers'))[0] == 400
     assert changed(lambda d: d['answers'][0].update(parent=d['answers'][-1]['id']))[0] == 400, 'no circles'
     assert changed(lambda d: d['answers'][0].update(result={'k': 'image', 'f': '../../etc/passwd', 'alt': ''}))[0] == 400
-    assert changed(lambda d: d['answers'][1].update(result={'k': 'table', 'lib': 'os', 'f': '0'*64 + '/x', 'rows': 1, 'columns': [], 'head': []}))[0] == 400
-    status, said = changed(lambda d: d['answers'][-1].update(result={'k': 'html', 'v': '<p hx-get="/x" onclick="x()">fine<script>x()</script><img src=x onerror=x()></p>'}))
+    assert changed(lambda d: d['answers'][1].update(result={'k': 'table', 'lib': 'os', 'f': '0'*64 + '/x', 'rows': 1, 'columns': [],
+                                                            'head': []}))[0] == 400
+    status, said = changed(
+        lambda d: d['answers'][-1].update(result={'k': 'html',
+                                                  'v': '<p hx-get="/x" onclick="x()">fine<script>x()</script><img src=x onerror=x()></p>'}))
     html = other.get(f"/links?run={said['result']['run']}", HX_Request='true')[1]
     assert status == 200 and '<p>fine<img src="x"></p>' in html and 'onerror' not in html
     assert other.post('/api/actions/links.import', {'file': give(b'no zip')})[0] == 400
     page = give(b'<p>fine<img src=x hx-post="/api/actions/links.delete" onerror=x()></p>')
     status, said = changed(lambda d: d['answers'][-1].update(result={'k': 'html', 'f': page, 'head': 'fine'}))
-    kept = json.loads(sqlite3.connect(other.data/'pianola.db').execute('select result from answer where run=? order by id desc', (said['result']['run'],)).fetchone()[0])['f']
-    assert status == 200 and kept != page and urllib.request.urlopen(f'{other.url}/api/files/{kept}').read() == b'<p>fine<img src="x"></p>', 'a later step may take it and show it'
+    kept = json.loads(sqlite3.connect(other.data/'pianola.db').execute('select result from answer where run=? order by id desc',
+        (said['result']['run'],)).fetchone()[0])['f']
+    assert (status == 200
+            and kept != page
+            and urllib.request.urlopen(f'{other.url}/api/files/{kept}').read() == b'<p>fine<img src="x"></p>'), 'a later step may take it and show it'
     for odd in ({'result': {'k': 'data', 'f': page, 'head': [1], 'size': 'many'}}, {'used': [1]}, {'at': 'noon'}, {'ended': {}}):
         status, said = changed(lambda d, odd=odd: d['answers'][-1].update(odd))
         assert status == 400 and 'damaged' in said['error'], (odd, said)
@@ -284,14 +298,16 @@ def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream
         s.until(lambda: up.asked)
     given = up.asked[-1]['messages'][-1]['content']
     assert 'report: failed' in given and 'ZeroDivisionError' in given and 'site: done; put in: url: https://example.com, pages: 3' in given
-    assert 'links.run' in up.asked[-1]['messages'][0]['content'] and 'site (url, pages), walk, report (title)' in up.asked[-1]['messages'][0]['content']
+    assert ('links.run' in up.asked[-1]['messages'][0]['content']
+            and 'site (url, pages), walk, report (title)' in up.asked[-1]['messages'][0]['content'])
 
 # without a page
 
 def alone(folder, out, *args):
     import os, subprocess, sys
     env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'OLLAMA_HOST': '127.0.0.1:9'}
-    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=180)
+    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(out)], cwd=root, env=env,
+                       capture_output=True, text=True, timeout=180)
     return p.returncode, p.stdout, p.stderr
 
 def test_a_flow_runs_without_a_page_and_goes_on_where_it_stopped(folder, tmp_path):
@@ -301,7 +317,8 @@ def test_a_flow_runs_without_a_page_and_goes_on_where_it_stopped(folder, tmp_pat
     code, said, wrong = alone(folder, out, 'links', 'title=Fine', '--resume')
     assert code == 0 and 'site: done before' in said and 'walk: done before' in said, wrong
     assert (out/'report.md').read_text() == '# Fine: 3' and json.loads((out/'walk.json').read_text())['count'] == 3
-    assert [s['state'] for s in json.loads((out/'run.json').read_text())['steps']] == ['done']*3 and 'run.json' in zipfile.ZipFile(out/'run.zip').namelist()
+    assert ([s['state'] for s in json.loads((out/'run.json').read_text())['steps']] == ['done']*3
+            and 'run.json' in zipfile.ZipFile(out/'run.zip').namelist())
     code, said, wrong = alone(folder, out, 'numbers', 'x=2')
     assert code == 2 and 'c.z=…' in wrong and 'must' not in wrong.split('Say')[1]
     assert alone(folder, out, 'numbers', 'x=2', 'z=3')[0] == 0 and json.loads((out/'d.json').read_text()) == {'sum': 9}
@@ -336,10 +353,12 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged_and_does_nothi
         if round >= 16 and len(asked) > 12 and len(done) > 6: break
         assert round < 80, (len(asked), len(done))
         s = Server(data, plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
-        assert not s.act('slow.show')['result'] or all(x['state'] != 'running' for x in s.act('slow.show')['result']['steps']), 'nothing runs for ever'
+        assert (not s.act('slow.show')['result']
+                or all(x['state'] != 'running' for x in s.act('slow.show')['result']['steps'])), 'nothing runs for ever'
         for run, answers in done.items():
             now = {x['step']: x for x in s.act('slow.show', run=run)['result']['steps']}
-            for name, result in answers.items(): assert now[name]['state'] == 'done' and now[name]['result'] == result, f'what was done before round {round} is as it was'
+            for name, result in answers.items():
+                assert now[name]['state'] == 'done' and now[name]['result'] == result, f'what was done before round {round} is as it was'
         for run, token in asked.items():
             work = step(s, 'work', 'slow', run)
             assert work['inputs']['token'] == token, 'what was put in is there'

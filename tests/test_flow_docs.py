@@ -36,12 +36,15 @@ def test_the_keys_of_the_page_are_those_there_are(server):
 
 def test_the_command_of_the_page_works_as_printed(folder, tmp_path):
     args = re.search(r'python -m pianola run (.*?) --out', page_)[1].split()
-    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(tmp_path/'o')], cwd=root, capture_output=True, text=True, timeout=180)
+    p = subprocess.run([sys.executable, '-m', 'pianola', 'run', *args, '--plugins', str(folder), '--out', str(tmp_path/'o')], cwd=root,
+                       capture_output=True, text=True, timeout=180)
     assert p.returncode == 0 and json.loads((tmp_path/'o'/'cost.json').read_text())['each'] == 7.56, p.stderr
 
 def test_a_secret_is_in_no_row_log_or_export(serve, tmp_path):
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'login.py').write_text('"Login: x."\nfrom pianola import Flow, Secret\nflow = Flow()\n@flow.step\ndef who(name: str, password: Secret):\n    "Who?"\n    return {"length": len(password)}\n@flow.step\ndef use(password):\n    "Use"\n    return password[::-1] == "tsom-ym-42retnuh"\n')
+    (tmp_path/'p'/'login.py').write_text(
+        '"Login: x."\nfrom pianola import Flow, Secret\nflow = Flow()\n@flow.step\ndef who(name: str, password: Secret):\n    "Who?"\n    '
+        'return {"length": len(password)}\n@flow.step\ndef use(password):\n    "Use"\n    return password[::-1] == "tsom-ym-42retnuh"\n')
     s = serve(data=tmp_path/'d', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
     secret = 'hunter24-my-most'
     s.act('login.fill', values={'password': secret, 'name': 'half'})

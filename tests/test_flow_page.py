@@ -195,4 +195,5 @@ def test_the_stream_simulator_breaks_goes_on_and_is_commented(serve, upstream, p
     press(page, 'stream_simulator-stream')
     state(page, 'stream_simulator-stream', 'done')
     page.locator('#msg-list > [data-role=assistant]', has_text='Nicely on its way.').first.wait_for()
-    assert any(f'is {q} % done' in m['content'] for b in up.asked for m in b['messages'] for q in (25, 50, 75)), 'while the model speaks the newest waits'
+    assert any(f'is {q} % done' in m['content'] for b in up.asked for m in b['messages']
+               for q in (25, 50, 75)), 'while the model speaks the newest waits'

@@ -19,12 +19,14 @@ class Tab:
         status, html = self.server.get(f'/numbers?run={run}', HX_Request='true')
         assert status == 200
         self.run, self.parts, self.drafts = run, parts(html), {}
-        self.seq = max(self.seq, int(re.search(r'data-seq="(\d+)"', html)[1])) if not hasattr(self, 'ws') else int(re.search(r'data-seq="(\d+)"', html)[1])
+        self.seq = (max(self.seq, int(re.search(r'data-seq="(\d+)"', html)[1])) if not hasattr(self, 'ws')
+                    else int(re.search(r'data-seq="(\d+)"', html)[1]))
     def join(self):
         self.ws = connect(self.server.ws, max_size=None)
         self.hello()
         threading.Thread(target=self._read, args=(self.ws,), daemon=True).start()
-    def hello(self): self.ws.send(json.dumps({'hello': {'since': self.seq, 'conversation': None, 'view': 'numbers', 'runs': [self.run], 'opened': False}}))
+    def hello(self):
+        self.ws.send(json.dumps({'hello': {'since': self.seq, 'conversation': None, 'view': 'numbers', 'runs': [self.run], 'opened': False}}))
     def look(self, run):
         "Go to another run, as the list of runs does"
         self.open(run)
@@ -63,8 +65,10 @@ def look(html, draft):
     head = re.match(r'<[^>]*>', html)[0] if html.startswith('<') else ''
     text = re.sub(r'<div class="run-list">.*?</div>', '', html, flags=re.S)
     text = re.sub(r'<select.*?</select>', '', text, flags=re.S)
-    text = re.sub(r'<small class="wrong".*?</small>|<small[^>]*role="alert"[^>]*>.*?</small>', '', text, flags=re.S)      # what is wrong with a half-typed value is said to who types it
-    return re.search(r'data-state="(\w+)"', head)[1] if 'data-state' in head else '', bool(re.search(r'\sopen(\s|>)', head)), values, re.sub(r'<[^>]+>', ' ', text).split(), re.findall(r"hx-vals='([^']*)'", text)
+    # what is wrong with a half-typed value is said to who types it
+    text = re.sub(r'<small class="wrong".*?</small>|<small[^>]*role="alert"[^>]*>.*?</small>', '', text, flags=re.S)
+    return (re.search(r'data-state="(\w+)"', head)[1] if 'data-state' in head else '', bool(re.search(r'\sopen(\s|>)', head)), values,
+            re.sub(r'<[^>]+>', ' ', text).split(), re.findall(r"hx-vals='([^']*)'", text))
 
 class Walk(RuleBasedStateMachine):
     server = None
@@ -101,8 +105,11 @@ class Walk(RuleBasedStateMachine):
         self.server.post(f'/api/runs/{t.run}/drafts/{step}', {fields[step][0]: text, '': 'somebody'})
     @rule(run=st.integers(0, 9), n=st.integers(0, 99))
     def pick(self, run, n):
-        with self.sql() as db: answers = [i for i, in db.execute("select id from answer where run=? and status!='running' order by id", (self.runs[run % len(self.runs)],))]
-        if answers and self.act('pick', answer=answers[n % len(answers)]): self.expected = {k: v for k, v in self.expected.items() if k[0] != self.runs[run % len(self.runs)]}
+        with self.sql() as db:
+            answers = [i for i, in db.execute("select id from answer where run=? and status!='running' order by id",
+                                              (self.runs[run % len(self.runs)],))]
+        if answers and self.act('pick', answer=answers[n % len(answers)]):
+            self.expected = {k: v for k, v in self.expected.items() if k[0] != self.runs[run % len(self.runs)]}
     @rule(run=st.integers(0, 9), step=st.sampled_from(['', *steps]))
     def fork(self, run, step):
         if len(self.runs) < 5 and (made := self.act('fork', run=self.runs[run % len(self.runs)], step=step)): self.runs.append(made['run'])
@@ -148,7 +155,10 @@ class Walk(RuleBasedStateMachine):
             fresh = None
             for t in (t for t in self.tabs if t.run == run):
                 end = time.time() + 30
-                while (fresh := Tab.__new__(Tab)) and (fresh.__dict__.update(parts=parts(self.server.get(f'/numbers?run={run}', HX_Request='true')[1]), drafts={}) or fresh.shown != t.shown) and time.time() < end: time.sleep(.02)
+                while ((fresh := Tab.__new__(Tab))
+                       and (fresh.__dict__.update(parts=parts(self.server.get(f'/numbers?run={run}', HX_Request='true')[1]), drafts={})
+                            or fresh.shown != t.shown) and time.time() < end):
+                    time.sleep(.02)
                 assert t.shown == fresh.shown, f'a tab on run {run}'
             with self.sql() as db: deleted = db.execute('select deleted, locked from run where id=?', (run,)).fetchone()
             if deleted[0]: continue
@@ -160,7 +170,8 @@ class Walk(RuleBasedStateMachine):
                 if state == 'failed': assert truth[s][0] == 'failed'
                 if state == 'waiting': assert s not in truth
                 if (run, s) in self.expected and s in truth: assert {k: truth[s][1][k] for k in self.expected[run, s]} == self.expected[run, s]
-                if state in ('done', 'stale') and s == 'c' and truth[s][1]['word']: assert truth[s][1]['word'].replace('<', '&lt;').replace('>', '&gt;').split()[0] in words
+                if state in ('done', 'stale') and s == 'c' and truth[s][1]['word']:
+                    assert truth[s][1]['word'].replace('<', '&lt;').replace('>', '&gt;').split()[0] in words
     def settle(self):
         end = time.time() + 60
         with self.sql() as db:
@@ -173,5 +184,7 @@ def test_whatever_is_pressed_in_whatever_tab_all_show_what_is_true(tmp_path):
     folder.mkdir()
     (folder/'numbers.py').write_text(numbers)
     Walk.server = Server(tmp_path/'d', plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
-    try: run_state_machine_as_test(Walk, settings=settings(max_examples=25, stateful_step_count=20, deadline=None, print_blob=False, suppress_health_check=list(HealthCheck)))
+    try:
+        run_state_machine_as_test(Walk, settings=settings(max_examples=25, stateful_step_count=20, deadline=None, print_blob=False,
+                                                          suppress_health_check=list(HealthCheck)))
     finally: Walk.server.kill()

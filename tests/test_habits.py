@@ -1,4 +1,5 @@
-"What people do with the page all day: read back, write in two tabs, leave the pointer anywhere, work on a phone. A real Chromium; the words come from a scripted Ollama."
+"""What people do with the page all day: read back, write in two tabs, leave the pointer
+anywhere, work on a phone. A real Chromium; the words come from a scripted Ollama."""
 import json, re
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +16,9 @@ def long_talk(folder, turns=30):
         c = history.begin(tx, 'Long')
         for n in range(turns):
             history.add(tx, c, 'user', f'question {n}')
-            history.add(tx, c, 'assistant', '\n\n'.join(f'Reply {n}, paragraph {k}: ' + 'the sea is wide and the boat is small, and so on. '*4 for k in range(6)))
+            history.add(tx, c,
+                        'assistant', '\n\n'.join(f'Reply {n}, paragraph {k}: ' + 'the sea is wide and the boat is small, and so on. '*4
+                                                 for k in range(6)))
     written(folder, many)
 
 in_view = """() => { const l = document.querySelector('#msg-list').getBoundingClientRect(); return [...document.querySelectorAll('#msg-list .block p')].filter(p => { const b = p.getBoundingClientRect(); return b.bottom > l.top + 5 && b.top < l.bottom - 5 }).map(p => p.textContent.slice(0, 24)) }"""
@@ -35,14 +38,19 @@ def test_reading_back_shows_every_line(serve, page, tmp_path):
         assert now != before
         seen, before = [*now, *seen], now
     numbers = sorted({tuple(map(int, re.findall(r'\d+', t))) for t in seen})
-    assert numbers == [(r, p) for r in range(numbers[0][0], numbers[-1][0]+1) for p in range(6) if numbers[0] <= (r, p) <= numbers[-1]] and len(numbers) > 15
+    assert (numbers == [(r, p) for r in range(numbers[0][0], numbers[-1][0]+1) for p in range(6) if numbers[0] <= (r, p) <= numbers[-1]]
+            and len(numbers) > 15)
     at = page.evaluate("document.querySelector('#msg-list').scrollTop")
     page.mouse.move(*(lambda b: (b['x'] + 50, b['y'] + 200))(page.locator('#msg-list').bounding_box()))
     first = page.evaluate(in_view)[0]
-    y = page.evaluate("t => [...document.querySelectorAll('#msg-list .block p')].find(p => p.textContent.startsWith(t)).getBoundingClientRect().top", first)
+    y = page.evaluate(
+        "t => [...document.querySelectorAll('#msg-list .block p')].find(p => p.textContent.startsWith(t)).getBoundingClientRect().top", first)
     page.mouse.wheel(0, -150)
     page.wait_for_timeout(500)
-    assert at and abs(page.evaluate("t => [...document.querySelectorAll('#msg-list .block p')].find(p => p.textContent.startsWith(t)).getBoundingClientRect().top", first) - y - 150) < 30, 'one notch moves by one notch'
+    assert at and abs(
+        page.evaluate(
+            "t => [...document.querySelectorAll('#msg-list .block p')].find(p => p.textContent.startsWith(t)).getBoundingClientRect().top",
+            first) - y - 150) < 30, 'one notch moves by one notch'
 
 def test_looking_up_where_all_is_in_view_does_not_stop_following(app, page):      # noqa: F811
     app(['Hello.', 3.0, *(f'\n\nParagraph {n} of a reply that grows out of the window.' for n in range(60))])
@@ -51,7 +59,8 @@ def test_looking_up_where_all_is_in_view_does_not_stop_following(app, page):    
     page.mouse.move(*(lambda b: (b['x'] + 50, b['y'] + 100))(page.locator('#msg-list').bounding_box()))
     page.mouse.wheel(0, -100)
     over(page)
-    until(page, lambda: page.evaluate("(l => l.scrollHeight - l.scrollTop - l.clientHeight < 40 && l.scrollHeight > l.clientHeight)(document.querySelector('#msg-list'))"))
+    until(page, lambda: page.evaluate("(l => l.scrollHeight - l.scrollTop - l.clientHeight < 40 && l.scrollHeight > "
+                                      "l.clientHeight)(document.querySelector('#msg-list'))"))
     assert page.locator('#to-end').is_hidden()
 
 def test_what_is_saved_in_a_cell_stays_when_somebody_changed_the_row_meanwhile(serve, page):
@@ -100,7 +109,8 @@ def test_two_tabs_have_a_draft_each(app, page, context):      # noqa: F811
     expect(other.locator('#msg')).to_have_value('')
 
 def test_a_tab_that_comes_while_the_model_thinks_reads_each_thought_once(app, page, context):      # noqa: F811
-    s, _ = app([*(Think(f'[{n}]') for n in range(160)), 'Done.'], rate=100, models={'double:latest': {'capabilities': ['completion', 'thinking'], 'context': 8192}})
+    s, _ = app([*(Think(f'[{n}]') for n in range(160)), 'Done.'], rate=100,
+               models={'double:latest': {'capabilities': ['completion', 'thinking'], 'context': 8192}})
     say(page, 'think')
     for _ in range(4):
         page.wait_for_timeout(250)
@@ -136,13 +146,15 @@ def test_neither_column_can_be_pushed_away(shared, page, width):
         b = page.locator('#split').bounding_box()
         page.mouse.move(b['x']+4, 400); page.mouse.down(); page.mouse.move(to, 400, steps=4); page.mouse.up()
     drag(5)
-    assert page.locator('#main').bounding_box()['width'] > 330 and abs(int(page.locator('#split').get_attribute('aria-valuenow')) - page.locator('#chat').bounding_box()['width']/width*100) <= 1
+    assert (page.locator('#main').bounding_box()['width'] > 330
+            and abs(int(page.locator('#split').get_attribute('aria-valuenow')) - page.locator('#chat').bounding_box()['width']/width*100) <= 1)
     drag(width-5)
     narrow = page.locator('#chat').bounding_box()['width']
     assert narrow > 280
     page.locator('#split').focus()
     page.keyboard.press('ArrowLeft')
-    until(page, lambda: page.locator('#chat').bounding_box()['width'] > narrow or width == 900 and page.locator('#main').bounding_box()['width'] < 400)
+    until(page, lambda: page.locator('#chat').bounding_box()['width'] > narrow or width == 900
+          and page.locator('#main').bounding_box()['width'] < 400)
     page.mouse.move(page.locator('#split').bounding_box()['x']+4, 400)
     page.mouse.down(button='right'); page.mouse.move(width//2, 300); page.mouse.up(button='right')
     assert not page.evaluate("document.body.classList.contains('splitting')")
@@ -212,7 +224,8 @@ def test_orders_that_waited_when_it_crashed_are_all_done_when_it_is_asked_to_ans
     expect(page.locator('#msg-list > [data-role=assistant][data-status=streaming]')).to_contain_text('word 3')
     for text in ('add a task: feed the cat', 'add a task: pay the rent'): say(page, text)
     s.until(lambda: len(s.get('/api/conversation')[1]) == 4)
-    until(page, lambda: page.locator('.msg.user').last.locator('.facts').evaluate("e => getComputedStyle(e, '::before').content").startswith('"waits'))
+    until(page, lambda: page.locator('.msg.user').last.locator('.facts').evaluate(
+        "e => getComputedStyle(e, '::before').content").startswith('"waits'))
     s.kill()
     t = serve(data=s.data, env=u.env, port=s.port)
     button = page.get_by_role('button', name='Answer', exact=True)

@@ -1,4 +1,5 @@
-"Long work: kept in the journal or in PostgreSQL, watched from anywhere, and going on where it was, whatever ends in between. What must hold for both is tried on both."
+"""Long work: kept in the journal or in PostgreSQL, watched from anywhere, and going
+on where it was, whatever ends in between. What must hold for both is tried on both."""
 import asyncio, contextlib, json, os, random, sqlite3, subprocess, sys, threading, time, types, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 import pytest
@@ -107,7 +108,8 @@ inside = pytest.mark.parametrize('app', ['postgres'], indirect=True)
 
 @pytest.fixture
 def app(serve, tmp_path, request):
-    "app() starts a server on the same data and plugins each time; `did()` is what the functions did, in order. With `both` also one whose jobs are in PostgreSQL, at `.jobs`."
+    """app() starts a server on the same data and plugins each time; `did()` is what the
+    functions did, in order. With `both` also one whose jobs are in PostgreSQL, at `.jobs`."""
     url = request.getfixturevalue('postgres').url() if getattr(request, 'param', 'journal') == 'postgres' else ''
     (tmp_path/'p').mkdir()
     (tmp_path/'p/work.py').write_text(plugin)
@@ -130,7 +132,8 @@ def works(tmp_path):
     "works(server) starts `python -m pianola work` for a server's queue, with the same plugins and a folder of its own"
     all_ = []
     def start(s, data='elsewhere', **env):
-        p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', '--data', str(tmp_path/data), '--plugins', str(tmp_path/'p')], cwd=root, env={**os.environ, 'PIANOLA_JOBS': s.jobs, 'PIANOLA_TEST_OUT': str(tmp_path/'out'), **env},
+        p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', '--data', str(tmp_path/data), '--plugins', str(tmp_path/'p')],
+                             cwd=root, env={**os.environ, 'PIANOLA_JOBS': s.jobs, 'PIANOLA_TEST_OUT': str(tmp_path/'out'), **env},
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         all_.append(p)
         return p
@@ -150,11 +153,13 @@ def test_work_runs_to_its_end_however_it_runs_and_a_copy_goes_on_from_what_was_d
         assert [x for x in s.did() if x.startswith(name)] == [f'{name} {i}' for i in range(6)]
     assert s.post('/api/actions/jobs.fork', {'id': ids['slow'], 'before': 'item:77'})[0] == 400
     for more in ({'before': 'item:4'}, {}): assert s.over(s.act('jobs.fork', id=ids['slow'], **more)['result']['job'])['state'] == 'done'
-    assert [x for x in s.did() if x.startswith('slow')] == [f'slow {i}' for i in (0, 1, 2, 3, 4, 5, 4, 5)] and s.did().count('first') == 2, 'the copy did the rest, the whole copy nothing'
+    assert ([x for x in s.did() if x.startswith('slow')] == [f'slow {i}' for i in (0, 1, 2, 3, 4, 5, 4, 5)]
+            and s.did().count('first') == 2), 'the copy did the rest, the whole copy nothing'
 
 def test_it_is_heard_by_the_model_and_seen_by_every_tab(app, page):
     s = app()
-    (s.data.parent/'p/jobs_page.py').write_text('"Board: what runs."\nfrom pianola import Page, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n')
+    (s.data.parent/'p/jobs_page.py').write_text(
+        '"Board: what runs."\nfrom pianola import Page, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n')
     s.stop()
     s = app()
     page.goto(s.url + '/jobs_page')
@@ -165,12 +170,14 @@ def test_it_is_heard_by_the_model_and_seen_by_every_tab(app, page):
     page.reload()
     page.locator(f'#job-{id} .text', has_text='of 60').wait_for()
     page.locator(f'#job-{id}').get_by_role('button', name='Stop').click()
-    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: s.until(lambda: db.execute('select cancel from job where id=?', (id,)).fetchone()[0])
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        s.until(lambda: db.execute('select cancel from job where id=?', (id,)).fetchone()[0])
     s.hold(60, 20).unlink()
     page.locator(f'#job-{id}[data-state=cancelled]').wait_for()
     page.locator(f'#job-{id}').get_by_role('button', name='Try again').click()
     page.locator(f'#job-{id}[data-state=done]').wait_for()
-    assert sorted(x for x in s.did() if x.startswith('slow')) == sorted({x for x in s.did() if x.startswith('slow')}) or len(s.did()) <= 63, 'at most the item in flight twice'
+    assert (sorted(x for x in s.did() if x.startswith('slow')) == sorted({x for x in s.did() if x.startswith('slow')})
+            or len(s.did()) <= 63), 'at most the item in flight twice'
     heard = [m['text'] for m in s.get('/api/conversation?hidden=1')[1]] or [e['text'] for e in []]
     page.fill('#msg', 'hello')
     with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: notes = [t for t, in db.execute("select text from log where kind='note'")]
@@ -195,12 +202,15 @@ def test_failures_are_tried_again_later_each_time_and_then_told_and_who_does_not
 
 def test_however_a_job_breaks_off_it_is_over_and_says_why(app):
     s = app(PIANOLA_PATIENCE='1')
-    says = {'runs_out': 'next() had nothing more', 'leaves': 'sys.exit(3)', 'leaves_too': 'sys.exit(4)', 'unanswered': 'TimeoutError: nobody answered', 'breaks': 'ValueError: no such page', 'computes': 'held everybody up for 1'}
+    says = {'runs_out': 'next() had nothing more', 'leaves': 'sys.exit(3)', 'leaves_too': 'sys.exit(4)',
+            'unanswered': 'TimeoutError: nobody answered', 'breaks': 'ValueError: no such page', 'computes': 'held everybody up for 1'}
     ids = {name: s.begin(name) for name in says}
     for name, id in ids.items():
         j = s.over(id)
         assert j['state'] == 'failed' and says[name] in j['text'] and j['error'], (name, j)
-    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: assert db.execute("select text from log where what=? order by id desc", (f"job:{ids['breaks']}",)).fetchone()[0].endswith('failed: ValueError: no such page')
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        assert db.execute("select text from log where what=? order by id desc",
+                          (f"job:{ids['breaks']}",)).fetchone()[0].endswith('failed: ValueError: no such page')
 
 @both
 def test_a_stream_joins_in_the_middle_and_goes_on_after_a_restart(app):
@@ -392,11 +402,14 @@ def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
 
 def test_a_sign_of_life_that_fails_is_not_the_last(own):
     from pianola import journal
-    (own.config.plugins/'quiet.py').write_text('"Quiet: waits."\nimport time\nfrom pianola import action\n@action(runs="process")\ndef wait(job):\n    "Waits."\n    while True:\n        job.check()\n        time.sleep(.02)\n')
+    (own.config.plugins/'quiet.py').write_text(
+        '"Quiet: waits."\nimport time\nfrom pianola import action\n@action(runs="process")\ndef wait(job):\n    "Waits."\n    while '
+        'True:\n        job.check()\n        time.sleep(.02)\n')
     async def made(st): await st.write(lambda tx: journal.start(tx, 'quiet.wait', {}, title='T', plugin='quiet', runs='process'))
     own(made)
     code = 'import sys\nfrom pianola import journal, worker\nreal, n = journal.Book.alive, []\ndef alive(self):\n    n.append(1)\n    if len(n) == 1: raise OSError("the disk is full")\n    return real(self)\njournal.Book.alive = alive\nworker.work(sys.argv[1:])'
-    p = subprocess.Popen([sys.executable, '-c', code, '1', '--data', str(own.config.data), '--plugins', str(own.config.plugins)], cwd=root, stderr=subprocess.DEVNULL)
+    p = subprocess.Popen([sys.executable, '-c', code, '1', '--data', str(own.config.data), '--plugins', str(own.config.plugins)], cwd=root,
+                         stderr=subprocess.DEVNULL)
     try:
         with contextlib.closing(sqlite3.connect(own.config.data/'pianola.db', isolation_level=None)) as db:
             until = time.monotonic() + 60
@@ -410,7 +423,8 @@ def test_a_job_that_ends_with_a_timeout_of_its_own_is_over_in_postgresql_too():
     async def here(key): raise TimeoutError('the database did not answer')
     async def go():
         said, job = [], {'over': False, 'far': 'f', 'runs': 'thread'}
-        f = types.SimpleNamespace(here=here, loop=asyncio.get_running_loop(), ending=threading.Event(), patient=lambda g, *a: job if g is fleet.look else said.append((g, *a)))
+        f = types.SimpleNamespace(here=here, loop=asyncio.get_running_loop(), ending=threading.Event(),
+                                  patient=lambda g, *a: job if g is fleet.look else said.append((g, *a)))
         try: await asyncio.wait_for(asyncio.to_thread(fleet.Fleet._run, f, 'k', 'f'), 10)
         finally: f.ending.set()
         with pytest.raises(fleet.Left): await asyncio.to_thread(fleet.Fleet._run, f, 'k', 'f')       # the app ends: nobody says that it failed
@@ -457,12 +471,15 @@ def turn(job, file: File): return {'all': file.read_bytes()[::-1], 'some': Setti
     kept = [p.read_bytes() for p in (tmp_path/'one/files').rglob('*') if p.is_file()]
     assert data in kept and data[::-1] in kept, ('the file went there and its answer came back', answer)
     import psycopg
-    with psycopg.connect(url) as db: one.until(lambda: db.execute('select count(*) from pianola.job').fetchone() == db.execute('select count(*) from pianola.event').fetchone() == (0,))
+    with psycopg.connect(url) as db:
+        one.until(lambda: db.execute('select count(*) from pianola.job').fetchone() == db.execute(
+            'select count(*) from pianola.event').fetchone() == (0,))
 
 @inside
 def test_while_postgresql_is_away_nothing_is_lost_and_the_page_says_it(app, postgres):
     s = app()
-    (s.data.parent/'p/board.py').write_text('"Board: what runs."\nfrom pianola import Page, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n')
+    (s.data.parent/'p/board.py').write_text(
+        '"Board: what runs."\nfrom pianola import Page, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n')
     ids = {name: s.begin(name, n=80, pause=.02) for name in ('count', 'slow', 'heavy')}
     s.until(lambda: all((s.job(i)['done'] or 0) > 5 for i in ids.values()))
     postgres.stop()
@@ -477,7 +494,8 @@ def test_while_postgresql_is_away_nothing_is_lost_and_the_page_says_it(app, post
     finally: postgres.start()
     for id in ids.values(): assert s.over(id)['state'] == 'done'
     did = s.did()
-    for name in ('slow', 'heavy'): assert {f'{name} {i}' for i in range(80)} == {x for x in did if x.startswith(name)} and len([x for x in did if x.startswith(name)]) <= 83
+    for name in ('slow', 'heavy'):
+        assert {f'{name} {i}' for i in range(80)} == {x for x in did if x.startswith(name)} and len([x for x in did if x.startswith(name)]) <= 83
 
 @inside
 def test_what_was_given_away_can_be_taken_back_without_postgresql(app):
@@ -502,7 +520,8 @@ PathFinder.find_spec = classmethod(lambda c, name, *a, **kw: None if name.partit
 """)
     s = app(ready=False, PIANOLA_JOBS='postgresql://me:hush@127.0.0.1:9/x', PYTHONPATH=str(tmp_path/'hide'))
     said = s.get('/api/health')[1]
-    assert said['status'] == 'ok' and not said['jobs']['ready'] and 'dbos' in said['jobs']['error'] and 'start.py' in said['jobs']['error'] and 'hush' not in json.dumps(said) + ''.join(s.lines)
+    assert (said['status'] == 'ok' and not said['jobs']['ready'] and 'dbos' in said['jobs']['error'] and 'start.py' in said['jobs']['error']
+            and 'hush' not in json.dumps(said) + ''.join(s.lines))
     assert s.job(s.begin('count'))['state'] == 'waiting'
     r = subprocess.run([sys.executable, '-m', 'pianola', 'work'], cwd=root, env={**os.environ, 'PIANOLA_JOBS': ''}, capture_output=True, text=True)
     assert r.returncode == 2 and 'PIANOLA_JOBS must name' in r.stderr
@@ -515,7 +534,9 @@ def test_of_two_who_think_a_job_is_theirs_one_writes(postgres):
     line = fleet.Line(postgres.url())
     try:
         line(fleet.prepare)
-        line(lambda c: c.execute("insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,attempt,code,folder) values ('h.1','h',1,'h.1.1','t','p','p.f','{}','process',0,'','')"))
+        line(lambda c: c.execute(
+            "insert into pianola.job(key,home,number,far,title,plugin,name,args,runs,attempt,code,folder) values "
+            "('h.1','h',1,'h.1.1','t','p','p.f','{}','process',0,'','')"))
         first, second = fleet.Book(line, 'h.1', 'first'), fleet.Book(line, 'h.1', 'second')
         assert line(fleet.claim, 'h.1', 'first', 'a')['attempt'] == 1 and line(fleet.claim, 'h.1', 'second', 'a') is None, 'the first lives'
         first.keep('item:1', {'x': 'ä\0'})
@@ -526,13 +547,15 @@ def test_of_two_who_think_a_job_is_theirs_one_writes(postgres):
         for word in (lambda: first.keep('item:2'), lambda: first.end('done'), lambda: first.unit('item:1')):
             with pytest.raises(fleet.Lost): word()
         second.end('done', 5)
-        assert [e['kind'] for e in line(lambda c: c.execute('select kind from pianola.event order by id').fetchall())] == ['begin', 'unit', 'stale', 'begin', 'end'], 'each once, in order'
+        assert [e['kind'] for e in line(lambda c: c.execute('select kind from pianola.event order by id').fetchall())] == ['begin', 'unit',
+            'stale', 'begin', 'end'], 'each once, in order'
     finally: line.close()
 
 def test_both_books_have_the_same_words():
     import inspect
     from pianola import fleet, journal
-    words = lambda c: {n: [p.name for p in inspect.signature(f).parameters.values()] for n, f in vars(c).items() if callable(f) and not n.startswith('_')}
+    words = lambda c: {n: [p.name for p in inspect.signature(f).parameters.values()] for n, f in vars(c).items() if callable(f)
+                       and not n.startswith('_')}
     assert words(journal.Book) == words(fleet.Book)
 
 def test_a_schedule_begins_what_it_says(app):
@@ -540,7 +563,8 @@ def test_a_schedule_begins_what_it_says(app):
     assert s.post('/api/actions/schedule.add', {'action': 'work.slow', 'every': 'sometimes'})[0] == 400
     id = s.act('schedule.add', action='work.count', every='every 1 minutes', args={'n': 2})['result']['id']
     s.kill()
-    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db, db: db.execute('update schedule set next_at=? where id=?', (time.time()-500, id))
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db, db:
+        db.execute('update schedule set next_at=? where id=?', (time.time()-500, id))
     s = app()                                       # missed while it was off: done once
     s.until(lambda: [x for x in s.did() if x == 'count 1'])
     time.sleep(.5)

@@ -31,7 +31,8 @@ def test_a_hundred_and_more_jobs_are_paged_narrowed_by_state_and_words_and_follo
     odd = s.began(what='a goose', bad=True)
     for id in (last, odd): s.over(id)
     s.until(lambda: not s.get('/api/jobs?state=waiting')[1] and not s.get('/api/jobs?state=running')[1])
-    assert [j['id'] for j in s.get('/api/jobs?words=GOOSE')[1]] == [odd] and [j['state'] for j in s.get('/api/jobs?state=failed')[1]] == ['failed'] and len(s.get('/api/jobs?limit=7')[1]) == 7
+    assert ([j['id'] for j in s.get('/api/jobs?words=GOOSE')[1]] == [odd]
+            and [j['state'] for j in s.get('/api/jobs?state=failed')[1]] == ['failed'] and len(s.get('/api/jobs?limit=7')[1]) == 7)
     assert s.get('/api/jobs?state=lost')[0] == 400
     page.goto(s.url + '/jobs')
     assert page.locator('#jobs > .job').count() == 100
@@ -80,7 +81,8 @@ def test_what_is_long_over_is_cleared_and_comes_back_when_that_is_taken_back_and
 
 def test_a_job_whose_plugin_is_gone_or_broken_waits_and_goes_on_when_it_is_there_again(app, serve):
     s, file = app, app.data.parent/'p/work.py'
-    slow = plugin.replace("    if bad:", "    for n in job.each(range(30)):\n        __import__('time').sleep(.1)\n        job.progress(n+1, 30)\n    if bad:")
+    slow = plugin.replace("    if bad:",
+                          "    for n in job.each(range(30)):\n        __import__('time').sleep(.1)\n        job.progress(n+1, 30)\n    if bad:")
     file.write_text(slow)
     s.until(lambda: any('plugin work: loaded' in line for line in s.lines))
     id = s.began(what='a fence')

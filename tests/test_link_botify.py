@@ -9,9 +9,12 @@ from graphs import room
 
 botify, schema = room('botify'), room('schema')
 token, day = 'secret-0123456789abcdef', '20260101'
-fields = ['url', 'depth', 'http_code', 'metadata.title.content', 'compliant.is_compliant', 'internal_page_rank.value', 'outlinks_internal.nb.total', 'outlinks_internal.graph.url', 'segments.pagetype.value']
-site = [('https://shop.test/', 0, 200, 'Shop', 'true', 9.5, 2), ('https://shop.test/a', 1, 200, '=A', 'true', 5, 2), ('https://shop.test/b', 1, 404, '', 'false', 3, 0), ('https://shop.test/deep', 2, 200, 'Deep', 'true', 1, 5)]
-links = [('https://shop.test/', 'https://shop.test/a'), ('https://shop.test/', 'https://shop.test/b'), ('https://shop.test/a', 'https://shop.test/'), ('https://shop.test/a', 'https://shop.test/deep')]
+fields = ['url', 'depth', 'http_code', 'metadata.title.content', 'compliant.is_compliant', 'internal_page_rank.value',
+          'outlinks_internal.nb.total', 'outlinks_internal.graph.url', 'segments.pagetype.value']
+site = [('https://shop.test/', 0, 200, 'Shop', 'true', 9.5, 2), ('https://shop.test/a', 1, 200, '=A', 'true', 5, 2),
+        ('https://shop.test/b', 1, 404, '', 'false', 3, 0), ('https://shop.test/deep', 2, 200, 'Deep', 'true', 1, 5)]
+links = [('https://shop.test/', 'https://shop.test/a'), ('https://shop.test/', 'https://shop.test/b'),
+         ('https://shop.test/a', 'https://shop.test/'), ('https://shop.test/a', 'https://shop.test/deep')]
 
 class Double:
     "A Botify: what is asked is kept in `seen`; `trouble` says what goes wrong, and how often"
@@ -30,7 +33,8 @@ class Double:
         self.url = f'http://127.0.0.1:{self.runner.addresses[0][1]}'
         return self
     async def __aexit__(self, *_): await self.runner.cleanup()
-    def error(self, status, code, message='no', detail=None): return web.json_response({'error': {'error_code': code, 'message': message, 'error_detail': detail}}, status=status)
+    def error(self, status, code, message='no', detail=None):
+        return web.json_response({'error': {'error_code': code, 'message': message, 'error_detail': detail}}, status=status)
     async def answer(self, r):
         body = await r.json() if r.can_read_body else None
         self.seen.append((r.method, r.path, dict(r.query), body, r.headers.get('Authorization')))
@@ -39,26 +43,35 @@ class Double:
         if self.goes_wrong('429'): return self.error(429, 1053, 'rate limit')
         if r.method == 'GET' and self.goes_wrong('500'): return web.Response(status=502, text='<html>bad gateway')
         p = r.path
-        if p == '/analyses/org/shop/light': return web.json_response({'count': 3, 'next': None, 'results': [{'slug': '20251201', 'status': 'success'}, {'slug': day, 'status': 'success'}, {'slug': '20260102', 'status': 'crawling'}]})
-        if p == f'/projects/org/shop/collections/crawl.{day}': return web.json_response({'datasets': [{'fields': [{'id': f'crawl.{day}.{f}' if f != 'url' else f} for f in self.trouble.get('fields', fields)]}]})
-        if p == '/projects/org/shop/query': return web.json_response({'results': [{'dimensions': [d], 'metrics': [n]} for d, n in ((2, 5), (0, 2), (1, 2))]})
+        if p == '/analyses/org/shop/light':
+            return web.json_response({'count': 3, 'next': None,
+                                      'results': [{'slug': '20251201', 'status': 'success'}, {'slug': day, 'status': 'success'},
+                                                  {'slug': '20260102', 'status': 'crawling'}]})
+        if p == f'/projects/org/shop/collections/crawl.{day}':
+            return web.json_response(
+                {'datasets': [{'fields': [{'id': f'crawl.{day}.{f}' if f != 'url' else f} for f in self.trouble.get('fields', fields)]}]})
+        if p == '/projects/org/shop/query':
+            return web.json_response({'results': [{'dimensions': [d], 'metrics': [n]} for d, n in ((2, 5), (0, 2), (1, 2))]})
         if p == '/jobs' and r.method == 'GET':
             page = int(r.query.get('page', 1))
             assert r.query['job_type'] == 'export' and r.query['project'] == 'shop'
-            return web.json_response({'results': [] if self.goes_wrong('unlisted') else self.jobs[page-1:page], 'next': 'more' if page < len(self.jobs) else None})
+            return web.json_response({'results': [] if self.goes_wrong('unlisted') else self.jobs[page-1:page],
+                                      'next': 'more' if page < len(self.jobs) else None})
         if p == '/jobs': return await self.job(body)
         if p.startswith('/jobs/'):
             job = next((j for j in self.jobs if j['job_id'] == int(p.split('/')[2])), None)
             if not job: return self.error(404, 1000)
             self.polls[job['job_id']] = n = self.polls.get(job['job_id'], 0) + 1
             job['job_status'] = 'PROCESSING' if n < 3 else 'FAILED' if self.goes_wrong('failed') else self.trouble.get('word', 'DONE')
-            return web.json_response({**job, 'results': {'download_url': f'{self.url}/files/{job["job_id"]}.csv.gz?signature=s3cr3t', 'nb_lines': 4} if n >= 3 else None})
+            return web.json_response({**job, 'results': {'download_url': f'{self.url}/files/{job["job_id"]}.csv.gz?signature=s3cr3t',
+                                                         'nb_lines': 4} if n >= 3 else None})
         return self.error(404, 1000, p)
     async def job(self, body):
         if self.goes_wrong('running'): return self.error(400, 1058, 'already running')
         if self.goes_wrong('plan'): return self.error(403, 1035, 'plan', {'need': 'pro'})
         payload = body['payload']
-        assert body['job_type'] == 'export' and payload['connector'] == 'direct_download' and payload['export_size'] <= 1_000_000 and payload['formatter_config']['header_format'] == 'slug' and payload['formatter_config']['print_delimiter'] is False
+        assert (body['job_type'] == 'export' and payload['connector'] == 'direct_download' and payload['export_size'] <= 1_000_000
+                and payload['formatter_config']['header_format'] == 'slug' and payload['formatter_config']['print_delimiter'] is False)
         self.jobs.append(job := {'job_id': len(self.jobs) + 1, 'job_status': 'CREATED', 'payload': payload, 'results': None})
         if self.goes_wrong('silent'): await asyncio.sleep(30)
         if self.goes_wrong('taken, then 502'): return web.Response(status=502)
@@ -73,7 +86,8 @@ class Double:
         if self.trouble.get('labels', 'slug') == 'slug': w.writerow([n.removeprefix(f'crawl.{day}.') for n in names])
         elif self.trouble['labels'] == 'full': w.writerow(names)
         elif self.trouble['labels'] == 'verbose': w.writerow([f'The {n.split(".")[-1]} {i}' for i, n in enumerate(names)])
-        kept = dict(zip(['url', 'depth', 'http_code', 'metadata.title.content', 'compliant.is_compliant', 'internal_page_rank.value', 'segments.pagetype.value'], range(7)))
+        kept = dict(zip(['url', 'depth', 'http_code', 'metadata.title.content', 'compliant.is_compliant', 'internal_page_rank.value',
+                         'segments.pagetype.value'], range(7)))
         if any(n.endswith('graph.url') for n in names): w.writerows(links)
         else: w.writerows([[(*row[:6], 'shop')[kept[n.removeprefix(f'crawl.{day}.')]] for n in names] for row in site])
         data = gzip.compress(f.getvalue().encode())
@@ -84,17 +98,22 @@ class Double:
 async def nap(_): await asyncio.sleep(0)
 
 async def fetch(double, db, folder, **more):
-    return await botify.fetch(db, more.pop('token', token), 'https://app.botify.com/org/shop/', folder, at=double.url, every=0, sleep=nap, **{'wait': 1 if 'silent' in double.trouble else 20, **more})
+    return await botify.fetch(db, more.pop('token', token), 'https://app.botify.com/org/shop/', folder, at=double.url, every=0, sleep=nap,
+                              **{'wait': 1 if 'silent' in double.trouble else 20, **more})
 
 @pytest.fixture
 def db(tmp_path): return schema.open(tmp_path/'b.db', fresh=True)
 
-def kept(db): return [tuple(r) for r in db.execute('select url,depth,status,title,indexable,section from page order by url')], [tuple(r) for r in db.execute('select s.url,t.url from link l join page s on s.id=l.source join page t on t.id=l.target order by l.id')]
+def kept(db):
+    return ([tuple(r) for r in db.execute('select url,depth,status,title,indexable,section from page order by url')], [tuple(r)
+        for r in db.execute('select s.url,t.url from link l join page s on s.id=l.source join page t on t.id=l.target order by l.id')])
 def right(db):
     found, edges = kept(db)
     assert found == [(u, d, s, t or None, int(c == 'true'), 'shop') for u, d, s, t, c, *_ in site] and edges == links
 
-@pytest.mark.parametrize('trouble', [{}, {'sep': 1}, {'labels': 'full'}, {'labels': 'verbose'}, {'labels': 'none'}, {'sep': 1, 'labels': 'verbose'}, {'429': 5}, {'500': 3}, {'cut': 3}, {'word': 'COMPLETE'}, {'taken, then 502': 1}, {'taken, then 502': 2, 'unlisted': 1}, {'silent': 1}], ids=str)
+@pytest.mark.parametrize('trouble', [{}, {'sep': 1}, {'labels': 'full'}, {'labels': 'verbose'}, {'labels': 'none'},
+                                     {'sep': 1, 'labels': 'verbose'}, {'429': 5}, {'500': 3}, {'cut': 3}, {'word': 'COMPLETE'},
+                                     {'taken, then 502': 1}, {'taken, then 502': 2, 'unlisted': 1}, {'silent': 1}], ids=str)
 async def test_whatever_goes_wrong_the_pages_and_links_are_there_and_each_export_was_sent_once(db, tmp_path, trouble):
     async with Double(**trouble) as d:
         r = await fetch(d, db, tmp_path/'f')
@@ -161,7 +180,8 @@ async def test_cut_off_at_any_request_it_goes_on_with_the_same_jobs(tmp_path, af
         right(db)
         assert len(d.posts()) == 2 == len(d.jobs)
 
-@pytest.mark.parametrize('trouble,words', [({'plan': 1}, 'plan'), ({'failed': 1}, 'failed'), ({'cut': 9}, 'could not be fetched whole'), ({'429': 99}, 'too often'), ({'running': 9}, 'runs already')])
+@pytest.mark.parametrize('trouble,words', [({'plan': 1}, 'plan'), ({'failed': 1}, 'failed'), ({'cut': 9}, 'could not be fetched whole'),
+                                           ({'429': 99}, 'too often'), ({'running': 9}, 'runs already')])
 async def test_what_cannot_be_had_is_said_in_words(db, tmp_path, trouble, words):
     async with Double(**trouble) as d:
         with pytest.raises(botify.Botify, match=words): await fetch(d, db, tmp_path/'f')
@@ -193,7 +213,9 @@ async def test_at_most_five_requests_a_second():
         for _ in range(6): await api.analyses('org', 'shop')
         assert 1.0 < time.monotonic() - t < 4*busy()
 
-@pytest.mark.parametrize('text,there', [('https://app.botify.com/org/shop/crawl', ('org', 'shop')), ('org/shop', ('org', 'shop')), ('https://evil.test/org/shop', None), ('https://app.botify.com.evil.test/org/shop', None), ('org', None), ('', None), ('../x', None), ('https://app.botify.com/org/sh%20op', None)])
+@pytest.mark.parametrize('text,there', [('https://app.botify.com/org/shop/crawl', ('org', 'shop')), ('org/shop', ('org', 'shop')),
+                                        ('https://evil.test/org/shop', None), ('https://app.botify.com.evil.test/org/shop', None),
+                                        ('org', None), ('', None), ('../x', None), ('https://app.botify.com/org/sh%20op', None)])
 def test_a_project_is_read_from_its_address(text, there):
     if there: assert botify.project(text) == there
     else:

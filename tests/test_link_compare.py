@@ -37,7 +37,9 @@ def test_what_is_new_gone_and_changed_is_told_with_what_it_was(two):
 def test_the_sums_say_the_same_and_name_the_findings_that_came(two):
     at, url = two
     c = compare.compare(at/'1.sqlite', at/'2.sqlite')
-    assert {k: c['pages'][k] for k in ('before', 'now', 'new', 'gone')} == dict(before=21, now=21, new=1, gone=1) and c['fields']['title'] == 2 and c['sure']      # the title of the oil went with it
+    # the title of the oil went with it
+    assert ({k: c['pages'][k] for k in ('before', 'now', 'new', 'gone')} == dict(before=21, now=21, new=1, gone=1)
+            and c['fields']['title'] == 2 and c['sure'])
     assert c['died'] == [url + '/guides/oil/'] and c['revived'] == []
     by = {f['kind']: f for f in c['findings']}
     assert (by['not_found']['before'], by['not_found']['now'], by['not_found']['came']) == (0, 1, 1) and by['noindex']['came'] == 1

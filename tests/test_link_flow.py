@@ -6,7 +6,8 @@ from test_link_crawl import web
 
 def alone(out, *args):
     env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_')} | {'OLLAMA_HOST': '127.0.0.1:9'}
-    return subprocess.run([sys.executable, '-m', 'pianola', 'run', 'link_graph', *args, '--out', str(out)], cwd=root, env=env, capture_output=True, text=True, timeout=300)
+    return subprocess.run([sys.executable, '-m', 'pianola', 'run', 'link_graph', *args, '--out', str(out)], cwd=root, env=env,
+                          capture_output=True, text=True, timeout=300)
 
 def test_without_a_page_a_site_becomes_tables_a_picture_and_a_file(tmp_path):
     with Site(web(30)) as s:
@@ -15,11 +16,15 @@ def test_without_a_page_a_site_becomes_tables_a_picture_and_a_file(tmp_path):
         out = tmp_path/'o'
         pages, edges, findings = (list(csv.DictReader((out/f'{n}.csv').open(encoding='utf-8-sig'))) for n in ('pages', 'edges', 'findings'))
         db = sqlite3.connect(out/'crawl.sqlite')
-        assert db.execute("select count(*) from page where state='done' and internal and source!='resource'").fetchone()[0] == 40 == json.loads((out/'crawl.json').read_text())['counts']['pages']
-        assert pages[0]['url'] == s.url + '/' and len(edges) >= db.execute("select count(*) from link where kind='a'").fetchone()[0] > 100 and {'source', 'target', 'anchor'} <= set(edges[0]) and findings
+        assert db.execute(
+            "select count(*) from page where state='done' and internal and source!='resource'").fetchone()[0] == 40 == json.loads(
+                (out/'crawl.json').read_text())['counts']['pages']
+        assert (pages[0]['url'] == s.url + '/' and len(edges) >= db.execute("select count(*) from link where kind='a'").fetchone()[0] > 100
+                and {'source', 'target', 'anchor'} <= set(edges[0]) and findings)
         assert (out/'xray.png').read_bytes().startswith(b'\x89PNG')
     p = alone(tmp_path/'o2', 'url=http://localhost:9/', 'pages=5')
-    assert p.returncode == 0 and json.loads((tmp_path/'o2/crawl.json').read_text())['counts']['do not answer'] == 0 and json.loads((tmp_path/'o2/crawl.json').read_text())['counts']['blocked by robots.txt'] == 1
+    assert (p.returncode == 0 and json.loads((tmp_path/'o2/crawl.json').read_text())['counts']['do not answer'] == 0
+            and json.loads((tmp_path/'o2/crawl.json').read_text())['counts']['blocked by robots.txt'] == 1)
     assert 'no address' in alone(tmp_path/'o4', 'pages=5').stderr
 
 def steps(s): return {x['step']: x for x in s.act('link_graph.show')['result']['steps']}
@@ -29,14 +34,16 @@ def test_the_server_killed_ten_times_and_the_crawler_with_it_the_crawl_equals_th
     print(f'PIANOLA_TEST_SEED={seed}')
     rng = random.Random(seed)
     with Site(web(100)) as site:
-        most = 60                                          # then it answers hardly at all: a busy machine needs long for its kills, and the crawl has to outlive them
+        # then it answers hardly at all: a busy machine needs long for its kills, and the crawl has to outlive them
+        most = 60
         site.delay = lambda: .8 if len(site.asked) < most else 15
         start = lambda: serve(tmp_path/'data', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(tmp_path/'none')})
         s = start()
         s.act('link_graph.begin', url=site.url)
         job, seen = steps(s)['crawl']['job'], 0
         pid = lambda: sqlite3.connect(tmp_path/'data/pianola.db').execute('select pid from job where id=?', (job,)).fetchone()[0]
-        both = {rng.randrange(1, 3), rng.randrange(6, 9)}              # twice its crawler dies with it, which is noticed when nothing was heard of it for six seconds
+        # twice its crawler dies with it, which is noticed when nothing was heard of it for six seconds
+        both = {rng.randrange(1, 3), rng.randrange(6, 9)}
         for n in range(10):
             if n == 5: s.until(lambda: len(site.asked) > 40)
             time.sleep(rng.uniform(0, .4))
@@ -60,7 +67,10 @@ def test_the_server_killed_ten_times_and_the_crawler_with_it_the_crawl_equals_th
         whole = crawl(tmp_path/'whole.sqlite', **{'start' if k == 'starts' else k: v for k, v in asked.items()})
         room('graph').finish(whole)
         room('findings').find(whole)
-        found = lambda d: [tuple(r) for r in d.execute('select kind, page, other, severity, detail from finding where substr(kind,1,4)<>? order by 1, 2, 3, 5', ('slow',))]      # but for how long the answers took
+        # but for how long the answers took
+        found = lambda d: [tuple(r)
+                           for r in d.execute(
+                               'select kind, page, other, severity, detail from finding where substr(kind,1,4)<>? order by 1, 2, 3, 5', ('slow',))]
         assert told(db) == told(whole) and found(db) == found(whole) != [] and db.execute('pragma integrity_check').fetchone()[0] == 'ok'
         assert db.execute("select count(*) from event where kind='done'").fetchone()[0] == 1
         # the keys

@@ -12,7 +12,8 @@ def kept(path, links, pages=None, start=1, **columns):
     db = schema.open(path, fresh=True)
     db.execute('begin')
     for i in range(1, n+1):
-        db.execute("insert into page(id,url,internal,state,source,status,type,indexable) values (?,?,1,'done',?,200,'text/html',1)", (i, f'http://x/{i}', 'start' if i == start else 'link'))
+        db.execute("insert into page(id,url,internal,state,source,status,type,indexable) values (?,?,1,'done',?,200,'text/html',1)",
+                   (i, f'http://x/{i}', 'start' if i == start else 'link'))
         for c, v in columns.get(f'p{i}', {}).items(): db.execute(f'update page set {c}=? where id=?', (v, i))
     db.executemany("insert into link(source,target,kind,follow) values (?,?,'a',?)", [(l[0], l[1], l[2] if len(l) > 2 else 1) for l in links])
     db.execute("insert or replace into crawl values ('start', ?)", (json.dumps([start]),))
@@ -40,9 +41,11 @@ def slow_rank(n, links, rounds=200):
 def slow_held(n, links, start):
     "For each page that can be reached: what part cannot be reached any more when it is taken away"
     reached = set(slow_depth(n, links, start))
-    return {i: len(reached - {i} - set(slow_depth(n, [(s, t) for s, t in links if i not in (s, t)], start)))/len(reached) for i in reached if i != start}
+    return {i: len(reached - {i} - set(slow_depth(n, [(s, t) for s, t in links if i not in (s, t)], start)))/len(reached)
+            for i in reached if i != start}
 
-graphs = st.integers(2, 12).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(1, n), st.integers(1, n)), min_size=1, max_size=40))).filter(lambda g: any(s != t for s, t in g[1]))
+graphs = st.integers(2, 12).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(1, n), st.integers(1, n)), min_size=1,
+    max_size=40))).filter(lambda g: any(s != t for s, t in g[1]))
 
 def examined(tmp_path_factory, links, n):
     "A crawl of these links, with all that is computed of it"
@@ -79,11 +82,14 @@ def test_parts_that_hang_together_are_what_walking_finds_and_the_largest_is_the_
 def test_links_are_counted_once_a_pair_without_those_to_the_page_itself(tmp_path):
     db = kept(tmp_path/'1.sqlite', [(1, 2), (1, 2), (1, 3, 0), (2, 2), (3, 2, 0), (2, 4)], 4, p4=dict(internal=0, state='skipped', status=None))
     graph.finish(db)
-    assert column(db, 'inlinks')[2] == 3 and column(db, 'unique_inlinks')[2] == 2 and column(db, 'follow_inlinks')[2] == 1 and column(db, 'follow_inlinks')[3] == 0
-    assert column(db, 'outlinks')[1] == 3 and column(db, 'unique_outlinks')[1] == 2 and column(db, 'external_outlinks')[2] == 1 and column(db, 'inlinks')[4] is None
+    assert (column(db, 'inlinks')[2] == 3 and column(db, 'unique_inlinks')[2] == 2 and column(db, 'follow_inlinks')[2] == 1
+            and column(db, 'follow_inlinks')[3] == 0)
+    assert (column(db, 'outlinks')[1] == 3 and column(db, 'unique_outlinks')[1] == 2 and column(db, 'external_outlinks')[2] == 1
+            and column(db, 'inlinks')[4] is None)
 
 def test_weight_goes_through_redirects_and_to_canonicals_and_a_circle_ends_it(tmp_path):
-    db = kept(tmp_path/'1.sqlite', [(1, 2), (1, 3), (1, 4), (3, 1), (5, 1)], 8, p2=dict(status=301, redirect=5), p3=dict(canonical=5, indexable=0, why='canonical'), p4=dict(status=301, redirect=6), p6=dict(status=301, redirect=4))
+    db = kept(tmp_path/'1.sqlite', [(1, 2), (1, 3), (1, 4), (3, 1), (5, 1)], 8, p2=dict(status=301, redirect=5),
+              p3=dict(canonical=5, indexable=0, why='canonical'), p4=dict(status=301, redirect=6), p6=dict(status=301, redirect=4))
     graph.finish(db)
     rank = column(db, 'pagerank')
     assert rank[2] is rank[3] is rank[4] is None and rank[5] > rank[7] == rank[8] and sum(v for v in rank.values() if v) == pytest.approx(1)
@@ -122,7 +128,8 @@ def test_near_duplicates_are_those_within_three_bits_and_what_lies_between_joins
     assert {k: v for k, v in column(db, 'near').items() if v} == {10: 10, 11: 10, 12: 10, 13: 10, 30: 30, 31: 30}
 
 def test_the_folder_of_an_address():
-    assert [graph.section(u) for u in ('http://x/', 'http://x/a', 'http://x/a/', 'http://x/a/b/c?d=/e/f', 'http://x:81/b/?q')] == ['/', '/', '/a/', '/a/', '/b/']
+    assert [graph.section(u) for u in ('http://x/', 'http://x/a', 'http://x/a/', 'http://x/a/b/c?d=/e/f', 'http://x:81/b/?q')] == ['/', '/',
+        '/a/', '/a/', '/b/']
 
 def test_computing_it_again_changes_nothing(tmp_path):
     rng = random.Random(2)

@@ -17,7 +17,8 @@ def site(tmp_path_factory):
 
 def own(db, pages, links, **more):
     "A crawl of a few pages: their urls, and pairs of their numbers from 1"
-    for i, u in enumerate(pages): db.execute("insert into page(id,url,internal,state,source,status,depth) values (?,?,1,'done',?,?,?)", (i+1, u, 'start', 200, 0))
+    for i, u in enumerate(pages):
+        db.execute("insert into page(id,url,internal,state,source,status,depth) values (?,?,1,'done',?,?,?)", (i+1, u, 'start', 200, 0))
     for a, b in links: db.execute("insert into link(source,target,kind) values (?,?,'a')", (a, b))
     return db
 
@@ -63,8 +64,12 @@ def test_a_chain_of_pages_is_drawn_as_a_line(site):
     ends, step = np.hypot(*(chain[-1] - chain[0])), np.hypot(*np.diff(chain, axis=0).T)
     assert ends > .3 * step.sum() and np.hypot(*(chain[-1] - chain[0])) > 5 * np.median(step)
 
-@pytest.mark.parametrize('pages,links', [([], []), (['https://a/'], []), (['https://a/'], [(1, 1)]), (['https://a/', 'https://a/b'], [(1, 2), (1, 2), (2, 1)]), (list('abc'), [(1, 2), (2, 3), (3, 1)]),
-                                         ([f'p{i}' for i in range(300)], [(1, i) for i in range(2, 301)]), ([f'p{i}' for i in range(300)], [(i, i + 1) for i in range(1, 300)]), ([f'p{i}' for i in range(40)], [(i, j) for i in range(1, 41) for j in range(1, 41)])],
+@pytest.mark.parametrize('pages,links',
+                         [([], []), (['https://a/'], []), (['https://a/'], [(1, 1)]),
+                          (['https://a/', 'https://a/b'], [(1, 2), (1, 2), (2, 1)]), (list('abc'), [(1, 2), (2, 3), (3, 1)]),
+                                         ([f'p{i}' for i in range(300)], [(1, i) for i in range(2, 301)]),
+                                         ([f'p{i}' for i in range(300)], [(i, i + 1) for i in range(1, 300)]),
+                                         ([f'p{i}' for i in range(40)], [(i, j) for i in range(1, 41) for j in range(1, 41)])],
                          ids=['none', 'one', 'itself', 'two', 'three', 'star', 'line', 'all to all'])
 def test_sites_of_any_shape_have_a_place_for_each_page(empty, pages, links):
     g = layout.layout(own(empty, pages, links))
@@ -137,7 +142,8 @@ def test_an_xray_of_a_million_lines_keeps_its_brightness_though_it_draws_a_part(
     rng = np.random.default_rng(0)
     a, b = rng.random((4000, 2)) * 300, rng.random((4000, 2)) * 300
     whole, part = xray.glow(300, a, b, np.ones(4000)), xray.glow(300, a, b, np.ones(4000), budget=200_000)
-    assert abs(part.sum() / whole.sum() - 1) < .05 and np.corrcoef(whole.reshape(30, 10, 30, 10).sum((1, 3)).ravel(), part.reshape(30, 10, 30, 10).sum((1, 3)).ravel())[0, 1] > .9
+    assert abs(part.sum() / whole.sum() - 1) < .05 and np.corrcoef(whole.reshape(30, 10, 30, 10).sum((1, 3)).ravel(),
+        part.reshape(30, 10, 30, 10).sum((1, 3)).ravel())[0, 1] > .9
 
 @pytest.mark.parametrize('url', ['', 'https://a/', 'https://a/日本語/ü?q=1', 'https://a/' + 'x' * 4000, 'https://[::1', 'https://a/%zz\x00\n<b>'])
 def test_any_address_is_said_in_plain_letters_and_short(url):
@@ -160,7 +166,9 @@ def served(site):
 
 def get(url, body=None):
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode() if body is not None else None, {'content-type': 'application/json'}), timeout=20) as r: return r.status, r.read(), r.headers
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode() if body is not None else None,
+                                                           {'content-type': 'application/json'}), timeout=20) as r:
+            return r.status, r.read(), r.headers
     except urllib.error.HTTPError as e: return e.code, e.read(), e.headers
 
 def test_the_arrays_say_the_graph_as_it_is(site, served):
@@ -175,7 +183,8 @@ def test_the_arrays_say_the_graph_as_it_is(site, served):
     assert (a['id'] == g.id).all() and np.allclose(a['xy'].reshape(-1, 2), g.xy, atol=1e-3) and (a['status'] == g.status).all()
     edges = a['edges'].reshape(-1, 2)
     assert sorted(map(tuple, edges.tolist())) == sorted(map(tuple, g.edges.tolist()))
-    assert [c[0] for c in head['classes']] == list(np.cumsum([0, *(c[1] for c in head['classes'][:-1])])) and sum(c[1] for c in head['classes']) == len(g.edges)
+    assert ([c[0] for c in head['classes']] == list(np.cumsum([0, *(c[1] for c in head['classes'][:-1])]))
+            and sum(c[1] for c in head['classes']) == len(g.edges))
     for first, n, _, wide in head['classes']: assert set(np.isin(edges[first:first+n, 1], g.wide)) == {wide}
     assert [m['kind'] for m in head['marks']][0] == 'star' and set(head['marks'][0]['pages']) == set(planted['missing'])
 
@@ -200,7 +209,9 @@ def test_the_table_finds_sorts_and_filters(site, served):
     assert json.loads(body)['ids'] == sorted(planted['island'])
 
 def test_what_is_not_there_is_said_with_what_is(served):
-    for path, code, words in (('/1/column/nonsense', 400, 'status'), ('/1/table?sort=id;drop', 400, 'depth'), ('/1/table?only=x', 400, 'mark:1'), ('/9/graph', 404, 'no run 9'), ('/1/page/99999', 404, '99999'), ('/1/page/x', 400, 'number'), ('/1/table?at=x', 400, 'whole number'), ('/1/xray.png?size=9', 400, '300')):
+    for path, code, words in (('/1/column/nonsense', 400, 'status'), ('/1/table?sort=id;drop', 400, 'depth'),
+                              ('/1/table?only=x', 400, 'mark:1'), ('/9/graph', 404, 'no run 9'), ('/1/page/99999', 404, '99999'),
+                              ('/1/page/x', 400, 'number'), ('/1/table?at=x', 400, 'whole number'), ('/1/xray.png?size=9', 400, '300')):
         status, body, _ = get(served + path)
         assert status == code and words in json.loads(body)['error'], path
     for body in ([], {'ids': 'all'}, {'ids': ['x']}, {'no': 1}): assert get(f'{served}/1/list', body)[0] == 400
@@ -210,12 +221,16 @@ def test_a_column_has_a_value_for_each_page_in_the_order_of_the_picture(site, se
     for name in view.columns:
         c = json.loads(get(f'{served}/1/column/{name}')[1])
         assert len(c['values']) == g.n and (c['kind'] == 'number' or max(c['values']) < len(c['names']) <= 11), name
-    assert json.loads(get(f'{served}/1/column/words')[1])['values'][5] == db.execute('select words from page where id=?', (int(g.id[5]),)).fetchone()[0]
+    assert json.loads(get(f'{served}/1/column/words')[1])['values'][5] == db.execute('select words from page where id=?',
+        (int(g.id[5]),)).fetchone()[0]
 
 def test_a_page_is_shown_with_its_links(site, served):
     db, planted, _ = site
     p = json.loads(get(f'{served}/1/page/{planted["star"]}')[1])
-    assert p['more_out'] == db.execute('select count(distinct target) from link where source=?', (planted['star'],)).fetchone()[0] == len(p["out"]) < 60 and json.loads(get(f"{served}/1/page/1")[1])["more_in"] > len(json.loads(get(f"{served}/1/page/1")[1])["in"]) == 60
+    assert p['more_out'] == db.execute('select count(distinct target) from link where source=?',
+                                       (planted['star'],)).fetchone()[0] == len(
+                                           p["out"]) < 60 and json.loads(get(f"{served}/1/page/1")[1])["more_in"] > len(
+                                               json.loads(get(f"{served}/1/page/1")[1])["in"]) == 60
     m = json.loads(get(f'{served}/1/page/{planted["missing"][0]}')[1])
     assert [i[0] for i in m['in']] == [planted['star']] and m['status'] == 404
 
@@ -231,7 +246,8 @@ def test_a_crawl_that_is_being_written_can_be_looked_at(tmp_path):
 @pytest.fixture(scope='module')
 def chrome(playwright):
     from conftest import browser_path
-    b = playwright.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'])
+    b = playwright.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader',
+        '--enable-unsafe-swiftshader'])
     yield b
     b.close()
 
@@ -285,7 +301,9 @@ def test_a_click_on_a_page_opens_it_and_a_row_of_the_table_too(page, site):
     page.fill('#q', '465.html')
     page.wait_for_function('document.querySelectorAll("#rows tr").length === 1')
     page.click('#rows tr button')
-    page.wait_for_function(f'document.querySelector("#card a.url").textContent === {json.dumps(site[0].execute("select url from page where id=?", (star,)).fetchone()[0])}')
+    page.wait_for_function(
+        f'document.querySelector("#card a.url").textContent === '
+        f'{json.dumps(site[0].execute("select url from page where id=?", (star,)).fetchone()[0])}')
     assert page.locator('#card h3').all_inner_texts()[-1].startswith('It links to: ')
 
 def test_a_lasso_gives_the_list_of_what_is_inside(page, site):

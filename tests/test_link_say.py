@@ -30,23 +30,37 @@ def test_the_facts_are_ranked_by_code_and_carry_their_numbers(sick):
     assert '38 findings on 38 of 59 pages (64 %)' in fact(sick, 'not_found').text
 
 def test_what_the_small_model_once_said_of_a_site_with_a_third_of_its_links_dead_is_refused(sick):
-    for lie in ('The site is well-structured and well-optimized for search engines.', 'Overall, the website has a solid structure.', 'The SEO of this site looks good.', 'There are no broken links.', 'The crawl found no errors.', 'There are no major issues with this website.',
+    for lie in ('The site is well-structured and well-optimized for search engines.', 'Overall, the website has a solid structure.',
+                'The SEO of this site looks good.', 'There are no broken links.', 'The crawl found no errors.',
+                'There are no major issues with this website.',
                 'The site is free of dead links.', 'Everything is in order.', 'No redirects or 404s were found.'):
         assert [s for s, _ in states(lie, sick)] == ['refused'], lie
 
 def test_true_sentences_check_out_and_name_their_facts(sick):
     dead, title, alt = (fact(sick, k).id for k in ('not_found', 'title_missing', 'images_no_alt'))
-    for text, ids in ((f'38 pages are not found [{dead}].', [dead]), ('38 of 59 pages answer 404.', [dead]), (f'64 % of the pages are dead [{dead}].', [dead]), (f'More than half of the pages are dead [{dead}].', [dead]), ('2 pages have no title.', [title]), ('2 pages do not have a title.', [title]), (f'The pages are missing a title [{title}].', [title]), ('Two pages have no title.', [title]),
-                      (f'One image on 1 page has no alt text [{alt}].', [alt]), ('Redirect the dead addresses with 301 or take the links away.', [dead]), (f'The dead pages are the most serious problem [{dead}].', [dead])):
+    for text, ids in ((f'38 pages are not found [{dead}].', [dead]), ('38 of 59 pages answer 404.', [dead]),
+                      (f'64 % of the pages are dead [{dead}].', [dead]), (f'More than half of the pages are dead [{dead}].', [dead]),
+                      ('2 pages have no title.', [title]), ('2 pages do not have a title.', [title]),
+                      (f'The pages are missing a title [{title}].', [title]), ('Two pages have no title.', [title]),
+                      (f'One image on 1 page has no alt text [{alt}].', [alt]),
+                      ('Redirect the dead addresses with 301 or take the links away.', [dead]),
+                      (f'The dead pages are the most serious problem [{dead}].', [dead])):
         (state, got), = states(text, sick)
         assert state == 'checked', (text, say.check(text, say.facts(sick, 12), sick))
         assert got == ids or not text.endswith('].') and got, text
 
 def test_false_ones_are_refused_with_the_reason(sick):
     dead, title, notice = fact(sick, 'not_found').id, fact(sick, 'title_missing').id, fact(sick, 'description_long').id
-    for text, why in ((f'427 pages are not found [{dead}].', 'no number 427'), (f'2 pages are not found [{dead}].', 'no number 2 in'), ('40 pages have no title.', 'no fact'), (f'38 pages have no title [{dead}].', 'title: not what'), (f'A third of the pages are dead [{dead}].', 'a third'), (f'All pages are dead [{dead}].', '“all” is not so'),
-                      (f'38 % of the pages are dead [{dead}].', 'no percentage 38 %'), ('Hreflang is wrong on many pages.', 'no fact'), ('38 pages are slow.', 'no fact'), (f'The dead links are a minor problem [{dead}].', 'minor'), (f'Long descriptions are a critical problem [{notice}].', 'critical'), ('See [F99].', 'no fact F99'),
-                      ('The pages are not dead [%s].' % dead, 'not dead'), ('The pages have titles [%s].' % title, 'something is there'), ('These pages are never too long [%s].' % notice, 'never too'), ('The page /pricing/secret.html is not found.', 'no address'), (f'thirty-nine pages are dead [{dead}].', 'no number thirty-nine')):
+    for text, why in ((f'427 pages are not found [{dead}].', 'no number 427'), (f'2 pages are not found [{dead}].', 'no number 2 in'),
+                      ('40 pages have no title.', 'no fact'), (f'38 pages have no title [{dead}].', 'title: not what'),
+                      (f'A third of the pages are dead [{dead}].', 'a third'), (f'All pages are dead [{dead}].', '“all” is not so'),
+                      (f'38 % of the pages are dead [{dead}].', 'no percentage 38 %'), ('Hreflang is wrong on many pages.', 'no fact'),
+                      ('38 pages are slow.', 'no fact'), (f'The dead links are a minor problem [{dead}].', 'minor'),
+                      (f'Long descriptions are a critical problem [{notice}].', 'critical'), ('See [F99].', 'no fact F99'),
+                      ('The pages are not dead [%s].' % dead, 'not dead'), ('The pages have titles [%s].' % title, 'something is there'),
+                      ('These pages are never too long [%s].' % notice, 'never too'),
+                      ('The page /pricing/secret.html is not found.', 'no address'),
+                      (f'thirty-nine pages are dead [{dead}].', 'no number thirty-nine')):
         got, = say.check(text, say.facts(sick, 12), sick)
         assert got['state'] == 'refused' and why in got['why'], (text, got)
 
@@ -87,18 +101,23 @@ def test_numbers_are_read_as_people_write_them():
 def test_of_what_checks_out_only_what_says_something_new_is_shown_and_once(sick):
     facts = say.facts(sick, 12)
     dead = next(f for f in facts if f.kind == 'not_found')
-    again, empty, good = f"For example: {dead.text.partition('For example: ')[2]}", 'The crawl saw 38 findings on 38 of 59 pages (64 %).', 'Redirect the 38 dead pages first.'
-    got = [dict(text=f'{t} [{dead.id}]', facts=[dead.id]) for t in (again, good, empty, good.upper())] + [dict(text='In all, 59 pages were seen. [F0]', facts=['F0'])]
+    again, empty, good = (f"For example: {dead.text.partition('For example: ')[2]}", 'The crawl saw 38 findings on 38 of 59 pages (64 %).',
+                          'Redirect the 38 dead pages first.')
+    got = [dict(text=f'{t} [{dead.id}]', facts=[dead.id])
+           for t in (again, good, empty, good.upper())] + [dict(text='In all, 59 pages were seen. [F0]', facts=['F0'])]
     assert say.worth(got, say.plain(facts)) == [good, 'In all, 59 pages were seen.'] and say.worth(got)[0].startswith('For example')
 
 def test_lists_headings_and_late_numbers_of_facts_are_taken_apart():
-    assert say.sentences('## What is wrong\n1. **38 pages** are dead. [F1]\n- Two have no title [F2]. See e.g. the saw.\n') == ['What is wrong', '38 pages are dead. [F1]', 'Two have no title [F2].', 'See e.g. the saw.']
+    assert say.sentences('## What is wrong\n1. **38 pages** are dead. [F1]\n- Two have no title [F2]. See e.g. the saw.\n') == [
+        'What is wrong', '38 pages are dead. [F1]', 'Two have no title [F2].', 'See e.g. the saw.']
 
 def test_a_model_is_asked_again_when_nothing_it_said_is_true_and_the_lies_are_named_to_it(sick):
     heard, dead = [], fact(sick, 'not_found').id
     async def ask(text, system=''):
         heard.append(text)
-        for piece in ('The site is ', 'well-optimized.') if len(heard) == 1 else ('38 pages are ', f'not found [{dead}]. ', 'The site is healthy overall. ', 'Shall I go on?'): yield piece
+        for piece in ('The site is ', 'well-optimized.') if len(heard) == 1 else ('38 pages are ', f'not found [{dead}]. ',
+                'The site is healthy overall. ', 'Shall I go on?'):
+            yield piece
     got = asyncio.run(say.explain(sick, ask))
     assert len(heard) == 2 and 'well-optimized' in heard[1] and '[F1]' in heard[0]
     assert got['said'] == [{'text': f'38 pages are not found [{dead}].', 'facts': [dead]}] and got['talk'] == ['Shall I go on?']
@@ -136,5 +155,6 @@ def test_in_the_chat_the_model_is_heard_only_where_it_is_right_and_two_crawls_ar
         site.pages = shop.pages(site.url)
         crawled()
         got = s.act('link_graph.changes')['result']
-        assert {f['kind']: (f['came'], f['went']) for f in got['findings']} == {'title_missing': (0, 1), 'description_missing': (1, 0)} and got['pages']['changed'] == 2
+        assert ({f['kind']: (f['came'], f['went']) for f in got['findings']} == {'title_missing': (0, 1), 'description_missing': (1, 0)}
+                and got['pages']['changed'] == 2)
         assert any('No description: 0 before, 1 now' in t for t in said())

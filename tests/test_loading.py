@@ -73,9 +73,12 @@ traps = {
     'a loop in C':         ('import re\nre.match("(a+)+b", "a"*60)', r'TimeoutError'),
     'eight gigabytes':     ('\nx = bytearray(8 << 30)', r'more than 4 GB while it was imported \(line 2'),
     'endless recursion':   ('def f(): f()\nf()', r'RecursionError.*line 1'),
-    'a thread that exits': ('import os, threading, time\nfrom pianola import Page\npage = Page()\ndef late(): time.sleep(.1); os._exit(1)\nthreading.Thread(target=late).start()', r'ended the whole process'),
+    'a thread that exits': (
+        'import os, threading, time\nfrom pianola import Page\npage = Page()\ndef late(): time.sleep(.1); '
+        'os._exit(1)\nthreading.Thread(target=late).start()', r'ended the whole process'),
     'nothing in it':       ('"Nothing: here"', r'makes no Page, Crud or Flow'),
-    'an endless thread':   ('import threading\nfrom pianola import Page, P\ndef f():\n  while True: pass\npage = Page()\n1/0', r'ZeroDivisionError.*line 6'),
+    'an endless thread':   ('import threading\nfrom pianola import Page, P\ndef f():\n  while True: pass\npage = Page()\n1/0',
+                            r'ZeroDivisionError.*line 6'),
 }
 if sys.platform != 'linux': del traps['eight gigabytes'], traps['a loop in C']
 
@@ -120,7 +123,9 @@ def test_the_version_that_runs_goes_on_when_the_next_one_is_broken(folder):
 def test_a_half_of_a_plugin_never_enters(folder):
     "Its second table is somebody else's: then its first key is not there either, nor its route"
     f = folder(notes=good)
-    f.save('other', '"Other: x"\nfrom pianola import Crud, Page, action\nclass A: name: str\na = Crud(A, name="other_a")\nclass B: name: str\nb = Crud(B, name="notes")\npage = Page()\n@page.get("/x")\ndef x(): return "x"\n@action\ndef key(tx): "k"\n')
+    f.save('other',
+           '"Other: x"\nfrom pianola import Crud, Page, action\nclass A: name: str\na = Crud(A, name="other_a")\nclass B: name: str\nb = '
+           'Crud(B, name="notes")\npage = Page()\n@page.get("/x")\ndef x(): return "x"\n@action\ndef key(tx): "k"\n')
     said = f.until('other', 'notes')
     assert 'belongs to notes' in said
     assert not [k for k in f.keys() if k.startswith('other')] and f.s.get('/other/x')[0] == 404 and f.health()['notes'] == 'ok'
@@ -133,7 +138,8 @@ def test_a_half_of_a_plugin_never_enters(folder):
     ('from pianola import Crud\nclass L: name: str\nl = Crud(L, name="log")', 'wants the table log, which is one of our own'),
     ('from pianola import Crud\nclass L: name: str\nl = Crud(L, name="Message")', 'which is one of our own'),
     ('from pianola import Page\nclass Wide(Page):\n  def mount(self, app): app.get("/api/health")(lambda: "mine")\np = Wide()', 'other'),
-    ('from pianola import Page\nclass Wide(Page):\n  def mount(self, app): app.get("/notes/x")(lambda: "mine")\np = Wide()', 'may not answer at /notes/x'),
+    ('from pianola import Page\nclass Wide(Page):\n  def mount(self, app): app.get("/notes/x")(lambda: "mine")\np = Wide()',
+     'may not answer at /notes/x'),
 ])
 def test_a_name_that_is_somebody_elses_is_refused_with_words(folder, code, says):
     f = folder(notes=good, other=page_ % 'mine was here')
@@ -179,7 +185,8 @@ def test_no_plugin_gets_a_name_that_is_ours_however_it_is_written(tmp_path):
         try: plugins.free(p)
         except Refused as e: return e.text
     assert [n for o in sorted(ours) for n in (o, o.upper(), o.capitalize()) if not wants(n)] == []
-    assert [n for n in ('tasks_by_pos', 'msg', 'a"b', 'a b', '', '1a', 'lot 1') if not wants(n)] == [] and wants('jobs') is None and wants('tâches-2') is None
+    assert ([n for n in ('tasks_by_pos', 'msg', 'a"b', 'a b', '', '1a', 'lot 1') if not wants(n)] == [] and wants('jobs') is None
+            and wants('tâches-2') is None)
 
 def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_path, monkeypatch):
     from pianola import growth, store
@@ -221,11 +228,13 @@ def test_a_file_is_tried_within_the_memory_there_is_and_a_long_error_is_told_wit
     (tmp_path/'room.py').write_text('import resource\n__doc__ = f"{resource.getrlimit(resource.RLIMIT_AS)}: what there is."\n')
     (tmp_path/'long.py').write_text('raise ValueError("begins " + "é"*70_000 + " ends")')
     code = "import json, sys\nfrom pianola.trial import helper, try_out\ntold = [try_out(p, n) for p, n in zip(sys.argv[1:], ('room', 'long'))]\nhelper.close()\nprint(json.dumps(told))"
-    p = subprocess.run([sys.executable, '-c', code, str(tmp_path/'room.py'), str(tmp_path/'long.py')], cwd=root, capture_output=True, text=True, timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)))
+    p = subprocess.run([sys.executable, '-c', code, str(tmp_path/'room.py'), str(tmp_path/'long.py')], cwd=root, capture_output=True,
+                       text=True, timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)))
     assert p.returncode == 0, p.stderr
     room, long = json.loads(p.stdout)
     assert room['error'] == '' and room['title'] == str((3 << 30, 3 << 30)), 'no more than we have ourselves'
-    assert long['error'].startswith('ValueError: begins é') and long['error'].endswith('(line 1 of long.py)') and long['trace'].rstrip().endswith('é ends')
+    assert (long['error'].startswith('ValueError: begins é') and long['error'].endswith('(line 1 of long.py)')
+            and long['trace'].rstrip().endswith('é ends'))
 
 def test_a_folder_is_watched_on_when_the_first_look_breaks(tmp_path):
     from pianola import live
@@ -342,13 +351,15 @@ def test_a_key_that_breaks_is_refused_with_the_line_and_nothing_of_it_is_kept(fo
     f.s.act('notes.create', name='yours')
     line = lambda text: next(n for n, l in enumerate(runtime.splitlines(), 1) if text in l)
     status, said = f.s.post('/api/actions/wild.divide', {'by': 0})
-    assert 400 <= status < 500 and f'ZeroDivisionError: division by zero (line {line("return 6/by")} of wild.py)' in said['error'] and f.s.rows('wild') == []
+    assert (400 <= status < 500 and f'ZeroDivisionError: division by zero (line {line("return 6/by")} of wild.py)' in said['error']
+            and f.s.rows('wild') == [])
     assert 'wild.divide broke' in f.health()['wild']
     assert f.s.act('wild.divide', by=3)['result'] == 2 and f.health()['wild'] == 'ok', 'what works again is forgotten'
     for key, says in {'leave': 'SystemExit', 'later': "KeyError: 'x'"}.items():
         status, said = f.s.post(f'/api/actions/wild.{key}')
         assert 400 <= status < 500 and says in said['error'] and 'of wild.py' in said['error'], said
-    for key, says in {'steal': 'wild may not write to notes, which belongs to notes', 'forge': 'wild may not write to log', 'finish': 'begin, commit and roll back', 'drop': 'wild may not write to notes',
+    for key, says in {'steal': 'wild may not write to notes, which belongs to notes', 'forge': 'wild may not write to log',
+                      'finish': 'begin, commit and roll back', 'drop': 'wild may not write to notes',
                       'shadow': 'wild may not write to log', 'listen': 'wild may not write to log', 'view': 'wild may not write to profiles'}.items():
         status, said = f.s.post(f'/api/actions/wild.{key}')
         assert status == 403 and says in said['error'], (key, said)
@@ -379,7 +390,8 @@ def test_a_route_that_breaks_or_blocks_is_a_card_and_the_others_answer(folder):
 
 def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     f = folder(quick, notes=good)
-    for body, says in {'1/0': 'ZeroDivisionError', 'import sys; sys.exit()': 'SystemExit', 'open("/nowhere/x")': 'FileNotFoundError', 'while True: pass': 'took too long'}.items():
+    for body, says in {'1/0': 'ZeroDivisionError', 'import sys; sys.exit()': 'SystemExit', 'open("/nowhere/x")': 'FileNotFoundError',
+                       'while True: pass': 'took too long'}.items():
         for how in ('def', 'async def'):
             f.save('v', f'"V: x"\nfrom pianola import Page\npage = Page()\n@page\n{how} index():\n    {body}\n')
             f.s.until(lambda says=says: 'v' in f.health() and says in f.s.get('/v', HX_Request='true')[1])
@@ -389,7 +401,9 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     f.until('v', 'ok')
 
 def test_a_row_that_cannot_be_drawn_does_not_hold_the_table_of_another(folder):
-    f = folder(quick, notes=good, books='"Books: x"\nfrom pianola import Crud\nclass Book:\n    name: str\n    def __ft__(self):\n        while True: pass\nbooks = Crud(Book)\n')
+    f = folder(quick, notes=good,
+               books='"Books: x"\nfrom pianola import Crud\nclass Book:\n    name: str\n    def __ft__(self):\n        while True: '
+               'pass\nbooks = Crud(Book)\n')
     f.s.act('books.create', name='x')
     assert 'took too long' in f.s.get('/books', HX_Request='true')[1]
     assert f.s.act('notes.create', name='x')['result']['id'] == 1
@@ -493,7 +507,8 @@ def test_what_a_plugin_does_while_nobody_waits_for_it_ends_nothing_and_is_shown_
 
 def test_a_callback_of_the_loop_that_leaves_breaks_or_never_ends_is_told_and_the_app_goes_on(folder):
     f = folder(quick, notes=good, alone=alone)
-    for name, says, line in (('breaks', 'IndexError', '[][5]'), ('exits', 'SystemExit: it calls sys.exit(7)', 'sys.exit(7)'), ('spins', 'TimeUp: it took too long', None)):
+    for name, says, line in (('breaks', 'IndexError', '[][5]'), ('exits', 'SystemExit: it calls sys.exit(7)', 'sys.exit(7)'),
+                             ('spins', 'TimeUp: it took too long', None)):
         began = time.time()
         assert f.s.get(f'/alone/back/{name}') == (200, 'begun')
         said = f.until('alone', f'what it began by itself broke: {says}')
@@ -525,17 +540,23 @@ def test_what_ends_a_loop_ends_it_unless_a_callback_of_a_plugin_says_so(fast, mo
 
 def test_tasks_of_a_route_that_leave_or_block_are_the_routes_own_error(folder):
     f = folder(quick, notes=good, alone=alone)
-    for name, says, line in (('gather', 'SystemExit: it calls sys.exit(no config)', "'no config'"), ('cancels', 'CancelledError', 'raise asyncio.CancelledError'), ('stops', 'StopIteration: next() had nothing more', 'def stops')):
+    for name, says, line in (('gather', 'SystemExit: it calls sys.exit(no config)', "'no config'"),
+                             ('cancels', 'CancelledError', 'raise asyncio.CancelledError'),
+                             ('stops', 'StopIteration: next() had nothing more', 'def stops')):
         status, said = f.s.get(f'/alone/{name}')
         assert status == 500 and says in said['error'] and f'(line {at(alone, line)} of alone.py)' in said['error'], said
     for name in ('waits', *(('sleeps', 'inside') if sys.platform != 'win32' else ())):
         began = time.time()
         status, said = f.s.get(f'/alone/{name}')
-        assert status == 500 and 'took too long' in said['error'] and 'of alone.py' in said['error'] and time.time()-began < 8*busy(), (said, time.time()-began)
+        assert (status == 500 and 'took too long' in said['error'] and 'of alone.py' in said['error']
+                and time.time()-began < 8*busy()), (said, time.time()-began)
         assert f.s.act('notes.create', name=name)['status'] == 'done'
 
 def test_a_plain_function_hears_every_line_in_order_and_is_interrupted(folder):
-    f = folder(quick, notes=good, plain='"Plain: hears."\nfrom pianola import Page, P\npage = Page()\nheard = []\n@page\ndef index(): return P(", ".join(heard))\n@page.hears\ndef hears(e):\n    if e.kind != "action": return\n    heard.append(e.data["args"]["name"])\n    while heard[-1] == "loop": pass\n')
+    f = folder(quick, notes=good,
+               plain='"Plain: hears."\nfrom pianola import Page, P\npage = Page()\nheard = []\n@page\ndef index(): return P(", '
+               '".join(heard))\n@page.hears\ndef hears(e):\n    if e.kind != "action": return\n    heard.append(e.data["args"]["name"])\n  '
+               '  while heard[-1] == "loop": pass\n')
     for n in range(12): f.s.act('notes.create', name=f'n{n}')
     seen = lambda: f.s.get('/plain', HX_Request='true')[1]
     f.s.until(lambda: ', '.join(f'n{n}' for n in range(12)) in seen())
@@ -549,14 +570,17 @@ def test_a_plain_function_hears_every_line_in_order_and_is_interrupted(folder):
 def test_what_a_plugin_says_while_it_hears_is_not_told_to_it_again(folder):
     "Neither its own words, nor the answers of another that echoes it"
     echo = '"%s: hears and says."\nfrom pianola import Page, P, act, say\npage = Page()\n@page\ndef index(): return P("x")\n@page.hears\nasync def hears(e):\n    if e.kind == "message": await say(f"%s heard {e.id}")\n    if e.kind == "action" and e.what == "notes.create": await act("notes.create", {"name": "again"})\n'
-    f = folder(quick, notes=good, one=echo % ('One', 'one'), two=echo % ('Two', 'two'), teller='"Teller: x"\nfrom pianola import Page, P, say\npage = Page()\n@page.post("/go")\nasync def go(): await say("begin")\n')
+    f = folder(quick, notes=good, one=echo % ('One', 'one'),
+               two=echo % ('Two', 'two'),
+               teller='"Teller: x"\nfrom pianola import Page, P, say\npage = Page()\n@page.post("/go")\nasync def go(): await say("begin")\n')
     said = lambda: [m['text'].split()[0] for m in f.s.get('/api/conversation')[1]]
     assert f.s.post('/teller/go')[0] == 200
     f.s.until(lambda: len(said()) >= 5)
     f.s.act('notes.create', name='first')
     f.s.until(lambda: len(f.s.rows('notes')) >= 5)
     time.sleep(.5)          # a bug would go on and on
-    assert sorted(said()) == ['begin', 'one', 'one', 'two', 'two'] and len(f.s.rows('notes')) == 5, 'each hears the first word and the answer of the other, and no more'
+    assert (sorted(said()) == ['begin', 'one', 'one', 'two', 'two']
+            and len(f.s.rows('notes')) == 5), 'each hears the first word and the answer of the other, and no more'
     assert any('the plugin one is not told of what it says' in l for l in f.s.lines) and f.health()['one'] == 'ok'
 
 def test_a_key_that_returns_what_json_cannot_hold_is_told_what_it_may_return(folder):
@@ -581,11 +605,18 @@ def test_a_changed_table_is_copied_first_and_nothing_is_dropped(folder):
     f.s.until(lambda: 'stars' in f.s.rows('notes')[0])
     copies = list((f.s.data/'backups').glob('plugin-notes-*.db'))
     assert len(copies) == 1
-    with sqlite3.connect(copies[0]) as db: assert [c[1] for c in db.execute('pragma table_info(notes)')].count('stars') == 0 and db.execute('select count(*) from notes').fetchone() == (3,)
+    with sqlite3.connect(copies[0]) as db:
+        assert ([c[1] for c in db.execute('pragma table_info(notes)')].count('stars') == 0
+                and db.execute('select count(*) from notes').fetchone() == (3,))
     f.save('notes', good + '# a word\n')
     f.s.until(lambda: 'stars' not in f.s.rows('notes')[0])
-    with sqlite3.connect(f.s.data/'pianola.db') as db: assert db.execute('select sum(stars) from notes').fetchone()[0] == 3 or db.execute("select count(*) from sqlite_master where sql like '%stars%'").fetchone()[0] >= 1, 'what the class no longer names is kept'
-    f.save('notes', good + 'class Rude(Crud):\n    def open(self, tx):\n        super().open(tx)\n        tx.run("drop table notes")\nclass R: name: str\nr = Rude(R, name="notes_r")\n')
+    with sqlite3.connect(f.s.data/'pianola.db') as db:
+        assert (db.execute('select sum(stars) from notes').fetchone()[0] == 3
+                or db.execute("select count(*) from sqlite_master where sql like '%stars%'").fetchone()[
+                    0] >= 1), 'what the class no longer names is kept'
+    f.save('notes',
+           good + 'class Rude(Crud):\n    def open(self, tx):\n        super().open(tx)\n        tx.run("drop table notes")\nclass R: '
+           'name: str\nr = Rude(R, name="notes_r")\n')
     assert 'would drop the table notes' in f.until('notes', 'would drop')
     assert len(f.s.rows('notes')) == 3
 
@@ -613,12 +644,16 @@ def test_a_missing_package_is_named_and_installed_on_a_click(folder, tmp_path):
         z.writestr('pianola_test_thing.py', 'word = "here"\n')
         z.writestr('pianola_test_thing-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\nName: pianola-test-thing\nVersion: 1.0\n')
         z.writestr('pianola_test_thing-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
-        z.writestr('pianola_test_thing-1.0.dist-info/RECORD', 'pianola_test_thing.py,,\npianola_test_thing-1.0.dist-info/METADATA,,\npianola_test_thing-1.0.dist-info/WHEEL,,\npianola_test_thing-1.0.dist-info/RECORD,,\n')
-    offline = {'PIANOLA_ENGINE': 'embedded', 'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(wheels), 'UV_NO_INDEX': '1', 'UV_FIND_LINKS': str(wheels), 'UV_OFFLINE': '1'}
+        z.writestr('pianola_test_thing-1.0.dist-info/RECORD',
+                   'pianola_test_thing.py,,\npianola_test_thing-1.0.dist-info/METADATA,,\npianola_test_thing-1.0.dist-info/WHEEL,,\npianola_test_thing-1.0.dist-info/RECORD,,\n')
+    offline = {'PIANOLA_ENGINE': 'embedded', 'PIP_NO_INDEX': '1', 'PIP_FIND_LINKS': str(wheels), 'UV_NO_INDEX': '1',
+               'UV_FIND_LINKS': str(wheels), 'UV_OFFLINE': '1'}
     import subprocess
     try:
         f = folder(env=offline)
-        f.save('thing', '# /// script\n# dependencies = ["pianola-test-thing>=1"]\n# ///\n"Thing: needs one."\nfrom pianola import P, Page\nimport pianola_test_thing\npage = Page()\n@page\ndef index(): return P(pianola_test_thing.word)\n')
+        f.save('thing',
+               '# /// script\n# dependencies = ["pianola-test-thing>=1"]\n# ///\n"Thing: needs one."\nfrom pianola import P, Page\nimport '
+               'pianola_test_thing\npage = Page()\n@page\ndef index(): return P(pianola_test_thing.word)\n')
         assert 'needs pianola-test-thing>=1, which is not installed here' in f.until('thing', 'needs')
         html = f.s.get('/thing', HX_Request='true')[1]
         assert 'Install pianola-test-thing&gt;=1' in html and 'hx-confirm' in html
@@ -630,7 +665,8 @@ def test_a_missing_package_is_named_and_installed_on_a_click(folder, tmp_path):
     finally: subprocess.run([sys.executable, '-m', 'pip', 'uninstall', '-y', 'pianola-test-thing'], capture_output=True)
 
 def test_settings_are_a_form_and_a_secret_stays_out_of_everything(folder):
-    f = folder(weather='"Weather: of a city."\nfrom pianola import P, Page, Secret\nclass Settings: city: str = "Berlin"; days: int = 3; key: Secret = ""\npage = Page()\n@page\ndef index(): return P(f"{Settings.city}/{Settings.days}/{len(Settings.key or str())}", id="said")\n')
+    f = folder(weather='"Weather: of a city."\nfrom pianola import P, Page, Secret\nclass Settings: city: str = "Berlin"; days: int = 3; '
+        'key: Secret = ""\npage = Page()\n@page\ndef index(): return P(f"{Settings.city}/{Settings.days}/{len(Settings.key or str())}", id="said")\n')
     said = lambda: re.search('id="said">([^<]*)', f.s.get('/weather', HX_Request='true')[1])[1]
     assert said() == 'Berlin/3/0'
     status, done = f.s.post('/api/settings/weather', {'city': 'Oslo', 'days': 5, 'key': 'hush-hush-42'})
@@ -712,7 +748,8 @@ def test_a_plugin_comes_changes_breaks_is_mended_and_goes_while_a_reply_streams_
     expect(other.locator('#main')).to_contain_text('was removed')
     assert page.locator('#msg-list > [data-role=assistant]').get_attribute('data-status') == 'streaming', 'the reply never stopped'
     assert page.input_value('#msg') == 'I am still wri' and page.input_value('form#notes-new input[name=name]') == 'half a word'
-    assert page.evaluate('document.activeElement.id') == 'msg' and page.evaluate("window.main === document.querySelector('#main') && window.col === document.querySelector('#chat')")
+    assert (page.evaluate('document.activeElement.id') == 'msg'
+            and page.evaluate("window.main === document.querySelector('#main') && window.col === document.querySelector('#chat')"))
     assert set(page.evaluate('window.swaps')) <= {'menu-hello'}, 'nothing else of the menu was touched'
     assert len(sockets) == 1 and not sockets[0].is_closed() and not errors, errors
     j = next(j for j in f.s.get('/api/jobs')[1] if j['id'] == job)

@@ -20,7 +20,8 @@ def say(page, text):
 def warmed(tmp_path_factory, models_dir):
     "A data folder for which the instructions were read once, as the set-up does it; (the folder, what was said)"
     data, env = tmp_path_factory.mktemp('warm')/'data', {**os.environ, 'PIANOLA_ENGINE': 'embedded'}
-    run = lambda: subprocess.run([sys.executable, '-m', 'pianola', 'warm', '--data', str(data)], cwd=root, env=env, capture_output=True, text=True, check=True).stdout
+    run = lambda: subprocess.run([sys.executable, '-m', 'pianola', 'warm', '--data', str(data)], cwd=root, env=env, capture_output=True,
+                                 text=True, check=True).stdout
     return data, [run(), run()]
 @pytest.fixture
 def warm(warmed, tmp_path):
@@ -118,5 +119,6 @@ def test_a_fresh_process_answers_as_fast_as_a_warm_one(serve, page, models_dir, 
     page.goto(again.url)
     say(page, 'what is the capital of France?')
     finished(page, 2)
-    stats = [m for m in again.get(f"/api/conversations/{page.locator('#chat').get_attribute('data-conversation')}.json")[1]['messages'] if m['role'] == 'assistant'][-1]['stats']
+    stats = [m for m in again.get(f"/api/conversations/{page.locator('#chat').get_attribute('data-conversation')}.json")[1]['messages']
+             if m['role'] == 'assistant'][-1]['stats']
     assert stats['cached'] > .8 * stats['prompt_tokens'] > 0, stats

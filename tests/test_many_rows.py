@@ -1,9 +1,11 @@
-"Thousands of rows at once: an import, a change, a delete is one thing for everybody, also when the server is killed in between, and is taken back as one."
+"""Thousands of rows at once: an import, a change, a delete is one thing for
+everybody, also when the server is killed in between, and is taken back as one."""
 import contextlib, http.client, json, sqlite3, threading, time, urllib.request
 import pytest
 
 plugins = {'people': '"People: who does it."\nfrom pianola import Crud\nclass Person: name: str; age: int = 30\npeople = Crud(Person)\n',
-           'works': '"Works: many."\nfrom pianola import Crud, Ref\nclass Work: name: str; who: Ref("people") | None = None; n: int = 0\nworks = Crud(Work)\n'}
+           'works': '"Works: many."\nfrom pianola import Crud, Ref\nclass Work: name: str; who: Ref("people") | None = None; n: int = '
+           '0\nworks = Crud(Work)\n'}
 n = 5000
 columns = {'name': 'name', 'who': 'who', 'n': 'n'}
 lines = lambda start=0, of=n: 'name,who,n\n' + ''.join(f'work {i},{("Ann", "Béa")[i % 2]},{i+start}\n' for i in range(of))
@@ -14,9 +16,11 @@ def app(serve, tmp_path):
     for name, code in plugins.items(): (tmp_path/f'p/{name}.py').write_text(code, 'utf-8')
     def start():
         s = serve(tmp_path/'data', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
-        s.give = lambda text: json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name=w.csv', text.encode(), method='POST')))['file']
+        s.give = lambda text: json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name=w.csv', text.encode(),
+            method='POST')))['file']
         s.work = lambda **more: s.get('/api/tables/works.json?' + '&'.join(f'{k}={v}' for k, v in more.items()))[1]
-        s.back = lambda: s.post(f"/api/roll/{next(e['id'] for e in s.get('/api/roll?limit=1000')[1][::-1] if e['status'] == 'done' and e['action'] != 'people.create')}/undo")
+        s.back = lambda: s.post(
+            f"/api/roll/{next(e['id'] for e in s.get('/api/roll?limit=1000')[1][::-1] if e['status'] == 'done' and e['action'] != 'people.create')}/undo")
         s.lots = lambda: [t for t, in s.look("select name from sqlite_master where name like 'lot %'")]
         def look(sql):
             with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: return db.execute(sql).fetchall()
@@ -39,7 +43,8 @@ def test_an_import_of_thousands_comes_all_at_once_goes_all_at_once_and_not_over_
     assert said == {'rows': n, 'changed': 0, 'left_out': 0} and 1 in seen and seen <= {1, n+1}, 'never a part of it'
     assert s.look('select count(*) from works')[0][0] == n+1
     assert [(w['id'], w['name'], w['who'], w['n']) for w in s.work()[:3]] == [(1, 'mine', None, 0), (2, 'work 0', 1, 0), (3, 'work 1', 2, 1)]
-    assert len(s.get('/api/roll?limit=1000')[1][-1]['args']) < 20 and s.look("select max(length(data)) from log where what='works.import'")[0][0] < 2000, 'the roll names the rows, it does not hold them'
+    assert (len(s.get('/api/roll?limit=1000')[1][-1]['args']) < 20
+            and s.look("select max(length(data)) from log where what='works.import'")[0][0] < 2000), 'the roll names the rows, it does not hold them'
     assert s.back()[0] == 200 and [w['name'] for w in s.work()] == ['mine']
     assert s.back()[0] == 200 and len(s.work()) == n+1
     s.act('works.update', id=77, name='changed meanwhile')
@@ -62,7 +67,8 @@ def test_thousands_are_set_and_deleted_as_one_and_come_back_as_they_were(app):
     s = app
     s.act('works.import', file=s.give(lines()), columns=columns)
     was = s.work()
-    assert s.act('works.update_many', match={'words': 'béa'}, set={'n': 9})['result'] == n//2 and sum(w['n'] == 9 for w in s.work(words='BEA')) == n//2
+    assert (s.act('works.update_many', match={'words': 'béa'}, set={'n': 9})['result'] == n//2
+            and sum(w['n'] == 9 for w in s.work(words='BEA')) == n//2)
     assert s.back()[0] == 200 and s.work() == was
     waits = s.post('/api/actions/works.delete_many', {'match': {'which': {'who': '1'}}})[1]['approval']
     assert s.post(f'/api/approvals/{waits}', {'approve': True})[0] == 200 and {w['who'] for w in s.work()} == {2}
@@ -81,6 +87,7 @@ def test_killed_while_it_imports_nothing_of_it_is_there_and_nothing_of_it_stays(
         t.join()
         s = s.again()
         there = s.look('select count(*) from works')[0][0]
-        assert there in (0, 40_000) and len(s.lots()) == there//40_000 and s.look('pragma integrity_check') == [('ok',)], 'all of it or nothing, and nothing is left over'
+        assert (there in (0, 40_000) and len(s.lots()) == there//40_000
+                and s.look('pragma integrity_check') == [('ok',)]), 'all of it or nothing, and nothing is left over'
         if there: break
     assert s.act('works.import', file=s.give(lines()), columns=columns)['result']['rows'] == 5000

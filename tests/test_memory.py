@@ -226,7 +226,8 @@ def made(folder, fill):
 
 def test_every_conversation_can_be_reached_and_one_far_down_the_list_shows_its_new_title(serve, tmp_path):
     from pianola import history
-    s = serve(data=made(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}') for n in range(1, 121)]), env={'PIANOLA_ENGINE': 'embedded'})
+    s = serve(data=made(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}')
+                                                     for n in range(1, 121)]), env={'PIANOLA_ENGINE': 'embedded'})
     for words, each in (('', 'Talk {}<'), ('river', '>river {}<')):
         url, seen, pages = f'/api/conversations?q={words}', [], 0
         while url:
@@ -244,7 +245,8 @@ def test_every_conversation_can_be_reached_and_one_far_down_the_list_shows_its_n
 
 def test_scripts_without_spaces_are_searched_inside_and_signs_for_anything_find_nothing(serve, tmp_path):
     from pianola import history
-    said = {'今日は学校で友達と話しました。図書館は閉まっていました。': ('友達', '図書館', '館', '話し', '図書館 友達'), '使用Python编程很有意思': ('编程', 'python', 'Python编程', '有意'), 'ﾃﾚﾋﾞを見る。': ('テレビ',),
+    said = {'今日は学校で友達と話しました。図書館は閉まっていました。': ('友達', '図書館', '館', '話し', '図書館 友達'), '使用Python编程很有意思': ('编程', 'python', 'Python编程', '有意'),
+            'ﾃﾚﾋﾞを見る。': ('テレビ',),
             '저는 도서관에 갔습니다': ('도서관', '서관'), 'ฉันไปห้องสมุด': ('ห้องสมุด',), 'Déjà vu at the café': ('deja', 'cafe', 'vu')}
     def fill(tx):
         for n, text in enumerate(said): history.add(tx, history.begin(tx, f'Talk {n} of 5'), 'user' if n % 2 else 'assistant', text)

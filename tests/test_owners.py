@@ -220,14 +220,16 @@ def test_five_thousand_that_belong_to_one_go_and_come_back_exactly_as_they_were(
     from pianola.store import Refused, store
     (tmp_path/'p').mkdir()
     (tmp_path/'p'/'firms.py').write_text('"Firms: x"\nfrom pianola import Crud\nclass Firm: name: str\nfirms = Crud(Firm)\n'
-                                         'class Desk: name: str; n: int = 0; done: bool = False\ndesks = Crud(Desk, name="desks", belongs_to="firms")\nclass Pen: name: str\npens = Crud(Pen, name="pens", belongs_to="desks")\n')
+                                         'class Desk: name: str; n: int = 0; done: bool = False\ndesks = Crud(Desk, name="desks", '
+                                         'belongs_to="firms")\nclass Pen: name: str\npens = Crud(Pen, name="pens", belongs_to="desks")\n')
     async def run():
         await store.open(tmp_path/'data')
         try:
             await plugins.load(FastHTML(default_hdrs=False, secret_key='x'), tmp_path/'p')
             for n in ('one', 'two'): await act('firms.create', {'name': n})
             desk = lambda i, firm: {'name': f'd{i}', 'n': i, 'done': i % 2, 'firm_id': firm, 'pos': 5000.5 - i}
-            await store.write(lambda tx: (tx.insert_many('desks', [desk(i, 1 + (i % 10 == 0)) for i in range(5_000)]), tx.insert_many('pens', [{'name': f'p{i}', 'desk_id': i % 50 + 1, 'pos': i} for i in range(500)])))
+            await store.write(lambda tx: (tx.insert_many('desks', [desk(i, 1 + (i % 10 == 0)) for i in range(5_000)]),
+                                          tx.insert_many('pens', [{'name': f'p{i}', 'desk_id': i % 50 + 1, 'pos': i} for i in range(500)])))
             everything = lambda: store.read(lambda tx: {t: tx.q(f'select * from {t} order by id') for t in ('firms', 'desks', 'pens')})
             before, asked = await everything(), []
             await store.read(lambda tx: tx.conn.set_exec_trace(lambda cursor, sql, values: asked.append(sql) or True))
@@ -236,7 +238,8 @@ def test_five_thousand_that_belong_to_one_go_and_come_back_exactly_as_they_were(
             await store.read(lambda tx: tx.conn.set_exec_trace(None))
             assert len(asked) < 100, f'{len(asked)} questions'
             after = await everything()
-            assert [len(after[t]) for t in after] == [1, 500, 50] and done.text == 'Deleted “one” from Firms and 4,950 that belonged to it'.replace(',', '')
+            assert ([len(after[t]) for t in after] == [1, 500, 50]
+                    and done.text == 'Deleted “one” from Firms and 4,950 that belonged to it'.replace(',', ''))
             back = await undo(done.id)
             assert await everything() == before
             again = await undo(back.id)

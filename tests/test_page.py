@@ -46,7 +46,10 @@ def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
     (tmp_path/'brief/system.md').write_text('You are brief.', 'utf-8')         # soon read
     s = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_MODELS_DIR': str(two_models(tmp_path/'models'))})
     page.goto(s.url)
-    page.evaluate("window.phases = []; new MutationObserver(() => phases.push(document.querySelector('.phase')?.textContent)).observe(document.getElementById('chat'), {subtree: true, childList: true, characterData: true})")
+    page.evaluate(
+        "window.phases = []; new MutationObserver(() => "
+        "phases.push(document.querySelector('.phase')?.textContent)).observe(document.getElementById('chat'), {subtree: true, childList: "
+        "true, characterData: true})")
     say(page, 'Count from 1 to 500, one number per line.')
     until(page, lambda: 'Loading the model …' in page.evaluate('phases'))
     s.act('model.choose', model='embedded/twin')
@@ -66,7 +69,9 @@ def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
     assert s.get('/api/conversation')[1][-1]['model'] == 'twin' and not late.locator('.phase').count()
     s.act('model.choose', model=f'embedded/{fetch.default}')
     said = shown(page)
-    page.evaluate("phases.length = 0; window.drawn = []; new MutationObserver(() => { const p = document.querySelector('.body + .phase'); if (p) drawn.push(p.textContent) }).observe(document.getElementById('chat'), {subtree: true, childList: true})")
+    page.evaluate(
+        "phases.length = 0; window.drawn = []; new MutationObserver(() => { const p = document.querySelector('.body + .phase'); if (p) "
+        "drawn.push(p.textContent) }).observe(document.getElementById('chat'), {subtree: true, childList: true})")
     replies(page).first.get_by_role('button', name='Go on').click()
     until(page, lambda: 'Loading the model …' in page.evaluate('phases'))          # the other one is in its place
     assert page.evaluate('drawn') and page.locator('.msg.assistant .body').inner_text().startswith('1')       # below what was said
@@ -154,7 +159,8 @@ def test_stop_keeps_what_was_said_and_go_on_continues_it(app, page):
 
 def test_a_reply_that_got_too_long_is_played_when_it_has_gone_on(app, page):
     end = {'model': 'double:latest', 'message': {'role': 'assistant', 'content': ''}, 'done': True, 'done_reason': 'length', 'eval_count': 2048}
-    s, u = app(lambda body: [' way there"}}'] if body['messages'][-1]['role'] == 'assistant' else ['{"action": "tasks.create", "args": {"name": "Half', end])
+    s, u = app(lambda body: [' way there"}}'] if body['messages'][-1]['role'] == 'assistant'
+               else ['{"action": "tasks.create", "args": {"name": "Half', end])
     say(page, 'for the tasks I would say half way there')          # no rule knows that, and they are the user's words
     reply = over(page)
     expect(reply.locator('.trouble')).to_contain_text('as long as one reply gets')
@@ -176,7 +182,8 @@ def test_a_reply_cut_by_a_crash_is_marked_and_can_go_on(app, page, serve, upstre
     assert seen.strip() in reply.locator('.body').inner_text() and len(seen) > 50
     expect(reply.locator('.trouble')).to_contain_text('ended while this was written')
     expect(reply.get_by_role('button', name='Go on')).to_be_visible()
-    assert again.get('/api/conversation')[1][-1]['status'] == 'error' and 'double' in reply.locator('.model').inner_text(), 'who it was that spoke is known'
+    assert (again.get('/api/conversation')[1][-1]['status'] == 'error'
+            and 'double' in reply.locator('.model').inner_text()), 'who it was that spoke is known'
 
 def test_regenerate_and_edit_are_branches(app, page):
     n = iter(range(1, 9))
@@ -281,7 +288,9 @@ def test_thinking_is_folded(app, page):
     reply.locator('.thinking summary').click()
     expect(reply.locator('.thought')).to_have_text('Let me think.')
 
-@pytest.mark.parametrize('script, told', [([Refuse(404, 'model not found')], 'no longer|no model|not'), (['half', CUT], 'cut|interrupt|broke|ended'), (['half', EOF], 'cut|interrupt|broke|ended'),
+@pytest.mark.parametrize('script, told',
+                         [([Refuse(404, 'model not found')], 'no longer|no model|not'), (['half', CUT], 'cut|interrupt|broke|ended'),
+                          (['half', EOF], 'cut|interrupt|broke|ended'),
                                           (['half', {'error': 'the model runner crashed'}], 'the model runner crashed')])
 def test_each_fault_has_its_message_and_a_way_on(app, page, script, told):
     app(script)
@@ -415,7 +424,9 @@ def test_theme_split_and_sheet_are_remembered(shared, page):
 
 def test_screen_readers_hear_sentences(app, page):
     app(['The first ', 'sentence. The ', 'second one', '. And then ', 'a third.'], rate=20)
-    page.evaluate("window.heard = []; new MutationObserver(ms => ms.forEach(m => m.addedNodes.forEach(n => heard.push(n.textContent)))).observe(document.getElementById('live'), {childList: true})")
+    page.evaluate(
+        "window.heard = []; new MutationObserver(ms => ms.forEach(m => m.addedNodes.forEach(n => "
+        "heard.push(n.textContent)))).observe(document.getElementById('live'), {childList: true})")
     say(page, 'go')
     over(page)
     page.wait_for_function("() => heard.join(' ').includes('And then a third.')")
@@ -456,7 +467,8 @@ def test_the_model_is_chosen_in_the_page_and_remembered(serve, upstream, page):
 
 @pytest.mark.model
 def test_the_picker_says_how_much_each_model_remembers(serve, upstream, page, tmp_path):
-    u = upstream(['Hi.'], models={'large:latest': {'context': 131072, 'capabilities': ['completion', 'tools']}, 'small:latest': {'context': 2048}, 'odd:latest': {'context': 200_000, 'parameters': 'num_ctx 100000'},
+    u = upstream(['Hi.'], models={'large:latest': {'context': 131072, 'capabilities': ['completion', 'tools']},
+                                  'small:latest': {'context': 2048}, 'odd:latest': {'context': 200_000, 'parameters': 'num_ctx 100000'},
                                   'far:latest': {'context': 1_048_576, 'remote_host': 'https://ollama.com'}, 'mute:latest': {'context': None}})
     folder = two_models(tmp_path/'m')
     (folder/'broken.gguf').write_bytes(b'<html>not found</html>'*10)
@@ -473,11 +485,14 @@ def test_the_picker_says_how_much_each_model_remembers(serve, upstream, page, tm
     page.set_viewport_size({'width': 390, 'height': 844})
     page.click('#chat-open')
     page.select_option('#model', 'ollama/large:latest')
-    wide = page.evaluate("[id('model').getBoundingClientRect().right, id('get-model').getBoundingClientRect(), document.documentElement.scrollWidth, id('model').getBoundingClientRect().height]")
+    wide = page.evaluate(
+        "[id('model').getBoundingClientRect().right, id('get-model').getBoundingClientRect(), document.documentElement.scrollWidth, "
+        "id('model').getBoundingClientRect().height]")
     assert wide[0] <= wide[1]['left'] and wide[1]['right'] <= 390 and wide[2] <= 390 and wide[3] < 40       # one line, the button beside it
 
 def test_a_model_is_downloaded_from_the_picker_with_progress(serve, upstream, page):
-    script, go = held([{'status': 'pulling manifest'}, *({'status': 'pulling a', 'digest': 'sha256:a', 'total': 4_000_000, 'completed': n} for n in (1_000_000, 3_000_000)), {'status': 'success'}], 2)
+    script, go = held([{'status': 'pulling manifest'}, *({'status': 'pulling a', 'digest': 'sha256:a', 'total': 4_000_000, 'completed': n}
+                                                         for n in (1_000_000, 3_000_000)), {'status': 'success'}], 2)
     u = upstream(['x'], pulls={'tiny': script(None)})
     s = serve(env=u.env)
     page.goto(s.url)
@@ -558,7 +573,8 @@ def long_talk(folder, n=400):
     from pianola import history
     def many(tx):
         c = history.begin(tx, 'Long')
-        return [history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}' + (' with the word zanzibar' if i == 100 else '')) for i in range(n)]
+        return [history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}' + (' with the word zanzibar' if i == 100 else ''))
+                for i in range(n)]
     return written(folder, many)
 
 def test_a_search_hit_opens_where_it_stands_and_leads_on_both_ways(serve, upstream, page, tmp_path):
@@ -700,7 +716,8 @@ def test_the_history_is_live_and_says_what_went_wrong_above_it(serve, page):
     s.act('tasks.update', id=69, name='changed since')
     lines.filter(has_text='Added “task 68”').locator('.undo').click()      # made, then renamed: undo of the making is refused
     expect(page.locator('#dialog [role=alert]')).to_contain_text('was changed since')
-    assert page.evaluate('''() => { const r = document.querySelector('#dialog [role=alert]').getBoundingClientRect(); return document.elementFromPoint(r.x + 9, r.y + 9).closest('[role=alert]') !== null }''')
+    assert page.evaluate(
+        '''() => { const r = document.querySelector('#dialog [role=alert]').getBoundingClientRect(); return document.elementFromPoint(r.x + 9, r.y + 9).closest('[role=alert]') !== null }''')
 
 def test_a_missing_model_is_downloaded_from_the_card_that_misses_it(serve, upstream, page):
     u = upstream(['Hello.'])
@@ -752,7 +769,8 @@ def test_our_own_files_go_out_packed_and_are_kept_by_the_browser(serve, upstream
     import gzip, urllib.error, urllib.request
     from conftest import root
     s = serve(env=upstream(['hi']).env)
-    ask = lambda path, **heads: urllib.request.urlopen(urllib.request.Request(s.url + path, headers={k.replace('_', '-'): v for k, v in heads.items()}))
+    ask = lambda path, **heads: urllib.request.urlopen(urllib.request.Request(s.url + path,
+        headers={k.replace('_', '-'): v for k, v in heads.items()}))
     plain = (root/'static/pianola.css').read_bytes()
     packed = ask('/static/pianola.css', accept_encoding='gzip')
     assert packed.headers['content-encoding'] == 'gzip' and gzip.decompress(packed.read()) == plain and 'text/css' in packed.headers['content-type']
@@ -772,21 +790,28 @@ def test_the_pages_own_scripts_come_as_one_and_its_sheets_too(serve, upstream):
         whole = urllib.request.urlopen(s.url + at)
         packed = urllib.request.urlopen(urllib.request.Request(s.url + at, headers={'accept-encoding': 'gzip'}))
         text = whole.read()
-        assert packed.headers['content-encoding'] == 'gzip' and gzip.decompress(packed.read()) == text and 'immutable' in packed.headers['cache-control']
-        assert text == b'\n'.join((root/'static'/p).read_bytes() for p in parts) and packed.headers['content-type'].partition(';')[0] == ('text/css' if name.endswith('css') else 'text/javascript')
+        assert (packed.headers['content-encoding'] == 'gzip' and gzip.decompress(packed.read()) == text
+                and 'immutable' in packed.headers['cache-control'])
+        assert (text == b'\n'.join((root/'static'/p).read_bytes() for p in parts)
+                and packed.headers['content-type'].partition(';')[0] == ('text/css' if name.endswith('css') else 'text/javascript'))
 
 def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     "They are made from a mould; whatever stands on them is still drawn"
     from types import SimpleNamespace
     from pianola import bubble, render, tabs
-    m = {'id': 7, 'conversation': 1, 'role': 'user', 'status': 'done', 'text': 'a <b>bold</b> & "quoted"\nline \x00 0\ufdd0 1\ufdd0', 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 1_700_000_000.5}
+    m = {'id': 7, 'conversation': 1, 'role': 'user', 'status': 'done', 'text': 'a <b>bold</b> & "quoted"\nline \x00 0\ufdd0 1\ufdd0',
+         'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 1_700_000_000.5}
     begun = SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None)
     said = SimpleNamespace(blocks=render.Blocks(), text='Hello', thinking='', thought='', waits=None)
     said.blocks.feed('Hello'); said.blocks.frame()
     roll = {'id': 3, 'text': 'Added a task', 'data': {'changes': [1]}}
-    beside = [{}, {'tries': [7], 'head': True}, {'tries': [7], 'head': True, 'busy': True}, {'tries': [5, 7], 'head': False}, {'rolls': [roll], 'asks': []}, {'asks': [{'id': 1, 'text': 'Delete it?', 'why': ''}]}]
-    whose = [{}, {'model': 'tasks'}, {'role': 'app', 'model': 'tasks'}, {'role': 'assistant'}, {'role': 'assistant', 'model': 'm', 'stats': '{"tokens": 3}'}, {'role': 'assistant', 'status': 'error', 'error': '{"kind": "cut", "text": "Cut.", "hint": ""}'},
-             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r} for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm', thought='hm', waits=None)))]
+    beside = [{}, {'tries': [7], 'head': True}, {'tries': [7], 'head': True, 'busy': True}, {'tries': [5, 7], 'head': False},
+              {'rolls': [roll], 'asks': []}, {'asks': [{'id': 1, 'text': 'Delete it?', 'why': ''}]}]
+    whose = [{}, {'model': 'tasks'}, {'role': 'app', 'model': 'tasks'}, {'role': 'assistant'},
+             {'role': 'assistant', 'model': 'm', 'stats': '{"tokens": 3}'},
+             {'role': 'assistant', 'status': 'error', 'error': '{"kind": "cut", "text": "Cut.", "hint": ""}'},
+             *({'role': 'assistant', 'status': 'streaming', 'text': '', 'reply': r}
+               for r in (None, begun, said, SimpleNamespace(blocks=render.Blocks(), text='', thinking='hm', thought='hm', waits=None)))]
     for w in whose:
         reply, one = w.get('reply'), {**m, **{k: v for k, v in w.items() if k != 'reply'}}
         for b in beside: assert tabs.html(bubble.article(one, b, reply)) == tabs.html(bubble.made(one, b, reply)), (w, b)
@@ -803,7 +828,8 @@ def test_what_belongs_to_another_conversation_never_lands_in_the_open_one(app, p
         page.evaluate('hello(0)')                                     # as when it wakes up
         page.wait_for_timeout(100)
         assert page.locator('#msg-list > [data-role]:not(.overheard)').count() == 0
-        page.evaluate('hear({of: 1, put: [{id: "msg-99", html: "<article id=msg-99 data-pos=99 data-role=user>x</article>", into: "msg-list"}], live: "x"})')
+        page.evaluate(
+            'hear({of: 1, put: [{id: "msg-99", html: "<article id=msg-99 data-pos=99 data-role=user>x</article>", into: "msg-list"}], live: "x"})')
         assert page.locator('#msg-99').count() == 0
         page.goto(f'{s.url}/?chat=1')
         expect(replies(page).first.locator('.body')).to_contain_text('river')
@@ -957,7 +983,9 @@ def test_nothing_sticks_out_of_a_column_however_long_a_name_is(shared, page):
         for view in ('tasks', 'profiles', 'introduction'):
             page.goto(f'{shared.url}/{view}')
             page.wait_for_selector(f'#main[data-view={view}] :is(.owner, .rows, .bar)')
-            wide = page.evaluate("[document.documentElement, ...document.querySelectorAll('#main, #nav, #chat')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.id || 'page')")
+            wide = page.evaluate(
+                "[document.documentElement, ...document.querySelectorAll('#main, #nav, #chat')].filter(e => e.scrollWidth > e.clientWidth "
+                "+ 1).map(e => e.id || 'page')")
             assert not wide, f'{wide} on {view} at {width} px'
 
 def test_a_long_dialog_can_be_closed_without_scrolling_to_its_end(app, page):

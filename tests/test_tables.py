@@ -40,7 +40,8 @@ def server(serve, folder): return serve(plugins=folder, env={'PIANOLA_ENGINE': '
 
 def give(server, name, data):
     "Hand a file over; its reference comes back"
-    req = urllib.request.Request(f'{server.url}/api/files?name={urllib.parse.quote(name)}', data, {'Content-Type': 'application/octet-stream'}, method='POST')
+    req = urllib.request.Request(f'{server.url}/api/files?name={urllib.parse.quote(name)}', data,
+                                 {'Content-Type': 'application/octet-stream'}, method='POST')
     with urllib.request.urlopen(req, timeout=30) as r: return json.load(r)['file']
 def fill(server, table, rows):
     "Many rows at once, the way a person would bring them"
@@ -54,15 +55,18 @@ def ids(page, table='things'): return page.locator(f'#{table}-list > .row').eval
 def test_every_kind_of_column_is_kept_and_comes_back(server):
     for n in ('Ann', 'Bob'): server.act('people.create', name=n)
     doc = give(server, 'plan.txt', b'dig here')
-    said = dict(name=' Paint ', state='DOING', hours='5', price='2.50', due='2026-12-01', at='2026-11-21T10:00', who='bob', site='example.com', note='one\ntwo', extra='{"a": [1]}', helpers=['Ann', 2], doc=doc, urgent='yes')
+    said = dict(name=' Paint ', state='DOING', hours='5', price='2.50', due='2026-12-01', at='2026-11-21T10:00', who='bob',
+                site='example.com', note='one\ntwo', extra='{"a": [1]}', helpers=['Ann', 2], doc=doc, urgent='yes')
     row = server.act('works.create', **said)['result']
-    kept = {'id': 1, 'name': 'Paint', 'state': 'doing', 'hours': 5, 'price': 2.5, 'due': '2026-12-01', 'at': '2026-11-21T10:00:00', 'who': 2, 'site': 'https://example.com', 'note': 'one\ntwo',
+    kept = {'id': 1, 'name': 'Paint', 'state': 'doing', 'hours': 5, 'price': 2.5, 'due': '2026-12-01', 'at': '2026-11-21T10:00:00',
+            'who': 2, 'site': 'https://example.com', 'note': 'one\ntwo',
             'extra': {'a': [1]}, 'helpers': [1, 2], 'doc': doc, 'urgent': True}
     assert row == kept and server.rows('works') == [kept]
     assert server.act('works.list', where={'who': 'Bob', 'due': '2026-12-01', 'urgent': True})['result'] == [kept]
     assert server.act('works.list', where={'state': 'open'})['result'] == []
     server.act('works.update', id=1, price=None, due='', who=None, helpers=[], extra=None)
-    assert {k: server.rows('works')[0][k] for k in ('price', 'due', 'who', 'helpers', 'extra')} == {'price': None, 'due': None, 'who': None, 'helpers': [], 'extra': None}
+    assert {k: server.rows('works')[0][k] for k in ('price', 'due', 'who', 'helpers', 'extra')} == {'price': None, 'due': None, 'who': None,
+        'helpers': [], 'extra': None}
     status, text = server.get(f'/api/files/{doc}')
     assert status == 200 and text == 'dig here' and 'attachment' in server.heads['content-disposition']
 
@@ -72,18 +76,27 @@ def test_a_question_about_one_of_several_rows_of_one_name_says_which(server):
         assert status == 202, said
         return next(w['text'] for w in server.get('/api/approvals')[1] if w['id'] == said['approval'])
     server.act('people.create', name='Ann')
-    for more in ({}, {'state': 'done'}, {'state': 'done', 'who': 'Ann'}, {'due': '2026-12-01', 'price': 2.5}, {'urgent': True}, {'urgent': True}, {'note': 'only this differs', 'urgent': True}): server.act('works.create', name='Paint', **more)
+    for more in ({}, {'state': 'done'}, {'state': 'done', 'who': 'Ann'}, {'due': '2026-12-01', 'price': 2.5}, {'urgent': True},
+                 {'urgent': True}, {'note': 'only this differs', 'urgent': True}):
+        server.act('works.create', name='Paint', **more)
     server.act('works.create', name='Dig')
     said = [asked('works.delete', id=n) for n in range(1, 9)]
-    assert said == [f'Delete “Paint”{x} from Works?' for x in (' (not urgent, state open, #1)', ' (state done, no who)', ' (who “Ann”)', ' (price 2.5)', ' (urgent, #5)', ' (urgent, #6)', ' (urgent, #7)')] + ['Delete “Dig” from Works?']
+    assert said == [f'Delete “Paint”{x} from Works?' for x in (' (not urgent, state open, #1)', ' (state done, no who)', ' (who “Ann”)',
+        ' (price 2.5)', ' (urgent, #5)', ' (urgent, #6)', ' (urgent, #7)')] + ['Delete “Dig” from Works?']
     assert len({*said}) == len(said)
 
 def test_each_wrong_value_is_named_beside_its_column_and_nothing_is_written(server):
-    status, said = server.post('/api/actions/works.create', {'name': '', 'hours': 500, 'due': 'soon', 'state': 'lost', 'site': 'javascript:alert(1)', 'doc': '../../etc/passwd'})
-    assert status == 400 and said['fields'] == {'name': 'must not be empty', 'hours': 'must be a whole number from 0 to 100, not 500', 'due': 'must be a date like 2026-05-31, not “soon”',
-        'state': 'must be one of open, doing, done, not “lost”', 'site': 'must be a web address like https://example.com, not “javascript:alert(1)”', 'doc': 'must be a file that was given to Pianola; choose one'}
-    assert server.post('/api/actions/works.create', {'name': 'x', 'who': 'Nobody'})[1]['fields'] == {'who': 'must be one row of people; none is called “Nobody”'}
-    assert server.post('/api/actions/works.create', {'name': 'x', 'helpers': [7]})[1]['fields'] == {'helpers': 'must be a row of people, which has no 7'}
+    status, said = server.post('/api/actions/works.create', {'name': '', 'hours': 500, 'due': 'soon', 'state': 'lost',
+        'site': 'javascript:alert(1)', 'doc': '../../etc/passwd'})
+    assert status == 400 and said['fields'] == {'name': 'must not be empty', 'hours': 'must be a whole number from 0 to 100, not 500',
+                                                'due': 'must be a date like 2026-05-31, not “soon”',
+        'state': 'must be one of open, doing, done, not “lost”',
+        'site': 'must be a web address like https://example.com, not “javascript:alert(1)”',
+        'doc': 'must be a file that was given to Pianola; choose one'}
+    assert server.post('/api/actions/works.create',
+                       {'name': 'x', 'who': 'Nobody'})[1]['fields'] == {'who': 'must be one row of people; none is called “Nobody”'}
+    assert server.post('/api/actions/works.create',
+                       {'name': 'x', 'helpers': [7]})[1]['fields'] == {'helpers': 'must be a row of people, which has no 7'}
     assert server.rows('works') == []
     props = next(a for a in server.get('/api/actions')[1] if a['name'] == 'works.create')['parameters']['properties']
     assert props['state']['enum'] == ['doing', 'done', 'open'] and props['hours']['maximum'] == 100 and props['due']['anyOf'][0]['format'] == 'date'
@@ -122,7 +135,8 @@ def test_the_form_says_beside_the_input_what_is_wrong(server, page):
     form.get_by_role('button', name='Add').click()
     expect(page.locator('#works-1')).to_be_visible()
     row = server.rows('works')[0]
-    assert (row['state'], row['hours'], row['due'], row['who'], row['helpers'], row['urgent'], row['doc'][65:]) == ('doing', 5, '2026-12-01', 2, [1, 2], True, 'plan.txt')
+    assert (row['state'], row['hours'], row['due'], row['who'], row['helpers'], row['urgent'], row['doc'][65:]) == ('doing', 5,
+        '2026-12-01', 2, [1, 2], True, 'plan.txt')
     expect(form.locator('[name=name]')).to_have_value('')
     expect(form.locator('.file .has')).to_have_text('')
 
@@ -251,7 +265,8 @@ def test_sort_filter_and_search_are_each_tabs_own_and_stay_true(server, page, co
     expect(page.locator('.nothing')).to_be_visible()
     expect(page.locator('.empty')).to_be_hidden()
     page.fill('.filter', 'n>=10 -gone')
-    server.until(lambda: all(r['n'] >= 10 and r['name'] != 'Gone' for r in server.rows('things') if r['name'] in names(page)) and len(names(page)) == 2)
+    server.until(lambda: all(r['n'] >= 10 and r['name'] != 'Gone' for r in server.rows('things') if r['name'] in names(page))
+                 and len(names(page)) == 2)
     page.fill('.filter', '')
     page.select_option('.which', 'is-done')
     server.until(lambda: sorted(names(page)) == sorted(r['name'] for r in server.rows('things') if r['done']))
@@ -286,7 +301,8 @@ def test_what_every_tab_shows_is_what_the_table_holds(server, page, context):
         elif what == 'done': server.act('things.update', id=rnd.choice(here), done=rnd.random() < .5)
         elif what == 'move': server.act('things.move', id=rnd.choice(here), before=rnd.choice([*here, None]))
         elif what == 'many': server.act('things.update_many', ids=rnd.sample(here, 3), set={'n': rnd.randrange(7)})
-        elif what == 'delete': server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': rnd.choice(here)})[1]['approval']}", {'approve': True})
+        elif what == 'delete':
+            server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': rnd.choice(here)})[1]['approval']}", {'approve': True})
         else:
             last = [e for e in server.get('/api/roll?limit=1000')[1] if e['status'] == 'done'][-1]
             server.post(f"/api/roll/{last['id']}/undo")
@@ -377,7 +393,8 @@ def test_several_rows_are_selected_changed_and_deleted_as_one(server, page, cont
     server.until(lambda: names(other) == [f't{n}' for n in range(8)])
     page.locator('.head .all').click()
     expect(page.locator('.bulk .said')).to_have_text('8 selected')
-    server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': 1})[1]['approval']}", {'approve': True})      # somebody takes one away
+    # somebody takes one away
+    server.post(f"/api/approvals/{server.post('/api/actions/things.delete', {'id': 1})[1]['approval']}", {'approve': True})
     expect(page.locator('.bulk .said')).to_have_text('7 selected')
     page.locator('.bulk .clear').click()
     expect(page.locator('.bulk')).to_be_hidden()
@@ -396,7 +413,8 @@ def test_what_was_written_into_a_row_that_is_deleted_meanwhile_is_not_lost(serve
     assert said['hint'] == 'not kept: hours: “7”, note: “Two coats, and\nsand it before”, urgent: True; bring the row back first, or add it anew'
     expect(page.locator(f'#works-{row}')).to_have_count(0)
     expect(page.locator('#toasts')).to_contain_text('not kept: note: “Two coats, and sand it before”')
-    assert server.post('/api/actions/works.update', {'id': 99, 'note': 'x'})[1] == {'error': 'works has no row 99', 'hint': 'Works is empty'}, 'one that never was'
+    assert server.post('/api/actions/works.update', {'id': 99, 'note': 'x'})[1] == {'error': 'works has no row 99',
+        'hint': 'Works is empty'}, 'one that never was'
     line = next(e for e in server.get('/api/roll?limit=1000')[1] if e['action'] == 'works.delete' and e['status'] == 'done')
     assert server.post(f"/api/roll/{line['id']}/undo")[0] == 200
     server.act('works.update', id=row, note='Two coats')
@@ -434,10 +452,13 @@ def test_a_ticked_box_is_one_row_read_and_sent_however_many_there_are(tmp_path):
             tx.conn.exec_trace = lambda cur, sql, args: said.append(sql) or True
             try: return grid.now(tx, t, [5001], look, set(), set(columns)), said
             finally: tx.conn.exec_trace = None
-        for look in (grid.plain, grid.Look(sort='name'), grid.Look(sort='n', down=True), grid.Look(words='t5'), grid.Look(words='n>3 t', which=(('n', '2'),))):
+        for look in (grid.plain, grid.Look(sort='name'), grid.Look(sort='n', down=True), grid.Look(words='t5'),
+                     grid.Look(words='n>3 t', which=(('n', '2'),))):
             d, said = await st.read(drawn, look, 'done')
             assert [(i['id'], i['only']) for i in d['items']] == [('ticked-5001', True)] and d['gone'] == [] and len(said) == 1, said
-        for look, column in ((grid.Look(sort='done'), 'done'), (grid.Look(which=(('done', 'is-done'),)), 'done'), (grid.Look(words='done:yes'), 'done'), (grid.Look(words='t5'), 'name'), (grid.plain, 'pos'), (grid.plain, 'id')):
+        for look, column in ((grid.Look(sort='done'), 'done'),
+                             (grid.Look(which=(('done', 'is-done'),)), 'done'), (grid.Look(words='done:yes'), 'done'),
+                             (grid.Look(words='t5'), 'name'), (grid.plain, 'pos'), (grid.plain, 'id')):
             assert len((await st.read(drawn, look, column))[1]) > 1, (look, column)
         await st.close()
     asyncio.run(go())
@@ -446,7 +467,9 @@ def test_a_ticked_box_is_one_row_read_and_sent_however_many_there_are(tmp_path):
 
 def test_what_goes_out_comes_in_again_the_same(server):
     server.act('people.create', name='Ann')
-    for row in (dict(name='=cmd()|x', note='a,"b"\nc', hours=7, due='2026-02-28', who=1, extra={'k': "v'"}, urgent=True), dict(name='Ünïcode ☃', price=-3.5, helpers=[1]), dict(name="'quoted", site='https://x.example')): server.act('works.create', **row)
+    for row in (dict(name='=cmd()|x', note='a,"b"\nc', hours=7, due='2026-02-28', who=1, extra={'k': "v'"}, urgent=True),
+                dict(name='Ünïcode ☃', price=-3.5, helpers=[1]), dict(name="'quoted", site='https://x.example')):
+        server.act('works.create', **row)
     before = server.rows('works')
     text = server.get('/api/tables/works.csv')[1]
     assert text.startswith('\ufeff') and "'=cmd()|x" in text, 'no formula leaves the house'
@@ -468,7 +491,9 @@ def test_an_import_is_looked_at_before_it_is_done(server, page):
     expect(box).to_contain_text('4 lines do not fit')                           # nothing goes into name yet
     expect(box.locator('.errors')).to_contain_text('line 2: name is needed')
     box.get_by_label('Where Work goes').select_option('name')
-    expect(box.locator('.errors li')).to_have_text(['line 3: hours must be a whole number from 0 to 100, not “many”', 'line 4: name must not be empty', 'line 5: due must be a date like 2026-05-31, not “soon”'])
+    expect(box.locator('.errors li')).to_have_text(
+        ['line 3: hours must be a whole number from 0 to 100, not “many”', 'line 4: name must not be empty',
+         'line 5: due must be a date like 2026-05-31, not “soon”'])
     assert server.rows('works') == []
     box.get_by_label('Where Due goes').select_option('')
     box.get_by_role('button', name='Import 2 rows').click()
@@ -479,20 +504,25 @@ def test_an_import_is_looked_at_before_it_is_done(server, page):
     server.until(lambda: server.rows('works') == [])
 
 def test_a_file_that_cannot_be_read_is_said(server):
-    for name, data, why in (('a.csv', b'', 'it is empty'), ('a.json', b'[1, 2]', 'no list of objects'), ('a.csv', b'a,b\n1,2,3\n', 'line 2 has 3 values'), ('a.json', b'{"a": ', 'cannot be read')):
+    for name, data, why in (('a.csv', b'', 'it is empty'), ('a.json', b'[1, 2]', 'no list of objects'),
+                            ('a.csv', b'a,b\n1,2,3\n', 'line 2 has 3 values'), ('a.json', b'{"a": ', 'cannot be read')):
         status, said = server.post('/api/actions/things.import', {'file': give(server, name, data), 'columns': {'a': 'name'}})
         assert status == 400 and why in said['error'], said
     f = give(server, 'a.csv', b'a,b\n1,x\n')
     assert 'has no column c' in server.post('/api/actions/things.import', {'file': f, 'columns': {'c': 'name'}})[1]['error']
     assert 'two columns' in server.post('/api/actions/things.import', {'file': f, 'columns': {'a': 'name', 'b': 'name'}})[1]['error']
-    assert 'line 2: n must be a whole number' in server.post('/api/actions/things.import', {'file': f, 'columns': {'a': 'name', 'b': 'n'}})[1]['error']
+    assert 'line 2: n must be a whole number' in server.post('/api/actions/things.import',
+        {'file': f, 'columns': {'a': 'name', 'b': 'n'}})[1]['error']
     assert server.rows('things') == []
 
 # a row class that changes
 
 def test_a_changed_row_class_keeps_every_value(serve, folder):
     s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
-    thing = lambda body: (folder/'30_things.py').write_text('"Things: many."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud, Ref\n' + body + '\nthings = Crud(Thing)\n')
+    thing = lambda body: (
+        folder/'30_things.py').write_text(
+            '"Things: many."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud, Ref\n' + body
+            + '\nthings = Crud(Thing)\n')
     s.act('people.create', name='Ann')
     def again(body):
         nonlocal s
@@ -504,7 +534,8 @@ def test_a_changed_row_class_keeps_every_value(serve, folder):
     def notes(): 
         import apsw
         c = apsw.Connection(str(s.data/'pianola.db'), flags=apsw.SQLITE_OPEN_READONLY)
-        return [t for t, in c.execute("select text from log where kind='note' and what='things' order by id")], [n[1] for n in c.execute('pragma table_info(things)')], list(c.execute('select * from things order by id'))
+        return ([t for t, in c.execute("select text from log where kind='note' and what='things' order by id")],
+                [n[1] for n in c.execute('pragma table_info(things)')], list(c.execute('select * from things order by id')))
     for n, name in ((5, 'Ann'), (6, '2026-05-31'), (7, 'soon')): s.act('things.create', name=name, n=n, done=n == 6)
     # a new column, with its default
     assert [r['level'] for r in again("class Thing: name: str; n: int = 0; done: bool = False; level: Literal['low', 'high'] = 'low'")] == ['low']*3
@@ -544,8 +575,11 @@ def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folde
 def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, tmp_path, page):
     f = tmp_path/'p'
     f.mkdir()
-    (f/'books.py').write_text('"Books: to read."\nfrom datetime import date\nfrom pianola import Crud, Em, Span\nclass Book:\n    name: str\n    author: str = ""\n    out: date = None\n'
-                              '    def __ft__(self): return Span(self.name, " by ", Em(self.author), f" ({self.out.year})" if self.out else "")\nbooks = Crud(Book)\n')
+    (f/'books.py').write_text(
+        '"Books: to read."\nfrom datetime import date\nfrom pianola import Crud, Em, Span\nclass Book:\n    name: str\n    author: str = '
+        '""\n    out: date = None\n'
+                              '    def __ft__(self): return Span(self.name, " by ", Em(self.author), f" ({self.out.year})" if self.out '
+                              'else "")\nbooks = Crud(Book)\n')
     s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
     s.act('books.create', name='Emma', author='<b>Austen</b>', out='1815-12-23')
     s.act('books.create', name='Dracula', author='Stoker')
@@ -578,14 +612,16 @@ def test_the_examples_of_the_docs_run_and_what_they_say_is_so(serve, tmp_path):
     s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
     assert s.get('/api/health')[1]['plugins'] == dict.fromkeys(sorted(examples), 'ok')
     s.act('makers.create', name='Antonioni')
-    s.act('films.create', name='Red Desert', stars=5, maker='antonioni', cast=['Antonioni'], page='example.com', facts={'year': 1964}, seen='2026-01-02', state='seen')
+    s.act('films.create', name='Red Desert', stars=5, maker='antonioni', cast=['Antonioni'], page='example.com', facts={'year': 1964},
+          seen='2026-01-02', state='seen')
     s.act('films.create', name='Desert, red')
     s.act('birthdays.create', name='Ada', day='1815-12-10')
     status, said = s.post('/api/actions/films.create', {'name': 'x', 'stars': 9})
     shown = json.loads(re.search(r'```json\n(.*?)\n```', text, re.S)[1])
     assert (said['error'], said['fields']) == (shown['error'], shown['fields'])
     found = lambda words: [r['id'] for r in s.get('/api/tables/films.json?words=' + urllib.parse.quote(words))[1]]
-    assert [found(w) for w in ('red desert', '"red desert"', '-red', 'stars>=4', 'seen<2026-01-01', 'name:red', 'state=seen')] == [[1, 2], [1], [], [1], [], [1, 2], [1]]
+    assert [found(w) for w in ('red desert', '"red desert"', '-red', 'stars>=4', 'seen<2026-01-01', 'name:red', 'state=seen')] == [[1, 2],
+        [1], [], [1], [], [1, 2], [1]]
     for n in examples: assert 'card failed' not in s.get(f'/{n}', HX_Request='true')[1]
     assert '10 December' in s.get('/birthdays', HX_Request='true')[1]
     names_ = {a['name'] for a in s.get('/api/actions')[1]}

@@ -30,7 +30,9 @@ def made(serve, tmp_path):
     (tmp_path/'p').mkdir()
     (tmp_path/'p'/'things.py').write_text(plugin)
     return lambda: serve(data=tmp_path/'d', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
-def give(s, data, name='x.csv'): return json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name={name}', data, {'Content-Type': 'application/octet-stream'})))['file']
+def give(s, data, name='x.csv'):
+    return json.load(urllib.request.urlopen(urllib.request.Request(f'{s.url}/api/files?name={name}', data,
+        {'Content-Type': 'application/octet-stream'})))['file']
 
 def test_a_job_in_a_process_sees_the_settings_and_no_log_says_a_secret(made):
     s, secret = made(), 'plain words nobody would take for a key'
@@ -39,7 +41,8 @@ def test_a_job_in_a_process_sees_the_settings_and_no_log_says_a_secret(made):
     job = s.until(lambda: next((j for j in s.get('/api/jobs')[1] if j['state'] in ('done', 'failed')), None))
     assert job['state'] == 'done', job
     import contextlib, sqlite3
-    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db: assert json.loads(db.execute('select result from job').fetchone()[0]) == ['Bergen', secret[::-1]]
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        assert json.loads(db.execute('select result from job').fetchone()[0]) == ['Bergen', secret[::-1]]
     s.act('things.leak')
     s.until(lambda: 'it is ••• and nothing else' in (s.data/'pianola.log').read_text('utf-8'))
     assert secret not in (s.data/'pianola.log').read_text('utf-8') + ''.join(s.lines)
@@ -73,10 +76,12 @@ def say(word: Secret):
 '''
 
 def test_an_error_that_holds_a_secret_says_it_to_nobody(made, tmp_path):
-    "Neither the terminal, the log, the cards, a program, the model nor the database: as it was written, and as an address, JSON, Python or a head of HTTP writes it"
+    """Neither the terminal, the log, the cards, a program, the model nor the database:
+    as it was written, and as an address, JSON, Python or a head of HTTP writes it"""
     import base64, urllib.parse
     secret, word = 'a/plain "wörd" & nothing-else', 'never kept anywhere'
-    forms = [*(f.encode() for f in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], urllib.parse.quote(secret, ''), urllib.parse.quote_plus(secret), base64.b64encode(secret.encode()).decode(), word))]
+    forms = [*(f.encode() for f in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], urllib.parse.quote(secret, ''),
+                                    urllib.parse.quote_plus(secret), base64.b64encode(secret.encode()).decode(), word))]
     s = made()
     (tmp_path/'p'/'spill.py').write_text(spill, 'utf-8')
     s.until(lambda: s.get('/api/health')[1]['plugins'].get('spill') == 'ok')
@@ -145,7 +150,8 @@ def test_a_value_is_one_value():
 def test_the_terminal_says_what_happened_a_line_each_and_nothing_of_what_was_only_looked_at(serve, tmp_path):
     nowhere = tmp_path/'nowhere'
     s = serve(env={'PIANOLA_ENGINE': 'ollama'}, args=['--plugins', str(nowhere), '--prompts', str(nowhere)])
-    assert sum(f'{nowhere} is no folder' in x for x in s.lines) == 2 and any('--plugins' in x for x in s.lines) and any('--prompts' in x for x in s.lines)
+    assert (sum(f'{nowhere} is no folder' in x for x in s.lines) == 2 and any('--plugins' in x for x in s.lines)
+            and any('--prompts' in x for x in s.lines))
     s.until(lambda: any('No model: Ollama' in x for x in s.lines))
     s.stop()
     assert 'Pianola has ended' in s.lines[-1]
@@ -155,11 +161,14 @@ def test_the_terminal_says_what_happened_a_line_each_and_nothing_of_what_was_onl
     s.act('tasks.create', name='Buy milk\n2026-01-01 ERROR forged {x} [red]')
     s.rows('tasks')
     for _ in range(3): s.get('/tasks'), s.get('/api/health')
-    assert s.get('/', Host='evil.example')[0] == s.get('/', Host='evil.example')[0] == s.post('/api/actions/tasks.create', {'name': 'x'}, Origin='http://evil.example')[0] == 403
+    assert s.get('/', Host='evil.example')[0] == s.get('/', Host='evil.example')[0] == s.post('/api/actions/tasks.create', {'name': 'x'},
+        Origin='http://evil.example')[0] == 403
     s.post('/api/actions/tasks.delete', {'id': 1})
     s.until(lambda: len(s.lines) == before + 4)
-    for line, says in zip(s.lines[before:], ('agent: Added “Buy milk 2026-01-01 ERROR forged {x} [red]” to Tasks', 'Refused GET / from 127.0.0.1, host evil.example: this host name is not mine',
-                                             'http://evil.example: other websites may not ask this', 'agent: Asks: ')): assert says in line, (says, s.lines[before:])
+    for line, says in zip(s.lines[before:], ('agent: Added “Buy milk 2026-01-01 ERROR forged {x} [red]” to Tasks',
+                                             'Refused GET / from 127.0.0.1, host evil.example: this host name is not mine',
+                                             'http://evil.example: other websites may not ask this', 'agent: Asks: ')):
+                                                 assert says in line, (says, s.lines[before:])
     s.stop()
     assert len(s.lines) == before + 5 and all(re.match(r'\d\d:\d\d:\d\d ', x) for x in s.lines[before:]), s.lines
 

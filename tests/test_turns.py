@@ -57,7 +57,9 @@ def test_a_prompt_that_cannot_be_kept_does_not_take_the_reply_with_it(tmp_path):
 
 def test_stopping_twice_while_the_store_is_busy_leaves_a_stopped_reply(serve, upstream, tmp_path):
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'slow.py').write_text('"Slow: holds the store."\nimport time\nfrom pianola import action\n@action\ndef hold(tx, s: float = 1.5):\n    "Hold."\n    time.sleep(s)\n    return s\n')
+    (tmp_path/'p'/'slow.py').write_text(
+        '"Slow: holds the store."\nimport time\nfrom pianola import action\n@action\ndef hold(tx, s: float = 1.5):\n    "Hold."\n    '
+        'time.sleep(s)\n    return s\n')
     s = serve(env=upstream(['Hello.', 'Hello.']).env, plugins=tmp_path/'p')
     with connect(s.ws) as ws, connect(s.ws) as other:
         ws.send(json.dumps({'msg': 'what is the weather like'}))
@@ -79,7 +81,9 @@ def test_stopping_twice_while_the_store_is_busy_leaves_a_stopped_reply(serve, up
 def test_the_last_thing_drawn_is_the_truth_however_the_loop_stumbles(serve, upstream, tmp_path):
     "Replies that fail the moment they are asked, while somebody holds up the loop for a few milliseconds again and again"
     (tmp_path/'p').mkdir()
-    (tmp_path/'p'/'stumble.py').write_text('"Stumble: holds up the loop."\nimport random, time\nfrom pianola import P, Page\npage = Page()\n@page\ndef index(): return P("x")\n@page.hears\nasync def hears(e): time.sleep(random.random()*.005)\n')
+    (tmp_path/'p'/'stumble.py').write_text(
+        '"Stumble: holds up the loop."\nimport random, time\nfrom pianola import P, Page\npage = Page()\n@page\ndef index(): return '
+        'P("x")\n@page.hears\nasync def hears(e): time.sleep(random.random()*.005)\n')
     s, shown, over = serve(env=upstream([Refuse(500, 'no')]*40).env, plugins=tmp_path/'p'), {}, threading.Event()
     def look(ws):
         while not over.is_set():
@@ -178,7 +182,9 @@ def test_an_export_has_what_is_being_thought(serve, upstream):
         go.set()
 
 slow_key = '"Slow: takes its time."\nimport asyncio\nfrom pianola import action\n@action\nasync def hold(s: float = 1.5):\n    "Hold."\n    await asyncio.sleep(s)\n    return s\n'
-def pressing(s, n): return len([m for m in s.get('/api/conversation')[1] if m['role'] == 'assistant' and m['status'] == 'done']) == n and not [e for e in s.get('/api/roll')[1] if e['action'] == 'slow.hold']
+def pressing(s, n):
+    return (len([m for m in s.get('/api/conversation')[1] if m['role'] == 'assistant' and m['status'] == 'done']) == n
+            and not [e for e in s.get('/api/roll')[1] if e['action'] == 'slow.hold'])
 
 def test_stop_while_the_keys_of_a_finished_reply_are_pressed_leaves_nothing_unanswered(serve, upstream, tmp_path):
     (tmp_path/'p').mkdir()
@@ -203,14 +209,16 @@ def test_stop_while_the_keys_of_a_finished_reply_are_pressed_leaves_nothing_unan
 def test_what_is_said_and_stopped_at_once_while_keys_are_pressed_has_a_stopped_reply(serve, upstream, tmp_path):
     (tmp_path/'p').mkdir()
     (tmp_path/'p'/'slow.py').write_text(slow_key)
-    u = upstream(lambda body: ['{"action": "slow.hold", "args": {"s": 1.5}}'] if body['messages'][-1]['content'].endswith('please hold') else ['Here.'])
+    u = upstream(lambda body: ['{"action": "slow.hold", "args": {"s": 1.5}}'] if body['messages'][-1]['content'].endswith('please hold')
+                 else ['Here.'])
     s = serve(env={**u.env, 'PIANOLA_RULES': '0'}, plugins=tmp_path/'p')
     with connect(s.ws) as ws:
         ws.send(json.dumps({'msg': 'please hold', 'conversation': None}))
         s.until(lambda: pressing(s, 1))
         ws.send(json.dumps({'msg': 'no, not that'}))
         ws.send(json.dumps({'stop': 'said'}))
-        s.until(lambda: [(m['role'], m['status']) for m in s.get('/api/conversation')[1]] == [('user', 'done'), ('assistant', 'done'), ('user', 'done'), ('assistant', 'stopped')])
+        s.until(lambda: [(m['role'], m['status']) for m in s.get('/api/conversation')[1]] == [('user', 'done'), ('assistant', 'done'),
+            ('user', 'done'), ('assistant', 'stopped')])
         ws.send(json.dumps({'msg': 'go on then'}))
         s.until(lambda: s.get('/api/conversation')[1][-1]['text'] == 'Here.')
 
@@ -264,7 +272,9 @@ def test_a_yes_to_a_coroutine_is_done_once_and_can_be_said_again_when_it_failed(
         was = await st.q('select status from approval')
         pressed = await asyncio.gather(*(actions.decide(asked.approval, True) for _ in range(3)))         # a double click, and another tab
         once = await asyncio.gather(*(actions.act('frail.go', {}, key='k') for _ in range(2)))
-        try: return was, [p.result for p in pressed], [o.result for o in once], len(tries), await st.q('select status from approval'), await st.q("select count(*) as n from log where kind='approval'")
+        try:
+            return (was, [p.result for p in pressed], [o.result for o in once], len(tries), await st.q('select status from approval'),
+                    await st.q("select count(*) as n from log where kind='approval'"))
         finally: await st.close()
     with ThreadPoolExecutor(1) as beside: got = beside.submit(asyncio.run, run()).result()
     assert got == ([{'status': 'waiting'}], [2, 2, 2], [3, 3], 3, [{'status': 'approved'}], [{'n': 1}])
@@ -286,8 +296,12 @@ def test_a_prompts_history_is_its_own_whatever_others_are_called(tmp_path):
         st = Store()
         await st.open(tmp_path)
         def write(tx):
-            for name in ('my_note', 'my-note'): tx.log('action', 'prompts.write', text='x', data={'args': {'name': name, 'text': 'new'}, 'changes': [['prompt_text', 1, {'text': f'{name} before'}, {'text': 'new'}]]})
+            for name in ('my_note', 'my-note'):
+                tx.log('action', 'prompts.write',
+                       text='x', data={'args': {'name': name, 'text': 'new'},
+                                       'changes': [['prompt_text', 1, {'text': f'{name} before'}, {'text': 'new'}]]})
             return {name: [text for _, _, text in layers.earlier(tx, name)] for name in ('my_note', 'my-note', 'my%')}
         try: return await st.write(write)
         finally: await st.close()
-    with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, run()).result() == {'my_note': ['my_note before'], 'my-note': ['my-note before'], 'my%': []}
+    with ThreadPoolExecutor(1) as beside:
+        assert beside.submit(asyncio.run, run()).result() == {'my_note': ['my_note before'], 'my-note': ['my-note before'], 'my%': []}

@@ -37,18 +37,27 @@ class Engines:
         if self.wanted in ('auto', 'ollama'):
             try: names = [m.name for m in await self['ollama'].models()]
             except Fault as e:
-                if self.wanted == 'ollama': raise Fault(e.kind, e.text, e.hint.replace(instead, 'start Pianola without PIANOLA_ENGINE to have the built-in engine'), e.get) from None
+                if self.wanted == 'ollama':
+                    raise Fault(e.kind, e.text, e.hint.replace(instead, 'start Pianola without PIANOLA_ENGINE to have the built-in engine'),
+                                e.get) from None
                 away = f'{e.text} '
-            if c.model and (found := next((n for n in names if n in (c.model, f'{c.model}:latest')), '')): return self['ollama'], found, f'PIANOLA_MODEL names {c.model}, and Ollama has it.'
-            if self.wanted == 'ollama' and c.model: raise Fault('no-model', f'PIANOLA_MODEL names {c.model}, which Ollama does not have. {also(names)}', 'Download it, or set PIANOLA_MODEL to one of these.', ('ollama', c.model))
+            if c.model and (found := next((n for n in names if n in (c.model, f'{c.model}:latest')), '')):
+                return self['ollama'], found, f'PIANOLA_MODEL names {c.model}, and Ollama has it.'
+            if self.wanted == 'ollama' and c.model:
+                raise Fault('no-model', f'PIANOLA_MODEL names {c.model}, which Ollama does not have. {also(names)}',
+                            'Download it, or set PIANOLA_MODEL to one of these.', ('ollama', c.model))
         if c.model:
             try: return self['embedded'], (await self['embedded'].model(c.model)).name, f'PIANOLA_MODEL names {c.model}.'
             except Fault:
                 if self.wanted == 'embedded' or c.model.endswith('.gguf'): raise
                 sorry = f'PIANOLA_MODEL names {c.model}, which is not here. '
         if own := next((n for n in names if n not in self['ollama'].cloud), ''):      # auto never sends text to somebody else's machine
-            return self['ollama'], own, f'{sorry}Ollama answers and has {own}.' if self.wanted == 'auto' else f'{sorry}PIANOLA_ENGINE asks for Ollama.'
-        if self.wanted == 'ollama': raise Fault('no-model', 'Ollama runs but has no model of its own.', 'Download one here or in the model picker; `ollama pull qwen2.5-coder:1.5b` does the same.', ('ollama', 'qwen2.5-coder:1.5b'))
+            return (self['ollama'], own,
+                    f'{sorry}Ollama answers and has {own}.' if self.wanted == 'auto' else f'{sorry}PIANOLA_ENGINE asks for Ollama.')
+        if self.wanted == 'ollama':
+            raise Fault('no-model',
+                        'Ollama runs but has no model of its own.',
+                        'Download one here or in the model picker; `ollama pull qwen2.5-coder:1.5b` does the same.', ('ollama', 'qwen2.5-coder:1.5b'))
         best = await self['embedded'].default()
         why = 'PIANOLA_ENGINE asks for the built-in engine.' if self.wanted == 'embedded' else f"Built in: {(away or 'Ollama has no model.').strip()}"
         return self['embedded'], best, sorry + why

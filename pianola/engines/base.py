@@ -3,8 +3,10 @@ from typing import AsyncIterator, Callable, Literal
 import msgspec
 
 class Fault(Exception):
-    "A reply that cannot be had or finished. `kind` is for code, `text` says what is wrong, `hint` what to do next; both are for people. `get`: (engine, model) that would mend it."
-    def __init__(self, kind: Literal['no-engine', 'no-model', 'context', 'died', 'stalled', 'interrupted', 'upstream'], text: str, hint: str = '', get: tuple = ()):
+    """A reply that cannot be had or finished. `kind` is for code, `text` says what is wrong,
+    `hint` what to do next; both are for people. `get`: (engine, model) that would mend it."""
+    def __init__(self, kind: Literal['no-engine', 'no-model', 'context', 'died', 'stalled', 'interrupted', 'upstream'], text: str,
+                 hint: str = '', get: tuple = ()):
         super().__init__(text)
         self.kind, self.text, self.hint, self.get = kind, text, hint, get
 
@@ -22,7 +24,8 @@ class Model(msgspec.Struct):
     here: bool = True                   # False: known, but must be downloaded first
 
 class Said(msgspec.Struct):
-    "A piece of the reply: all that one network read brought, so a fast model costs few steps. `tokens`: in how many pieces the engine sent it, which is about one a token."
+    """A piece of the reply: all that one network read brought, so a fast model costs few
+    steps. `tokens`: in how many pieces the engine sent it, which is about one a token."""
     text: str = ''
     thinking: str = ''
     tokens: int = 0
@@ -69,7 +72,8 @@ class Engine:
         return
         yield
     async def count(self, model: str, messages: list[dict], *, now: bool = False, phase: Callable[[Phase], None] | None = None) -> int | None:
-        """Exactly how many tokens these messages are as a prompt; None where the engine cannot tell, and with `now` also where the model would have to be
+        """Exactly how many tokens these messages are as a prompt; None where the
+        engine cannot tell, and with `now` also where the model would have to be
         waited for. Else what is waited for is told to phase(Phase)."""
         raise NotImplementedError
     def give(self, model: str, context: int):

@@ -4,7 +4,8 @@ One line of JSON comes in (what to load, the key to it), one goes out (where it 
 import json, os, signal, sys
 
 def end_with_parent():
-    "Let the system end this process when its parent is gone, also while a model is loading and Python stands still; where it cannot, main() sees it after the load"
+    """Let the system end this process when its parent is gone, also while a model is
+    loading and Python stands still; where it cannot, main() sees it after the load"""
     try: import fcntl
     except ImportError: return
     if hasattr(fcntl, 'F_SETOWN') and hasattr(os, 'O_ASYNC'):

@@ -1,4 +1,5 @@
-"The engine that needs nothing else: llama.cpp in a process of its own, started when it is first asked, gone when it is not needed, replaced when it dies."
+"""The engine that needs nothing else: llama.cpp in a process of its own, started
+when it is first asked, gone when it is not needed, replaced when it dies."""
 import asyncio, importlib.metadata, os, re, secrets, signal, subprocess, sys, time
 from collections import deque
 from contextlib import aclosing, asynccontextmanager
@@ -66,7 +67,8 @@ class Child:
         if last: self.tail.append(last.decode(errors='replace').rstrip())
 
 class Embedded(Engine):
-    """Models in GGUF files of `config.models_dir`. `context` is what each gets unless it was trained for less or `give` says otherwise. `idle` seconds
+    """Models in GGUF files of `config.models_dir`. `context` is what each gets
+    unless it was trained for less or `give` says otherwise. `idle` seconds
     after its last use the process ends and its memory is free again. `first` and `between` are seconds of silence borne. The head of a prompt is kept
     on disk when reading it took `worth` seconds. `params` are for llama.cpp, by the names of xllamacpp's CommonParams."""
     name = 'embedded'
@@ -98,7 +100,8 @@ class Embedded(Engine):
         async with self._turn(), aclosing(self._prepare(m, context, messages, messages[:head], how, self.worth)) as steps:
             async for phase in steps: yield phase
             child, reply = self.child, []
-            body = {'messages': messages, 'stream': True, 'return_progress': True, 'stream_options': {'include_usage': True}, 'temperature': temperature, **how}
+            body = {'messages': messages, 'stream': True, 'return_progress': True, 'stream_options': {'include_usage': True},
+                    'temperature': temperature, **how}
             if limit: body['max_tokens'] = limit
             if schema: body['response_format'] = {'type': 'json_schema', 'json_schema': {'name': 'reply', 'schema': schema}}
             async with self._post(child, '/v1/chat/completions', body) as resp:
@@ -121,7 +124,8 @@ class Embedded(Engine):
                     elif phase: yield phase
                 if not (end and usage): raise await self._gone(child)
             load_s, child.load_s = child.load_s, 0.0
-            yield Done('length' if end == 'length' else 'stop', usage.prompt_tokens, times.cache_n, usage.completion_tokens, load_s, times.prompt_ms/1000, times.predicted_ms/1000)
+            yield Done('length' if end == 'length' else 'stop', usage.prompt_tokens, times.cache_n, usage.completion_tokens, load_s,
+                       times.prompt_ms/1000, times.predicted_ms/1000)
 
     async def warm(self, model, messages):
         m = await self._find(model)
@@ -171,7 +175,9 @@ class Embedded(Engine):
     async def _keep(self, child, name, text):
         "Keep what the child has in its memory now, this text; that it cannot be kept is no reason to stop"
         try:
-            if not await asyncio.to_thread(self.states.fits, child.token_bytes*min(child.context, len(text.encode()))): return log.warning('what the model read is not kept: the disk is nearly full')      # no token is less than a byte
+            # no token is less than a byte
+            if not await asyncio.to_thread(self.states.fits, child.token_bytes*min(child.context, len(text.encode()))):
+                return log.warning('what the model read is not kept: the disk is nearly full')
             await self._ask(child, '/slots/0?action=save', {'filename': saving})
             await asyncio.to_thread(self.states.keep, child.kind, name, text)
         except (Fault, OSError) as e: log.warning('what the model read could not be kept: {}', e)
@@ -186,7 +192,8 @@ class Embedded(Engine):
         return self.counted[key]
     async def counts(self, model, texts):
         if not texts: return []
-        tokens = (await self._told(await self._find(model), '/tokenize', {'content': [x for t in texts for x in (t, -1)]}))['tokens']      # -1 comes back as it is
+        # -1 comes back as it is
+        tokens = (await self._told(await self._find(model), '/tokenize', {'content': [x for t in texts for x in (t, -1)]}))['tokens']
         out, n = [], 0
         for t in tokens:
             if t == -1: out.append(n); n = 0
@@ -194,7 +201,9 @@ class Embedded(Engine):
         return out
 
     async def pull(self, model):
-        if not (f := fetch.MODELS.get(model)): raise Fault('no-model', f'{model} is no model to download here. {also(fetch.MODELS)}', f'Any other GGUF file can be put into {self.config.models_dir}.')
+        if not (f := fetch.MODELS.get(model)):
+            raise Fault('no-model', f'{model} is no model to download here. {also(fetch.MODELS)}',
+                        f'Any other GGUF file can be put into {self.config.models_dir}.')
         steps, step = fetch.get(f, self.config.models_dir), None
         def some():
             "As many steps as fit in a fifth of a second"
@@ -215,7 +224,8 @@ class Embedded(Engine):
             self._version()
             if self.config.model and self.config.engine == 'embedded': await self._find(self.config.model)
         except Fault as e: return f'{e.text} {e.hint}'
-        return '' if any(m.here for m in await self.models()) else 'There is no built-in model yet. Download one in the model picker, or run `python3 start.py`.'
+        return ('' if any(m.here for m in await self.models())
+                else 'There is no built-in model yet. Download one in the model picker, or run `python3 start.py`.')
     async def models(self): return [self._model(m) for m in (await asyncio.to_thread(self._files)).values()]
     async def model(self, name): return self._model(await self._find(name))
     async def default(self):
@@ -237,7 +247,8 @@ class Embedded(Engine):
         "{name: File}: those we know how to get, whatever else is in the folder, and the one PIANOLA_MODEL points to"
         found = {n: File(n, self.config.models_dir/k.file, k.size, about=k.about, here=False) for n, k in fetch.MODELS.items()}
         by_path = {f.path: n for n, f in found.items()}
-        paths = [p for p in sorted(self.config.models_dir.glob('*.gguf')) if not p.name.startswith('mmproj') and not re.search(r'-0000[2-9]-of-\d+$|-000[1-9]\d-of-\d+$', p.stem)]
+        paths = [p for p in sorted(self.config.models_dir.glob('*.gguf')) if not p.name.startswith('mmproj')
+                 and not re.search(r'-0000[2-9]-of-\d+$|-000[1-9]\d-of-\d+$', p.stem)]
         if self.config.model.endswith('.gguf'): paths.append(Path(self.config.model).expanduser().absolute())
         for p in paths:
             try: st = p.stat()
@@ -254,16 +265,19 @@ class Embedded(Engine):
         arch, template = f.told.get('general.architecture', ''), f.told.get('tokenizer.chat_template', '')
         longest = f.told.get(f'{arch}.context_length', 0)
         levels = ['off', 'on'] if 'enable_thinking' in template else []
-        return Model('embedded', f.name, f.size, self._room(f), longest, ['completion', *(['thinking'] if levels or '<think>' in template else [])], levels, f.about, here=f.here)
+        return Model('embedded', f.name, f.size, self._room(f), longest,
+                     ['completion', *(['thinking'] if levels or '<think>' in template else [])], levels, f.about, here=f.here)
     async def _find(self, name):
         "The file of a model; Fault 'no-model' says what to do for one that is not here"
         files = await asyncio.to_thread(self._files)
         f = files.get(name) or (files.get(Path(name).stem) if name == self.config.model else None)
         here = [n for n, f in files.items() if f.here]
         if f and f.here: return f
-        if f: raise Fault('no-model', f'{name} is not downloaded yet.', 'Download it here, or run `python3 start.py`, which does.', ('embedded', name))
+        if f:
+            raise Fault('no-model', f'{name} is not downloaded yet.', 'Download it here, or run `python3 start.py`, which does.', ('embedded', name))
         if name.endswith('.gguf'): raise Fault('no-model', f'There is no file {name}.', f'Set PIANOLA_MODEL to a file that exists. {also(here)}')
-        raise Fault('no-model', f'There is no built-in model {name}. {also(here)}', f'Choose one of these in the picker, or put {name}.gguf into {self.config.models_dir}.')
+        raise Fault('no-model', f'There is no built-in model {name}. {also(here)}',
+                    f'Choose one of these in the picker, or put {name}.gguf into {self.config.models_dir}.')
     def _room(self, f, context=0):
         longest = f.told.get(f"{f.told.get('general.architecture')}.context_length", 0)
         wish = context or self.given.get(f.name) or self.context
@@ -271,11 +285,14 @@ class Embedded(Engine):
     def _kind(self, f, room): return f'{f.path} {f.size} {f.stamp} {self._version()} {room} {sorted(self.params.items())}'
     def _version(self):
         try: return importlib.metadata.version('xllamacpp')
-        except importlib.metadata.PackageNotFoundError: raise Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.') from None
+        except importlib.metadata.PackageNotFoundError:
+            raise Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.') from None
 
     # the child
 
-    def _serves(self, f, room=0): return bool(self.child and self.child.url and self.child.alive and self.child.path == f.path and self.child.stamp == f.stamp and room in (0, self.child.context))
+    def _serves(self, f, room=0):
+        return bool(self.child and self.child.url and self.child.alive and self.child.path == f.path and self.child.stamp == f.stamp
+                    and room in (0, self.child.context))
     async def _start(self, f, room):
         "The child with this model and context; another one is ended first"
         if self._serves(f, room): return self.child
@@ -283,11 +300,13 @@ class Embedded(Engine):
         if f.wrong: raise Fault('no-model', f'{f.path.name} is damaged: {f.wrong}.', f'Delete {f.path} and download it again.')
         began, kind, states = time.monotonic(), self._kind(f, room), await asyncio.to_thread(self.states.make)
         env = {k: v for k, v in os.environ.items() if not k.endswith(('_API_KEY', '_PASSWORD', '_TOKEN'))} | {'GGML_NO_BACKTRACE': '1'}
-        proc = await asyncio.create_subprocess_exec(sys.executable, '-P', str(Path(__file__).with_name('child.py')), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        proc = await asyncio.create_subprocess_exec(sys.executable, '-P', str(Path(__file__).with_name('child.py')), stdin=subprocess.PIPE,
+                                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                                     env=env, creationflags=getattr(subprocess, 'CREATE_NO_WINDOW', 0))
         child = self.child = Child(proc, f.path, f.stamp, room, kind, gguf.token_bytes(f.told))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-        want = {'path': str(f.path), 'context': room, 'threads': max(1, cores-1), 'key': child.key, 'states': f'{states}{os.sep}', 'params': self.params}
+        want = {'path': str(f.path), 'context': room, 'threads': max(1, cores-1), 'key': child.key, 'states': f'{states}{os.sep}',
+                'params': self.params}
         told = None
         try:
             proc.stdin.write(msgspec.json.encode(want) + b'\n')
@@ -309,12 +328,18 @@ class Embedded(Engine):
         "Why a model could not be loaded, from what llama.cpp logged"
         said = '\n'.join(tail)
         low = f'{error}\n{said}'.lower()
-        if not error and code == -9 or any(w in low for w in ('failed to allocate', 'unable to allocate', 'out of memory', 'bad_alloc', 'cannot allocate')):
-            return Fault('died', f'There is not enough memory for {f.name} ({f.size/1e9:.1f} GB).', 'Close other programs, or choose a smaller model or a smaller context.')
-        if 'no module named' in low: return Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.')
-        if not error: return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).', f'Try again. If it ends again, download the model again.{complaint(tail)}')
+        if (not error and code == -9
+                or any(w in low for w in ('failed to allocate', 'unable to allocate', 'out of memory', 'bad_alloc', 'cannot allocate'))):
+            return Fault('died', f'There is not enough memory for {f.name} ({f.size/1e9:.1f} GB).',
+                         'Close other programs, or choose a smaller model or a smaller context.')
+        if 'no module named' in low:
+            return Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.')
+        if not error:
+            return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).',
+                         f'Try again. If it ends again, download the model again.{complaint(tail)}')
         why = next((l for l in tail if ' E ' in l or 'error' in l.lower()), error).split(': ', 1)[-1]
-        return Fault('no-model', f'{f.path.name} cannot be loaded: {why}', f'It may be damaged, or too new for this engine. Delete {f.path} and download it again, or choose another model.')
+        return Fault('no-model', f'{f.path.name} cannot be loaded: {why}',
+                     f'It may be damaged, or too new for this engine. Delete {f.path} and download it again, or choose another model.')
     async def forget(self):
         if self.child: self.child.last = None
         await asyncio.to_thread(self.states.forget, 'last')
@@ -362,13 +387,16 @@ class Embedded(Engine):
         "An answer of the child; whatever breaks while it is used becomes a Fault. Closing it is how the model is stopped."
         import aiohttp                              # here: importing it takes longer than everything else at the start
         if not self.http:                           # llama.cpp closes connections that it said it would keep
-            self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=None, sock_connect=2), cookie_jar=aiohttp.DummyCookieJar())
+            self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=None,
+                sock_connect=2), cookie_jar=aiohttp.DummyCookieJar())
         resp = None
         try:
             try:
                 async with asyncio.timeout(self.first):
-                    resp = await self.http.post(child.url + path, data=msgspec.json.encode(body), headers={'Authorization': f'Bearer {child.key}', 'Content-Type': 'application/json'})
-            except TimeoutError: raise Fault('stalled', f'The model has said nothing for {self.first:g} seconds.', 'Ask again: it is started anew.') from None
+                    resp = await self.http.post(child.url + path, data=msgspec.json.encode(body),
+                                                headers={'Authorization': f'Bearer {child.key}', 'Content-Type': 'application/json'})
+            except TimeoutError:
+                raise Fault('stalled', f'The model has said nothing for {self.first:g} seconds.', 'Ask again: it is started anew.') from None
             if resp.status != 200: raise self._refused(child, _error(await resp.read()))
             yield resp
         except (aiohttp.ClientError, ConnectionError): raise await self._gone(child) from None
@@ -376,7 +404,8 @@ class Embedded(Engine):
         finally:
             if resp: resp.close()
     async def _told(self, f, path, body, now=False, phase=None):
-        """What a model says of some text: at once and beside any reply where it is loaded, whatever its context; else in a turn of its own, so that nobody
+        """What a model says of some text: at once and beside any reply where it
+        is loaded, whatever its context; else in a turn of its own, so that nobody
         ends it meanwhile, or, with `now`, not at all: None. `phase` is told what is waited for."""
         if self._serves(f):
             try: return await self._ask(self.child, path, body)
@@ -396,7 +425,9 @@ class Embedded(Engine):
     def _refused(self, child, error):
         error = error if isinstance(error, dict) else {'message': str(error)}
         if error.get('type') == 'exceed_context_size_error':
-            return Fault('context', f"This is {error.get('n_prompt_tokens', 0):,} tokens, and the model's context holds {error.get('n_ctx', child.context):,}.", 'Leave out older turns, or give the model a larger context.')
+            return Fault('context',
+                         f"This is {error.get('n_prompt_tokens', 0):,} tokens, and the model's context holds "
+                         f"{error.get('n_ctx', child.context):,}.", 'Leave out older turns, or give the model a larger context.')
         return Fault('upstream', f"llama.cpp refuses: {error.get('message', error)}", 'Try again, or choose another model.')
     async def _gone(self, child):
         "Why an answer broke off: the process is dead, or only the connection"
@@ -405,7 +436,8 @@ class Embedded(Engine):
         self.dead = child
         if self.child is child: self.child = None
         await child.listener
-        return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).", f'What was said is kept; Go on starts it anew.{complaint(child.tail)}')
+        return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).",
+                     f'What was said is kept; Go on starts it anew.{complaint(child.tail)}')
 
 least = 400                                         # characters; what is shorter is read faster than it is fetched
 

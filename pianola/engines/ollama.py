@@ -58,7 +58,8 @@ class Ollama(Engine):
         try:
             call = asyncio.ensure_future(self._post('/api/chat', body))
             began, wait = time.monotonic(), min(.5, self.first)
-            while not (await asyncio.wait({call}, timeout=wait))[0]:      # Ollama answers nothing at all until it has the first token: say meanwhile what it does
+            # Ollama answers nothing at all until it has the first token: say meanwhile what it does
+            while not (await asyncio.wait({call}, timeout=wait))[0]:
                 if time.monotonic() - began >= self.first: raise stalled('Ollama', self.first)
                 yield Phase('reading' if await self._loaded(m.name) else 'loading')
                 wait = min(2, max(.05, self.first - (time.monotonic() - began)))
@@ -125,9 +126,11 @@ class Ollama(Engine):
                     if l.error: raise self._fault(200, l.error, model)
                     if l.digest: layers[l.digest] = max(layers.get(l.digest, (0, 0))[0], l.completed), max(layers.get(l.digest, (0, 0))[1], l.total)
                     success = l.status == 'success'
-                lines.patience = self.between if l.digest or l.status.startswith('pulling') else max(self.first, self.between)   # checking 40 GB takes minutes
+                # checking 40 GB takes minutes
+                lines.patience = self.between if l.digest or l.status.startswith('pulling') else max(self.first, self.between)
                 yield Pull(l.status, sum(d for d, _ in layers.values()), sum(t for _, t in layers.values()))
-            if not success: raise Fault('interrupted', f'The download of {model} ended before it was complete.', 'Ask for it again: it goes on where it stopped.')
+            if not success:
+                raise Fault('interrupted', f'The download of {model} ended before it was complete.', 'Ask for it again: it goes on where it stopped.')
             self.known.pop(full(model), None)
             self.changes += 1
         except self._errors() as e: raise self._cut(e, began=resp is not None) from None
@@ -144,8 +147,10 @@ class Ollama(Engine):
         "Ask for one model and remember the answer"
         told = await self._json('POST', '/api/show', {'model': name}, wait=self.probe*3, model=name)
         m = self._read(name, tag, told)
-        own = next((int(w[1]) for l in (told.get('parameters') or '').splitlines() if len(w := l.split()) == 2 and w[0] == 'num_ctx' and w[1].isdigit()), 0)
-        wish = self.given.get(name) or own or max(self.context, await self._loaded(name))      # somebody else may have given it more: a smaller wish would load it again
+        own = next((int(w[1]) for l in (told.get('parameters') or '').splitlines() if len(w := l.split()) == 2 and w[0] == 'num_ctx'
+                    and w[1].isdigit()), 0)
+        # somebody else may have given it more: a smaller wish would load it again
+        wish = self.given.get(name) or own or max(self.context, await self._loaded(name))
         m.context = m.longest if name in self.cloud else min(wish, m.longest or wish)
         self.known[name], self.digests[name] = m, tag.get('digest')
         return m
@@ -154,9 +159,12 @@ class Ollama(Engine):
         details, info = told.get('details') or tag.get('details') or {}, told.get('model_info') or {}
         levels = (told.get('thinking') or {}).get('values') or []
         if any(x.get(k) for x in (tag, told) for k in ('remote_host', 'remote_model')) or name.endswith((':cloud', '-cloud')): self.cloud.add(name)
-        return Model('ollama', name, size=tag.get('size', 0), longest=next((v for k, v in info.items() if k.endswith('.context_length') and isinstance(v, int)), 0),
-                     capabilities=list(told.get('capabilities') or tag.get('capabilities') or []), thinking=[{True: 'on', False: 'off'}[l] if isinstance(l, bool) else str(l) for l in levels],
-                     about=', '.join(x for x in (details.get('parameter_size'), details.get('quantization_level')) if x), local=not self.remote and name not in self.cloud)
+        return Model('ollama', name, size=tag.get('size', 0),
+                     longest=next((v for k, v in info.items() if k.endswith('.context_length') and isinstance(v, int)), 0),
+                     capabilities=list(told.get('capabilities') or tag.get('capabilities') or []),
+                     thinking=[{True: 'on', False: 'off'}[l] if isinstance(l, bool) else str(l) for l in levels],
+                     about=', '.join(x for x in (details.get('parameter_size'), details.get('quantization_level')) if x),
+                     local=not self.remote and name not in self.cloud)
     async def _loaded(self, name):
         "The context with which a model is loaded now, 0 when it is not"
         try: ps = (await self._json('GET', '/api/ps', wait=self.probe)).get('models') or []
@@ -180,12 +188,15 @@ class Ollama(Engine):
         import aiohttp
         data, headers = msgspec.json.encode(body), {'Content-Type': 'application/json'}
         try: return await self._session().post(self.url + path, data=data, headers=headers)
-        except aiohttp.ServerDisconnectedError: return await self._session().post(self.url + path, data=data, headers=headers)    # it was an old connection, closed meanwhile
+        except aiohttp.ServerDisconnectedError:
+            # it was an old connection, closed meanwhile
+            return await self._session().post(self.url + path, data=data, headers=headers)
     async def _json(self, method, path, body=None, wait=None, model=''):
         "A question with a short answer"
         if not self.http and not await self._listens(): raise self._away()
         try:
-            async with asyncio.timeout(wait), self._session().request(method, self.url + path, data=msgspec.json.encode(body) if body else None) as resp:
+            async with asyncio.timeout(wait), self._session().request(method, self.url + path,
+                    data=msgspec.json.encode(body) if body else None) as resp:
                 if resp.status != 200: raise await self._refused(resp, model)
                 return msgspec.json.decode(await resp.read(), type=dict)
         except TimeoutError: raise self._away() from None
@@ -195,14 +206,19 @@ class Ollama(Engine):
         return aiohttp.ClientError, ConnectionError, *unreadable
     def _cut(self, e, began):
         import aiohttp
-        if isinstance(e, unreadable): return Fault('upstream', f'What answers at {self.url} does not speak as Ollama does: {e}', 'Check OLLAMA_HOST, or update Ollama.')
-        if began: return Fault('interrupted', 'The connection to Ollama was cut in mid-reply.', 'What was said is kept. See whether Ollama still runs, then Go on continues it.')
-        if isinstance(e, aiohttp.InvalidURL): return Fault('no-engine', f'{self.url} is not an address.', 'Set OLLAMA_HOST to host:port, for example 127.0.0.1:11434.')
+        if isinstance(e, unreadable):
+            return Fault('upstream', f'What answers at {self.url} does not speak as Ollama does: {e}', 'Check OLLAMA_HOST, or update Ollama.')
+        if began:
+            return Fault('interrupted', 'The connection to Ollama was cut in mid-reply.',
+                         'What was said is kept. See whether Ollama still runs, then Go on continues it.')
+        if isinstance(e, aiohttp.InvalidURL):
+            return Fault('no-engine', f'{self.url} is not an address.', 'Set OLLAMA_HOST to host:port, for example 127.0.0.1:11434.')
         return self._away()
     def _away(self):
         self.known.clear()
         self.changes += 1
-        return Fault('no-engine', f"Ollama does not answer at {self.url.removeprefix('http://')}.", ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + f', or {instead}.')
+        return Fault('no-engine', f"Ollama does not answer at {self.url.removeprefix('http://')}.",
+                     ('See whether that machine is on and Ollama listens there' if self.remote else 'Start Ollama') + f', or {instead}.')
     async def _refused(self, resp, model):
         "The Fault in an answer that is not 200"
         raw = await resp.read()
@@ -213,19 +229,24 @@ class Ollama(Engine):
             self.changes += 1
             try: names = [t['name'] for t in (await self._json('GET', '/api/tags', wait=self.probe)).get('models') or []]
             except Fault: names = []
-            return Fault('no-model', f'Ollama has no model {model}. {also(names)}', f'Choose another in the picker, or download it (`ollama pull {model}` does the same).', ('ollama', model))
+            return Fault('no-model', f'Ollama has no model {model}. {also(names)}',
+                         f'Choose another in the picker, or download it (`ollama pull {model}` does the same).', ('ollama', model))
         return self._fault(resp.status, text, model)
     def _fault(self, status, text, model):
         "Ollama tells its errors in words only: sort them by what can be done"
         text = text if isinstance(text, str) else str(text)
         low, say = text.lower(), text[:1].upper() + text[1:]
         if 'context' in low and any(w in low for w in ('longer than', 'exceed', 'too long', 'context length', 'context size')):
-            return Fault('context', f'The conversation is too long for {model}: {text}', 'Leave out older turns, or choose a model with a larger context.')
-        if 'manifest' in low and ('not exist' in low or 'not found' in low): return Fault('no-model', f'There is no model {model} to download.', 'See whether the name is right: ollama.com/library lists them.')
+            return Fault('context', f'The conversation is too long for {model}: {text}',
+                         'Leave out older turns, or choose a model with a larger context.')
+        if 'manifest' in low and ('not exist' in low or 'not found' in low):
+            return Fault('no-model', f'There is no model {model} to download.', 'See whether the name is right: ollama.com/library lists them.')
         if status == 503: return Fault('upstream', f'Ollama is busy: {text}', 'Try again when its other replies are done.')
-        if status in (401, 403): return Fault('upstream', f'Ollama may not use {model}: {text}', 'A cloud model needs `ollama signin`; a local one needs nothing.')
+        if status in (401, 403):
+            return Fault('upstream', f'Ollama may not use {model}: {text}', 'A cloud model needs `ollama signin`; a local one needs nothing.')
         if 'memory' in low: return Fault('upstream', f'{model} does not fit: {text}', 'Choose a smaller model, or close what uses memory.')
-        if any(w in low for w in ('runner', 'terminated', 'exit status', 'signal', 'crash')): return Fault('died', f'The model ended in Ollama: {text}', 'Ask again: Ollama loads it anew. If it ends again, choose a smaller model.')
+        if any(w in low for w in ('runner', 'terminated', 'exit status', 'signal', 'crash')):
+            return Fault('died', f'The model ended in Ollama: {text}', 'Ask again: Ollama loads it anew. If it ends again, choose a smaller model.')
         return Fault('upstream', f'Ollama says: {say}', 'Try again, or choose another model.')
 
 def full(name):

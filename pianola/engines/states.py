@@ -10,9 +10,11 @@ class State:
 
 class States:
     """The folder of kept states. Each is two files: NAME.bin, and NAME.json with the text and a checksum, because llama.cpp ends the whole
-    process over a damaged one. `kind` says for which model, engine version and context a state is good. `reserve` bytes of the disk are left to others:
+    process over a damaged one. `kind` says for which model, engine version and
+    context a state is good. `reserve` bytes of the disk are left to others:
     what is kept here can be read again, what is said beside it cannot."""
-    def __init__(self, folder, most=8, most_bytes=300_000_000, reserve=200_000_000): self.folder, self.most, self.most_bytes, self.reserve = Path(folder).absolute(), most, most_bytes, reserve
+    def __init__(self, folder, most=8, most_bytes=300_000_000, reserve=200_000_000):
+        self.folder, self.most, self.most_bytes, self.reserve = Path(folder).absolute(), most, most_bytes, reserve
     def make(self):
         "The folder, for this user only"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -32,11 +32,13 @@ class Lines:
 
 def stalled(who, seconds):
     "The Fault of one who says nothing any more"
-    return Fault('stalled', f'{who} has said nothing for {seconds:g} seconds.', 'What was said is kept. Go on asks it again; a smaller model answers sooner.')
+    return Fault('stalled', f'{who} has said nothing for {seconds:g} seconds.',
+                 'What was said is kept. Go on asks it again; a smaller model answers sooner.')
 
 def asked(messages):
     "Refuse what no model can answer: both engines make something up when nothing is asked"
-    if not any(m['content'].strip() for m in messages): raise Fault('upstream', 'There is nothing to answer: the messages are empty.', 'Send at least one message with text.')
+    if not any(m['content'].strip() for m in messages):
+        raise Fault('upstream', 'There is nothing to answer: the messages are empty.', 'Send at least one message with text.')
 
 def also(names):
     "The models there are, for a message"

@@ -13,14 +13,18 @@ class Settings:
 
 flow = Flow()
 page = Page()
-hows = {'follow its links': 'links', 'read its sitemap': 'sitemap', 'only these addresses': 'list', 'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools', 'take a project of Botify': 'botify'}
+hows = {'follow its links': 'links', 'read its sitemap': 'sitemap',
+        'only these addresses': 'list', 'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools',
+        'take a project of Botify': 'botify'}
 
 def file(number): return own_folder()/f'{int(number)}.sqlite'
 
 # the steps
 
 @flow.step(button='Look at it', shows=('look', 'not_addresses'))
-def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a sitemap, or that of a project of Botify. A site that asks for a name and password: https://name:password@example.com; they are kept as a secret.'] = '',
+def site(url: Annotated[Url,
+                        'Where it begins: example.com, or the address of a sitemap, or that of a project of Botify. A site that asks for a '
+                        'name and password: https://name:password@example.com; they are kept as a secret.'] = '',
          how: Literal[tuple(hows)] = 'follow its links',
          addresses: Annotated[Long, 'Addresses to begin at, one a line.'] = '',
          table: Annotated[File, 'A table with addresses (CSV, TXT), or what another crawler wrote; of Screaming Frog: Internal.'] = '',
@@ -35,7 +39,8 @@ def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a 
         from . import botify
         try: there = asyncio.run(botify.look(Settings.botify_token or '', url, Settings.botify_api))
         except ValueError as e: raise Refused(str(e)) from None
-        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}}
+        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, "
+            f"{there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}}
     for line in ([url] if url and kind != 'list' else []) + [l for l in addresses.splitlines() if l.strip()]:
         try: starts.append(urls.address(line))
         except ValueError as e: wrong.append(str(e))
@@ -43,26 +48,39 @@ def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a 
         from . import imports
         good, bad = imports.addresses(table.path)
         starts, wrong = starts + good, wrong + [f'{line}: {why}' for line, why in bad]
-    if not starts: raise Refused(wrong[0] if wrong else 'no address is named', 'give one, like https://example.com' if kind != 'list' else 'write some, one a line')
+    if not starts:
+        raise Refused(wrong[0] if wrong else 'no address is named',
+                      'give one, like https://example.com' if kind != 'list' else 'write some, one a line')
     from . import look as first         # what reads pages is loaded when a site is looked at
     seen = asyncio.run(first.look(starts := list(dict.fromkeys(starts)), kind, logins=logins(), proxy=Settings.proxy or ''))
     return {'look': first.said(seen), 'starts': starts, 'kind': kind, 'seen': seen, **({'not_addresses': wrong[:100]} if wrong else {})}
 
 @flow.step(button='Next', shows=('estimate',))
-def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'Stop after so many pages.'] = 10_000, depth: Annotated[Optional[int], 'At most so many clicks from the first page; empty: no limit.'] = None, speed: Annotated[float, 'Requests a second. 0 chooses for you: five, or as fast as it answers when the site is on this machine.'] = 0,
+def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'Stop after so many pages.'] = 10_000,
+            depth: Annotated[Optional[int], 'At most so many clicks from the first page; empty: no limit.'] = None,
+            speed: Annotated[float, 'Requests a second. 0 chooses for you: five, or as fast as it answers when the site is on this machine.'] = 0,
             agent: Annotated[str, 'The user agent it says it is; empty: Pianola’s own.'] = '',
-            include: Annotated[Long, 'Only addresses with one of these in them, one a line; * stands for anything.'] = '', exclude: Annotated[Long, 'No addresses with one of these in them.'] = '',
-            robots: Annotated[bool, 'Do as robots.txt says.'] = True, images: Annotated[bool, 'Ask whether images, styles and scripts are there.'] = True, subdomains: Annotated[bool, 'shop.example.com belongs to example.com.'] = False, external: Annotated[bool, 'Ask other sites whether the pages exist that are linked to.'] = False,
-            javascript: Annotated[bool, 'Read each page in a browser too, and compare. Slower.'] = False, unverified: Annotated[bool, 'Crawl on where a certificate cannot be verified; that it cannot is a finding.'] = False,
+            include: Annotated[Long, 'Only addresses with one of these in them, one a line; * stands for anything.'] = '',
+            exclude: Annotated[Long, 'No addresses with one of these in them.'] = '',
+            robots: Annotated[bool, 'Do as robots.txt says.'] = True,
+            images: Annotated[bool, 'Ask whether images, styles and scripts are there.'] = True,
+            subdomains: Annotated[bool, 'shop.example.com belongs to example.com.'] = False,
+            external: Annotated[bool, 'Ask other sites whether the pages exist that are linked to.'] = False,
+            javascript: Annotated[bool, 'Read each page in a browser too, and compare. Slower.'] = False,
+            unverified: Annotated[bool, 'Crawl on where a certificate cannot be verified; that it cannot is a finding.'] = False,
             visitors: Annotated[File, 'A table of Search Console or of analytics; it is joined by address.'] = ''):
     """How far shall it go?
     As it stands it is right for most sites; the estimate comes next."""
     if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
-    if not starts: return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last." if seen else 'It comes from a table: nothing is asked for.', 'asked': {'pages': pages} if seen else {}}
+    if not starts:
+        return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last." if seen
+                else 'It comes from a table: nothing is asked for.', 'asked': {'pages': pages} if seen else {}}
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
     from . import look as first
     many, seconds, said = first.estimate(seen, pages, speed, local)
-    return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots, javascript=javascript, resources=images, external=external, unverified=unverified, **({'agent': agent.strip()} if agent.strip() else {}))}
+    return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed,
+                                            obey=robots, javascript=javascript, resources=images, external=external, unverified=unverified,
+                                            **({'agent': agent.strip()} if agent.strip() else {}))}
 
 @flow.step(runs='process', button='Crawl', retries=3, shows=('counts',))
 def crawl(job, starts, kind, asked, table, second, seen):
@@ -70,18 +88,28 @@ def crawl(job, starts, kind, asked, table, second, seen):
     It goes on when you close this page, and after a crash it goes on where it was. What answers is seen below while it runs."""
     if kind in ('screaming_frog', 'advertools'):
         from . import imports
-        with closing(schema.open(file(job.id), fresh=True)) as db: return {'crawled': job.id, 'counts': getattr(imports, kind)(db, *[f.path for f in (table, second) if f])}
+        with closing(schema.open(file(job.id), fresh=True)) as db:
+            return {'crawled': job.id, 'counts': getattr(imports, kind)(db, *[f.path for f in (table, second) if f])}
     if kind == 'botify':
         from . import botify
         with closing(schema.open(file(job.id), fresh=True)) as db, closing(schema.open(own_folder()/'botify.sqlite', fresh=True)) as ledger:
-            try: return {'crawled': job.id, 'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'], own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api, tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
+            try:
+                return {'crawled': job.id,
+                        'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'],
+                                                           own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api,
+                                                           tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
             except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
     if hasattr(os, 'nice'): os.nice(5)                      # whoever talks meanwhile comes first
-    c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked}, tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled, logins=logins(), proxy=Settings.proxy or '')
+    c = Crawl(file(job.id), {'starts': starts, 'how': kind, **asked},
+              tell=lambda done, total, text: job.cancelled or job.progress(done, total, text), stopped=lambda: job.cancelled,
+              logins=logins(), proxy=Settings.proxy or '')
     state = asyncio.run(c.run())
     if state == 'paused': job.check()
-    counts = {'pages': c.fetched, 'links': c.count('select count(*) from link'), 'answer with an error': sum(n for s, n in c.statuses.items() if s >= 400), 'do not answer': c.statuses[0], 'blocked by robots.txt': c.count("select count(*) from page where state='blocked'"), 'other sites': c.count('select count(*) from page where not internal'), 'ended': state}
+    counts = {'pages': c.fetched, 'links': c.count('select count(*) from link'),
+              'answer with an error': sum(n for s, n in c.statuses.items() if s >= 400), 'do not answer': c.statuses[0],
+              'blocked by robots.txt': c.count("select count(*) from page where state='blocked'"),
+              'other sites': c.count('select count(*) from page where not internal'), 'ended': state}
     c.close()
     return {'counts': counts, 'crawled': job.id}
 
@@ -97,7 +125,8 @@ def examine(job, crawled, visitors):
         findings.find(db, tell=lambda done, total, what: job.progress(done + 1, total + 1, what))
         kinds = findings.summary(db)
         many = {sev: sum(k['findings'] for k in kinds if k['severity'] == sev) for sev in findings.grave}
-        out = {'found': ', '.join(f"{n:,} {sev}{'s' if n != 1 else ''}" for sev, n in many.items() if n) + f' of {len(kinds)} kinds' if kinds else 'nothing is wrong', **out, 'kinds': kinds}
+        out = {'found': ', '.join(f"{n:,} {sev}{'s' if n != 1 else ''}" for sev, n in many.items() if n) + f' of {len(kinds)} kinds'
+               if kinds else 'nothing is wrong', **out, 'kinds': kinds}
     if old := compare.before(file(crawled)): out = {'since_the_crawl_before': compare.compare(old, file(crawled))['text'], **out}
     return out
 
@@ -114,8 +143,15 @@ def draw(job, crawled):
         return out.read_bytes()
 
 @flow.step(runs='process', button='Export')
-def export(job, crawled, tables: Annotated[Literal['CSV', 'CSV, compressed', 'Parquet', 'none'], 'Pages, links (“edges”) and findings, one table each.'] = 'CSV', fields: Annotated[str, 'Of the pages only these columns, with commas between; empty: all. For example url, status, title.'] = '',
-           workbook: Annotated[bool, 'The findings for Excel: what, why, how to fix it, and where.'] = False, picture: Annotated[bool, 'The X-ray as PNG.'] = True, database: Annotated[bool, 'All of the crawl as one SQLite file.'] = True, gephi: Annotated[bool, 'The graph as GEXF, for Gephi.'] = False):
+def export(job, crawled,
+           tables: Annotated[Literal['CSV', 'CSV, compressed', 'Parquet', 'none'],
+                             'Pages, links (“edges”) and findings, one table each.'] = 'CSV',
+                             fields: Annotated[str,
+                                               'Of the pages only these columns, with commas between; empty: all. For example url, status, '
+                                               'title.'] = '',
+           workbook: Annotated[bool, 'The findings for Excel: what, why, how to fix it, and where.'] = False,
+           picture: Annotated[bool, 'The X-ray as PNG.'] = True, database: Annotated[bool, 'All of the crawl as one SQLite file.'] = True,
+           gephi: Annotated[bool, 'The graph as GEXF, for Gephi.'] = False):
     """What shall be taken along?
     The files appear here, to be downloaded."""
     import shutil
@@ -163,7 +199,8 @@ def catalogue():
 
 def before(r):
     "What is known of a run that has not crawled yet: what a look told, and the estimate"
-    said = [(s.get('result') or {}).get(k) for s in r['steps'] for k in ('look', 'estimate') if s['step'] in ('site', 'how_far') and s['state'] == 'done'] if r else []
+    said = [(s.get('result') or {}).get(k) for s in r['steps'] for k in ('look', 'estimate') if s['step'] in ('site', 'how_far')
+            and s['state'] == 'done'] if r else []
     return panel.before([x for x in said if x])
 
 @page
@@ -175,13 +212,15 @@ async def index():
     if run: seen['runs'][run] = number
     s = await state(number) if number else None
     if number and (not s or s['state'] in ('new', 'running', 'paused')): follow(number)
-    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r)
+    return (Link(rel='stylesheet', href='/link_graph/static/crawl.css'),
+            panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r))
 
 async def show(number, runs=(), s=None):
     "Draw the panel anew in every tab that looks at a run with this crawl, as it is or as it was just read"
     if s := s or await state(number):
         names = await asyncio.to_thread(catalogue)
-        for run in {*runs, *(r for r, n in seen['runs'].items() if n == number)}: put({**item('link_graph-panel', panel.draw(run, number, s, names), only=True), 'run': run, 'flow': 'link_graph'})
+        for run in {*runs, *(r for r, n in seen['runs'].items() if n == number)}:
+            put({**item('link_graph-panel', panel.draw(run, number, s, names), only=True), 'run': run, 'flow': 'link_graph'})
     return s
 
 @page.hears
@@ -231,7 +270,10 @@ async def sentence(facts):
     plain, said = '\n\n'.join(f if f[-1:] in '.!?' else f + '.' for f in facts[-2:]), ''
     try:
         async with asyncio.timeout(60):
-            async for piece in ask(f"{' '.join(facts)[:1500]}\n\nTell the user in one short sentence what happened in the crawl:", system='You comment on a crawl of a web site. One short sentence, only what the text says, no number that is not in it.', most=60): said += piece
+            async for piece in ask(f"{' '.join(facts)[:1500]}\n\nTell the user in one short sentence what happened in the crawl:",
+                                   system='You comment on a crawl of a web site. One short sentence, only what the text says, no number '
+                                   'that is not in it.', most=60):
+                said += piece
     except (Refused, TimeoutError) as e: log.debug('no comment on the crawl: {}', e)
     said = said.strip().splitlines()[0].strip(' "') if said.strip() else ''
     known = set(numbers(' '.join(facts)))
@@ -249,11 +291,15 @@ async def control(what, states, sorry, run=None):
     follow(number)
     return s['start']
 
-@action(local=True, title='Pause the crawl', phrases=(r'pause(?: the crawl(?:ing)?)?', r'(?:halt|hold)(?: the crawl)?', r'(?:den )?crawl (?:pausieren|anhalten)'), say=lambda a, r, c: f'Paused the crawl of {r}')
+@action(local=True, title='Pause the crawl',
+        phrases=(r'pause(?: the crawl(?:ing)?)?', r'(?:halt|hold)(?: the crawl)?', r'(?:den )?crawl (?:pausieren|anhalten)'),
+        say=lambda a, r, c: f'Paused the crawl of {r}')
 async def pause(run: Optional[int] = None):
     "Pause the crawl that runs; nothing is asked for until it goes on."
     return await control('pause', ('running', 'new'), 'no crawl is running', run)
-@action(local=True, title='Go on with the crawl', phrases=(r'(?:go on|continue|resume)(?: with)?(?: the crawl(?:ing)?)?', r'(?:mach )?weiter(?: crawlen)?'), say=lambda a, r, c: f'Went on with the crawl of {r}')
+@action(local=True, title='Go on with the crawl',
+        phrases=(r'(?:go on|continue|resume)(?: with)?(?: the crawl(?:ing)?)?', r'(?:mach )?weiter(?: crawlen)?'),
+        say=lambda a, r, c: f'Went on with the crawl of {r}')
 async def go_on(run: Optional[int] = None):
     "Go on with the crawl that was paused, or that broke or was stopped."
     r = await steps(run)
@@ -262,25 +308,31 @@ async def go_on(run: Optional[int] = None):
         number = (await current(r['run']))[1]
         return (number and await state(number) or {}).get('start', 'the site')
     return await control(None, ('paused', 'running'), 'no crawl is paused', run)
-@action(local=True, title='End the crawl here', phrases=(r'(?:stop|end|finish)(?: the crawl(?:ing)?)?(?: here)?', r"(?:that's|that is) enough", r'enough'), say=lambda a, r, c: f'Ended the crawl of {r} where it was')
+@action(local=True, title='End the crawl here',
+        phrases=(r'(?:stop|end|finish)(?: the crawl(?:ing)?)?(?: here)?', r"(?:that's|that is) enough", r'enough'),
+        say=lambda a, r, c: f'Ended the crawl of {r} where it was')
 async def enough(run: Optional[int] = None):
     "End the crawl here: what is there counts, and is examined and drawn."
     return await control('stop', ('running', 'paused', 'new'), 'no crawl is running', run)
 
-@action(local=True, title='Filter the pages', phrases=(r'(?:show|list|filter)(?: me)?(?: all)?(?: the| only)?(?: pages)?(?: that| which)?(?: answer| return| with| by)?(?: with| by)? (?P<only>[2345])(?:\d\d|xx)s?(?: pages| errors)?', r'(?:show|list)(?: me)? (?:all|every)(?: the)?(?: pages)?'), say=lambda a, r, c: f"Shows {r['pages']:,} pages")
-async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '', finding: str = '', run: Optional[int] = None):
+@action(local=True, title='Filter the pages',
+        phrases=(r'(?:show|list|filter)(?: me)?(?: all)?(?: the| only)?(?: pages)?(?: that| which)?(?: answer| return| with| by)?(?: with| by)? (?P<only>[2345])(?:\d\d|xx)s?(?: pages| errors)?', r'(?:show|list)(?: me)? (?:all|every)(?: the)?(?: pages)?'), say=lambda a, r, c: f"Shows {r['pages']:,} pages")
+async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '',
+                 finding: str = '', run: Optional[int] = None):
     "Show pages of the crawl: those with these words in the address or title, `only` of a kind of answer (4 for 4xx), or with a finding. Nothing: all."
     run, number = await current(run)
     if not number: raise Refused('nothing is crawled yet', 'crawl a site first', 409)
     if finding and finding not in (names := await asyncio.to_thread(catalogue)):
         import difflib
-        raise Refused(f'there is no finding {finding[:60]}', f"there is {', '.join(difflib.get_close_matches(finding, names, 5, 0) or list(names)[:10])}")
+        raise Refused(f'there is no finding {finding[:60]}',
+                      f"there is {', '.join(difflib.get_close_matches(finding, names, 5, 0) or list(names)[:10])}")
     await kv.set(f'filter:{number}', {'words': words, 'only': only, 'finding': finding})
     s = await show(number, [run])
     if not s: raise Refused('nothing is crawled yet', 'crawl a site first', 409)
     return {'pages': s['many'], 'first': [{'url': r['url'], 'status': r['status'], 'title': r['title']} for r in s['rows'][:10]]}
 
-@action(local=True, title='Open a finding', phrases=(r'(?:which|what|how many|show(?: me)?|list|open|find)(?: all)?(?: of)?(?: the| those)? (?P<kind>(?:pages?|links?|redirects?|images?|titles?|descriptions?|canonicals?|orphans?|headings?|duplicates?|sitemaps?|dead|broken|slow|missing|404s)\b.*)', r'(?:welche|wie viele|zeig(?:e)?(?: mir)?)(?: die| alle)? (?P<kind>(?:seiten|links|bilder|titel)\b.*)'), say=lambda a, r, c: f"“{r['name']}”: {r['pages']:,} {'page' if r['pages'] == 1 else 'pages'}, shown on the left. {r['why']} What to do: {r['fix']}")
+@action(local=True, title='Open a finding',
+        phrases=(r'(?:which|what|how many|show(?: me)?|list|open|find)(?: all)?(?: of)?(?: the| those)? (?P<kind>(?:pages?|links?|redirects?|images?|titles?|descriptions?|canonicals?|orphans?|headings?|duplicates?|sitemaps?|dead|broken|slow|missing|404s)\b.*)', r'(?:welche|wie viele|zeig(?:e)?(?: mir)?)(?: die| alle)? (?P<kind>(?:seiten|links|bilder|titel)\b.*)'), say=lambda a, r, c: f"“{r['name']}”: {r['pages']:,} {'page' if r['pages'] == 1 else 'pages'}, shown on the left. {r['why']} What to do: {r['fix']}")
 async def finding(kind: str, run: Optional[int] = None):
     "Open a finding, by its kind or in words (“pages without title”): its pages, why it matters and what to do."
     def meant():
@@ -294,11 +346,17 @@ async def finding(kind: str, run: Optional[int] = None):
 async def examined(run=None):
     "The file of a run's crawl once it is over, by default of the run that was looked at last"
     number = (await current(run))[1]
-    if not number or not file(number).exists() or (s := await state(number)) is None or s['state'] not in ('done', 'stopped'): raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
+    if not number or not file(number).exists() or (s := await state(number)) is None or s['state'] not in ('done', 'stopped'):
+        raise Refused('no crawl is finished here', 'crawl a site first, or wait until it is done', 409)
     return file(number)
 
-@action(local=True, title='Explain the findings', risk='read', phrases=(r"what(?:'s| is| was)? (?:wrong|broken|bad)(?: (?:with|on|about|in) .{1,40})?", r'(?:explain|summari[sz]e|tell me about|show(?: me)?)(?: me)?(?: the| all| its| what)? (?:findings|problems|issues|errors|mistakes|was found|results?)(?: .{1,40})?',
-        r'what (?:should|shall|must|do|can) (?:i|we) (?:fix|mend|repair|change|improve|do)(?: first| next| now)?(?: .{1,30})?', r'what (?:did (?:you|it|the crawl(?:er)?) find|was found|are the (?:findings|problems|issues|errors))(?: .{1,40})?', r'(?:was|welche fehler) (?:ist|sind|stimmt|gibt es).{0,40}', r'erkl\u00e4r.{0,6} (?:die )?(?:befunde|fehler|probleme).{0,30}'), say=lambda a, r, c: 'Asked what was found, and why it matters')
+@action(local=True, title='Explain the findings', risk='read',
+        phrases=(r"what(?:'s| is| was)? (?:wrong|broken|bad)(?: (?:with|on|about|in) .{1,40})?",
+                 r'(?:explain|summari[sz]e|tell me about|show(?: me)?)(?: me)?(?: the| all| its| what)? (?:findings|problems|issues|errors|mistakes|was found|results?)(?: .{1,40})?',
+        r'what (?:should|shall|must|do|can) (?:i|we) (?:fix|mend|repair|change|improve|do)(?: first| next| now)?(?: .{1,30})?',
+        r'what (?:did (?:you|it|the crawl(?:er)?) find|was found|are the (?:findings|problems|issues|errors))(?: .{1,40})?',
+        r'(?:was|welche fehler) (?:ist|sind|stimmt|gibt es).{0,40}', r'erkl\u00e4r.{0,6} (?:die )?(?:befunde|fehler|probleme).{0,30}'),
+        say=lambda a, r, c: 'Asked what was found, and why it matters')
 async def explain(question: str = '', run: Optional[int] = None):
     "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
     path = await examined(run)
@@ -320,17 +378,21 @@ async def explained(path, question, told):
             log.debug('no word on the findings: {}', e)
             got = {'said': [], 'refused': []}
     lines = telling.worth(got['said'], '' if question else told)
-    if got['refused'] and lines: lines.append(f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
+    if got['refused'] and lines:
+        lines.append(
+            f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
     if lines or question: await say('\n'.join(lines) if lines else told)
 
-@action(local=True, title='Compare with the crawl before', risk='read', phrases=(r"compare(?: it| this| the crawls?)?(?: (?:with|to) (?:the )?(?:crawl before|last (?:crawl|run|one|time)|previous (?:crawl|run|one)|before))?", r"what(?:'s| is| has)? (?:new|changed|gone|different)(?: since .{1,40})?"), say=lambda a, r, c: 'Compared with the crawl before')
+@action(local=True, title='Compare with the crawl before', risk='read',
+        phrases=(r"compare(?: it| this| the crawls?)?(?: (?:with|to) (?:the )?(?:crawl before|last (?:crawl|run|one|time)|previous (?:crawl|run|one)|before))?", r"what(?:'s| is| has)? (?:new|changed|gone|different)(?: since .{1,40})?"), say=lambda a, r, c: 'Compared with the crawl before')
 async def changes(run: Optional[int] = None):
     "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
     path = await examined(run)
     def both():
         from . import compare
         return (old := compare.before(path)) and compare.compare(old, path)
-    if not (got := await asyncio.to_thread(both)): raise Refused('there is no earlier crawl of this site', 'crawl it again some time; then the two can be compared', 409)
+    if not (got := await asyncio.to_thread(both)):
+        raise Refused('there is no earlier crawl of this site', 'crawl it again some time; then the two can be compared', 409)
     await say(got['text'])
     return got
 
@@ -342,7 +404,8 @@ async def begin(url: str, pages: int = 500):
     run = (await act('link_graph.start', {'name': f"{urls.host(url)[0]}, {time.strftime('%d %b %H:%M')}"}, by='app')).result['run']
     async def step(name, values):
         await act('link_graph.run', {'run': run, 'step': name, 'values': values}, by='app')
-        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running': await asyncio.sleep(.1)      # noqa: ASYNC110  its end is in the database
+        while (s := next(s for s in (await steps(run))['steps'] if s['step'] == name))['state'] == 'running':      # noqa: ASYNC110  its end is in the database
+            await asyncio.sleep(.1)
         if s['state'] == 'failed': raise Refused(s['error'].strip().rpartition('\n')[2], 'try another address')
         return s
     await step('site', {'url': url})

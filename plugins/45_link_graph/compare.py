@@ -6,8 +6,10 @@
 import json, sqlite3
 from pathlib import Path
 
-fields = ('status', 'redirect', 'canonical', 'indexable', 'why', 'title', 'description', 'h1', 'robots', 'x_robots', 'text', 'words', 'depth', 'inlinks')
-_said = dict(redirect="(select url from {0}.page where id={1}.redirect)", canonical="(select url from {0}.page where id={1}.canonical)", text='substr({1}.text_hash,1,12)', inlinks='{1}.unique_inlinks')
+fields = ('status', 'redirect', 'canonical', 'indexable', 'why', 'title', 'description', 'h1', 'robots', 'x_robots', 'text', 'words',
+          'depth', 'inlinks')
+_said = dict(redirect="(select url from {0}.page where id={1}.redirect)", canonical="(select url from {0}.page where id={1}.canonical)",
+             text='substr({1}.text_hash,1,12)', inlinks='{1}.unique_inlinks')
 _seen = "internal and source<>'resource' and state in ('done','blocked')"
 
 def both(old, new):
@@ -19,7 +21,8 @@ def both(old, new):
     return db
 
 def changes(old, new, only=None):
-    "Dicts url, change (new, gone, changed), field, before, after, by address; `only`: some of `fields` (ValueError for others). Numbers of links change with every page that comes; to leave them out, name the fields that count."
+    """Dicts url, change (new, gone, changed), field, before, after, by address; `only`: some of `fields` (ValueError
+    for others). Numbers of links change with every page that comes; to leave them out, name the fields that count."""
     if unknown := set(only or ()) - set(fields): raise ValueError(f"there is no field {', '.join(sorted(unknown))}; there are {', '.join(fields)}")
     db, some = both(old, new), [f for f in fields if f in (only or fields)]
     say = lambda name: ', '.join(_said.get(f, '{1}.' + f).format(name, 'p') for f in some)
@@ -41,7 +44,9 @@ def changes(old, new, only=None):
     finally: db.close()
 
 def compare(old, new, only=None):
-    "dict(pages {before, now, new, gone, changed}, fields {field: pages}, died [addresses that answered and no longer do, at most 100], revived, findings [{kind, name, severity, before, now, came, went}], sure, text). `sure` is False when one of the two crawls did not see everything: then pages may be new or gone because one crawl went further."
+    """dict(pages {before, now, new, gone, changed}, fields {field: pages}, died [addresses that answered and no longer
+    do, at most 100], revived, findings [{kind, name, severity, before, now, came, went}], sure, text). `sure` is False
+    when one of the two crawls did not see everything: then pages may be new or gone because one crawl went further."""
     from . import findings
     counts, by, pages, died, revived = dict(new=0, gone=0, changed=0), {}, set(), [], []
     for c in changes(old, new, only):
@@ -55,18 +60,25 @@ def compare(old, new, only=None):
     db = both(old, new)
     try:
         counts['before'], counts['now'] = (db.execute(f'select count(*) from {n}.page where {_seen}').fetchone()[0] for n in 'ab')
-        sure = not any(db.execute(f"select 1 from {n}.page where internal and (state in ('new','busy') or state='skipped' and error in ('limit','depth')) limit 1").fetchone() for n in 'ab')
+        sure = not any(
+            db.execute(f"select 1 from {n}.page where internal and (state in ('new','busy') or state='skipped' and error in "
+                       f"('limit','depth')) limit 1").fetchone() for n in 'ab')
         db.executescript('create temp table was(kind, url, n); create temp table is_(kind, url, n);')
         for n, t in (('a', 'was'), ('b', 'is_')):
-            db.execute(f"insert into temp.{t} select f.kind, coalesce(p.url,'')||' '||coalesce(o.url,''), count(*) from {n}.finding f left join {n}.page p on p.id=f.page left join {n}.page o on o.id=f.other and f.kind in ('external_dead','external_redirect','local_link','hreflang_no_return') group by 1, 2")
+            db.execute(f"insert into temp.{t} select f.kind, coalesce(p.url,'')||' '||coalesce(o.url,''), count(*) from {n}.finding f left "
+                       f"join {n}.page p on p.id=f.page left join {n}.page o on o.id=f.other and f.kind in "
+                       f"('external_dead','external_redirect','local_link','hreflang_no_return') group by 1, 2")
             db.execute(f'create index temp.{t}_key on {t}(kind, url)')
         number = lambda sql: dict(db.execute(sql).fetchall())
         was, now = (number(f'select kind, count(*) from temp.{t} group by kind') for t in ('was', 'is_'))
-        came = number('select kind, count(*) from temp.is_ i where not exists (select 1 from temp.was w where w.kind=i.kind and w.url=i.url) group by kind')
-        went = number('select kind, count(*) from temp.was w where not exists (select 1 from temp.is_ i where w.kind=i.kind and w.url=i.url) group by kind')
+        came = number(
+            'select kind, count(*) from temp.is_ i where not exists (select 1 from temp.was w where w.kind=i.kind and w.url=i.url) group by kind')
+        went = number(
+            'select kind, count(*) from temp.was w where not exists (select 1 from temp.is_ i where w.kind=i.kind and w.url=i.url) group by kind')
     finally: db.close()
     kinds = findings.catalogue()
-    found = [dict(kind=k, name=kinds[k]['name'], severity=kinds[k]['severity'], before=was.get(k, 0), now=now.get(k, 0), came=came.get(k, 0), went=went.get(k, 0)) for k in {*was, *now} if k in kinds]
+    found = [dict(kind=k, name=kinds[k]['name'], severity=kinds[k]['severity'], before=was.get(k, 0), now=now.get(k, 0),
+                  came=came.get(k, 0), went=went.get(k, 0)) for k in {*was, *now} if k in kinds]
     found.sort(key=lambda f: (findings.grave[f['severity']], -f['came'], -f['went'], f['kind']))
     out = dict(pages=counts, fields=by, died=sorted(died)[:100], revived=sorted(revived)[:100], findings=found, sure=sure)
     return out | {'text': told(out, len(died), len(revived))}
@@ -95,5 +107,6 @@ def before(path):
         finally: db.close()
     path, mine = Path(path), about(path)
     if not mine: return None
-    older = [(a[1], p) for p in path.parent.glob('*.sqlite') if p != path and (a := about(p)) and a[0] == mine[0] and a[1] < mine[1] and a[2] in ('done', 'stopped')]
+    older = [(a[1], p) for p in path.parent.glob('*.sqlite') if p != path and (a := about(p)) and a[0] == mine[0] and a[1] < mine[1]
+             and a[2] in ('done', 'stopped')]
     return max(older)[1] if older else None

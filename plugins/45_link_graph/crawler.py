@@ -1,20 +1,24 @@
-"""The crawler: from its starts from page to page, and everything it sees into one SQLite file. It has nothing in memory that the file has not, so that it may be killed at any time and goes on where it was.
+"""The crawler: from its starts from page to page, and everything it sees into one SQLite file. It has
+nothing in memory that the file has not, so that it may be killed at any time and goes on where it was.
 
     asyncio.run(Crawl(path, asked).run())
 
-Pages are fetched side by side and written down one after the other, in the order in which they were found: what a crawl keeps does not depend on which answer came first. A page, its links and the new addresses on it are one piece:
+Pages are fetched side by side and written down one after the other, in the order in which they were found: what a
+crawl keeps does not depend on which answer came first. A page, its links and the new addresses on it are one piece:
 either all of them are in the file or the page is still in the queue."""
 import asyncio, collections, contextlib, json, random, socket, ssl, time, traceback
 from pathlib import Path
 from . import read, robots, schema, sitemaps, urls
 
 agent = 'Pianola/0.1 (+link graph; a crawl somebody asked for)'
-defaults = dict(starts=[], how='links', pages=10_000, depth=None, subdomains=False, include='', exclude='', speed=0, agent=agent, obey=True, unverified=False, javascript=False, resources=True, external=False, sitemaps=True,
+defaults = dict(starts=[], how='links', pages=10_000, depth=None, subdomains=False, include='', exclude='', speed=0, agent=agent, obey=True,
+                unverified=False, javascript=False, resources=True, external=False, sitemaps=True,
                 connections=16, timeout=30, most_bytes=20 << 20, tries=3, chain=urls.most_chain)
 usual_speed = 5                       # requests a second to a host of others when nobody said how many
 most_known = 400_000                   # addresses whose numbers are kept in memory
 window = 1000                         # how far answers may run ahead of the oldest that is still awaited
-kept_headers = ('cache-control', 'content-encoding', 'content-language', 'content-length', 'content-security-policy', 'content-type', 'date', 'etag', 'expires', 'last-modified', 'link', 'location', 'referrer-policy', 'server', 'strict-transport-security',
+kept_headers = ('cache-control', 'content-encoding', 'content-language', 'content-length', 'content-security-policy', 'content-type',
+                'date', 'etag', 'expires', 'last-modified', 'link', 'location', 'referrer-policy', 'server', 'strict-transport-security',
                 'vary', 'via', 'x-content-type-options', 'x-frame-options', 'x-powered-by', 'x-robots-tag', 'retry-after')
 again = (429, 502, 503, 504)          # worth another try
 moved = (301, 302, 303, 307, 308)
@@ -36,8 +40,10 @@ class Claim:
     def __init__(self, row): self.id, self.url, self.depth, self.chain, self.source, self.internal, self.queue = row
 
 class Crawl:
-    """`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()` says whether to leave at once; pause, resume and stop come through schema.control.
-    `way` is what no file of a crawl may have: `logins` {'https://host[:port]': (user, password)} of sites that ask for one, and `proxy`, the address of one, whose login is among them."""
+    """`asked`: what `defaults` names. `tell(done, total, text)` hears how far it is, `stopped()`
+    says whether to leave at once; pause, resume and stop come through schema.control.
+    `way` is what no file of a crawl may have: `logins` {'https://host[:port]': (user, password)}
+    of sites that ask for one, and `proxy`, the address of one, whose login is among them."""
     def __init__(self, path, asked, tell=None, stopped=None, logins=None, proxy=''):
         self.path = path
         self.db = schema.open(path, fresh=True)
@@ -58,8 +64,11 @@ class Crawl:
     def get(self, key, default=None):
         row = self.db.execute('select value from crawl where key=?', (key,)).fetchone()
         return json.loads(row[0]) if row else default
-    def put(self, key, value): self.db.execute('insert into crawl values (?,?) on conflict(key) do update set value=excluded.value', (key, json.dumps(value)))
-    def event(self, kind, text, **data): self.db.execute('insert into event(at,kind,text,data) values (?,?,?,?)', (time.time(), kind, read.sound(text), json.dumps(data) if data else None))
+    def put(self, key, value):
+        self.db.execute('insert into crawl values (?,?) on conflict(key) do update set value=excluded.value', (key, json.dumps(value)))
+    def event(self, kind, text, **data):
+        self.db.execute('insert into event(at,kind,text,data) values (?,?,?,?)',
+                        (time.time(), kind, read.sound(text), json.dumps(data) if data else None))
     def count(self, sql, *args): return self.db.execute(sql, args).fetchone()[0]
 
     # beginning, end, and what comes between
@@ -80,7 +89,8 @@ class Crawl:
         "What the file knows of addresses, into memory as far as there is room"
         for h in self.get('inside') or []: self.site.add(h)
         self.queued = self.count('select coalesce(max(queue),0) from page')
-        self.fresh, self.newest = [], self.count('select coalesce(max(id),0) from page')       # addresses that are met and not yet written down; the highest number
+        # addresses that are met and not yet written down; the highest number
+        self.fresh, self.newest = [], self.count('select coalesce(max(id),0) from page')
         self.whole = self.newest <= most_known                                                 # does `ids` know every address there is?
         self.ids = dict(self.db.execute('select url, id from page').fetchall()) if self.whole else {}
 
@@ -88,9 +98,13 @@ class Crawl:
         "Where the crawl is, from what is written down"
         self.starts = set(self.get('start'))
         self.last = (self.count("select coalesce(min(queue),0) from page where state='new' and queue is not null") or self.queued+1) - 1
-        self.soft = {id for id, in self.db.execute("select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
+        self.soft = {id
+                     for id, in self.db.execute(
+                         "select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
         self.fetched = self.count("select count(*) from page where state='done' and internal and source!='resource'")
-        self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute("select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
+        self.statuses = collections.Counter(
+            {s or 0: n for s, n in self.db.execute(
+                "select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
         self.began, self.milestone = time.monotonic(), self.get('milestone', 0)
         self.phase = self.get('phase')
 
@@ -110,7 +124,8 @@ class Crawl:
         try: return await self.crawl()
         finally: self.lock.close()
     async def alone(self):
-        "Waits until no other crawler has this file: one that was taken for dead, as its machine slept, may still live. False when it shall not wait any longer"
+        """Waits until no other crawler has this file: one that was taken for dead,
+        as its machine slept, may still live. False when it shall not wait any longer"""
         self.lock = schema.lock(self.path)
         while not schema.locked(self.lock):
             if self.stopped():
@@ -127,13 +142,18 @@ class Crawl:
         a = self.asked
         connector = aiohttp.TCPConnector(limit=a['connections'], resolver=self.careful(), ttl_dns_cache=300)
         self.unverified = {o: why for o, why in self.db.execute('select origin, error from certificate')}
-        self.http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True, headers={'User-Agent': a['agent'], 'Accept': 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'Accept-Encoding': 'gzip, deflate', 'Accept-Language': 'en,*;q=0.5'},
-                                          max_line_size=32768, max_field_size=65536, timeout=aiohttp.ClientTimeout(total=a['timeout'], sock_connect=10))
+        self.http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True,
+                                          headers={'User-Agent': a['agent'],
+                                                   'Accept': 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+                                                   'Accept-Encoding': 'gzip, deflate', 'Accept-Language': 'en,*;q=0.5'},
+                                          max_line_size=32768, max_field_size=65536,
+                                          timeout=aiohttp.ClientTimeout(total=a['timeout'], sock_connect=10))
         self.browser = None
         try:
             if a['javascript']:
                 from .javascript import Browser
-                self.browser = Browser(a['agent'], self.guard, a['timeout'], Path(self.path).with_suffix('.browser'), self.typed, self.login, self.proxy, self.login(self.proxy), a['unverified'])
+                self.browser = Browser(a['agent'], self.guard, a['timeout'], Path(self.path).with_suffix('.browser'), self.typed,
+                                       self.login, self.proxy, self.login(self.proxy), a['unverified'])
                 await self.browser.start()
             if a['sitemaps'] and not self.get('sitemaps_read') and a['how'] != 'list': await self.read_sitemaps()
             state = await self.work()
@@ -154,7 +174,8 @@ class Crawl:
 
     async def work(self):
         "Claims, fetches side by side, writes in order"
-        ready, flying, self.todo, self.slots, self.order = {}, set(), collections.deque(), asyncio.Semaphore(self.asked['connections']), collections.deque()
+        ready, flying, self.todo, self.slots, self.order = ({}, set(), collections.deque(), asyncio.Semaphore(self.asked['connections']),
+                                                            collections.deque())
         self.flown = 0                                  # pages in the air that count against the limit
         at, looked, committed, paused = None, 0.0, time.monotonic(), False
         if self.phase == 'done': return 'done'          # killed between its last page and its last word
@@ -199,7 +220,10 @@ class Crawl:
     def claim(self):
         "The next page in the queue, or None"
         if not self.todo:
-            self.todo.extend(map(Claim, self.db.execute("select id, url, depth, chain, source, internal, queue from page where queue>? and state='new' order by queue limit 500", (self.last,))))
+            self.todo.extend(map(Claim,
+                                 self.db.execute(
+                                     "select id, url, depth, chain, source, internal, queue from page where queue>? and state='new' order "
+                                     "by queue limit 500", (self.last,))))
             if not self.todo: return None
         if self.phase != 'checks' and self.asked['pages'] and self.fetched + self.flown >= self.asked['pages']: return None
         c = self.todo.popleft()
@@ -215,11 +239,13 @@ class Crawl:
             self.phase = {'links': 'sitemaps', 'sitemaps': 'checks', 'checks': 'done'}[self.phase]
             self.put('phase', self.phase)
             found = []
-            if self.phase == 'sitemaps': found = self.db.execute("select id from page where state='new' and queue is null and internal order by id").fetchall()
+            if self.phase == 'sitemaps':
+                found = self.db.execute("select id from page where state='new' and queue is null and internal order by id").fetchall()
             elif self.phase == 'checks':
                 self.db.execute("update page set state='skipped', error='limit' where state='new'")
                 self.last = self.queued
-                which = [*(["internal and error='resource'"] if a['resources'] else []), *(["not internal and error in ('external','resource')"] if a['external'] else [])]
+                which = [*(["internal and error='resource'"] if a['resources'] else []),
+                         *(["not internal and error in ('external','resource')"] if a['external'] else [])]
                 if which: found = self.db.execute(f"select id from page where state='skipped' and ({' or '.join(which)}) order by id").fetchall()
                 for id, in found: self.db.execute("update page set state='new', error=null where id=?", (id,))
             for id, in found:
@@ -231,16 +257,20 @@ class Crawl:
     # one page
 
     async def look(self, c):
-        "What comes of a page: (columns, read.Page or None, address it leads to, kind of that, events). Whatever happens there costs this page and no other."
+        """What comes of a page: (columns, read.Page or None, address it leads to,
+        kind of that, events). Whatever happens there costs this page and no other."""
         try: return await self.visit(c)
         except asyncio.CancelledError: raise
-        except Exception as e: return dict(status=0, error='broken', at=time.time()), None, None, None, [('warning', f'{c.url} could not be read: {type(e).__name__}: {e}'[:500], traceback.format_exc()[-3000:])], None
+        except Exception as e:
+            return (dict(status=0, error='broken', at=time.time()), None, None, None,
+                    [('warning', f'{c.url} could not be read: {type(e).__name__}: {e}'[:500], traceback.format_exc()[-3000:])], None)
 
     async def visit(self, c):
         host = self.host(c.url)
         row = {}
         name, port = urls.host(c.url)
-        if urls.private(name) and (name, port) not in self.typed: return dict(state='skipped', error='private', indexable=0, why='no answer'), None, None, None, [], None
+        if urls.private(name) and (name, port) not in self.typed:
+            return dict(state='skipped', error='private', indexable=0, why='no answer'), None, None, None, [], None
         if self.asked['obey']:
             rules = await self.rules(c.url)
             row['allowed'], row['rule'] = rules.may(c.url)
@@ -261,7 +291,8 @@ class Crawl:
                 host.rest(wait)
                 events.append(('warning', f'{urls.origin(c.url)} asks to be asked less often (429); it is, now every {host.gap:.1f} s', None))
             await asyncio.sleep(wait)
-        row |= {k: got[k] for k in ('status', 'error', 'type', 'bytes', 'ttfb_ms', 'ms')} | dict(tries=attempt+1, at=got['at'], headers=_json(got['headers']) if got['headers'] else None, x_robots=got['headers'].get('x-robots-tag', '').lower() or None)
+        row |= {k: got[k] for k in ('status', 'error', 'type', 'bytes', 'ttfb_ms', 'ms')} | dict(tries=attempt+1, at=got['at'],
+            headers=_json(got['headers']) if got['headers'] else None, x_robots=got['headers'].get('x-robots-tag', '').lower() or None)
         page = to = kind = rendered = None
         if got['status'] in moved:
             kind = str(got['status'])
@@ -286,11 +317,13 @@ class Crawl:
                         if before[l[0], l[1]] > 0: before[l[0], l[1]] -= 1
                         else: rendered['fresh'].append(l)
             if page.refresh: to, kind = page.refresh, 'refresh' if row.get('refresh_s', 0) > 0 else 'meta'
-        row['indexable'], row['why'] = read.why_not(row, got['status'], row['type'], row['x_robots'], c.url, row.get('canonical_header') or (page.canonical if page else None))
+        row['indexable'], row['why'] = read.why_not(row, got['status'], row['type'], row['x_robots'], c.url,
+                                                    row.get('canonical_header') or (page.canonical if page else None))
         return row, page, to, kind, events, rendered
 
     async def get_once(self, url, method='GET', most=1 << 20, whole=True):
-        "One request, no redirect followed. `whole`: read the body of a page; 'any': of whatever it is. dict(status, error, type, charset, headers, body (None where it was not read), bytes, at, ttfb_ms, ms)"
+        """One request, no redirect followed. `whole`: read the body of a page; 'any': of whatever it is.
+        dict(status, error, type, charset, headers, body (None where it was not read), bytes, at, ttfb_ms, ms)"""
         import aiohttp
         from yarl import URL
         out = dict(status=0, error=None, type=None, charset='', headers={}, body=None, bytes=None, at=time.time(), ttfb_ms=None, ms=None)
@@ -309,7 +342,8 @@ class Crawl:
                 out['charset'] = read.sound(charset[:50])
                 size = r.headers.get('Content-Length', '')
                 if size.isdecimal() and len(size) < 16: out['bytes'] = int(size)
-                if whole and method == 'GET' and (whole == 'any' or out['type'] in texts or out['type'] is None or (r.status not in moved and r.status >= 400 and (out['bytes'] or 0) < 1 << 16)):
+                if whole and method == 'GET' and (whole == 'any' or out['type'] in texts or out['type'] is None
+                                                  or (r.status not in moved and r.status >= 400 and (out['bytes'] or 0) < 1 << 16)):
                     body = bytearray()
                     async for piece in r.content.iter_chunked(1 << 16):
                         body += piece
@@ -326,7 +360,9 @@ class Crawl:
         except TimeoutError: out['error'] = 'timeout'
         except aiohttp.ClientConnectorDNSError as e: out['error'] = 'private' if isinstance(e.__cause__, Private) else 'dns'
         except (aiohttp.ClientSSLError, ssl.SSLError) as e:
-            if self.asked['unverified'] and urls.origin(url) not in self.unverified and isinstance(e, (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError)):      # the user said so; that it is bad is written down
+            # the user said so; that it is bad is written down
+            if (self.asked['unverified'] and urls.origin(url) not in self.unverified
+                    and isinstance(e, (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError))):
                 self.distrust(urls.origin(url), e)
                 return await self.get_once(url, method, most, whole)
             out['error'] = 'tls'
@@ -337,7 +373,8 @@ class Crawl:
         except (aiohttp.ClientError, ConnectionError, ValueError, EOFError) as e:
             out['error'] = 'broken'
             out['headers'].setdefault('x-error', f'{type(e).__name__}: {e}'[:300])
-        if out['error'] and out['error'] != 'too_large': out['status'], out['body'] = 0 if out['error'] != 'broken' or not out['status'] else out['status'], None
+        if out['error'] and out['error'] != 'too_large':
+            out['status'], out['body'] = 0 if out['error'] != 'broken' or not out['status'] else out['status'], None
         out['ms'] = out['ms'] or spent()
         return out
 
@@ -349,7 +386,8 @@ class Crawl:
         "How an address is asked for, beside what is the same for all: with a login, through the proxy, without a look at its certificate"
         import aiohttp
         out = {}
-        if (who := self.login(url)) and not (self.asked['unverified'] == 'to look' and urls.origin(url) in self.unverified): out['auth'] = aiohttp.BasicAuth(*who, encoding='utf-8')
+        if (who := self.login(url)) and not (self.asked['unverified'] == 'to look' and urls.origin(url) in self.unverified):
+            out['auth'] = aiohttp.BasicAuth(*who, encoding='utf-8')
         if self.proxy and not self.near(url):
             if (at := urls.host(url)) not in self.abroad: await self.known_elsewhere(*at); self.abroad.add(at)
             out['proxy'] = self.proxy
@@ -397,9 +435,12 @@ class Crawl:
                 return g['status'], g['headers'], g['body'] or b'', g['error'] if g['error'] != 'too_large' else None
             try: r, row = await robots.read(get, at, self.asked['agent'])
             except Exception as e:
-                r, row = robots.Robots(self.asked['agent'], all=False, why=f'robots.txt cannot be read: {e}'), dict(host=at, url=at+'/robots.txt', status=0, bytes=0, text=None, delay=None, error=str(e)[:300])
+                r, row = (robots.Robots(self.asked['agent'], all=False, why=f'robots.txt cannot be read: {e}'),
+                          dict(host=at, url=at+'/robots.txt', status=0, bytes=0, text=None, delay=None, error=str(e)[:300]))
             if r.delay and self.asked['obey']: host.gap = max(host.gap, r.delay)
-            self.db.execute('insert or replace into robots(host,url,status,bytes,text,delay,error,at) values (:host,:url,:status,:bytes,:text,:delay,:error,:at)', row | {'at': time.time(), 'text': read.sound(row['text'])})
+            self.db.execute(
+                'insert or replace into robots(host,url,status,bytes,text,delay,error,at) values '
+                '(:host,:url,:status,:bytes,:text,:delay,:error,:at)', row | {'at': time.time(), 'text': read.sound(row['text'])})
             host.robots.set_result(r)
         return await host.robots
 
@@ -438,10 +479,13 @@ class Crawl:
                 got = await self.get_once(to, most=sitemaps.most_bytes, whole='any')
             if self.stopped(): return
             if got['status'] != 200 and deep < 0: continue          # nobody said there was one
-            found = sitemaps.read(got['body'], url) if got['status'] == 200 and got['body'] else {'kind': None, 'urls': [], 'error': got['error'] or (f"it answers {got['status']}" if got['status'] != 200 else 'it is empty')}
+            found = (sitemaps.read(got['body'], url) if got['status'] == 200 and got['body']
+                     else {'kind': None, 'urls': [],
+                           'error': got['error'] or (f"it answers {got['status']}" if got['status'] != 200 else 'it is empty')})
             if found['error'] and deep < 0 and not found['urls']: continue
             with self.all_or_nothing():
-                self.db.execute('insert or ignore into sitemap(url,kind,status,urls,bytes,error,parent) values (?,?,?,?,?,?,?)', (url, found['kind'], got['status'], len(found['urls']), len(got['body'] or b''), found['error'], parent))
+                self.db.execute('insert or ignore into sitemap(url,kind,status,urls,bytes,error,parent) values (?,?,?,?,?,?,?)',
+                                (url, found['kind'], got['status'], len(found['urls']), len(got['body'] or b''), found['error'], parent))
                 id = self.count('select id from sitemap where url=?', url)
                 if found['kind'] == 'index': todo += [(l, id, deep+1) for l, _, _ in found['urls']] if deep < 3 else []
                 elif not kept:
@@ -451,19 +495,22 @@ class Crawl:
                         if not there: continue
                         page = self.met(there, 'sitemap', None, None)
                         self.flush()
-                        self.db.execute('update page set sitemap=sitemap+1, lastmod=coalesce(lastmod,?) where id=?', (read.sound((lastmod or '')[:40]) or None, page))
+                        self.db.execute('update page set sitemap=sitemap+1, lastmod=coalesce(lastmod,?) where id=?',
+                                        (read.sound((lastmod or '')[:40]) or None, page))
                         self.db.execute('insert into sitemap_page values (?,?,?)', (id, page, read.sound((lastmod or '')[:40]) or None))
                         for lang, href in langs[:200]:
                             try: other = urls.join(URL(url), href)
                             except ValueError: other = None
-                            self.db.execute('insert into hreflang values (?,?,?,?)', (page, read.sound(lang[:50]), self.met(other, 'sitemap', None, None) if other else None, 'sitemap'))
+                            self.db.execute('insert into hreflang values (?,?,?,?)', (page, read.sound(lang[:50]),
+                                self.met(other, 'sitemap', None, None) if other else None, 'sitemap'))
                         self.flush()
         with self.all_or_nothing(): self.put('sitemaps_read', True)
 
     # writing down
 
     def met(self, url, source, by, depth, chain=0, start=False):
-        "The number of an address, which is new to the crawl or not; new ones, and those that were left aside for a reason that no longer holds, enter the queue"
+        """The number of an address, which is new to the crawl or not; new ones, and
+        those that were left aside for a reason that no longer holds, enter the queue"""
         id = self.ids.get(url)
         if id is None and not self.whole:
             self.flush()
@@ -482,7 +529,9 @@ class Crawl:
         if inside and queue is None and (state == 'new' or error in ('depth', 'trap', 'resource')): self.soft.add(id)
         if error == 'trap' and not getattr(self, 'trapped', False):
             self.trapped = True
-            self.event('warning', f'Addresses without end are left out: {url[:300]} ({urls.trap(url, self.year) or "one leads to the next, and each has its session id or number"})')
+            self.event('warning',
+                       f'Addresses without end are left out: {url[:300]} '
+                       f'({urls.trap(url, self.year) or "one leads to the next, and each has its session id or number"})')
         self.remember(url, id)
         if error is None and inside and (key := urls.session(url)): self.db.execute('insert or ignore into session values (?,?)', (key, id))
         return id
@@ -494,7 +543,9 @@ class Crawl:
         self.ids[url] = id
     def flush(self):
         "Addresses that were met into the file; whoever asks it for one does this first"
-        if self.fresh: self.db.executemany('insert into page(id,url,internal,state,source,first_from,depth,error,queue,chain) values (?,?,?,?,?,?,?,?,?,?)', self.fresh)
+        if self.fresh:
+            self.db.executemany(
+                'insert into page(id,url,internal,state,source,first_from,depth,error,queue,chain) values (?,?,?,?,?,?,?,?,?,?)', self.fresh)
         self.fresh.clear()
 
     def judge(self, url, source, depth, chain, inside, start=False):
@@ -506,7 +557,9 @@ class Crawl:
         if self.asked['how'] == 'sitemap' and source not in ('sitemap', 'redirect'): return 'skipped', 'list', None
         if not self.site.wanted(url): return 'skipped', 'excluded', None
         if urls.trap(url, self.year) or chain > self.asked['chain']: return 'skipped', 'trap', None
-        if (key := urls.session(url)) and (self.db.execute('select 1 from session where key=?', (key,)).fetchone() or key in self.ids or not self.whole and self.db.execute('select 1 from page where url=?', (key,)).fetchone()): return 'skipped', 'trap', None
+        if (key := urls.session(url)) and (self.db.execute('select 1 from session where key=?', (key,)).fetchone() or key in self.ids
+                                           or not self.whole and self.db.execute('select 1 from page where url=?', (key,)).fetchone()):
+            return 'skipped', 'trap', None
         if depth is not None and self.asked['depth'] is not None and depth > self.asked['depth']: return 'skipped', 'depth', None
         return 'new', None, None
 
@@ -515,13 +568,16 @@ class Crawl:
         self.flush()
         old = self.db.execute('select depth, source from page where id=?', (id,)).fetchone()
         state, error, _ = self.judge(url, source, depth, chain, True)
-        self.db.execute('update page set depth=?, first_from=first_from where id=?', (depth if old['depth'] is None else min(old['depth'], depth) if depth is not None else old['depth'], id))
+        self.db.execute('update page set depth=?, first_from=first_from where id=?',
+                        (depth if old['depth'] is None else min(old['depth'], depth) if depth is not None else old['depth'], id))
         if state != 'new':
             if old['source'] == 'resource': self.db.execute('update page set source=?, state=?, error=? where id=?', (source, state, error, id))
             return
         self.queued += 1
         self.soft.discard(id)
-        self.db.execute("update page set state='new', error=null, queue=?, chain=?, source=case source when 'resource' then ? else source end where id=?", (self.queued, chain, source, id))
+        self.db.execute(
+            "update page set state='new', error=null, queue=?, chain=?, source=case source when 'resource' then ? else source end where "
+            "id=?", (self.queued, chain, source, id))
 
     def keep(self, c, got):
         "A page that was looked at, its links and what is new on them"
@@ -531,7 +587,8 @@ class Crawl:
         if state == 'done' and self.phase != 'checks': self.fetched += 1
         deeper = c.depth + 1 if c.depth is not None else None
         mine = urls.shape(c.url)
-        new = lambda url, source, d: self.met(url, source, c.id, d, c.chain + 1 if source == 'link' and url not in self.ids and urls.shape(url) == mine else 0)
+        new = lambda url, source, d: self.met(url, source, c.id, d,
+                                              c.chain + 1 if source == 'link' and url not in self.ids and urls.shape(url) == mine else 0)
         links, n, resources = [], 0, ('image', 'script', 'style', 'media')
         if to:
             if c.id in self.starts and not self.site.has(to) and self.asked['how'] == 'links':      # the site lives elsewhere
@@ -558,13 +615,22 @@ class Crawl:
             row['canonical'], row['canonical_header'] = one(page.canonical), one(row.get('canonical_header'))
             if row['canonical'] is None: row['canonical'] = row['canonical_header']
             if page.broken: self.db.executemany('insert into broken values (?,?,?,?,?)', [(c.id, *b) for b in page.broken[:1000]])
-            if page.hreflang: self.db.executemany('insert into hreflang values (?,?,?,?)', [(c.id, lang, one(url), where) for lang, url, where in page.hreflang[:500]])
-            if page.images: self.db.executemany('insert into image values (?,?,?,?,?,?)', [(c.id, self.ids.get(url) or (self.met(url, 'resource', c.id, deeper) if url else None), *more) for url, *more in page.images[:5000]])
+            if page.hreflang:
+                self.db.executemany('insert into hreflang values (?,?,?,?)',
+                                    [(c.id, lang, one(url), where) for lang, url, where in page.hreflang[:500]])
+            if page.images:
+                self.db.executemany('insert into image values (?,?,?,?,?,?)',
+                                    [(c.id, self.ids.get(url) or (self.met(url, 'resource', c.id, deeper) if url else None), *more)
+                                     for url, *more in page.images[:5000]])
         self.flush()
-        self.db.executemany('insert into link(source,target,kind,anchor,alt,rel,follow,position,at,raw,rendered) values (?,?,?,?,?,?,?,?,?,?,?)', links)
+        self.db.executemany(
+            'insert into link(source,target,kind,anchor,alt,rel,follow,position,at,raw,rendered) values (?,?,?,?,?,?,?,?,?,?,?)', links)
         if rendered:
             r = rendered
-            self.db.execute('insert or replace into rendered values (?,?,?,?,?,?,?,?,?,?,?,?)', (c.id, r.get('ms'), r.get('error'), r.get('title'), r.get('description'), r.get('h1'), r.get('canonical'), r.get('robots'), r.get('words'), r.get('links'), r.get('text_hash'), json.dumps(r.get('console') or [], ensure_ascii=False)))
+            self.db.execute('insert or replace into rendered values (?,?,?,?,?,?,?,?,?,?,?,?)',
+                            (c.id, r.get('ms'), r.get('error'), r.get('title'), r.get('description'), r.get('h1'), r.get('canonical'),
+                             r.get('robots'), r.get('words'), r.get('links'), r.get('text_hash'),
+                             json.dumps(r.get('console') or [], ensure_ascii=False)))
         row['state'] = state
         names = [k for k in row if k in self.columns]
         self.db.execute(f"update page set {'=?, '.join(names)}=? where id=?", (*[row[k] for k in names], c.id))
@@ -572,15 +638,21 @@ class Crawl:
         if state == 'done':
             status = row.get('status') or 0
             if self.phase != 'checks': self.statuses[status] += 1
-            if status == 404 and self.phase != 'checks' and (many := self.statuses[404]) in (1, 10, 100, 1000): self.event('404', f'{"The first page that is not there" if many == 1 else f"{many} pages are not there"}: {c.url}', page=c.id, count=many, url=c.url)
+            if status == 404 and self.phase != 'checks' and (many := self.statuses[404]) in (1, 10, 100, 1000):
+                self.event('404', f'{"The first page that is not there" if many == 1 else f"{many} pages are not there"}: {c.url}',
+                           page=c.id, count=many, url=c.url)
     @property
     def columns(self):
-        if not hasattr(self, '_columns'): self._columns = {r['name'] for r in self.db.execute('pragma table_info(page)')} - {'id', 'url', 'source', 'first_from', 'depth', 'queue', 'chain'}
+        if not hasattr(self, '_columns'):
+            self._columns = {r['name'] for r in self.db.execute('pragma table_info(page)')} - {'id', 'url', 'source', 'first_from', 'depth',
+                'queue', 'chain'}
         return self._columns
 
     # how far it is
 
-    def left(self): return self.count("select count(*) from page where queue>? and state='new'", self.last) + len(self.todo) + len(self.order) if self.phase in ('links', 'sitemaps', 'checks') else 0
+    def left(self):
+        return (self.count("select count(*) from page where queue>? and state='new'", self.last) + len(self.todo) + len(self.order)
+                if self.phase in ('links', 'sitemaps', 'checks') else 0)
     def progress(self):
         left = self.count("select count(*) from page where state='new'")
         total = self.fetched + left
@@ -596,7 +668,9 @@ class Crawl:
     def line(self, left=0):
         bad = sum(n for s, n in self.statuses.items() if s >= 400)
         none = self.statuses[0]
-        return ', '.join(x for x in (f'{self.fetched:,} pages', f'{left:,} in the queue' if left else '', f'{bad:,} answer with an error' if bad else '', f'{none:,} do not answer' if none else '', 'checking images and the like' if self.phase == 'checks' else '') if x)
+        return ', '.join(x for x in (f'{self.fetched:,} pages', f'{left:,} in the queue' if left else '',
+                                     f'{bad:,} answer with an error' if bad else '', f'{none:,} do not answer' if none else '',
+                                     'checking images and the like' if self.phase == 'checks' else '') if x)
     def summary(self, state):
         links = self.count('select count(*) from link')
         return f"The crawl of {self.asked['starts'][0]} {'was stopped' if state == 'stopped' else 'is done'}: {self.line()}, {links:,} links."

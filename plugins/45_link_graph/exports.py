@@ -9,10 +9,13 @@ from xml.sax.saxutils import quoteattr
 whats = ('pages', 'edges', 'findings')
 forms = ('.csv', '.csv.gz', '.parquet', '.xlsx')
 urls = ('first_from', 'redirect', 'canonical', 'near')                       # kept as a page's number, said as its address
-edges = {'source': 's.url', 'target': 't.url', 'anchor': 'l.anchor', 'alt': 'l.alt', 'rel': 'l.rel', 'follow': 'l.follow', 'position': 'l.position', 'kind': 'l.kind', 'at': 'l.at', 'raw': 'l.raw', 'rendered': 'l.rendered',
+edges = {'source': 's.url', 'target': 't.url', 'anchor': 'l.anchor', 'alt': 'l.alt', 'rel': 'l.rel', 'follow': 'l.follow',
+         'position': 'l.position', 'kind': 'l.kind', 'at': 'l.at', 'raw': 'l.raw', 'rendered': 'l.rendered',
          'source_status': 's.status', 'status_code_of_target': 't.status', 'target_internal': 't.internal', 'target_indexable': 't.indexable'}
-found = {'kind': 'f.kind', 'severity': 'f.severity', 'url': 'p.url', 'other': 'o.url', 'status': 'p.status', 'title': 'p.title', 'score': 'p.score', 'detail': 'f.detail'}
-ties = {'pages': 'page p', 'edges': 'link l join page s on s.id=l.source join page t on t.id=l.target', 'findings': 'finding f left join page p on p.id=f.page left join page o on o.id=f.other'}
+found = {'kind': 'f.kind', 'severity': 'f.severity', 'url': 'p.url', 'other': 'o.url', 'status': 'p.status', 'title': 'p.title',
+         'score': 'p.score', 'detail': 'f.detail'}
+ties = {'pages': 'page p', 'edges': 'link l join page s on s.id=l.source join page t on t.id=l.target',
+        'findings': 'finding f left join page p on p.id=f.page left join page o on o.id=f.other'}
 formula = re.compile(r'[=+\-@\t\r＝＋－＠]')
 
 def fields(db, what):
@@ -22,12 +25,16 @@ def fields(db, what):
     return {r[1]: f'(select url from page where id=p.{r[1]})' if r[1] in urls else f'p.{r[1]}' for r in db.execute('pragma table_info(page)')}
 
 def choose(db, what, wanted=None):
-    "The fields that are wanted (a list, or words with commas or line breaks between), or all. ValueError names what is not there, what it may mean and what there is."
+    """The fields that are wanted (a list, or words with commas or line breaks between),
+    or all. ValueError names what is not there, what it may mean and what there is."""
     have = fields(db, what)
     if isinstance(wanted, str): wanted = [w.strip() for w in re.split(r'[,\n]', wanted) if w.strip()]
     if not wanted: return list(have)
     for w in wanted:
-        if w not in have: raise ValueError(f'{what} have no field {w[:60]!r}' + (f' (is it {near[0]}?)' if (near := difflib.get_close_matches(w.lower().replace(' ', '_'), have, 1, .5)) else '') + f'; there is {", ".join(have)}')
+        if w not in have:
+            raise ValueError(f'{what} have no field {w[:60]!r}'
+                             + (f' (is it {near[0]}?)' if (near := difflib.get_close_matches(w.lower().replace(' ', '_'), have, 1, .5))
+                                else '') + f'; there is {", ".join(have)}')
     return list(dict.fromkeys(wanted))
 
 def rows(db, what, names, ids=None):
@@ -35,8 +42,11 @@ def rows(db, what, names, ids=None):
     have, plain = fields(db, what), db.cursor()
     plain.row_factory = None
     whose = {'pages': 'p.id', 'edges': 'l.source', 'findings': 'f.page'}[what]
-    only = [*(['p.internal'] if what == 'pages' and ids is None else []), *([f'{whose} in (select value from json_each(?))'] if ids is not None else [])]
-    return plain.execute(f"select {','.join(have[n] for n in names)} from {ties[what]}{' where ' + ' and '.join(only) if only else ''} order by {dict(pages='p.id', edges='l.id', findings='f.id')[what]}", [json.dumps(list(ids))] if ids is not None else [])
+    only = [*(['p.internal'] if what == 'pages' and ids is None else []),
+            *([f'{whose} in (select value from json_each(?))'] if ids is not None else [])]
+    return plain.execute(
+        f"select {','.join(have[n] for n in names)} from {ties[what]}{' where ' + ' and '.join(only) if only else ''} order by "
+        f"{dict(pages='p.id', edges='l.id', findings='f.id')[what]}", [json.dumps(list(ids))] if ids is not None else [])
 
 def safe(v): return "'" + v if isinstance(v, str) and v and formula.match(v) else v
 
@@ -72,7 +82,8 @@ def pages(db, out, wanted=None, ids=None): return to_csv(db, 'pages', out, wante
 def kinds(db, what, names):
     "For each field int, float or str, as its values are."
     declared = {r[1]: r[2].lower() for r in db.execute('pragma table_info(page)')}
-    known = {'follow': 'int', 'at': 'int', 'rendered': 'int', 'source_status': 'int', 'status_code_of_target': 'int', 'target_internal': 'int', 'target_indexable': 'int', 'status': 'int', 'score': 'real'}
+    known = {'follow': 'int', 'at': 'int', 'rendered': 'int', 'source_status': 'int', 'status_code_of_target': 'int',
+             'target_internal': 'int', 'target_indexable': 'int', 'status': 'int', 'score': 'real'}
     of = lambda n: 'text' if what == 'pages' and n in urls else declared.get(n, 'text') if what == 'pages' else known.get(n, 'text')
     return [{'int': int, 'integer': int, 'real': float}.get(of(n), str) for n in names]
 
@@ -99,17 +110,20 @@ def to_parquet(db, what, path, wanted=None, ids=None):
     try: import polars
     except ImportError: raise ValueError('Parquet needs polars or pyarrow, and neither is installed; CSV needs nothing') from None
     schema = {name: {int: polars.Int64, float: polars.Float64, str: polars.String}[t] for name, t in zip(names, types)}
-    polars.concat([polars.DataFrame(schema=schema), *(polars.DataFrame(part, schema=schema) for part in columns())]).write_parquet(path, compression='zstd')
+    polars.concat([polars.DataFrame(schema=schema), *(polars.DataFrame(part, schema=schema) for part in columns())]).write_parquet(path,
+        compression='zstd')
     return n
 
 def to_xlsx(db, what, path, wanted=None, ids=None, catalogue=None):
-    """Writes a workbook; more rows than a sheet holds go on in the next. Findings have a first sheet that says each kind once, with why it matters and what to do (`catalogue`: kind → name, severity, why, fix). Gives the number of rows."""
+    """Writes a workbook; more rows than a sheet holds go on in the next. Findings have a first sheet that says each kind
+    once, with why it matters and what to do (`catalogue`: kind → name, severity, why, fix). Gives the number of rows."""
     import xlsxwriter
     names, n = choose(db, what, wanted), 0
     if what == 'findings' and catalogue is None:
         from . import findings
         catalogue = findings.catalogue()
-    book = xlsxwriter.Workbook(str(path), {'constant_memory': True, 'strings_to_formulas': False, 'strings_to_urls': False, 'strings_to_numbers': False, 'nan_inf_to_errors': True})
+    book = xlsxwriter.Workbook(str(path), {'constant_memory': True, 'strings_to_formulas': False, 'strings_to_urls': False,
+                                           'strings_to_numbers': False, 'nan_inf_to_errors': True})
     try:
         bold, wrap = book.add_format({'bold': True, 'bottom': 1}), book.add_format({'text_wrap': True, 'valign': 'top'})
         top = book.add_format({'valign': 'top'})
@@ -125,11 +139,16 @@ def to_xlsx(db, what, path, wanted=None, ids=None, catalogue=None):
             return s
         if what == 'findings':
             s = sheet('Summary', ('Finding', 'Severity', 'Pages', 'Why it matters', 'How to fix it', 'Kind'), (38, 10, 9, 60, 60, 26))
-            many = db.execute("select kind, severity, count(distinct coalesce(page, -id)) n from finding group by kind, severity order by case severity when 'error' then 0 when 'warning' then 1 else 2 end, n desc, kind").fetchall()
+            many = db.execute(
+                "select kind, severity, count(distinct coalesce(page, -id)) n from finding group by kind, severity order by case severity "
+                "when 'error' then 0 when 'warning' then 1 else 2 end, n desc, kind").fetchall()
             for y, (kind, severity, pages_) in enumerate(many, 1):
                 known = catalogue.get(kind, {})
-                for x, v in enumerate((known.get('name', kind), severity, pages_, known.get('why', ''), known.get('fix', ''), kind)): cell(s, y, x, v, wrap if x in (3, 4) else top)
-        s, y, part = sheet(what.capitalize(), names, [max(10, min(60, {'url': 60, 'source': 50, 'target': 50, 'other': 50, 'title': 40}.get(x, 14))) for x in names]), 0, 1
+                for x, v in enumerate((known.get('name', kind), severity, pages_, known.get('why', ''), known.get('fix', ''), kind)):
+                    cell(s, y, x, v, wrap if x in (3, 4) else top)
+        s, y, part = sheet(what.capitalize(),
+                           names, [max(10, min(60, {'url': 60, 'source': 50, 'target': 50, 'other': 50, 'title': 40}.get(x, 14)))
+                                   for x in names]), 0, 1
         for r in rows(db, what, names, ids):
             if y == 1_048_575: part, y, s = part + 1, 0, sheet(f'{what.capitalize()} {part + 1}', names, [])
             y, n = y + 1, n + 1
@@ -139,30 +158,41 @@ def to_xlsx(db, what, path, wanted=None, ids=None, catalogue=None):
     return n
 
 def to_gexf(db, path):
-    "Writes the graph of the site for Gephi (GEXF 1.3), where the picture places each page; pairs once, with the number of links as weight. Gives (pages, pairs)."
+    """Writes the graph of the site for Gephi (GEXF 1.3), where the picture places
+    each page; pairs once, with the number of links as weight. Gives (pages, pairs)."""
     from . import layout, xray
     import numpy as np
     g = layout.placed(db)
     clean = lambda s: quoteattr(re.sub('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]', '', str(s)))
     colour, how = [c for _, c in xray.groups.values()], xray.answered(g.status)
     many = {}
-    for s, t, n in db.execute(f"select source,target,count(*) from link where kind in ({','.join('?' * len(layout.kinds))}) group by source,target", layout.kinds): many[s, t] = n
+    for s, t, n in db.execute(
+            f"select source,target,count(*) from link where kind in ({','.join('?' * len(layout.kinds))}) group by source,target", layout.kinds):
+        many[s, t] = n
     names = {r[0]: (r[1], r[2]) for r in db.execute('select id,title,section from page where internal')}
     with open(path, 'w', encoding='utf-8', newline='\n') as f:
-        f.write('<?xml version="1.0" encoding="UTF-8"?>\n<gexf xmlns="http://gexf.net/1.3" xmlns:viz="http://gexf.net/1.3/viz" version="1.3">\n<graph defaultedgetype="directed">\n<attributes class="node">')
-        for i, (n, t) in enumerate((('status', 'integer'), ('depth', 'integer'), ('score', 'double'), ('title', 'string'), ('section', 'string'))): f.write(f'<attribute id="{i}" title="{n}" type="{t}"/>')
+        f.write('<?xml version="1.0" encoding="UTF-8"?>\n<gexf xmlns="http://gexf.net/1.3" xmlns:viz="http://gexf.net/1.3/viz" '
+                'version="1.3">\n<graph defaultedgetype="directed">\n<attributes class="node">')
+        for i, (n, t) in enumerate((('status', 'integer'), ('depth', 'integer'), ('score', 'double'), ('title', 'string'), ('section', 'string'))):
+            f.write(f'<attribute id="{i}" title="{n}" type="{t}"/>')
         f.write('</attributes>\n<nodes>\n')
         for i in range(g.n):
             title, section = names.get(int(g.id[i]), ('', ''))
-            f.write(f'<node id="{g.id[i]}" label={clean(g.url[i])}><attvalues>' + ''.join(f'<attvalue for="{k}" value={clean(v)}/>' for k, v in enumerate((int(g.status[i]), int(g.depth[i]), round(float(g.score[i]), 3), title, section)) if v not in (None, '')) +
-                    f'</attvalues><viz:position x="{g.xy[i, 0] * 10:.2f}" y="{g.xy[i, 1] * 10:.2f}" z="0"/><viz:size value="{2 + float(np.sqrt(g.score[i])):.2f}"/><viz:color r="{colour[how[i]][0]}" g="{colour[how[i]][1]}" b="{colour[how[i]][2]}"/></node>\n')
+            f.write(f'<node id="{g.id[i]}" label={clean(g.url[i])}><attvalues>'
+                    + ''.join(f'<attvalue for="{k}" value={clean(v)}/>'
+                              for k, v in enumerate((int(g.status[i]), int(g.depth[i]), round(float(g.score[i]), 3), title, section))
+                              if v not in (None, '')) +
+                    f'</attvalues><viz:position x="{g.xy[i, 0] * 10:.2f}" y="{g.xy[i, 1] * 10:.2f}" z="0"/><viz:size '
+                    f'value="{2 + float(np.sqrt(g.score[i])):.2f}"/><viz:color r="{colour[how[i]][0]}" g="{colour[how[i]][1]}" '
+                    f'b="{colour[how[i]][2]}"/></node>\n')
         f.write('</nodes>\n<edges>\n')
         for k, (a, b) in enumerate(g.id[g.edges].tolist()): f.write(f'<edge id="{k}" source="{a}" target="{b}" weight="{many.get((a, b), 1)}"/>\n')
         f.write('</edges>\n</graph>\n</gexf>\n')
     return g.n, len(g.edges)
 
 def write(db, what, path, wanted=None, ids=None):
-    "Writes pages, edges or findings into a file, in the form its name says: .csv, .csv.gz, .parquet or .xlsx; `what` graph into .gexf. Gives the path. ValueError for a form or a field that is not there."
+    """Writes pages, edges or findings into a file, in the form its name says: .csv, .csv.gz, .parquet or
+    .xlsx; `what` graph into .gexf. Gives the path. ValueError for a form or a field that is not there."""
     path = Path(path)
     if what == 'graph': to_gexf(db, path)
     elif path.name.endswith('.csv.gz'): to_csv(db, what, path, wanted, ids, packed=True)

@@ -1,13 +1,17 @@
-"""What the links of a finished crawl say of its pages: how deep they lie, how much weight reaches them, what hangs on what, and which texts are alike. `finish(db)` fills the columns of `page` that schema.py calls computed.
+"""What the links of a finished crawl say of its pages: how deep they lie, how much weight reaches them, what
+hangs on what, and which texts are alike. `finish(db)` fills the columns of `page` that schema.py calls computed.
 
-A link counts when it is one that people click (a, area) and leads from one page of the site to another; links of a page to itself count nowhere. numpy does the work: a million links take about two seconds."""
+A link counts when it is one that people click (a, area) and leads from one page of the site to another;
+links of a page to itself count nowhere. numpy does the work: a million links take about two seconds."""
 
 damping, precise, most_rounds = .85, 1e-10, 200
 everywhere, at_least = .05, 10            # a target is site-wide when more than this part of the pages, and at least so many, link to it
-bits_apart, least_words = 3, 20           # near-duplicates: so many of the 64 bits of their fingerprints may differ, and texts shorter than that have none worth comparing
+# near-duplicates: so many of the 64 bits of their fingerprints may differ, and texts shorter than that have none worth comparing
+bits_apart, least_words = 3, 20
 
 def finish(db, tell=None):
-    "Fills inlinks … section of each page of the site, and the table `sitewide`. `tell(text)` hears what is being done. → dict(pages, links, sitewide, islands)"
+    """Fills inlinks … section of each page of the site, and the table `sitewide`.
+    `tell(text)` hears what is being done. → dict(pages, links, sitewide, islands)"""
     import numpy as np
     tell = tell or (lambda text: None)
     tell('reading the links')
@@ -54,24 +58,29 @@ def finish(db, tell=None):
     except BaseException:
         if begun: db.execute('rollback')
         raise
-    return dict(pages=int(g.nodes.sum()), links=int(len(g.source)), sitewide=len(wide), islands=max(0, len({c for c in out['component'] if c is not None}) - 1))
+    return dict(pages=int(g.nodes.sum()), links=int(len(g.source)), sitewide=len(wide),
+                islands=max(0, len({c for c in out['component'] if c is not None}) - 1))
 
-computed = ('inlinks', 'unique_inlinks', 'follow_inlinks', 'outlinks', 'unique_outlinks', 'external_outlinks', 'depth', 'pagerank', 'score', 'component', 'orphan', 'bottleneck')
+computed = ('inlinks', 'unique_inlinks', 'follow_inlinks', 'outlinks', 'unique_outlinks', 'external_outlinks', 'depth', 'pagerank', 'score',
+            'component', 'orphan', 'bottleneck')
 
 class Graph:
     "The pages of a crawl as arrays in the order of their ids, and its clickable links as `source` and `target`, numbers of rows in them"
     def __init__(self, db):
         import numpy as np
-        rows = db.execute("select id, url, internal, state, source, status, type, redirect, canonical, indexable, error from page order by id").fetchall()
+        rows = db.execute(
+            "select id, url, internal, state, source, status, type, redirect, canonical, indexable, error from page order by id").fetchall()
         self.ids = np.array([r[0] for r in rows], np.int64)
         self.urls = [r[1] for r in rows]
         self.internal = np.array([bool(r[2]) for r in rows], bool)
-        self.html = np.array([bool(r[2]) and r[3] == 'done' and r[4] != 'resource' and 200 <= (r[5] or 0) < 300 and r[6] in (None, 'text/html', 'application/xhtml+xml') for r in rows], bool)
+        self.html = np.array([bool(r[2]) and r[3] == 'done' and r[4] != 'resource' and 200 <= (r[5] or 0) < 300
+                              and r[6] in (None, 'text/html', 'application/xhtml+xml') for r in rows], bool)
         resource = np.array([r[4] == 'resource' for r in rows], bool)
         at = {r[0]: i for i, r in enumerate(rows)}
         self.redirect = np.array([at.get(r[7], -1) for r in rows], np.int64)
         self.canonical = np.array([at.get(r[8], -1) if r[8] != r[0] and (r[5] or 0) < 300 else -1 for r in rows], np.int64)
-        self.cut = any(r[3] == 'skipped' and r[10] in ('limit', 'depth') and r[2] for r in rows) or any(r[3] in ('new', 'busy') and r[2] for r in rows)
+        self.cut = (any(r[3] == 'skipped' and r[10] in ('limit', 'depth') and r[2] for r in rows)
+                    or any(r[3] in ('new', 'busy') and r[2] for r in rows))
         kinds = db.execute("select source, target, kind, follow from link where kind in ('a','area') and source<>target")
         parts = []
         while piece := kinds.fetchmany(100_000): parts.append(np.array([(r[0], r[1], r[3]) for r in piece], np.int64))
@@ -145,7 +154,8 @@ def settle(g):
     return np.where((at >= 0) & g.internal[at], at, -1), step < 0
 
 def rank(g):
-    "(who has any, PageRank, score from 0 to 100 on a logarithmic scale) over followed links of the site. Pages that redirect, or name another as canonical, pass all on and have none."
+    """(who has any, PageRank, score from 0 to 100 on a logarithmic scale) over followed links
+    of the site. Pages that redirect, or name another as canonical, pass all on and have none."""
     import numpy as np
     end, own = settle(g)
     s, t, f = g.unique()
@@ -193,7 +203,9 @@ def components(g):
     return np.where(g.nodes, place[root], 0)
 
 def hangs(n, source, target, redirect, starts, came, counts):
-    "Of the pages that can be reached and that count (`counts`, a mask): the part to which every way from the starts leads through this page; -1 for starts and for what cannot be reached. (Dominators, after Cooper, Harvey and Kennedy, in the order in which pages were met.)"
+    """Of the pages that can be reached and that count (`counts`, a mask): the part to which every
+    way from the starts leads through this page; -1 for starts and for what cannot be reached.
+    (Dominators, after Cooper, Harvey and Kennedy, in the order in which pages were met.)"""
     import numpy as np
     if not len(came): return np.full(n, -1.)
     moved = np.flatnonzero(redirect >= 0)
@@ -244,7 +256,8 @@ def sitewide(g):
     return [(int(g.ids[i]), int(many[i]), round(float(many[i]/pages), 4)) for i in wide]
 
 def backbone(db):
-    "(source, target) ids of each pair of linked pages of the site once, without links to what is site-wide: what the site is made of when its menus are taken away"
+    """(source, target) ids of each pair of linked pages of the site once, without
+    links to what is site-wide: what the site is made of when its menus are taken away"""
     import numpy as np
     g = Graph(db)
     s, t = g.ways()
@@ -257,9 +270,12 @@ def section(url):
     return f"/{path.partition('/')[0]}/" if '/' in path else '/'
 
 def near(db, g):
-    "The smallest id among the pages whose text is nearly the same, None for those that are alone: equal text, or fingerprints of which at most `bits_apart` bits differ"
+    """The smallest id among the pages whose text is nearly the same, None for those that
+    are alone: equal text, or fingerprints of which at most `bits_apart` bits differ"""
     import numpy as np
-    rows = db.execute("select id, simhash, text_hash from page where internal and state='done' and status between 200 and 299 and words>=? and (simhash is not null or text_hash is not null) order by id", (least_words,)).fetchall()
+    rows = db.execute(
+        "select id, simhash, text_hash from page where internal and state='done' and status between 200 and 299 and words>=? and (simhash "
+        "is not null or text_hash is not null) order by id", (least_words,)).fetchall()
     out = np.full(len(g.ids), None, object)
     if not rows: return out
     ids = np.array([r[0] for r in rows], np.int64)
@@ -287,7 +303,8 @@ def near(db, g):
     return out
 
 def alike(prints):
-    "Pairs of numbers of fingerprints (uint64, each once) of which at most `bits_apart` bits differ: two such agree in one quarter at least, so only those that do are compared"
+    """Pairs of numbers of fingerprints (uint64, each once) of which at most `bits_apart`
+    bits differ: two such agree in one quarter at least, so only those that do are compared"""
     import numpy as np
     seen = set()
     for band in range(bits_apart+1):

@@ -1,6 +1,8 @@
-"""What others know of a site: lists of addresses, Search Console and analytics, and whole crawls of Screaming Frog and advertools, into the same file as our own.
+"""What others know of a site: lists of addresses, Search Console and analytics,
+and whole crawls of Screaming Frog and advertools, into the same file as our own.
 
-Everything that comes in is somebody's file: any encoding, any delimiter, lines of comment before the labels, `sep=`, gzip. Each import gives a report that says what was read, what was joined, and what was not and why."""
+Everything that comes in is somebody's file: any encoding, any delimiter, lines of comment before the labels,
+`sep=`, gzip. Each import gives a report that says what was read, what was joined, and what was not and why."""
 import codecs, csv, gzip, io, json, re, time, zlib
 from urllib.parse import unquote, urlsplit
 
@@ -13,7 +15,8 @@ class Lines(io.TextIOWrapper):
     def __iter__(self): return iter(lambda: self.readline(longest), '')
 
 def opened(path):
-    "A file as text lines whatever its packing and encoding: gzip, UTF-8 and UTF-16 with or without a mark, else Windows-1252. ValueError where its gzip is damaged."
+    """A file as text lines whatever its packing and encoding: gzip, UTF-8 and UTF-16
+    with or without a mark, else Windows-1252. ValueError where its gzip is damaged."""
     raw = open(path, 'rb')
     if raw.read(2) == b'\x1f\x8b':
         raw.close()
@@ -21,7 +24,8 @@ def opened(path):
         try:
             while raw.read(1 << 20):
                 if raw.tell() > most: raise ValueError(f'the file is larger than {most//10**9} GB when it is unpacked; split it')
-        except (EOFError, zlib.error, gzip.BadGzipFile) as e: raise ValueError(f'the file is packed and its end is missing or damaged ({e}); fetch it again') from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as e:
+            raise ValueError(f'the file is packed and its end is missing or damaged ({e}); fetch it again') from None
     raw.seek(0)
     head = raw.read(200_000)
     raw.seek(0)
@@ -60,7 +64,8 @@ def table(path):
     return labels, rows()
 
 def number(text, whole=False):
-    "A number as tables write it: 1,234 · 1.234,5 · 12.5% (0.125) · None for no number. `whole`: a point between groups of three digits is no decimal point."
+    """A number as tables write it: 1,234 · 1.234,5 · 12.5% (0.125) · None for no
+    number. `whole`: a point between groups of three digits is no decimal point."""
     t = str(text or '').strip().replace('\u00a0', '').replace('\u202f', '').replace(' ', '').replace("'", '')
     percent, t = t.endswith('%'), t.rstrip('%')
     if whole and re.fullmatch(r'[-+]?\d{1,3}([.,]\d{3})+', t): t = re.sub('[.,]', '', t)
@@ -86,9 +91,11 @@ def lines_of(path):
     with opened(path) as f: yield from f
 
 def addresses(path):
-    "The addresses of a list (one a line) or of a table (its column url, address, loc, page …): (addresses, each once; [(line, why)] of what is none)."
+    """The addresses of a list (one a line) or of a table (its column url,
+    address, loc, page …): (addresses, each once; [(line, why)] of what is none)."""
     from . import urls
-    with opened(path) as f: first = next((l for l in f if l.strip(' \r\n\ufeff') and not re.fullmatch(r'"?sep=."?', l.strip(' \r\n\ufeff'))), '').lstrip('\ufeff')
+    with opened(path) as f:
+        first = next((l for l in f if l.strip(' \r\n\ufeff') and not re.fullmatch(r'"?sep=."?', l.strip(' \r\n\ufeff'))), '').lstrip('\ufeff')
     good, wrong = {}, []
     label = pick(re.split(r'[,;\t|]', first.replace('"', '').strip()), *address_names)
     if label:
@@ -106,9 +113,13 @@ address_names = ('url', 'address', 'loc', 'page', 'top pages', 'link', 'landing 
 # what visitors do
 
 search_names = {
-    'page': (*address_names, 'pages', 'die häufigsten seiten', 'häufigste seiten', 'pages les plus populaires', 'páginas principales', 'pagine principali', 'page path', 'page path and screen class', 'landing page query string', 'landing page + query string', 'page location', 'pagepath'),
-    'clicks': ('clicks', 'klicks', 'clics', 'clic'), 'impressions': ('impressions', 'impressionen', 'impresiones', 'impressioni'), 'ctr': ('ctr', 'url ctr'), 'position': ('position', 'average position', 'avg position', 'posición', 'posizione'),
-    'sessions': ('sessions', 'sitzungen', 'sesiones', 'sessioni', 'views', 'screen page views', 'aufrufe', 'vues', 'users', 'active users', 'entrances')}
+    'page': (*address_names, 'pages', 'die häufigsten seiten', 'häufigste seiten', 'pages les plus populaires', 'páginas principales',
+             'pagine principali', 'page path', 'page path and screen class', 'landing page query string', 'landing page + query string',
+             'page location', 'pagepath'),
+    'clicks': ('clicks', 'klicks', 'clics', 'clic'), 'impressions': ('impressions', 'impressionen', 'impresiones', 'impressioni'),
+    'ctr': ('ctr', 'url ctr'), 'position': ('position', 'average position', 'avg position', 'posición', 'posizione'),
+    'sessions': ('sessions', 'sitzungen', 'sesiones', 'sessioni', 'views', 'screen page views', 'aufrufe', 'vues', 'users',
+                 'active users', 'entrances')}
 
 def alike(url):
     "What two spellings of one address have in common: no scheme, no www, no fragment, no slash at the end, %-signs read, lower case."
@@ -117,12 +128,17 @@ def alike(url):
     return (u.netloc.removeprefix('www.').lower() + unquote(u.path).rstrip('/') + (f'?{unquote(u.query)}' if u.query else '')).casefold()
 
 def search(db, path, source=None):
-    """Joins a table of Search Console or of analytics to the pages of a crawl, by address: exactly, else by what spellings have in common, else (where only paths are given) by path. Rows of that source are made anew.
-    Gives {'source', 'rows', 'joined', 'exactly', 'alike', 'not_joined', 'examples' (of what did not join), 'without' (indexable pages of the site of which it says nothing), 'text'}. ValueError where no column says the page, or none says a number."""
+    """Joins a table of Search Console or of analytics to the pages of a crawl, by address: exactly, else by
+    what spellings have in common, else (where only paths are given) by path. Rows of that source are made anew.
+    Gives {'source', 'rows', 'joined', 'exactly', 'alike', 'not_joined', 'examples' (of what did not join), 'without' (indexable
+    pages of the site of which it says nothing), 'text'}. ValueError where no column says the page, or none says a number."""
     labels, rows = table(path)
     columns = {k: pick(labels, *names) for k, names in search_names.items()}
-    if not columns['page']: raise ValueError(f'no column says which page; there are {", ".join(labels)[:300]}; one called Page, URL or Address is needed')
-    if not any(v for k, v in columns.items() if k != 'page'): raise ValueError(f'no column says a number that is known; there are {", ".join(labels)[:300]}; Clicks, Impressions, CTR, Position or Sessions are')
+    if not columns['page']:
+        raise ValueError(f'no column says which page; there are {", ".join(labels)[:300]}; one called Page, URL or Address is needed')
+    if not any(v for k, v in columns.items() if k != 'page'):
+        raise ValueError(
+            f'no column says a number that is known; there are {", ".join(labels)[:300]}; Clicks, Impressions, CTR, Position or Sessions are')
     source = source or ('search console' if columns['clicks'] or columns['impressions'] else 'analytics')
     exact, near, by_path = {}, {}, {}
     for id, url in db.execute('select id,url from page where internal order by (status between 200 and 299) desc, id'):
@@ -136,7 +152,8 @@ def search(db, path, source=None):
             out['rows'] += 1
             said = r[columns['page']].strip()
             page, how = exact.get(said), 'exactly'
-            if not page: page, how = near.get(alike(said)) if '://' in said else by_path.get('/' + alike('//x/' + said.lstrip('/')).partition('/')[2]), 'alike'
+            if not page:
+                page, how = near.get(alike(said)) if '://' in said else by_path.get('/' + alike('//x/' + said.lstrip('/')).partition('/')[2]), 'alike'
             if not page:
                 out['not_joined'] += 1
                 if len(out['examples']) < 50: out['examples'].append(said[:500])
@@ -153,7 +170,8 @@ def search(db, path, source=None):
     except BaseException:
         db.execute('rollback')
         raise
-    out['without'] = db.execute('select count(*) from page where internal and indexable and id not in (select page from search where source=?)', (source,)).fetchone()[0]
+    out['without'] = db.execute(
+        'select count(*) from page where internal and indexable and id not in (select page from search where source=?)', (source,)).fetchone()[0]
     out['text'] = f"{out['rows']:,} rows of {source}: {out['joined']:,} joined ({out['exactly']:,} to the very address, {out['alike']:,} to another spelling of it), {out['not_joined']:,} not" + \
         (f", as {', '.join(out['examples'][:3])}" if out['examples'] else '') + f". It says nothing of {out['without']:,} indexable pages."
     return out
@@ -161,7 +179,8 @@ def search(db, path, source=None):
 # crawls of others
 
 class Store:
-    "Pages and links by their addresses into the file of a crawl: `page(url, **columns)`, `link(source, target, kind, **columns)`, then `close(...)`. What is no address costs its row and is told in `wrong`."
+    """Pages and links by their addresses into the file of a crawl: `page(url, **columns)`, `link(source,
+    target, kind, **columns)`, then `close(...)`. What is no address costs its row and is told in `wrong`."""
     def __init__(self, db, where):
         self.db, self.where, self.ids, self.hosts, self.wrong, self.pages, self.links = db, where, {}, set(), [], 0, 0
         self.own = {r[1] for r in db.execute('pragma table_info(page)')} - {'id', 'url'}
@@ -196,22 +215,31 @@ class Store:
     def link(self, source, target, kind='a', **columns):
         a, b = self.id(source), self.id(target)
         if a is None or b is None: return
-        self.queue.append((a, b, kind, (columns.get('anchor') or '')[:300] or None, columns.get('alt') or None, columns.get('rel') or None, int(columns.get('follow', 1)), columns.get('position') or None, columns.get('at')))
+        self.queue.append((a, b, kind, (columns.get('anchor') or '')[:300] or None, columns.get('alt') or None, columns.get('rel') or None,
+                           int(columns.get('follow', 1)), columns.get('position') or None, columns.get('at')))
         self.links += 1
         if len(self.queue) > 20_000: self.flush()
     def flush(self):
         self.db.executemany('insert into link(source,target,kind,anchor,alt,rel,follow,position,at) values (?,?,?,?,?,?,?,?,?)', self.queue)
         self.queue = []
     def close(self, note=''):
-        "All of it is kept, addresses of the site's hosts count as inside, depth is counted where it was not said. The report: {'pages', 'links', 'not_addresses', 'examples', 'text'}"
+        """All of it is kept, addresses of the site's hosts count as inside, depth is counted
+        where it was not said. The report: {'pages', 'links', 'not_addresses', 'examples', 'text'}"""
         self.flush()
-        start = self.db.execute('select id from page where internal and depth=0 order by id limit 1').fetchone() or self.db.execute("select id from page where internal and status=200 order by length(url), id limit 1").fetchone()
-        for h in self.hosts: self.db.execute("update page set internal=1 where url like ? escape '\\' or url like ? escape '\\'", [f'{s}://' + h.replace('\\', '\\\\').replace('_', '\\_').replace('%', '\\%') + '/%' for s in ('http', 'https')])
+        start = (self.db.execute('select id from page where internal and depth=0 order by id limit 1').fetchone()
+                 or self.db.execute("select id from page where internal and status=200 order by length(url), id limit 1").fetchone())
+        for h in self.hosts:
+            self.db.execute("update page set internal=1 where url like ? escape '\\' or url like ? escape '\\'",
+                            [f'{s}://' + h.replace('\\', '\\\\').replace('_', '\\_').replace('%', '\\%') + '/%' for s in ('http', 'https')])
         if start: self.db.execute("update page set source='start', depth=0 where id=?", start)
-        self.db.executemany('insert or replace into crawl values (?,?)', [('state', 'done'), ('ended', str(time.time())), ('start', json.dumps([start[0]] if start else [])), ('note', note or f'read from {self.where}'), ('asked', json.dumps({'how': self.where}))])
+        self.db.executemany('insert or replace into crawl values (?,?)',
+                            [('state', 'done'), ('ended', str(time.time())), ('start', json.dumps([start[0]] if start else [])),
+                             ('note', note or f'read from {self.where}'), ('asked', json.dumps({'how': self.where}))])
         self.db.execute('commit')
         bad = len(self.wrong)
-        return {'pages': self.pages, 'links': self.links, 'not_addresses': bad, 'examples': self.wrong[:50], 'text': f'{self.pages:,} pages and {self.links:,} links from {self.where}' + (f'; {bad:,} were no addresses, as {self.wrong[0]}' if bad else '') + '.'}
+        return {'pages': self.pages, 'links': self.links, 'not_addresses': bad, 'examples': self.wrong[:50],
+                'text': f'{self.pages:,} pages and {self.links:,} links from {self.where}'
+                + (f'; {bad:,} were no addresses, as {self.wrong[0]}' if bad else '') + '.'}
     def drop(self): self.db.execute('rollback')
 
 def stored(f):
@@ -229,10 +257,15 @@ def stored(f):
     return run
 
 frog = {      # our column: its labels in Screaming Frog's tables, and how it is read
-    'status': (('Status Code',), whole), 'type': (('Content Type', 'Content'), lambda v: v.partition(';')[0].strip().lower()), 'charset': (('Content Type', 'Content'), lambda v: (re.search(r'charset=([\w-]+)', v.lower()) or ['', ''])[1]),
-    'title': (('Title 1',), str), 'description': (('Meta Description 1',), str), 'h1': (('H1-1',), str), 'h2': (('H2-1',), str), 'robots': (('Meta Robots 1',), str.lower), 'x_robots': (('X-Robots-Tag 1',), str.lower),
-    'canonical': (('Canonical Link Element 1',), str), 'rel_next': (('rel="next" 1',), str), 'rel_prev': (('rel="prev" 1',), str), 'bytes': (('Size (bytes)', 'Size'), whole), 'words': (('Word Count',), whole), 'text_ratio': (('Text Ratio',), lambda v: (number(v) or 0) / 100),
-    'depth': (('Crawl Depth',), whole), 'ms': (('Response Time',), lambda v: (number(v) or 0) * 1000), 'text_hash': (('Hash',), str), 'redirect': (('Redirect URL', 'Redirect URI'), str), 'lang': (('Language',), str), 'amp': (('amphtml Link Element',), str)}
+    'status': (('Status Code',), whole), 'type': (('Content Type', 'Content'), lambda v: v.partition(';')[0].strip().lower()),
+    'charset': (('Content Type', 'Content'), lambda v: (re.search(r'charset=([\w-]+)', v.lower()) or ['', ''])[1]),
+    'title': (('Title 1',), str), 'description': (('Meta Description 1',), str), 'h1': (('H1-1',), str), 'h2': (('H2-1',), str),
+    'robots': (('Meta Robots 1',), str.lower), 'x_robots': (('X-Robots-Tag 1',), str.lower),
+    'canonical': (('Canonical Link Element 1',), str), 'rel_next': (('rel="next" 1',), str),
+    'rel_prev': (('rel="prev" 1',), str), 'bytes': (('Size (bytes)', 'Size'), whole), 'words': (('Word Count',), whole),
+    'text_ratio': (('Text Ratio',), lambda v: (number(v) or 0) / 100),
+    'depth': (('Crawl Depth',), whole), 'ms': (('Response Time',), lambda v: (number(v) or 0) * 1000), 'text_hash': (('Hash',), str),
+    'redirect': (('Redirect URL', 'Redirect URI'), str), 'lang': (('Language',), str), 'amp': (('amphtml Link Element',), str)}
 
 @stored
 def screaming_frog(store, *paths):
@@ -242,26 +275,37 @@ def screaming_frog(store, *paths):
         labels, rows = table(path)
         known.append(path)
         if (source := pick(labels, 'Source', 'From')) and (target := pick(labels, 'Destination', 'To')):
-            words = {k: pick(labels, *names) for k, names in dict(kind=('Type',), anchor=('Anchor', 'Anchor Text'), alt=('Alt Text',), rel=('Rel',), follow=('Follow',), position=('Link Position',), status=('Status Code',)).items()}
-            kinds = {'hyperlink': 'a', 'ahref': 'a', 'image': 'image', 'javascript': 'script', 'css': 'style', 'iframe': 'iframe', 'http redirect': 'redirect', 'html canonical': 'canonical', 'canonical': 'canonical', 'http canonical': 'canonical', 'hreflang': 'hreflang', 'rel next': 'next', 'rel prev': 'prev', 'meta refresh': 'redirect', 'amp': 'amp', 'form': 'form'}
+            words = {k: pick(labels, *names) for k, names in dict(kind=('Type',), anchor=('Anchor', 'Anchor Text'), alt=('Alt Text',),
+                rel=('Rel',), follow=('Follow',), position=('Link Position',), status=('Status Code',)).items()}
+            kinds = {'hyperlink': 'a', 'ahref': 'a', 'image': 'image', 'javascript': 'script', 'css': 'style', 'iframe': 'iframe',
+                     'http redirect': 'redirect', 'html canonical': 'canonical', 'canonical': 'canonical',
+                     'http canonical': 'canonical', 'hreflang': 'hreflang', 'rel next': 'next', 'rel prev': 'prev',
+                     'meta refresh': 'redirect', 'amp': 'amp', 'form': 'form'}
             places = {'navigation': 'nav', 'header': 'header', 'content': 'main', 'aside': 'aside', 'footer': 'footer', 'head': 'head'}
             for n, r in enumerate(rows):
                 get = lambda k, r=r, words=words: r[words[k]].strip() if words[k] else ''
-                store.link(r[source], r[target], kinds.get(get('kind').lower(), 'a' if not get('kind') else get('kind').lower()[:20]), anchor=get('anchor'), alt=get('alt'), rel=get('rel'), follow=get('follow').lower() not in ('false', 'nofollow'), position=places.get(get('position').lower(), get('position').lower()[:20]), at=n)
+                store.link(r[source], r[target], kinds.get(get('kind').lower(), 'a' if not get('kind') else get('kind').lower()[:20]),
+                           anchor=get('anchor'), alt=get('alt'), rel=get('rel'), follow=get('follow').lower() not in ('false', 'nofollow'),
+                           position=places.get(get('position').lower(), get('position').lower()[:20]), at=n)
         elif address := pick(labels, 'Address', 'URL Encoded Address'):
             columns = {k: (pick(labels, *names), read) for k, (names, read) in frog.items()}
             able, why = pick(labels, 'Indexability'), pick(labels, 'Indexability Status')
             for r in rows:
                 values = {k: read(r[c]) for k, (c, read) in columns.items() if c and r[c].strip()}
-                if able and r[able]: values |= {'indexable': int(r[able].strip().lower() == 'indexable'), 'why': r[why].strip().lower() if why else None}
-                for k, names in (('titles', ('Title 1', 'Title 2')), ('h1s', ('H1-1', 'H1-2')), ('h2s', ('H2-1', 'H2-2')), ('descriptions', ('Meta Description 1', 'Meta Description 2'))):
+                if able and r[able]:
+                    values |= {'indexable': int(r[able].strip().lower() == 'indexable'), 'why': r[why].strip().lower() if why else None}
+                for k, names in (('titles', ('Title 1', 'Title 2')), ('h1s', ('H1-1', 'H1-2')), ('h2s', ('H2-1', 'H2-2')),
+                                 ('descriptions', ('Meta Description 1', 'Meta Description 2'))):
                     if pick(labels, names[0]): values[k] = sum(bool(r.get(pick(labels, n) or '', '').strip()) for n in names)
                 if 300 <= (values.get('status') or 0) < 400: values['redirect_kind'] = str(values['status'])
                 blocked = 'robots' in (values.get('why') or '')
                 store.page(r[address], **values, **({'state': 'blocked', 'allowed': 0} if blocked else {}))
                 if values.get('redirect'): store.link(r[address], values['redirect'], 'redirect')
                 if values.get('canonical'): store.link(r[address], values['canonical'], 'canonical')
-        else: raise ValueError(f'this is no export of Screaming Frog that is known: it has {", ".join(labels)[:200]}; Internal (Address …) and All Inlinks or All Outlinks (Source, Destination …) are')
+        else:
+            raise ValueError(
+                f'this is no export of Screaming Frog that is known: it has {", ".join(labels)[:200]}; Internal (Address …) and All '
+                f'Inlinks or All Outlinks (Source, Destination …) are')
 
 @stored
 def advertools(store, *paths):
@@ -295,12 +339,22 @@ def advertools(store, *paths):
                 code = whole(answers[i]) if i < len(answers) else None
                 store.page(hop, status=code or 301, redirect=chain[i+1], redirect_kind=str(code or 301), why='redirect', indexable=0)
                 store.link(hop, chain[i+1], 'redirect')
-            why = f'{status // 100}xx' if status and status >= 400 else 'no answer' if status == 0 else 'noindex' if robots and 'noindex' in robots.lower() else 'canonical' if canonical and alike(canonical) != alike(url) else None
-            store.page(url, status=status, type=type, title=first(get('title')), titles=many(get('title')), description=first(get('meta_desc')), descriptions=many(get('meta_desc')), h1=first(get('h1')), h1s=many(get('h1')), h2=first(get('h2')), h2s=many(get('h2')),
-                       canonical=canonical, canonicals=many(get('canonical')), robots=robots.lower() if robots else None, depth=whole(get('depth')), bytes=whole(get('size')), ms=(number(get('download_latency')) or 0) * 1000 or None, lang=first(get('html_lang')),
-                       words=len(str(words).split()) if words else None, text_start=str(words)[:500] if words else None, images=many(get('img_src')), viewport=first(get('viewport')), error='refused' if get('errors') and not status else None, indexable=int(not why and (status or 200) < 300), why=why)
+            why = (f'{status // 100}xx' if status and status >= 400 else 'no answer' if status == 0 else 'noindex' if robots
+                   and 'noindex' in robots.lower() else 'canonical' if canonical and alike(canonical) != alike(url) else None)
+            store.page(url, status=status, type=type, title=first(get('title')), titles=many(get('title')),
+                       description=first(get('meta_desc')), descriptions=many(get('meta_desc')), h1=first(get('h1')), h1s=many(get('h1')),
+                       h2=first(get('h2')), h2s=many(get('h2')),
+                       canonical=canonical, canonicals=many(get('canonical')), robots=robots.lower() if robots else None,
+                       depth=whole(get('depth')), bytes=whole(get('size')), ms=(number(get('download_latency')) or 0) * 1000 or None,
+                       lang=first(get('html_lang')),
+                       words=len(str(words).split()) if words else None, text_start=str(words)[:500] if words else None,
+                       images=many(get('img_src')), viewport=first(get('viewport')),
+                       error='refused' if get('errors') and not status else None, indexable=int(not why and (status or 200) < 300), why=why)
             if canonical: store.link(url, canonical, 'canonical')
             targets, anchors, nofollow = (str(get(f'links_{k}') or '').split('@@') for k in ('url', 'text', 'nofollow'))
             spots = {p: set(str(get(f'{p}_links_url') or '').split('@@')) - {''} for p in ('nav', 'header', 'footer')}
             for i, target in enumerate(targets):
-                if target: store.link(url, target, 'a', anchor=anchors[i].strip() if i < len(anchors) else '', follow=not (i < len(nofollow) and nofollow[i].strip().lower() == 'true'), position=next((p for p, inside in spots.items() if target in inside), 'main'), at=i)
+                if target:
+                    store.link(url, target, 'a', anchor=anchors[i].strip() if i < len(anchors) else '',
+                               follow=not (i < len(nofollow) and nofollow[i].strip().lower() == 'true'),
+                               position=next((p for p, inside in spots.items() if target in inside), 'main'), at=i)

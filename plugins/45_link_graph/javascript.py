@@ -1,4 +1,5 @@
-"""What JavaScript makes of a page: the system's own Chromium, Chrome or Edge, spoken to over its DevTools protocol. Pictures, fonts and films are not loaded, downloads are refused, and no page of a stranger reaches an address of this machine or network.
+"""What JavaScript makes of a page: the system's own Chromium, Chrome or Edge, spoken to over its DevTools protocol. Pictures,
+fonts and films are not loaded, downloads are refused, and no page of a stranger reaches an address of this machine or network.
 
     async with Browser(agent) as b: await b.render(url)  →  {html, status, ms, error, console}"""
 import asyncio, contextlib, itertools, json, os, shutil, socket, subprocess, tempfile, time
@@ -6,7 +7,8 @@ from pathlib import Path
 from . import urls
 
 tabs, quiet, most_html = 3, .5, 20 << 20              # side by side; seconds without a request after which a page is thought to be ready; characters
-flags = ['--headless=new', '--disable-gpu', '--no-first-run', '--no-default-browser-check', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-extensions', '--disable-default-apps', '--mute-audio', '--disable-quic',
+flags = ['--headless=new', '--disable-gpu', '--no-first-run', '--no-default-browser-check', '--disable-background-networking',
+         '--disable-component-update', '--disable-sync', '--disable-extensions', '--disable-default-apps', '--mute-audio', '--disable-quic',
          '--disable-features=Translate,OptimizationHints,MediaRouter', '--remote-debugging-port=0', '--remote-allow-origins=*']
 
 def find():
@@ -14,13 +16,19 @@ def find():
     for n in ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge', 'microsoft-edge'):
         if p := shutil.which(n): return p
     homes = [os.environ.get(v, '') for v in ('PROGRAMFILES', 'PROGRAMFILES(X86)', 'LOCALAPPDATA')]
-    return next((str(p) for p in [Path('/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'), Path('/Applications/Chromium.app/Contents/MacOS/Chromium'), Path('/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge'),
-                                  *[Path(h)/part for h in homes if h for part in (r'Google\Chrome\Application\chrome.exe', r'Chromium\Application\chrome.exe', r'Microsoft\Edge\Application\msedge.exe')]] if p.is_file()), None)
+    return next((str(p)
+                 for p in [Path('/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'),
+                           Path('/Applications/Chromium.app/Contents/MacOS/Chromium'),
+                           Path('/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge'),
+                                  *[Path(h)/part for h in homes if h
+                                    for part in (r'Google\Chrome\Application\chrome.exe', r'Chromium\Application\chrome.exe',
+                                                 r'Microsoft\Edge\Application\msedge.exe')]] if p.is_file()), None)
 
 class Gone(Exception): "The browser is not there any more"
 
 class Browser:
-    "`guard(url)` raises OSError for addresses that must not be reached; `typed` are the (host, port) that the user named himself; `folder` is where its profile goes: one that a crash left there is closed first"
+    """`guard(url)` raises OSError for addresses that must not be reached; `typed` are the (host, port) that
+    the user named himself; `folder` is where its profile goes: one that a crash left there is closed first"""
     def __init__(self, agent, guard=None, timeout=30, folder=None, typed=(), login=None, proxy='', proxy_login=None, unverified=False):
         self.login, self.proxy, self.proxy_login, self.unverified = login or (lambda url: None), proxy, proxy_login, unverified
         self.agent, self.guard, self.timeout, self.typed = agent, guard or (lambda url: None), timeout, set(typed)
@@ -43,11 +51,17 @@ class Browser:
             raise
     async def _start(self):
         import aiohttp
-        if not (program := find()): raise RuntimeError('JavaScript needs a browser, and there is no Chromium, Chrome or Edge on this machine: install one, or crawl without JavaScript')
+        if not (program := find()):
+            raise RuntimeError(
+                'JavaScript needs a browser, and there is no Chromium, Chrome or Edge on this machine: install one, or crawl without JavaScript')
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         root = ['--no-sandbox'] if hasattr(os, 'geteuid') and os.geteuid() == 0 else []      # as root Chromium refuses to start with its sandbox
-        self.p = subprocess.Popen([program, *flags, *root, f'--user-agent={self.agent}', f'--user-data-dir={self.folder}', *([f'--proxy-server={self.proxy}'] if self.proxy else []), *(['--ignore-certificate-errors'] if self.unverified else []), 'about:blank'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)      # noqa: ASYNC220  begins at once, waited for in a thread
+        proxy = [f'--proxy-server={self.proxy}'] if self.proxy else []
+        trusting = ['--ignore-certificate-errors'] if self.unverified else []
+        own = [f'--user-agent={self.agent}', f'--user-data-dir={self.folder}']
+        null = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.DEVNULL)
+        self.p = subprocess.Popen([program, *flags, *root, *own, *proxy, *trusting, 'about:blank'], **null)      # noqa: ASYNC220  waited for in a thread
         until = time.monotonic() + 30
         while not (at := self._port()):
             if self.p.poll() is not None: raise RuntimeError(f'{program} ended at once (code {self.p.returncode})')
@@ -142,7 +156,9 @@ class Browser:
         except (OSError, ValueError): return False
         if (name, port) in self.typed: return True
         if name not in self.known:
-            try: self.known[name] = not all(urls.private(a[4][0]) for a in await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM))
+            try:
+                self.known[name] = not all(urls.private(a[4][0])
+                                           for a in await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM))
             except (OSError, UnicodeError): self.known[name] = True          # a name that is none: the browser says so itself
         return self.known[name]
 
@@ -173,17 +189,21 @@ class Tab:
         elif method == 'Runtime.exceptionThrown':
             d = p.get('exceptionDetails', {})
             self.console.append(f"{(d.get('exception') or {}).get('description', d.get('text', ''))}"[:300])
-        elif method == 'Runtime.consoleAPICalled' and p.get('type') in ('error', 'warning', 'assert'): self.console.append(f"{p['type']}: {' '.join(str(a.get('value', a.get('description', ''))) for a in p.get('args', []))}"[:300])
+        elif method == 'Runtime.consoleAPICalled' and p.get('type') in ('error', 'warning', 'assert'):
+            self.console.append(f"{p['type']}: {' '.join(str(a.get('value', a.get('description', ''))) for a in p.get('args', []))}"[:300])
         elif method == 'Inspector.targetCrashed': self.console.append('the page crashed its tab'); self.ended('crashed')
     async def _request(self, p):
-        if p.get('resourceType') in ('Image', 'Media', 'Font') or not await self.browser.allowed(p['request']['url']): return await self.ask('Fetch.failRequest', {'requestId': p['requestId'], 'errorReason': 'BlockedByClient'})
+        if p.get('resourceType') in ('Image', 'Media', 'Font') or not await self.browser.allowed(p['request']['url']):
+            return await self.ask('Fetch.failRequest', {'requestId': p['requestId'], 'errorReason': 'BlockedByClient'})
         await self.ask('Fetch.continueRequest', {'requestId': p['requestId']})
     async def _auth(self, p):
         "A site or the proxy asks who is there: said once, where the user wrote it down"
         c, b = p['authChallenge'], self.browser
         who = None if p['requestId'] in self.told else b.proxy_login if c.get('source') == 'Proxy' else b.login(c['origin'] + '/')
         self.told.add(p['requestId'])
-        await self.ask('Fetch.continueWithAuth', {'requestId': p['requestId'], 'authChallengeResponse': {'response': 'ProvideCredentials', 'username': who[0], 'password': who[1]} if who else {'response': 'CancelAuth'}})
+        await self.ask('Fetch.continueWithAuth',
+                       {'requestId': p['requestId'], 'authChallengeResponse': {'response': 'ProvideCredentials', 'username': who[0],
+                           'password': who[1]} if who else {'response': 'CancelAuth'}})
     async def render(self, url):
         self.console, self.status, self.flying, self.told = [], None, set(), set()
         self.loaded.clear()
@@ -196,14 +216,19 @@ class Tab:
         late = time.monotonic() + self.browser.timeout*.2
         while (left := late - time.monotonic()) > 0:
             if self.flying and time.monotonic() - self.moved < 5: await asyncio.sleep(.05)
-            else:                                                # by the page's own clock: on a busy machine its timers are late, and ours would not know
+            else:
+                # by the page's own clock: on a busy machine its timers are late, and ours would not know
                 moved = self.moved
-                try: await asyncio.wait_for(self.ask('Runtime.evaluate', {'expression': f'new Promise(r => setTimeout(r, {quiet*1000:.0f}))', 'awaitPromise': True}), left)
+                try:
+                    await asyncio.wait_for(self.ask('Runtime.evaluate', {'expression': f'new Promise(r => setTimeout(r, {quiet*1000:.0f}))',
+                        'awaitPromise': True}), left)
                 except TimeoutError: break
                 except RuntimeError: await asyncio.sleep(.05)    # the page went on to another one
                 else:
                     if moved == self.moved: break
-        said = await self.ask('Runtime.evaluate', {'expression': f"(document.documentElement ? '<!doctype html>' + document.documentElement.outerHTML : '').slice(0, {most_html})", 'returnByValue': True, 'timeout': 5000})
+        said = await self.ask('Runtime.evaluate',
+                              {'expression': f"(document.documentElement ? '<!doctype html>' + document.documentElement.outerHTML : "
+                              f"'').slice(0, {most_html})", 'returnByValue': True, 'timeout': 5000})
         await self.ask('Page.navigate', {'url': 'about:blank'})
         self.well = True
         return {'html': said.get('result', {}).get('value') or '', 'error': None, 'console': self.console[:20]}

@@ -1,6 +1,7 @@
 """Where the picture draws each page: springs along links, a gas between pages, the same every time.
 
-Links to targets that everybody links to (the menu) pull nothing: without them a site falls into its parts instead of a ball. What cannot be reached from the rest is put around it: islands as small pictures of themselves, pages without any link as a disc of dots."""
+Links to targets that everybody links to (the menu) pull nothing: without them a site falls into its parts instead of a ball. What
+cannot be reached from the rest is put around it: islands as small pictures of themselves, pages without any link as a disc of dots."""
 from itertools import chain
 from types import SimpleNamespace
 
@@ -8,7 +9,8 @@ kinds = ('a', 'area', 'redirect', 'canonical', 'iframe', 'next', 'prev', 'amp') 
 everybody = .05                                                                   # linked from more than this share of all pages: site-wide
 
 def read(db):
-    """The graph of a crawl as arrays: `id` (n, page ids), `index` (page id → row or -1), `edges` (m, 2; rows, each pair once, no page to itself), `loose` (m; true: to a site-wide target),
+    """The graph of a crawl as arrays: `id` (n, page ids), `index` (page id → row or -1), `edges`
+    (m, 2; rows, each pair once, no page to itself), `loose` (m; true: to a site-wide target),
     `wide` (rows of site-wide targets), and by page `url`, `status` (-1: not asked, 0: no answer), `depth` (-1: no way), `score` (0 to 100)."""
     import numpy as np
     plain = db.cursor()
@@ -17,7 +19,9 @@ def read(db):
     pairs = [np.zeros(0, np.int64)]
     while some := flat.fetchmany(100_000): pairs.append(np.fromiter(chain.from_iterable(some), np.int64, 2 * len(some)))
     pairs = np.concatenate(pairs).reshape(-1, 2)
-    rows = plain.execute("select id,url,coalesce(status,-1),coalesce(depth,-1),coalesce(score,-1),source in ('start','sitemap','list') from page where internal=1 order by id").fetchall()
+    rows = plain.execute(
+        "select id,url,coalesce(status,-1),coalesce(depth,-1),coalesce(score,-1),source in ('start','sitemap','list') from page where "
+        "internal=1 order by id").fetchall()
     linked = np.zeros(max([rows[-1][0]] if rows else [0], default=0) + 2, bool)
     pairs = pairs[(pairs < len(linked)).all(1)]
     linked[pairs.ravel()] = True
@@ -33,11 +37,14 @@ def read(db):
     wide = np.flatnonzero(inside > max(12, everybody * n))
     score = np.array([r[4] for r in rows], float)
     if n and (score < 0).all(): score = 100 * np.log1p(inside) / max(1e-9, np.log1p(inside.max()))
-    return SimpleNamespace(n=n, id=id, index=index, edges=edges, loose=np.isin(edges[:, 1], wide), wide=wide, inlinks=inside, outlinks=np.bincount(edges[:, 0], minlength=n), url=[r[1] for r in rows],
-                           status=np.array([r[2] for r in rows], np.int64), depth=np.array([r[3] for r in rows], np.int64), score=np.maximum(score, 0))
+    return SimpleNamespace(n=n, id=id, index=index, edges=edges, loose=np.isin(edges[:, 1], wide), wide=wide, inlinks=inside,
+                           outlinks=np.bincount(edges[:, 0], minlength=n), url=[r[1] for r in rows],
+                           status=np.array([r[2] for r in rows], np.int64), depth=np.array([r[3] for r in rows], np.int64),
+                           score=np.maximum(score, 0))
 
 def pull(g):
-    "The links that pull, as pairs (m, 2), each once and in no direction: without those to site-wide targets, except one for each part that nothing else holds."
+    """The links that pull, as pairs (m, 2), each once and in no direction: without
+    those to site-wide targets, except one for each part that nothing else holds."""
     import numpy as np
     strong = g.edges[~g.loose]
     label = components(g.n, strong)
@@ -87,7 +94,8 @@ def steps(start, to, from_):
     return far
 
 def begin(start, to, n, rng, pivots=24):
-    "A first place for each node of one component (n, 2), radius about 1: its distances from a few far apart nodes, seen from where they differ most (pivot MDS)."
+    """A first place for each node of one component (n, 2), radius about 1: its
+    distances from a few far apart nodes, seen from where they differ most (pivot MDS)."""
     import numpy as np
     ways = [steps(start, to, int(np.argmax(np.diff(start))))]
     near = ways[0].copy()
@@ -103,7 +111,8 @@ def begin(start, to, n, rng, pivots=24):
     return xy / np.where(scale > 0, scale, 1) + rng.normal(0, .02, (n, 2))
 
 def weights(n, edges):
-    "How strongly each link pulls (m), and how much room each node takes (n; 1 on average). Of many links each pulls less: hubs do not swallow what they link to."
+    """How strongly each link pulls (m), and how much room each node takes (n; 1 on
+    average). Of many links each pulls less: hubs do not swallow what they link to."""
     import numpy as np
     degree = np.bincount(edges.ravel(), minlength=n)
     mass = 1 + degree ** .5
@@ -112,7 +121,8 @@ def weights(n, edges):
     return weight * (2 * n / max(1e-9, 2 * weight.sum())), mass / mass.mean()
 
 def merge(n, edges, weight, mass, rng):
-    "Each node of half of them joins the neighbour of the other half that pulls it most for its size: (group of each node, number of groups, their edges, weights, masses)."
+    """Each node of half of them joins the neighbour of the other half that pulls it most
+    for its size: (group of each node, number of groups, their edges, weights, masses)."""
     import numpy as np
     head = rng.random(n) < .45
     a, b, w = np.r_[edges[:, 0], edges[:, 1]], np.r_[edges[:, 1], edges[:, 0]], np.r_[weight, weight]
@@ -152,7 +162,8 @@ def unfold(n, edges, rng, rounds):
     return xy
 
 def relax(xy, edges, weight, mass, rounds, heat):
-    """Moves nodes (n, 2) until the pull of links and the pressure of all nodes are about even; `heat` is how far they may go at first. The pressure of far nodes is that of a density on a grid, by Fourier transform."""
+    """Moves nodes (n, 2) until the pull of links and the pressure of all nodes are about even; `heat` is how
+    far they may go at first. The pressure of far nodes is that of a density on a grid, by Fourier transform."""
     import numpy as np
     n, total = len(xy), float(mass.sum())
     grid = int(min(512, max(64, 2 ** np.ceil(np.log2(n ** .5 * 1.6)))))
@@ -177,7 +188,8 @@ def relax(xy, edges, weight, mass, rounds, heat):
         if len(a):
             d = z[b] - z[a]
             far = np.abs(d)
-            move[some] += np.add.reduceat(d * (w * (1 + np.float32(.12) * far) / (1 + far)), cut) / m[some] * np.float32(.8)      # near ones pull as a spring, far ones hardly more: clusters keep together
+            # near ones pull as a spring, far ones hardly more: clusters keep together
+            move[some] += np.add.reduceat(d * (w * (1 + np.float32(.12) * far) / (1 + far)), cut) / m[some] * np.float32(.8)
         long = np.abs(move)
         limit = np.float32(total ** .5 * .2 * heat * (1 - round / rounds) ** 1.5 + .02)
         z = z + move * (np.minimum(long * np.float32(.6), limit) / np.maximum(long, np.float32(1e-9)))
@@ -186,7 +198,8 @@ def relax(xy, edges, weight, mass, rounds, heat):
 
 kernels = {}
 def field(grid):
-    "A function from a density (grid, grid) to the force of all of it at each cell (grid², complex, for cells of size 1): one over the distance, softened within a cell."
+    """A function from a density (grid, grid) to the force of all of it at each cell
+    (grid², complex, for cells of size 1): one over the distance, softened within a cell."""
     import numpy as np
     if grid not in kernels:
         k = np.arange(2 * grid)

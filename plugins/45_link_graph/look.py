@@ -1,4 +1,5 @@
-"""The first look at a site, before anything is crawled: does it answer, what does it ask of robots, how many pages does it name? It costs a handful of requests."""
+"""The first look at a site, before anything is crawled: does it answer, what does
+it ask of robots, how many pages does it name? It costs a handful of requests."""
 import statistics
 from . import read, sitemaps, urls
 from .crawler import Crawl, moved
@@ -9,7 +10,9 @@ async def look(starts, how='links', agent='', timeout=15, **way):
     "{'answers', 'leads_to', 'title', 'links', 'ms', 'robots', 'sitemap_pages', 'delay', 'wrong'}: what a look at the first address tells"
     import aiohttp
     c = Crawl(':memory:', {'starts': starts, **({'agent': agent} if agent else {}), 'timeout': timeout, 'unverified': 'to look'}, **way)
-    c.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=c.careful()), cookie_jar=aiohttp.DummyCookieJar(), headers={'User-Agent': c.asked['agent'], 'Accept-Encoding': 'gzip, deflate'}, timeout=aiohttp.ClientTimeout(total=timeout))
+    c.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=c.careful()), cookie_jar=aiohttp.DummyCookieJar(),
+                                   headers={'User-Agent': c.asked['agent'], 'Accept-Encoding': 'gzip, deflate'},
+                                   timeout=aiohttp.ClientTimeout(total=timeout))
     try:
         from yarl import URL
         said, url, spent = {'wrong': ''}, starts[0], []
@@ -22,7 +25,8 @@ async def look(starts, how='links', agent='', timeout=15, **way):
             if why := c.unverified.get(urls.origin(url)): said['certificate'] = f'The certificate of {urls.host(url)[0]} cannot be verified ({why}).'
             if got['status'] not in moved or not got['headers'].get('location'): break
             url = urls.join(URL(url), got['headers']['location']) or url
-        said |= {'answers': got['status'] or got['error'], 'ms': round(statistics.median(spent)), 'title': None, 'links': 0, 'sitemap_pages': 0, 'leads_to': url if url != starts[0] else ''}
+        said |= {'answers': got['status'] or got['error'], 'ms': round(statistics.median(spent)), 'title': None, 'links': 0,
+                 'sitemap_pages': 0, 'leads_to': url if url != starts[0] else ''}
         if not got['status']: said['wrong'] = sorry(got['error'], url)
         elif got['body'] and how != 'sitemap':
             p = read.read(read.decode(got['body'], got['charset'])[0], url, got['headers'])
@@ -45,14 +49,23 @@ async def look(starts, how='links', agent='', timeout=15, **way):
 def said(seen):
     "What was seen, as a sentence or two"
     if seen.get('wrong'): return seen['wrong']
-    return ' '.join(x for x in (f"“{seen['title'][:80]}” answers {seen['answers']}" if seen.get('title') else f"It answers {seen['answers']}", f"in {seen['ms']} ms", f"with {seen['links']:,} links into the site" if seen.get('links') else '') if x) + \
-        (f", and leads to {seen['leads_to']}" if seen.get('leads_to') else '') + '; ' + (f"sitemaps name {'about ' if seen.get('sitemaps', 0) > most_files else ''}{seen['sitemap_pages']:,} pages" if seen.get('sitemap_pages') else 'no sitemap was found') + f"; robots.txt {seen['robots']}." + (f" {seen['certificate']} Say “unverified” in the next step to crawl it all the same." if seen.get('certificate') else '')
+    return ' '.join(x
+                    for x in (f"“{seen['title'][:80]}” answers {seen['answers']}" if seen.get('title') else f"It answers {seen['answers']}",
+                              f"in {seen['ms']} ms", f"with {seen['links']:,} links into the site" if seen.get('links') else '') if x) + \
+        (f", and leads to {seen['leads_to']}" if seen.get('leads_to')
+         else '') + '; ' + (f"sitemaps name {'about ' if seen.get('sitemaps', 0) > most_files else ''}{seen['sitemap_pages']:,} pages"
+                            if seen.get('sitemap_pages') else 'no sitemap was found') + f"; robots.txt {seen['robots']}." + (
+                                f" {seen['certificate']} Say “unverified” in the next step to crawl it all the same."
+                                if seen.get('certificate') else '')
 
 def sorry(error, url):
     "An error's one word as a sentence"
     name = urls.host(url)[0]
-    return {'dns': f'No host is called {name}.', 'refused': f'{name} refuses the connection.', 'timeout': f'{name} did not answer in time.', 'tls': f'The certificate of {name} is not valid.', 'proxy': 'The proxy in the settings does not let it through.', 'private': f'{name} is an address of this machine or network that was not typed.',
-            'broken': f'{name} answers something that is not HTTP.', 'too_large': 'It is too large.', 'location': 'It leads nowhere.', 'address': f'{url[:100]} is no address.'}.get(error, str(error))
+    return {'dns': f'No host is called {name}.', 'refused': f'{name} refuses the connection.', 'timeout': f'{name} did not answer in time.',
+            'tls': f'The certificate of {name} is not valid.', 'proxy': 'The proxy in the settings does not let it through.',
+            'private': f'{name} is an address of this machine or network that was not typed.',
+            'broken': f'{name} answers something that is not HTTP.', 'too_large': 'It is too large.', 'location': 'It leads nowhere.',
+            'address': f'{url[:100]} is no address.'}.get(error, str(error))
 
 def estimate(seen, pages, speed, local):
     "(how many pages it may be, how many seconds that takes, a sentence): from the sitemap, or from nothing but the limit"
@@ -63,4 +76,7 @@ def estimate(seen, pages, speed, local):
     if seen.get('delay'): rate = min(rate, 1/seen['delay'])
     seconds = many / rate
     long = f'{seconds:.0f} seconds' if seconds < 100 else f'{seconds/60:.0f} minutes' if seconds < 6000 else f'{seconds/3600:.1f} hours'
-    return many, seconds, f"{'About' if named else 'At most'} {many:,} pages, {'about' if named else 'at most'} {long} at {rate:.3g} a second" + (f"; robots.txt asks for {seen['delay']:g} s between two" if seen.get('delay') else '') + ('' if named else '; no sitemap says how many there are') + '.'
+    return (many, seconds,
+            f"{'About' if named else 'At most'} {many:,} pages, {'about' if named else 'at most'} {long} at {rate:.3g} a second"
+            + (f"; robots.txt asks for {seen['delay']:g} s between two" if seen.get('delay') else '') + ('' if named
+                else '; no sitemap says how many there are') + '.')

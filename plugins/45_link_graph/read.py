@@ -1,4 +1,5 @@
-"""One page, read: bytes become text by the charset that is meant, text becomes a row of `page` and its links. Nothing here touches the network or a database, and nothing that a page says can make it raise."""
+"""One page, read: bytes become text by the charset that is meant, text becomes a row of `page` and its
+links. Nothing here touches the network or a database, and nothing that a page says can make it raise."""
 import codecs, functools, hashlib, json, re
 from selectolax.lexbor import LexborHTMLParser
 from yarl import URL
@@ -7,9 +8,13 @@ from . import urls
 # bytes to text
 
 _meta = re.compile(rb'''<meta[^>]{0,300}?charset\s*=\s*["']?\s*([a-zA-Z0-9_:\-]{2,40})''', re.I)
-_label = {'iso-8859-1': 'cp1252', 'latin1': 'cp1252', 'latin-1': 'cp1252', 'us-ascii': 'cp1252', 'ascii': 'cp1252', 'iso8859-1': 'cp1252', 'iso_8859-1': 'cp1252', 'windows-1252': 'cp1252', 'euc-kr': 'cp949', 'ks_c_5601-1987': 'cp949', 'korean': 'cp949',
-          'shift_jis': 'cp932', 'shift-jis': 'cp932', 'sjis': 'cp932', 'x-sjis': 'cp932', 'windows-31j': 'cp932', 'gb2312': 'gb18030', 'gbk': 'gb18030', 'gb_2312-80': 'gb18030', 'x-gbk': 'gb18030', 'tis-620': 'cp874', 'windows-874': 'cp874', 'iso-8859-9': 'cp1254', 'iso-8859-11': 'cp874',
-          'utf8': 'utf-8', 'x-user-defined': 'cp1252', 'unicode': 'utf-8', 'big5': 'big5hkscs', 'x-euc-jp': 'euc_jp', 'x-mac-roman': 'mac_roman', 'macintosh': 'mac_roman', 'x-mac-cyrillic': 'mac_cyrillic', 'koi8-ru': 'koi8_u'}
+_label = {'iso-8859-1': 'cp1252', 'latin1': 'cp1252', 'latin-1': 'cp1252', 'us-ascii': 'cp1252', 'ascii': 'cp1252', 'iso8859-1': 'cp1252',
+          'iso_8859-1': 'cp1252', 'windows-1252': 'cp1252', 'euc-kr': 'cp949', 'ks_c_5601-1987': 'cp949', 'korean': 'cp949',
+          'shift_jis': 'cp932', 'shift-jis': 'cp932', 'sjis': 'cp932', 'x-sjis': 'cp932', 'windows-31j': 'cp932', 'gb2312': 'gb18030',
+          'gbk': 'gb18030', 'gb_2312-80': 'gb18030', 'x-gbk': 'gb18030', 'tis-620': 'cp874', 'windows-874': 'cp874', 'iso-8859-9': 'cp1254',
+          'iso-8859-11': 'cp874',
+          'utf8': 'utf-8', 'x-user-defined': 'cp1252', 'unicode': 'utf-8', 'big5': 'big5hkscs', 'x-euc-jp': 'euc_jp',
+          'x-mac-roman': 'mac_roman', 'macintosh': 'mac_roman', 'x-mac-cyrillic': 'mac_cyrillic', 'koi8-ru': 'koi8_u'}
 _boms = ((codecs.BOM_UTF8, 'utf-8'), (codecs.BOM_UTF16_LE, 'utf-16-le'), (codecs.BOM_UTF16_BE, 'utf-16-be'))
 
 @functools.lru_cache(1000)
@@ -18,10 +23,12 @@ def codec(label):
     label = label.strip().strip('"\'').lower()
     try: name = codecs.lookup(_label.get(label, label)).name
     except (LookupError, ValueError): return None
-    return name if name not in ('idna', 'punycode', 'unicode_escape', 'raw_unicode_escape', 'utf-7', 'utf-16') and getattr(codecs.lookup(name), '_is_text_encoding', True) else 'utf-16-le' if name == 'utf-16' else None
+    return (name if name not in ('idna', 'punycode', 'unicode_escape', 'raw_unicode_escape', 'utf-7', 'utf-16')
+            and getattr(codecs.lookup(name), '_is_text_encoding', True) else 'utf-16-le' if name == 'utf-16' else None)
 
 def decode(body, header=''):
-    "(text, label, where it was said: bom header meta guess). A BOM is stronger than the header, as in browsers; what nobody says and is no UTF-8 is guessed."
+    """(text, label, where it was said: bom header meta guess). A BOM is stronger
+    than the header, as in browsers; what nobody says and is no UTF-8 is guessed."""
     for bom, name in _boms:
         if body.startswith(bom): return body[len(bom):].decode(name, 'replace'), name, 'bom'
     for said, where in ((header, 'header'), ((m := _meta.search(body[:4096])) and m[1].decode('ascii') or '', 'meta')):
@@ -47,7 +54,9 @@ _refresh = re.compile(r'''^\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:[;,]?\s*(?:url\s*=\s*)?
 _zones = {'nav': 'nav', 'header': 'header', 'main': 'main', 'article': 'main', 'aside': 'aside', 'footer': 'footer', 'head': 'head'}
 _roles = {'navigation': 'nav', 'banner': 'header', 'main': 'main', 'complementary': 'aside', 'contentinfo': 'footer'}
 _named = re.compile(r'(?:^|[\s_-])(?:(nav|navbar|navigation|menu|breadcrumbs?)|(header|masthead)|(footer)|(sidebar|aside))(?:$|[\s_-])', re.I)
-_kinds = {'img': ('image', 'src'), 'script': ('script', 'src'), 'iframe': ('iframe', 'src'), 'frame': ('iframe', 'src'), 'embed': ('media', 'src'), 'object': ('media', 'data'), 'video': ('media', 'src'), 'audio': ('media', 'src'), 'source': ('media', 'src'), 'form': ('form', 'action')}
+_kinds = {'img': ('image', 'src'), 'script': ('script', 'src'), 'iframe': ('iframe', 'src'), 'frame': ('iframe', 'src'),
+          'embed': ('media', 'src'), 'object': ('media', 'data'), 'video': ('media', 'src'), 'audio': ('media', 'src'),
+          'source': ('media', 'src'), 'form': ('form', 'action')}
 _headings = {f'h{n}': n for n in range(1, 7)}
 _telling = {'a', 'area', 'img', 'link', 'meta', 'title', 'script', *_kinds, *_headings}
 _placing = {*_zones, 'svg', 'math'}
@@ -62,7 +71,9 @@ def flat(s, room=0):
     return s[:room] if room else s
 
 class Page:
-    "What a page says: `row` (columns of `page`), `links` [(kind, url, anchor, alt, rel, follow, position, raw)], `broken` [(raw, why, position, anchor)], `hreflang` [(lang, url, place)], `images` [(url, alt, width, height, lazy)]; and where it leads: `canonical`, `refresh` (addresses)"
+    """What a page says: `row` (columns of `page`), `links` [(kind, url, anchor, alt, rel, follow,
+    position, raw)], `broken` [(raw, why, position, anchor)], `hreflang` [(lang, url, place)],
+    `images` [(url, alt, width, height, lazy)]; and where it leads: `canonical`, `refresh` (addresses)"""
     def __init__(self): self.row, self.links, self.broken, self.hreflang, self.images, self.canonical, self.refresh = {}, [], [], [], [], None, None
 
 def read(text, url, headers=None, size=0):
@@ -87,7 +98,9 @@ def read(text, url, headers=None, size=0):
     def link(kind, raw, position, anchor='', alt='', rel=''):
         if raw is None or len(p.links) >= most_links: return None
         there = joined[raw] if raw in joined else go(raw, position, anchor)
-        if there: p.links.append((kind, there, sound(anchor), sound(alt), rel, 1 if not rel else int(_nofollow.isdisjoint(rel.split())), position, sound(raw[:2000]) if raw != there else None))
+        if there:
+            p.links.append((kind, there, sound(anchor), sound(alt), rel, 1 if not rel else int(_nofollow.isdisjoint(rel.split())), position,
+                            sound(raw[:2000]) if raw != there else None))
         return there
 
     if '<base' in text.lower() and (b := tree.css_first('base[href]')):
@@ -116,12 +129,17 @@ def read(text, url, headers=None, size=0):
             elif 'role' in a and a['role'] in _roles:
                 zone = _roles[a['role']]
                 seen.add('nav')
-            elif tag in ('div', 'ul', 'section', 'table', 'td') and zone == 'main' and not inside and (named := (a.get('id') or '') + ' ' + (a.get('class') or '')) != ' ' and (m := _named.search(named)): zone = ('nav', 'header', 'footer', 'aside')[m.lastindex-1]
+            elif (tag in ('div', 'ul', 'section', 'table', 'td') and zone == 'main' and not inside
+                  and (named := (a.get('id') or '') + ' ' + (a.get('class') or '')) != ' ' and (m := _named.search(named))):
+                zone = ('nav', 'header', 'footer', 'aside')[m.lastindex-1]
             if zone == 'main' and (tag in ('article', 'main') or 'role' in a and a['role'] == 'main'): inside = True
             drawn = drawn or tag in ('svg', 'math')
             place[e.mem_id] = depth+1, zone, inside, drawn
             if depth >= deepest: deepest = depth+1
-            if 'itemtype' in a or 'typeof' in a: schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a.get('typeof') or '').split()]
+            if 'itemtype' in a or 'typeof' in a:
+                schemas += [s.rstrip('/').rpartition('/')[2][:80]
+                            for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80]
+                                for s in (a.get('typeof') or '').split()]
             if tag not in _telling: continue
         head = zone == 'head'
         if tag == 'a' or tag == 'area':
@@ -132,8 +150,10 @@ def read(text, url, headers=None, size=0):
             if (raw := a.get('href')) is not None:
                 alt = ''
                 if tag == 'area': alt = a.get('alt') or ''
-                elif (c := e.first_child) is not None and (c.next is not None or c.tag != '-text') and (i := e.css_first('img')): alt = i.attributes.get('alt') or ''
-                link('area' if tag == 'area' else 'a', raw, zone, flat(e.text(), 300) if tag == 'a' else '', flat(alt, 300), flat(a.get('rel') or '').lower())
+                elif (c := e.first_child) is not None and (c.next is not None or c.tag != '-text') and (i := e.css_first('img')):
+                    alt = i.attributes.get('alt') or ''
+                link('area' if tag == 'area' else 'a', raw, zone, flat(e.text(), 300) if tag == 'a' else '', flat(alt, 300),
+                     flat(a.get('rel') or '').lower())
         elif tag in _headings: outline.append([_headings[tag], sound(flat(e.text(separator=' '), 500))])
         elif tag == 'img':
             n['images'] += 1
@@ -142,7 +162,8 @@ def read(text, url, headers=None, size=0):
             if not (a.get('width') and a.get('height')): n['images_no_size'] += 1
             there = link('image', src, zone, alt=flat(alt or '', 300)) if src else None
             if secure and there and there.startswith('http:'): n['mixed'] += 1
-            p.images.append((there, sound(alt), sound(a.get('width')), sound(a.get('height')), int((a.get('loading') or '').lower() == 'lazy' or 'data-src' in a)))
+            p.images.append((there, sound(alt), sound(a.get('width')), sound(a.get('height')),
+                             int((a.get('loading') or '').lower() == 'lazy' or 'data-src' in a)))
         elif tag == 'link':
             rel, raw = set((a.get('rel') or '').lower().split()), a.get('href')
             if not raw: continue
@@ -194,12 +215,17 @@ def read(text, url, headers=None, size=0):
     for target, params in _header_links(headers.get('link', '')):
         rels = params.get('rel', '').lower().split()
         if 'canonical' in rels: row['canonical_header'] = link('canonical', target, 'head')
-        elif 'alternate' in rels and params.get('hreflang'): p.hreflang.append((sound(params['hreflang'][:50]), link('hreflang', target, 'head'), 'header'))
+        elif 'alternate' in rels and params.get('hreflang'):
+            p.hreflang.append((sound(params['hreflang'][:50]), link('hreflang', target, 'head'), 'header'))
     robots_said = ', '.join(dict.fromkeys(r for r in robots if r))
-    if (robots_said or 'x-robots-tag' in headers) and re.search(r'\b(nofollow|none)\b', robots_said + ' ' + headers.get('x-robots-tag', '').lower()): p.links = [(*l[:5], 0, *l[6:]) for l in p.links]
+    if (robots_said or 'x-robots-tag' in headers) and re.search(r'\b(nofollow|none)\b', robots_said + ' ' + headers.get('x-robots-tag', '').lower()):
+        p.links = [(*l[:5], 0, *l[6:]) for l in p.links]
     h = lambda level: [t for l, t in outline if l == level]
-    row |= dict(canonicals=len(canonicals), canonical_raw=sound(canonicals[0][:2000]) if canonicals else None, robots=sound(robots_said) or None, title=titles[0] if titles else None, titles=len(titles), description=descriptions[0] if descriptions else None,
-                descriptions=len(descriptions), h1=next(iter(h(1)), None), h1s=len(h(1)), h2=next(iter(h(2)), None), h2s=len(h(2)), outline=_json(outline[:500]), og=_json(og) if og else None, schemas=_json([sound(s) for s in dict.fromkeys(schemas)][:50]),
+    row |= dict(canonicals=len(canonicals), canonical_raw=sound(canonicals[0][:2000]) if canonicals else None,
+                robots=sound(robots_said) or None, title=titles[0] if titles else None, titles=len(titles),
+                description=descriptions[0] if descriptions else None,
+                descriptions=len(descriptions), h1=next(iter(h(1)), None), h1s=len(h(1)), h2=next(iter(h(2)), None), h2s=len(h(2)),
+                outline=_json(outline[:500]), og=_json(og) if og else None, schemas=_json([sound(s) for s in dict.fromkeys(schemas)][:50]),
                 schema_errors=_json(schema_errors[:20]) if schema_errors else None, dom=dom, dom_depth=deepest, head_broken=head_broken, **n)
     text_ = visible(tree, seen)
     row |= measures(text_, len(text))
@@ -207,7 +233,8 @@ def read(text, url, headers=None, size=0):
     return p
 
 def visible(tree, seen):
-    "The text a reader sees, outside of menus and footers where there is anything outside of them; changes the tree. `seen`: the tags in it, 'nav' also for a menu by its role"
+    """The text a reader sees, outside of menus and footers where there is anything outside
+    of them; changes the tree. `seen`: the tags in it, 'nav' also for a menu by its role"""
     tree.strip_tags([t for t in _hidden if t in seen])
     body = tree.body
     if body is None: return ''
@@ -219,9 +246,11 @@ def visible(tree, seen):
 
 def measures(text, size):
     "Columns about the visible text: how much, and what it is like"
-    words = text.encode().translate(_plain).split() if text.isascii() else _word.findall(text.lower())       # the same words; most text needs no regular expression
+    # the same words; most text needs no regular expression
+    words = text.encode().translate(_plain).split() if text.isascii() else _word.findall(text.lower())
     many = len(words) + (len(_wide.findall(text)) // 2 if _wide.search(text) else 0)       # scripts without spaces: about two characters a word
-    return dict(words=many, text_ratio=round(len(text)/size, 4) if size else 0.0, text_hash=hashlib.sha1(text.encode()).hexdigest() if text else None, simhash=simhash(words), text_start=text[:500])
+    return dict(words=many, text_ratio=round(len(text)/size, 4) if size else 0.0,
+                text_hash=hashlib.sha1(text.encode()).hexdigest() if text else None, simhash=simhash(words), text_start=text[:500])
 
 class Hashes(dict):
     "Eight bytes for a word, kept"
@@ -261,7 +290,8 @@ def _ld(text, schemas, errors):
 _linkhead = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
 def _header_links(value):
     "[(target, {parameter: value})] of a Link header"
-    return [(t, {k.lower(): v.strip('"') for k, v in re.findall(r';\s*([^\s;,=]+)\s*=\s*("[^"]*"|[^\s;,"]*)', more)}) for t, more in _linkhead.findall(value or '')]
+    return [(t, {k.lower(): v.strip('"') for k, v in re.findall(r';\s*([^\s;,=]+)\s*=\s*("[^"]*"|[^\s;,"]*)', more)})
+            for t, more in _linkhead.findall(value or '')]
 
 def why_not(row, status, type, x_robots, url, canonical, allowed=True):
     "(indexable, why not)"

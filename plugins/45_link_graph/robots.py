@@ -1,4 +1,5 @@
-"""What a host asks of robots: robots.txt as RFC 9309 has it. 4xx: everything is allowed; 5xx or no answer: nothing is; at most five redirects; the first 500 KiB count."""
+"""What a host asks of robots: robots.txt as RFC 9309 has it. 4xx: everything is
+allowed; 5xx or no answer: nothing is; at most five redirects; the first 500 KiB count."""
 from . import urls
 
 room, most_redirects, longest_delay = 500*1024, 5, 60

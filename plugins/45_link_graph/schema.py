@@ -1,6 +1,8 @@
-"""One crawl, one SQLite file that datasette, duckdb or a spreadsheet opens. The crawler writes it, everything else reads it; nothing of a crawl is kept anywhere else.
+"""One crawl, one SQLite file that datasette, duckdb or a spreadsheet opens. The
+crawler writes it, everything else reads it; nothing of a crawl is kept anywhere else.
 
-Times are Unix seconds, sizes bytes, flags 0 or 1, `…_ms` milliseconds, lists and objects JSON. A page is any address that was met, inside the site or not; only internal ones are fetched whole."""
+Times are Unix seconds, sizes bytes, flags 0 or 1, `…_ms` milliseconds, lists and objects JSON. A
+page is any address that was met, inside the site or not; only internal ones are fetched whole."""
 import sqlite3
 
 version = 1
@@ -92,7 +94,8 @@ create table if not exists drawing(key text primary key, stamp text, value blob)
 '''
 
 def open(path, fresh=False):
-    "The file of a crawl as a sqlite3 connection in WAL mode, rows by name; made if it is not there and `fresh`. Raises FileNotFoundError or ValueError (not a crawl of this version)."
+    """The file of a crawl as a sqlite3 connection in WAL mode, rows by name; made if it is not
+    there and `fresh`. Raises FileNotFoundError or ValueError (not a crawl of this version)."""
     import pathlib
     path = pathlib.Path(path)
     if not fresh and not path.exists(): raise FileNotFoundError(f'there is no crawl in {path}')
@@ -104,11 +107,13 @@ def open(path, fresh=False):
     db.executescript(tables)
     there = db.execute("select value from crawl where key='version'").fetchone()
     if there and there[0] != str(version): raise ValueError(f'this crawl was made by version {there[0]} of the link graph; this is {version}')
-    if not there: db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))         # who only looks must not wait for a crawler to let go
+    # who only looks must not wait for a crawler to let go
+    if not there: db.execute("insert or ignore into crawl values ('version', ?)", (str(version),))
     return db
 
 def control(path, *say):
-    "What the user wants of the crawl in a file: pause, stop or None; said with a second argument. In a small file of its own beside it, as a crawler at work leaves others no moment to write in."
+    """What the user wants of the crawl in a file: pause, stop or None; said with a second argument.
+    In a small file of its own beside it, as a crawler at work leaves others no moment to write in."""
     import pathlib
     at = pathlib.Path(path).with_suffix('.control')
     if not say and not at.exists(): return None

@@ -1,4 +1,5 @@
-"""What a site says it has: sitemaps and their indexes, as XML, plain text or gzip, read piece by piece, so that neither size nor a break in the middle costs more than what follows it."""
+"""What a site says it has: sitemaps and their indexes, as XML, plain text or gzip, read piece
+by piece, so that neither size nor a break in the middle costs more than what follows it."""
 import zlib
 from xml.parsers import expat
 

@@ -1,4 +1,5 @@
-"""What an address is: hrefs as people write them, made into the one spelling under which a page is kept, and the rules by which an address belongs to the site.
+"""What an address is: hrefs as people write them, made into the one spelling
+under which a page is kept, and the rules by which an address belongs to the site.
 
     join(base, raw) → 'http://…'      None: no address of a page (mailto:, javascript:, #part)      ValueError: no address at all"""
 import ipaddress, re
@@ -23,7 +24,8 @@ def join(base, raw):
     if '#' in raw: raw = raw.partition('#')[0]
     try:
         there = URL(raw)
-        if there.raw_path and '%' in base.raw_path: base = base.with_path(base.raw_path.rpartition('/')[0] + '/', encoded=True)       # yarl would decode the folder's name
+        # yarl would decode the folder's name
+        if there.raw_path and '%' in base.raw_path: base = base.with_path(base.raw_path.rpartition('/')[0] + '/', encoded=True)
         u = base.join(there) if raw else base
     except UnicodeError as e: raise ValueError(f'its host is no name: {e}'[:200]) from None
     except TypeError as e: raise ValueError(str(e)[:200]) from None
@@ -59,7 +61,8 @@ def whole(u):
     if u.raw_fragment: u = u.with_fragment(None)
     if u.raw_user is not None or u.raw_password is not None: u = u.with_user(None)      # a login is no part of a page's address
     text = str(u)
-    return text if u.raw_path != '/' or text[len(u.scheme)+3:].find('/') >= 0 else str(u.with_path('/').with_query(u.raw_query_string)) if u.raw_query_string else text + '/'
+    return (text if u.raw_path != '/' or text[len(u.scheme)+3:].find('/') >= 0 else str(u.with_path('/').with_query(u.raw_query_string))
+            if u.raw_query_string else text + '/')
 
 def address(text):
     "What a user typed as an address: https:// where no scheme is said (http:// for this machine); ValueError in words"
@@ -93,7 +96,8 @@ def private(ip):
 def bare(name): return name.removeprefix('www.')
 
 class Site:
-    "Which addresses are inside: the hosts of the starts (with and without www.), their subdomains if asked for, and of those what the patterns let through"
+    """Which addresses are inside: the hosts of the starts (with and without www.),
+    their subdomains if asked for, and of those what the patterns let through"""
     def __init__(self, starts, subdomains=False, include='', exclude=''):
         self.hosts, self.subdomains = {host(u) for u in starts}, subdomains
         self.include, self.exclude = patterns(include), patterns(exclude)
@@ -129,7 +133,8 @@ def patterns(text):
 # traps: addresses without end
 
 sessions = re.compile(r'(?:[?&;](?:phpsessid|jsessionid|aspsessionid\w*|sessionid|session_id|sid|s_id|cfid|cftoken|zenid|oscsid)=[^&;?#]*)', re.I)
-years = re.compile(r'(?:[?&/](?:date|day|month|year|week|y|ym|cal|start|from)[=/-]|/)((?:1[0-9]|2[0-9]|[3-9][0-9])\d\d)(?:[-/]?\d\d?){0,2}(?:[/&?]|$)', re.I)
+years = re.compile(
+    r'(?:[?&/](?:date|day|month|year|week|y|ym|cal|start|from)[=/-]|/)((?:1[0-9]|2[0-9]|[3-9][0-9])\d\d)(?:[-/]?\d\d?){0,2}(?:[/&?]|$)', re.I)
 calendar = re.compile(r'calend|/cal/|[?&](?:date|day|month|year|week|ym)=|/events?/', re.I)
 digits = re.compile(r'\d+')
 most_chain, most_parts, most_same = 150, 40, 3

@@ -1,6 +1,7 @@
 """The X-ray: a crawled site as one picture that shows what is wrong, drawn by the processor alone, the same every time.
 
-Links are a glow, brighter where there are many; pages are dots, larger the more weight they have, and their colour says how they answered. What a radiologist would circle is circled, numbered and said below, with numbers that are counted here."""
+Links are a glow, brighter where there are many; pages are dots, larger the more weight they have, and their colour says how
+they answered. What a radiologist would circle is circled, numbered and said below, with numbers that are counted here."""
 from types import SimpleNamespace
 from urllib.parse import quote, urlsplit
 
@@ -25,16 +26,20 @@ def name(url, longest=46):
 def count(n, one, many=None): return f'{n:,} {one if n == 1 else many or one + "s"}'
 
 def spots(g, most=9):
-    """What stands out, worst first: a list of objects with `kind` (star, island, alone, chain, deep), `text`, `pages` (ids), `x`, `y`, `radius` (in units of the layout) and `more` (the numbers).
-    star: one page with many links to errors; island: pages linked among themselves only; alone: no link at all; chain: pages one behind the other; deep: more than ten clicks from the start."""
+    """What stands out, worst first: a list of objects with `kind` (star, island, alone, chain, deep),
+    `text`, `pages` (ids), `x`, `y`, `radius` (in units of the layout) and `more` (the numbers).
+    star: one page with many links to errors; island: pages linked among themselves only; alone: no
+    link at all; chain: pages one behind the other; deep: more than ten clicks from the start."""
     import numpy as np
     from . import layout
     out, how = [], answered(g.status)
     def spot(kind, rows, text, weight, **more):
         rows = np.asarray(rows)
-        middle = np.median(g.xy[rows], 0) if kind in ('star', 'deep') else (g.xy[rows].min(0) + g.xy[rows].max(0)) / 2      # one that lies far off does not move the circle
+        # one that lies far off does not move the circle
+        middle = np.median(g.xy[rows], 0) if kind in ('star', 'deep') else (g.xy[rows].min(0) + g.xy[rows].max(0)) / 2
         away = np.hypot(*(g.xy[rows] - middle).T)
-        out.append((weight, SimpleNamespace(kind=kind, text=text, pages=g.id[rows].tolist(), x=float(middle[0]), y=float(middle[1]), radius=float(np.quantile(away, .9 if kind in ('star', 'deep') else 1)) + 1.5, more=more)))
+        out.append((weight, SimpleNamespace(kind=kind, text=text, pages=g.id[rows].tolist(), x=float(middle[0]), y=float(middle[1]),
+                                            radius=float(np.quantile(away, .9 if kind in ('star', 'deep') else 1)) + 1.5, more=more)))
     if not g.n: return []
     bad = g.edges[(how[g.edges[:, 1]] == 2) & ~g.loose]
     per = np.bincount(bad[:, 0], minlength=g.n)
@@ -46,7 +51,9 @@ def spots(g, most=9):
         if len(fresh) < max(8, .001 * g.n) or len([s for _, s in out]) >= 3: continue
         said |= set(fresh.tolist())
         mine = int((only[fresh] == 1).sum())
-        spot('star', fresh, f'{name(g.url[page])} links to {count(len(to), "page")} that are not there' + (f', {mine:,} of them linked from nowhere else' if mine else ''), 3 * len(fresh), page=int(g.id[page]), errors=len(to), only=mine)
+        spot('star', fresh,
+             f'{name(g.url[page])} links to {count(len(to), "page")} that are not there' + (f', {mine:,} of them linked from nowhere else'
+                 if mine else ''), 3 * len(fresh), page=int(g.id[page]), errors=len(to), only=mine)
     edges = layout.pull(g)
     label = layout.components(g.n, edges)
     size = np.bincount(label, minlength=g.n)
@@ -54,9 +61,12 @@ def spots(g, most=9):
     for part in np.argsort(-size, kind='stable')[:4].tolist():
         if part == main or size[part] < 3: continue
         rows = np.flatnonzero(label == part)
-        spot('island', rows, f'{count(len(rows), "page")} linked only among themselves ({name(g.url[rows[np.argmax(g.score[rows])]])} …)', len(rows), size=len(rows))
+        spot('island', rows, f'{count(len(rows), "page")} linked only among themselves ({name(g.url[rows[np.argmax(g.score[rows])]])} …)',
+             len(rows), size=len(rows))
     alone = np.flatnonzero((size[label] == 1) & (label != main))
-    if len(alone): spot('alone', alone, f'{count(len(alone), "page")} without any link ({name(g.url[alone[0]])}{" …" if len(alone) > 1 else ""})', len(alone), size=len(alone))
+    if len(alone):
+        spot('alone', alone, f'{count(len(alone), "page")} without any link ({name(g.url[alone[0]])}{" …" if len(alone) > 1 else ""})',
+             len(alone), size=len(alone))
     degree = np.bincount(edges.ravel(), minlength=g.n)
     thin = (degree <= 2) & (label == main)
     line = edges[thin[edges].all(1)]
@@ -65,10 +75,15 @@ def spots(g, most=9):
     for part in np.argsort(-long, kind='stable')[:2].tolist():
         if long[part] < 10 or links[part] != long[part] - 1: continue
         rows = np.flatnonzero(chain == part)
-        spot('chain', rows, f'{count(len(rows), "page")} one behind the other ({name(g.url[rows[0]])} …)' + (f', the last {g.depth[rows].max()} clicks from the start' if g.depth[rows].max() > 0 else ''), len(rows) * 2, size=len(rows), depth=int(g.depth[rows].max()))
+        spot('chain', rows,
+             f'{count(len(rows), "page")} one behind the other ({name(g.url[rows[0]])} …)'
+             + (f', the last {g.depth[rows].max()} clicks from the start' if g.depth[rows].max() > 0 else ''), len(rows) * 2,
+             size=len(rows), depth=int(g.depth[rows].max()))
     known = {p for _, s in out for p in s.pages}
     deep = np.flatnonzero((g.depth > 10) & ~np.isin(g.id, list(known)))
-    if len(deep) >= 3: spot('deep', deep, f'{count(len(deep), "page")} more than ten clicks from the start, the farthest {g.depth.max()}', len(deep), size=len(deep), depth=int(g.depth.max()))
+    if len(deep) >= 3:
+        spot('deep', deep, f'{count(len(deep), "page")} more than ten clicks from the start, the farthest {g.depth.max()}', len(deep),
+             size=len(deep), depth=int(g.depth.max()))
     return [s for _, s in sorted(out, key=lambda o: -o[0])[:most]]
 
 def sections(g, most=14):
@@ -81,11 +96,13 @@ def sections(g, most=14):
         rows = np.flatnonzero(back == i)
         if len(rows) < max(12, .008 * g.n) or of[i] == '/': continue
         middle = np.median(g.xy[rows], 0)
-        if np.median(np.hypot(*(g.xy[rows] - middle).T)) < .45 * np.median(total): out.append((str(of[i]), float(middle[0]), float(middle[1]), len(rows)))
+        if np.median(np.hypot(*(g.xy[rows] - middle).T)) < .45 * np.median(total):
+            out.append((str(of[i]), float(middle[0]), float(middle[1]), len(rows)))
     return out[:most]
 
 def glow(size, a, b, weight, budget=30_000_000):
-    "Lines from a to b (m, 2; pixels) added up in a picture (size, size): each `weight` a pixel, less the longer it is. Where they are too many, every so-manieth of the long ones stands for the others."
+    """Lines from a to b (m, 2; pixels) added up in a picture (size, size): each `weight` a pixel, less
+    the longer it is. Where they are too many, every so-manieth of the long ones stands for the others."""
     import numpy as np
     out, long = np.zeros(size * size), np.hypot(*(b - a).T)
     steps = 2 ** np.ceil(np.log2(np.clip(long, 2, 4 * size))).astype(np.int64)
@@ -131,7 +148,8 @@ def dots(film, at, radius, colour, strength):
                     flat[p] = flat[p] * (1 - c) + colour[here[seen]] * c
 
 def film(g, size, marks=()):
-    "The picture without words (size, size, 3; 0 to 1), the function from the layout's units to pixels, and how many pixels a unit is. The circles of `marks` have room."
+    """The picture without words (size, size, 3; 0 to 1), the function from the layout's
+    units to pixels, and how many pixels a unit is. The circles of `marks` have room."""
     import numpy as np
     lo, hi = (np.quantile(g.xy, q, 0) for q in (0, 1)) if g.n else (np.zeros(2), np.ones(2))
     for m in marks: lo, hi = np.minimum(lo, (m.x - m.radius, m.y - m.radius)), np.maximum(hi, (m.x + m.radius, m.y + m.radius))
@@ -163,7 +181,8 @@ def film(g, size, marks=()):
     return out.clip(0, 1), pixel, scale
 
 def xray(db, path, size=1600, title=''):
-    """Draws the X-ray of a crawl as a PNG of `size` pixels a side, with a caption below, into `path` (a file or anything to write bytes to). Gives {'text': the picture in words, 'marks': what is circled, as objects of `spots` with `number`}.
+    """Draws the X-ray of a crawl as a PNG of `size` pixels a side, with a caption below, into `path` (a file or anything to
+    write bytes to). Gives {'text': the picture in words, 'marks': what is circled, as objects of `spots` with `number`}.
     Raises ValueError for a size below 300 or above 6000."""
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
@@ -172,7 +191,8 @@ def xray(db, path, size=1600, title=''):
     g = layout.placed(db)
     marks, unit = spots(g), size / 1600
     picture, whole_, scale = film(g, size, marks)
-    seen = np.array([*whole_(g.xy), *(whole_((m.x, m.y + s * m.radius)) for m in marks for s in (1, -1)), (size / 2, size / 2)])[:, 1]      # what is empty above and below is cut
+    # what is empty above and below is cut
+    seen = np.array([*whole_(g.xy), *(whole_((m.x, m.y + s * m.radius)) for m in marks for s in (1, -1)), (size / 2, size / 2)])[:, 1]
     first, last = max(0, int(seen.min() - 70 * unit)), min(size, int(seen.max() + 70 * unit))
     if last - first < size * .45: first, last = int(size * .275), int(size * .725)
     picture, tall = picture[first:last], last - first
@@ -233,10 +253,13 @@ def xray(db, path, size=1600, title=''):
         draw.text((54 * unit, y + 14.5 * unit), str(m.number), font=font[21], fill=paper, anchor='mm')
         draw.text((82 * unit, y + 14 * unit), fit(m.text, font[23], size - 130 * unit), font=font[23], fill=ink, anchor='lm')
         y += row
-    if not marks: draw.text((40 * unit, y), 'Nothing stands out in the way its pages hang together.' if g.n else 'No page was crawled.', font=font[23], fill=soft)
+    if not marks:
+        draw.text((40 * unit, y), 'Nothing stands out in the way its pages hang together.' if g.n else 'No page was crawled.',
+                  font=font[23], fill=soft)
     whole.save(path, 'PNG', compress_level=4)
     parts = ', '.join(f'{how[i]:,} {words[k] if how[i] != 1 else groups[k][0]}' for i, k in enumerate(groups) if how[i])
-    return {'text': f'{host}: {count(g.n, "page")} and {count(len(g.edges), "link")}; {parts or "nothing to see"}.' + ''.join(f' {m.number}: {m.text}.' for m in marks), 'marks': [vars(m) for m in marks]}
+    return {'text': f'{host}: {count(g.n, "page")} and {count(len(g.edges), "link")}; {parts or "nothing to see"}.'
+            + ''.join(f' {m.number}: {m.text}.' for m in marks), 'marks': [vars(m) for m in marks]}
 
 def fit(text, font, width):
     "A text cut so that it is no wider than that (pixels)."

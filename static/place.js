@@ -1,0 +1,211 @@
+// Things in their place: what the server sends is put where it belongs, and what somebody is typing or looking at stays as it is.
+
+function parse(html) {
+  const t = document.createElement('template');
+  t.innerHTML = html;
+  return t.content.firstElementChild;
+}
+function place(el, into) {
+  // lists are sorted by data-pos; most things come last
+  const pos = +el.dataset.pos;
+  let at = into.lastElementChild;
+  while (at && (at === el || +at.dataset.pos > pos)) at = at.previousElementSibling;
+  if (el.parentNode === into && el.previousElementSibling === at) return;
+  at ? at.after(el) : into.prepend(el);
+}
+const later = new Map(); // by element: what is drawn when the user is done typing there, unless something newer is by then
+function put(items, gone) {
+  for (const i of gone) {
+    const el = id(i);
+    later.delete(i);
+    if (el) {
+      unfinished(el);
+      leaveFocus(el);
+      el.remove();
+    }
+  }
+  for (const it of items) {
+    if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue; // of a run this tab no longer shows
+    const old = id(it.id),
+      focus = document.activeElement;
+    if (it.run && old?.drawn === it.html) continue;
+    // half-typed: wait until the user is done
+    if (
+      old &&
+      old.contains(focus) &&
+      focus.matches('input,textarea') &&
+      focus.type !== 'checkbox' &&
+      focus.type !== 'hidden' &&
+      focus.value !== focus.defaultValue &&
+      focus.value !== focus.sent
+    ) {
+      if (!later.has(it.id))
+        focus.addEventListener(
+          'blur',
+          () =>
+            setTimeout(() => {
+              const it = later.get(old.id);
+              if (it) put([it], []);
+            }, 400),
+          { once: true },
+        );
+      later.set(it.id, it);
+      continue;
+    }
+    later.delete(it.id);
+    const edited = old?.matches('.msg') && $('.body.edit textarea', old);
+    if (edited && edited.sent == null) continue; // being worded anew: drawn when that is over
+    const el = parse(it.html);
+    if (!el) continue;
+    if (old && it.missing) {
+      seat(old, it.after, id(it.into));
+      continue;
+    }
+    if (old) {
+      const within = old.contains(focus) && focus !== old,
+        call = n =>
+          n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : ''),
+        name = within ? call(focus) : null,
+        caret = within && focus.matches('.cell') ? focus.selectionStart : null;
+      for (const d of old.querySelectorAll('details[id][open]')) {
+        const same = el.querySelector('#' + CSS.escape(d.id));
+        if (same) same.open = true;
+      }
+      const moved = old.dataset.pos !== el.dataset.pos;
+      // only its number changed
+      if (it.into === 'menu') {
+        if ($('[aria-current]', old)) $('a', el).setAttribute('aria-current', 'page');
+        old.dataset.pos = el.dataset.pos;
+        if (old.isEqualNode(el)) {
+          place(old, id('menu'));
+          continue;
+        }
+      }
+      if (grown(old, el)) {
+        htmx.process(old);
+        continue;
+      }
+      old.replaceWith(el);
+      if ('after' in it) seat(el, it.after, id(it.into));
+      else if (moved && it.into && id(it.into)) place(el, id(it.into));
+      if (it.at) arrive(it.at, within);
+      else if (within) {
+        const to =
+          [...el.querySelectorAll('input:not([type=hidden]),button,textarea,select')].find(n => call(n) === name && !n.hidden) ||
+          (el.matches('[tabindex]') && el.id !== 'msg-list' ? el : null);
+        to ? to.focus({ preventScroll: true }) : elsewhere(el);
+        if (caret != null && to?.matches('.cell'))
+          try {
+            to.setSelectionRange(caret, caret);
+          } catch {
+            /* a number has no caret */
+          }
+      }
+    } else {
+      const into = it.only ? null : id(it.into);
+      if (!into) continue;
+      if (into.id === 'msg-list') {
+        const first = [...into.children].find(c => c.matches('[data-role]'));
+        if (first && +el.dataset.pos < +first.dataset.pos && $('.earlier:not(.later)', into)) continue; // older than what is loaded
+        // newer
+        if ($('.later', into) && +el.dataset.pos > +[...into.querySelectorAll('[data-role]')].pop().dataset.pos) {
+          id('to-end').hidden = false;
+          continue;
+        }
+        if (!el.matches('.overheard')) $('.hello', into)?.remove();
+      }
+      'after' in it ? seat(el, it.after, into) : place(el, into);
+      if (into.id === 'msg-list' && el.dataset.role === 'user') stuck = true;
+    }
+    if (it.id.startsWith('msg-')) asked.delete(el.dataset.pos);
+    if (it.id === 'msg-list') {
+      listed();
+    }
+    if (it.run) el.drawn = it.html;
+    htmx.process(el);
+  }
+  document.dispatchEvent(new Event('placed'));
+  toEnd();
+}
+// a row stands behind the one it names: '' is first, null is last; the gap stands behind the rows that are drawn
+function seat(el, after, into) {
+  if (!into) return;
+  const gap = $(':scope > .gap', into),
+    limit = +into.dataset.limit;
+  if (el.matches('.gap')) {
+    const rows = [...into.children].filter(r => r !== el);
+    if (el.previousElementSibling !== rows[limit - 1]) rows[limit - 1]?.after(el);
+    return;
+  }
+  const at =
+    after === '' ? null : after === null ? into.lastElementChild : id(after) || (gap ? gap.previousElementSibling : into.lastElementChild);
+  if (after === null && el.parentNode === into && (!gap || gap.compareDocumentPosition(el) & 4)) return;
+  if (at === el || (el.parentNode === into && el.previousElementSibling === at)) return;
+  at ? at.after(el) : into.prepend(el);
+  if (gap) seat(gap, null, into);
+}
+
+function unfinished(el) {
+  // a row goes while somebody types in it: the words are shown once more
+  const f = document.activeElement;
+  if (f && f !== el && el.contains(f) && f.matches('.cell') && f.type !== 'checkbox' && f.value !== f.defaultValue && f.value !== f.sent)
+    say('The row you were typing in was deleted.', `You had written: “${f.value}”`);
+}
+// where the focus goes when what had it goes away: never nowhere
+function leaveFocus(el) {
+  const focus = document.activeElement;
+  if (!el.contains(focus)) return;
+  const row = el.closest('ol.rows > li'),
+    near = row && [row.nextElementSibling, row.previousElementSibling].find(r => r && !r.hidden),
+    same = near && [...near.querySelectorAll('input,button')].find(n => n.className === focus.className && n.type === focus.type);
+  if (row)
+    (same || near?.querySelector('input,button') || $('form.new input', row.closest('.crud')) || id('main')).focus({ preventScroll: true });
+  else elsewhere(el);
+}
+function elsewhere(el) {
+  (el.closest('.msg') || (el.closest('#chat') ? box() : el.closest('dialog')) || id('main')).focus({ preventScroll: true });
+}
+// what comes into view gets its real height, and moves what was aimed at
+function settle(m, block, times = 4) {
+  auto = true;
+  m.scrollIntoView({ block });
+  if (times) requestAnimationFrame(() => settle(m, block, times - 1));
+}
+function arrive(at, focused) {
+  // another branch is shown: stay at the message that was asked for
+  const m = id('msg-' + at);
+  if (!m) return;
+  stuck = false;
+  settle(m, 'nearest');
+  if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
+}
+function grown(old, el) {
+  // a reply that ends keeps the blocks it has, and with them what the user selected in it
+  if (!old.matches('.msg.assistant[data-n]') || !el.matches('.msg.assistant')) return false;
+  const a = $('.body', old),
+    b = $('.body', el),
+    tail = $('.tail', a),
+    n = +old.dataset.n;
+  if (!a || !b || !tail) return false;
+  const now = [...a.querySelectorAll(':scope > .block')],
+    then = [...b.querySelectorAll(':scope > .block')];
+  if (now.length !== n || then.length < n || now.some((x, i) => x.innerHTML !== then[i].innerHTML)) return false;
+  if (then.length === n + 1 && then[n].innerHTML === tail.innerHTML) {
+    const last = document.createElement('div');
+    last.className = 'block';
+    last.append(...tail.childNodes);
+    tail.before(last);
+  } else {
+    tail.replaceChildren(...b.querySelector('.tail').childNodes);
+    tail.before(...then.slice(n));
+  }
+  for (const c of [...old.children]) if (c !== a) c.remove();
+  let before = true;
+  for (const c of [...el.children]) {
+    if (c === b) before = false;
+    else before ? a.before(c) : old.append(c);
+  }
+  for (const k of [...old.attributes]) if (!el.hasAttribute(k.name)) old.removeAttribute(k.name);
+  for (const k of [...el.attributes]) old.setAttribute(k.name, k.value);
+  return true;
+}

@@ -1,0 +1,130 @@
+// A growing reply, and staying at its end unless the user looks elsewhere.
+
+// ---- a growing reply: finished blocks are added once, only the open one is drawn again
+
+function grow(f) {
+  const a = id('msg-' + f.m);
+  if (!a) return;
+  if (+(a.dataset.n || -1) !== f.n) {
+    if (!asked.has('' + f.m)) {
+      asked.add('' + f.m);
+      tell({ again: f.m });
+    }
+    return;
+  }
+  const tail = $('.body > .tail', a);
+  $('.phase', a)?.remove();
+  if (f.think) {
+    const d = $('.thinking', a);
+    if (d) {
+      d.hidden = false;
+      $('.thought', d).append(f.think);
+    }
+  }
+  if (f.add) {
+    for (const h of f.add) {
+      const b = document.createElement('div');
+      b.className = 'block';
+      b.innerHTML = h;
+      tail.before(b);
+    }
+    a.dataset.n = f.n + f.add.length;
+  }
+  if ('append' in f) {
+    let to = tail;
+    while (to.lastElementChild?.matches('p,h1,h2,h3,h4,h5,h6,ul,ol,li,blockquote,figure,pre,pre>code')) to = to.lastElementChild;
+    to.append(f.append);
+  } else if ('tail' in f) tail.innerHTML = f.tail;
+  toEnd();
+}
+function phase(f) {
+  const a = id('msg-' + f.phase);
+  if (!a || a.dataset.status !== 'streaming') return;
+  // behind what was said already
+  let p = $('.phase', a);
+  if (!p) {
+    const b = $('.body', a);
+    p = document.createElement('p');
+    p.className = 'phase';
+    b.textContent.trim() ? b.after(p) : b.before(p);
+  }
+  p.textContent = f.text;
+  toEnd();
+}
+
+// ---- staying at the end, unless the user looks elsewhere
+
+let stuck = true,
+  auto = false;
+function toEnd() {
+  const l = list();
+  if (stuck && l) {
+    auto = true;
+    l.scrollTop = 1e9;
+  } else if (l) id('to-end').hidden = atEnd(l);
+}
+const atEnd = l => l.scrollHeight - l.scrollTop - l.clientHeight < 40;
+function listed() {
+  const l = list();
+  l.addEventListener(
+    'scroll',
+    () => {
+      if (auto) {
+        auto = false;
+        return;
+      }
+      stuck = atEnd(l);
+      id('to-end').hidden = stuck;
+    },
+    { passive: true },
+  );
+  // where all of it is in view there is nothing to go up to
+  const up = () => {
+    if (l.scrollTop > 0) stuck = false;
+  };
+  let finger = 0;
+  l.addEventListener(
+    'wheel',
+    e => {
+      if (e.deltaY < 0) up();
+    },
+    { passive: true },
+  );
+  l.addEventListener('keydown', e => {
+    if (['ArrowUp', 'PageUp', 'Home'].includes(e.key)) up();
+  });
+  l.addEventListener(
+    'touchstart',
+    e => {
+      finger = e.touches[0].clientY;
+    },
+    { passive: true },
+  );
+  l.addEventListener(
+    'touchmove',
+    e => {
+      if (e.touches[0].clientY > finger + 3) up();
+    },
+    { passive: true },
+  );
+  busy();
+}
+// a chat column is on the page: anew, or another conversation.
+// `soon`: what measures the page waits for it to be laid out anyway
+function entered(soon = f => f()) {
+  stuck = true;
+  listed();
+  const at = chat().dataset.at && id('msg-' + chat().dataset.at);
+  if (at) stuck = false;
+  box().value = draft.get(conversation() || 'new');
+  id('overheard').checked = keep.get('overheard') === '1';
+  list().classList.toggle('with-overheard', id('overheard').checked);
+  soon(() => {
+    pending();
+    if (at) {
+      settle(at, 'center');
+      at.classList.add('found');
+    } else toEnd();
+    if (!$('.msg.user .body.said') && [document.body, null].includes(document.activeElement)) box().focus({ preventScroll: true });
+  });
+}
