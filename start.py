@@ -119,8 +119,8 @@ def environment(job, fetch):
     base, uv, ours = getattr(sys, '_base_executable', sys.executable), shutil.which('uv'), '%d.%d' % sys.version_info[:2]
     with open('pyproject.toml', 'rb') as f: project = tomllib.load(f)['project']
     more = project['optional-dependencies']
-    postgres = more.get('postgres', []) if job == 'test' or os.environ.get('PIANOLA_JOBS') else []
-    wants = project['dependencies'] + (more['test'] if job == 'test' else []) + postgres
+    extras = ['test', 'postgres', 'data'] if job == 'test' else ['postgres'] if os.environ.get('PIANOLA_JOBS') else []
+    wants = project['dependencies'] + [p for x in extras for p in more.get(x, [])]
 
     def fits():
         if not os.path.exists(python): return False
@@ -156,7 +156,7 @@ def environment(job, fetch):
         log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '-c',
                       'constraints.txt', *wants], fetch)
         if log: raise fetch.Failed('The packages could not be installed: {}; {}'.format(*fetch.blame(log)))
-    remember(packages=key(), tests=job == 'test', postgres=bool(postgres))
+    remember(packages=key(), tests=job == 'test', postgres='postgres' in extras)
 
 def follow(command, fetch):
     "Run an installer and show how long it takes and the last thing it said; '' when it went well, else all it said, which is also in .venv/setup.log"

@@ -1,5 +1,5 @@
 "What a step returns is kept without pickles, comes back the same, and is shown well."
-import datetime, json, xml.etree.ElementTree as ET
+import datetime, importlib, json, xml.etree.ElementTree as ET
 from dataclasses import dataclass
 import pytest
 from fasthtml.common import B, Div, to_xml
@@ -66,7 +66,7 @@ def test_files_paths_and_bytes(tmp_path):
     assert '/api/pictures/' in html(there_and_back(png)[1]) and there_and_back(b'\0\1')[0].read_bytes() == b'\0\1'
 
 def test_dataframes_come_back_with_their_types_and_as_csv():
-    pd = pytest.importorskip('pandas', reason='pip install "pianola[data]"')
+    import pandas as pd
     df = pd.DataFrame({'n': [1, 2, None], 'word': ['a', '<b>', None], 'at': pd.to_datetime(['2026-01-01', '2026-02-01', None]),
                        'ok': [True, False, True]})
     back, node = there_and_back(df)
@@ -83,7 +83,7 @@ def test_dataframes_come_back_with_their_types_and_as_csv():
 
 @pytest.mark.parametrize('lib', ['pandas', 'polars'])
 def test_no_text_of_a_table_acts_as_a_formula_in_a_spreadsheet(lib):
-    m = pytest.importorskip(lib, reason='pip install "pianola[data]"')
+    m = importlib.import_module(lib)
     df = m.DataFrame({'=cmd': ['=1+1', '+x', '-2.5', '@a', 'ok', None, '＝1', 'a=b', '\t=1'], 'n': [-1]*9})
     assert results.csv(results.keep(df)).decode().splitlines() == ["'=cmd,n", "'=1+1,-1", "'+x,-1", '-2.5,-1', "'@a,-1", 'ok,-1', ',-1',
         "'＝1,-1", 'a=b,-1', "'\t=1,-1"]
@@ -95,14 +95,14 @@ def test_no_text_of_a_table_acts_as_a_formula_in_a_spreadsheet(lib):
     assert results.csv(results.keep(m.DataFrame([[1, '=2']], columns=['a', 'a']))).decode() == ",a,a 2\n0,1,'=2\n", 'two columns of one name are two'
 
 def test_polars_frames():
-    pl = pytest.importorskip('polars', reason='pip install "pianola[data]"')
+    import polars as pl
     df = pl.DataFrame({'n': [1, 2], 'd': [datetime.date(2026, 1, 1), None], 'l': [[1], [2, 3]]})
     back, node = there_and_back(df)
     assert back.equals(df) and '2026-01-01' in html(node)
     assert there_and_back(df.lazy().select('n'))[0]['n'].to_list() == [1, 2] and results.csv(results.keep(df.select('n'))) == b'n\n1\n2\n'
 
 def test_a_figure_is_a_picture():
-    mpl = pytest.importorskip('matplotlib', reason='pip install "pianola[data]"')
+    import matplotlib as mpl
     mpl.use('Agg')
     from matplotlib import pyplot as plt
     fig, ax = plt.subplots()
@@ -116,7 +116,7 @@ def test_a_figure_is_a_picture():
     assert there_and_back(ax)[0].read_bytes().startswith(b'\x89PNG'), 'many points are a bitmap'
 
 def test_a_plotly_figure_can_be_taken_away():
-    go = pytest.importorskip('plotly.graph_objects', reason='pip install "pianola[data]"')
+    import plotly.graph_objects as go
     fig = go.Figure(go.Bar(x=['a'], y=[3], name='n'), layout={'title': 'T'})
     back, node = there_and_back(fig)
     assert back == fig and 'As a page' in html(node) and ('bar: n' in html(node) or 'img' in html(node)) and '<script' not in html(node)

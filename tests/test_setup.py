@@ -263,9 +263,7 @@ def test_constraints_pin_the_whole_tree_on_every_platform(where, version):
     env = default_environment() | where | dict(python_version=version, python_full_version=f'{version}.9', extra='')
     pinned = {canonicalize_name(p.name): p for p in pins() if not p.marker or p.marker.evaluate(env)}
     project = tomllib.loads((root/'pyproject.toml').read_text())['project']
-    todo, seen = [
-        (Requirement(r), '')
-        for r in project['dependencies'] + project['optional-dependencies']['test'] + project['optional-dependencies']['postgres']], set()
+    todo, seen = [(Requirement(r), '') for part in (project['dependencies'], *project['optional-dependencies'].values()) for r in part], set()
     while todo:
         r, extra = todo.pop()
         name = canonicalize_name(r.name)
