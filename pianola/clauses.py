@@ -18,12 +18,14 @@ def _patterns(code, shape):
     lang, p = language(code), language(code).parts
     # “wechsle bitte zu Bob”
     nouns, spaced = alt(rules._nouns(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")
-    return {'whom': re.compile(
-        rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
-            'into': re.compile(
-                rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
-            'hand': re.compile(
-                rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
+    return {'whom': re.compile(rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)"
+                               rf"(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
+            'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+"
+                               rf"(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})"
+                               rf"(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
+            'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*"
+                               rf"{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)"
+                               rf"(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
             'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I),
             'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
             'chooses': frozenset(w.split()[0] for w in p['choose']), 'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I),
@@ -122,8 +124,8 @@ class Parts:
             tb = left[0][0]
             rest = [self.text[:m.start()], ' '.join(words[n:])]
             if not noun:
-                rest = [self.p['every'].sub(f"{self.lang.words['every'][0]} {spoken_name(tb.name)}", x, count=1) if a <= every.start() < b
-                        else x for x, a, b in ((rest[0], 0, m.start()), (rest[1], m.start(), len(self.text)))]
+                rest = [self.p['every'].sub(f"{self.lang.words['every'][0]} {spoken_name(tb.name)}", x, count=1) if a <= every.start() < b else x
+                        for x, a, b in ((rest[0], 0, m.start()), (rest[1], m.start(), len(self.text)))]
             got = self.read(' '.join(' '.join(rest).split()), self.world)
             if got.end not in ('press', 'chip') or any(o.table != tb.name or o.id is None for o in got.ops) or len({o.verb for o in got.ops}) != 1:
                 return half
