@@ -670,8 +670,8 @@ class Reader:
                 rest = take(m)
             elif (kind == 'bool' and (m := re.search(
                     r'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?'
-                    rf'''(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())},
-                                                            key=len, reverse=True)))})\)?$''', rest, re.I))):
+                    rf'''(?:{"|".join(map(re.escape, sorted({c.replace("_", " "),
+                        *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$''', rest, re.I))):
                 values[c] = not m['not']
                 rest = take(m)
         return values, rest
