@@ -68,14 +68,13 @@ def asked(tx, m):
 
 def siblings(tx, m):
     "The other tries at the same place, oldest first, itself included"
-    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id', m['conversation'],
-                                  m['parent'], m['role'])]
+    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id',
+                                  m['conversation'], m['parent'], m['role'])]
 
 def leaf(tx, id):
     "The newest message below `id`: where a branch goes on"
-    return tx.value(
-        'with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down where '
-        'down.id is not null) select max(id) from down', id)
+    return tx.value('with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down '
+                    'where down.id is not null) select max(id) from down', id)
 
 # what the user does to the chat itself is no news
 def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))
@@ -122,9 +121,8 @@ def add(tx, conversation, role, text='', status='done', key=None, parent=None, w
     id = tx.log('message', what, by='user' if role == 'user' else 'app', key=key)
     tx.run('update log set ref=? where id=?', id, id)
     # its buttons go
-    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation,
-                                                 'parent': parent if role != 'user' or tx.value('select role from message where id=?',
-                                                     parent) == 'user' else None}
+    below = parent if role != 'user' or tx.value('select role from message where id=?', parent) == 'user' else None
+    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation, 'parent': below}
     names = ['id', 'conversation', 'parent', 'role', 'text', 'status', 'at', *more]
     tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status,
            time.time(), *more.values())
@@ -140,8 +138,8 @@ def like(text): return '%' + re.sub(r'([%_\\])', r'\\\1', text) + '%'
 def listed(tx, words='', limit=50, before=None):
     """Conversations, newest first, or those that come after conversation `before`;
     with `words`, those that hold them, each with the place: [{id, title, used, found}]"""
-    words, older = (words.replace('\0', ' ').strip(),
-                    'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2')
+    words = words.replace('\0', ' ').strip()
+    older = 'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2'
     if not words: return tx.q(f"select id, title, used, '' as found from conversation c where deleted=0 {older}", before, limit)
     phrases = lambda split: ' '.join('"' + (split(w) or w).replace('"', '""') + '"*' for w in words.split())
     plain, signs = phrases(str), phrases(spaced)
@@ -179,10 +177,11 @@ def told(tx, id, hidden=False):
     return out
 
 def grown(tx, m):
-    return m['text'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id']))
+    pieces = tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id'])
+    return m['text'] + ''.join(p['text'] for p in pieces)
 def thought(tx, m):
-    return m['thinking'] + ''.join(
-        p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id']))
+    pieces = tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id'])
+    return m['thinking'] + ''.join(p['text'] for p in pieces)
 
 def as_markdown(tx, id):
     "A conversation as a Markdown file"
