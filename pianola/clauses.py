@@ -35,8 +35,8 @@ def read(text, world, code, read, plain):
     """A Reading of a sentence of which one part speaks of another, None where none
     does; `read(text, world)` reads a part, `plain` a sentence in which none does"""
     lang, said = language(code), text.strip()
-    if (not lang.parts or not said or len(said) > longest or '\n' in said or '?' in said
-            and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ()))):
+    if (not lang.parts or not said or len(said) > longest or '\n' in said
+            or '?' in said and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ()))):
         return None
     it = Parts(said.rstrip('?'), world, lang, read, plain)
     return it.choose() or it.but() or it.whom() or it.it()
@@ -163,9 +163,9 @@ class Parts:
             table = self.world.tables[heads[0]] if heads else None
             if hers := self.owner(table, m['who']): return self.given(self.read(f"{m['head']}: {m['what']}", self.world), table, hers)
             got = self.plain(self.text, self.world)
-            return half if any(o.verb == 'create'
-                               and str(o.values.get(self.world.tables[o.table].main)).casefold().startswith(
-                                   m['who'].casefold() + (m['off'] or '').casefold() + ':') for o in got.ops) else got
+            told = m['who'].casefold() + (m['off'] or '').casefold() + ':'
+            return half if any(o.verb == 'create' and str(o.values.get(self.world.tables[o.table].main)).casefold().startswith(told)
+                               for o in got.ops) else got
         if owned and (m := self.p['into'].fullmatch(self.text)):
             table = next((t for t in owned if self.owner(t, m['who']) and nouns.get(m['noun'].lower(), t.name) == t.name), None)
             if table:
@@ -199,8 +199,8 @@ class Parts:
             if last and (got := self.leaning(self.text[:last[2]], self.text[last[0]:last[1]].strip(), self.text[last[1]:])): return got
         before = self.text[:leans[-1][2]]
         if (not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk'
-                or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops
-                and all(o.verb in ('list', 'sort') for o in got.ops)):
+                or not rules.Reader(before, self.world, self.lang).trim(before)
+                or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops)):
             return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
     def pronoun(self, text):
@@ -259,8 +259,8 @@ class Parts:
             return Reading('chip', second.ops, name='unlike')
         third = self.read(rest, there) if rest else None
         if (op.verb == 'delete' and second.ops != [op]
-                or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1 or third
-                and third.end not in ('press', 'chip') and third.name != 'talk'):
+                or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1
+                or third and third.end not in ('press', 'chip') and third.name != 'talk'):
             return half
         more = [o for o in [*second.ops, *(third.ops if third else ())] if (o.table, o.id, o.verb, o.values) != (op.table, i, op.verb, op.values)]
         if not ops and not more: return first

@@ -170,8 +170,9 @@ class Gist(Mentions):
             return self.offer(rows, lambda tb, r: Op(tb.name, 'delete', r['id']))
         if (f and f.kind == 'create' and f.sure and not self.name and 'delete' not in cues and not asks and (got := self.create(a, b, cues))
                 and not any(x[2].name == got.ops[0].table
-                            or self.text[self.words[x[0]].a:self.words[x[1]-1].b].casefold() in str(
-                                got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold() for x in self.anchored() if a <= x[0] < b)):
+                            or self.text[self.words[x[0]].a:self.words[x[1]-1].b].casefold()
+                            in str(got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold()
+                            for x in self.anchored() if a <= x[0] < b)):
             return got
         # somebody nobody knows, of whom several things are told
         if (not self.name and not asks and not self.wonder and not {'delete', 'rename', 'list'} & cues.keys() and self.unknown(a, b)
@@ -289,8 +290,9 @@ class Gist(Mentions):
                                  or self.words[k].low in self.g['should']):
                     led, k = led or self.words[k].low not in ('please', 'now'), k+1
                 if not led or k >= b or self.words[k].kind == 'mark': continue
-                end = next((x for x in range(k, b) if self.words[x].kind == 'mark' or x > k and self.words[x].low in self.g['joints']
-                            and self.words[x].low not in self.g['inside'] or self.words[x].kind == 'quote'), b)
+                end = next((x for x in range(k, b) if self.words[x].kind == 'mark'
+                            or x > k and self.words[x].low in self.g['joints'] and self.words[x].low not in self.g['inside']
+                            or self.words[x].kind == 'quote'), b)
                 if self.words[k].kind == 'quote': end = k+1
                 new = re.sub(self.g['article'], '', self.shorn(self.reader.clean(self.text[self.words[k].a:self.words[end-1].b])), flags=re.I)
                 if (not new or len(new) > 80 or new.casefold() == now.casefold()
@@ -1039,15 +1041,16 @@ class Gist(Mentions):
         if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
         if not table:
             hit = [tb for tb in self.world.tables.values()
-                   if any(m.what == 'flag' or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip
-                          and self.words[m.a].low != str(m.value).lower() for m in self.mentions(tb, a, b))]
+                   if any(m.what == 'flag'
+                          or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip and self.words[m.a].low != str(m.value).lower()
+                          for m in self.mentions(tb, a, b))]
             table = hit[0] if len(hit) == 1 else None
         if not table: return None
         where = self.filter(table, a, b)
         cue = cues.get('list')
         if cue and self.words[cue.a].low in self.g['ask'] and cue.a > a+3 and self.words[cue.a-1].kind == 'mark': return None
-        if not where and (not named or cue and self.words[cue.a].low in self.g['ask']
-                          and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)):
+        if not where and (
+                not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)):
             return None
         return Reading('press', [Op(table.name, 'list', values=where)])
 

@@ -119,8 +119,7 @@ def judge(ev, op, world):
             elif kind == 'bool': values |= {k: v} if v and ev.says([k.replace('_', ' '), *lang.flags.get(k, ())]) else {}
             elif kind == 'number': values |= {k: v} if v in ev.numbers else {}
             elif kind in ('url', 'email', 'date'):
-                values |= ({k: v} if str(v).casefold() in ev.text.casefold() or kind == 'date'
-                           and any(lang.day(w) == str(v) for w in ev.low.split()) else {})
+                if str(v).casefold() in ev.text.casefold() or kind == 'date' and any(lang.day(w) == str(v) for w in ev.low.split()): values[k] = v
             elif v not in (None, '') and ev.covers(v): values[k] = v
         op = Op(op.table, 'create', values=values)
         if not why and any(str(r.get(table.main) or '').casefold() == str(values.get(table.main) or '').casefold() for r in table.rows):

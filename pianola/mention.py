@@ -502,7 +502,8 @@ class Mentions:
                    and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))]
         # “the first four”: several, or more than there are
         if (named and ordinal
-                and (len(ordinal) > 1 or ordinal[0]+1 < b
+                and (len(ordinal) > 1
+                     or ordinal[0]+1 < b
                      and (self.words[ordinal[0]+1].kind == 'number' or self.words[ordinal[0]+1].low in self.lang.words['numbers']))):
             return []
         if (named and (self.tables(a, b) or len(self.world.tables) == 1)

@@ -122,8 +122,8 @@ def among(table, column, nums):
     "Those of some amounts that a column can hold: of its unit, and of the size of what stands there"
     in_ = {c: next((u for u in c.lower().split('_')[1:] if u in units), '') for c, k in table.columns.items() if k == 'number'}
     now = sorted(abs(v) for r in table.rows if isinstance(v := r.get(column), (int, float)) and v)
-    far = lambda n: len(now) > 2 and n and (not now[0]/8 <= abs(n) <= now[-1]*8 or now[0] > 1000 and now[-1] < 1.2*now[0]
-                                            and not .9*now[0] <= n <= 1.1*now[-1])
+    far = lambda n: len(now) > 2 and n and (not now[0]/8 <= abs(n) <= now[-1]*8
+                                            or now[0] > 1000 and now[-1] < 1.2*now[0] and not .9*now[0] <= n <= 1.1*now[-1])
     return [n for n, u in nums if (not u or u == in_[column] or not in_[column] and u not in in_.values() and u not in small_units)
             and not far(n) and not (table.whole(column) and n != int(n))]
 

@@ -462,8 +462,8 @@ class Reader:
         v, todo = str(got.ops[0].values.get(table.main) or g['value']), self.todo
         if re.search(r'[.;!?]\s+\S', self.text.strip()) and kind != 'note': return True
         if kind == 'note' or kind == 'create' and table is todo:
-            return (len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note'
-                    and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I)))
+            return (len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I))
+                    or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I)))
         # “member Tariq Aziz”: is the first word part of it?
         if (re.match(r'[A-Za-z][a-z]* [A-Z]', g['value']) and g['value'][0].islower()
                 or re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", v)):
@@ -863,7 +863,8 @@ class Reader:
         "Is “move the rent to Anna”, “set it to high” no new name? One is called for by its verb, or is like the old one; another row's is none."
         tb, r = found
         other = any(str(x.get(t2.main) or '').casefold() == name.casefold() for t2 in self.world.tables.values() for x in t2.rows if x is not r)
-        return (other or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I)
+        return (other
+                or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I)
                 and not like(name, str(r.get(tb.main) or '')))
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])

@@ -135,8 +135,8 @@ def like(g, found, a, b, before):
 
 def same(g, before, a, b):
     "A part that goes on about the row of the change before: “and his deposit is now 900”, “and invoiced”"
-    if (before.id is None or before.verb != 'update' or 'delete' in g.cues(a, b) or 'create' in g.cues(a, b)
-            and not any(w.low in ('it', 'him', 'her', 'them') for w in g.words[a:b])):
+    if (before.id is None or before.verb != 'update' or 'delete' in g.cues(a, b)
+            or 'create' in g.cues(a, b) and not any(w.low in ('it', 'him', 'her', 'them') for w in g.words[a:b])):
         return None
     tb = g.world.tables[before.table]
     row = next(r for r in tb.rows if r['id'] == before.id)

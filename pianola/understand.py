@@ -136,8 +136,8 @@ def _heard(text, w):
                 return other
     if got.end == 'nothing' and got.name == 'how' and (listed := meant(first)).end == 'press' and all(o.verb == 'list' for o in listed.ops):
         return listed
-    if not quiet and (got.end == 'unsure' and got.name != 'long' or got.end == 'nothing'
-                      and got.name not in ('no_row', 'so_already', 'many_rows', 'writing', 'reported')):
+    if not quiet and (got.end == 'unsure' and got.name != 'long'
+                      or got.end == 'nothing' and got.name not in ('no_row', 'so_already', 'many_rows', 'writing', 'reported')):
         for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
             if code != first and not speaks(text, code, first): continue
             likely = meant(code)
