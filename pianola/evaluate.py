@@ -22,7 +22,8 @@ def source(name, columns):
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
     lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}"
                       + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
-    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+    return (f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\n'
+            f'from pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n')
 
 # what tables use themselves, and what a column of that name is called here
 columns = {'words': 'word_count', 'pos': 'position', 'where': 'place', **{k: f'{k}_name' for k in keyword.kwlist}}
