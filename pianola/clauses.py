@@ -18,12 +18,14 @@ def _patterns(code, shape):
     lang, p = language(code), language(code).parts
     # “wechsle bitte zu Bob”
     nouns, spaced = alt(rules._nouns(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")
-    return {'whom': re.compile(
-        rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
-            'into': re.compile(
-                rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
-            'hand': re.compile(
-                rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
+    return {'whom': re.compile(rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)"
+                               rf"(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
+            'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+"
+                               rf"(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})"
+                               rf"(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
+            'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*"
+                               rf"{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)"
+                               rf"(?:\s+{alt([*lang.words['tail'], *p['particles']])})*[.!?]*", re.I),
             'but': re.compile(rf",?\s*(?<!\w){alt(p['but'])}\s+(?=\S)", re.I), 'not': re.compile(rf",?\s+{alt(p['not'])}\s+(?=\S)", re.I),
             'every': re.compile(rf"(?<!\w){alt(p['every'])}(?!\w)(?:\s+{alt(lang.words['a'])}(?!\w))*(?P<noun>\s+{nouns}(?!\w))?", re.I),
             'chooses': frozenset(w.split()[0] for w in p['choose']), 'it': re.compile(rf"(?<!\w){alt(p['it'])}(?!\w)", re.I),
@@ -33,8 +35,8 @@ def read(text, world, code, read, plain):
     """A Reading of a sentence of which one part speaks of another, None where none
     does; `read(text, world)` reads a part, `plain` a sentence in which none does"""
     lang, said = language(code), text.strip()
-    if (not lang.parts or not said or len(said) > longest or '\n' in said or '?' in said
-            and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ()))):
+    if (not lang.parts or not said or len(said) > longest or '\n' in said
+            or '?' in said and not any(re.search(p, said, re.I) for p in (lang.gist or {}).get('request', ()))):
         return None
     it = Parts(said.rstrip('?'), world, lang, read, plain)
     return it.choose() or it.but() or it.whom() or it.it()
@@ -122,8 +124,8 @@ class Parts:
             tb = left[0][0]
             rest = [self.text[:m.start()], ' '.join(words[n:])]
             if not noun:
-                rest = [self.p['every'].sub(f"{self.lang.words['every'][0]} {spoken_name(tb.name)}", x, count=1) if a <= every.start() < b
-                        else x for x, a, b in ((rest[0], 0, m.start()), (rest[1], m.start(), len(self.text)))]
+                rest = [self.p['every'].sub(f"{self.lang.words['every'][0]} {spoken_name(tb.name)}", x, count=1) if a <= every.start() < b else x
+                        for x, a, b in ((rest[0], 0, m.start()), (rest[1], m.start(), len(self.text)))]
             got = self.read(' '.join(' '.join(rest).split()), self.world)
             if got.end not in ('press', 'chip') or any(o.table != tb.name or o.id is None for o in got.ops) or len({o.verb for o in got.ops}) != 1:
                 return half
@@ -161,9 +163,9 @@ class Parts:
             table = self.world.tables[heads[0]] if heads else None
             if hers := self.owner(table, m['who']): return self.given(self.read(f"{m['head']}: {m['what']}", self.world), table, hers)
             got = self.plain(self.text, self.world)
-            return half if any(o.verb == 'create'
-                               and str(o.values.get(self.world.tables[o.table].main)).casefold().startswith(
-                                   m['who'].casefold() + (m['off'] or '').casefold() + ':') for o in got.ops) else got
+            told = m['who'].casefold() + (m['off'] or '').casefold() + ':'
+            return half if any(o.verb == 'create' and str(o.values.get(self.world.tables[o.table].main)).casefold().startswith(told)
+                               for o in got.ops) else got
         if owned and (m := self.p['into'].fullmatch(self.text)):
             table = next((t for t in owned if self.owner(t, m['who']) and nouns.get(m['noun'].lower(), t.name) == t.name), None)
             if table:
@@ -197,8 +199,8 @@ class Parts:
             if last and (got := self.leaning(self.text[:last[2]], self.text[last[0]:last[1]].strip(), self.text[last[1]:])): return got
         before = self.text[:leans[-1][2]]
         if (not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk'
-                or not rules.Reader(before, self.world, self.lang).trim(before) or (got := self.plain(before, self.world)).ops
-                and all(o.verb in ('list', 'sort') for o in got.ops)):
+                or not rules.Reader(before, self.world, self.lang).trim(before)
+                or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops)):
             return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
     def pronoun(self, text):
@@ -257,8 +259,8 @@ class Parts:
             return Reading('chip', second.ops, name='unlike')
         third = self.read(rest, there) if rest else None
         if (op.verb == 'delete' and second.ops != [op]
-                or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1 or third
-                and third.end not in ('press', 'chip') and third.name != 'talk'):
+                or len({(o.table, o.id) for o in ops if o.id is not None}) + sum(o.id is None for o in ops) > 1
+                or third and third.end not in ('press', 'chip') and third.name != 'talk'):
             return half
         more = [o for o in [*second.ops, *(third.ops if third else ())] if (o.table, o.id, o.verb, o.values) != (op.table, i, op.verb, op.values)]
         if not ops and not more: return first

@@ -110,8 +110,8 @@ def told(tx, m, p):
     "Remember exactly what this reply was given, and by whom it is made; each text is kept once"
     refs = [(o['role'], prompts.fingerprint(o['content'])) for o in p['messages']]
     # nearly all of it was told the last time too
-    kept = {h for _, h in json.loads(tx.value(
-        'select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation']) or '[]')}
+    was = tx.value('select prompt from message where conversation=? and prompt is not null order by id desc limit 1', m['conversation'])
+    kept = {h for _, h in json.loads(was or '[]')}
     for h, text in {h: o['content'] for (_, h), o in zip(refs, p['messages']) if h not in kept}.items():
         tx.run('insert or ignore into told values (?,?)', h, text)
     tx.run('update message set prompt=?, engine=?, model=? where id=?', json.dumps(refs), m['engine'], m['model'], m['id'])
@@ -150,8 +150,7 @@ def about(tx, table, text):
     if _held.get(table.name, ('',))[0] != texts: _held[table.name] = texts, set().union(*map(_words, texts))
     return bool(words & _held[table.name][1])
 _held = {}              # by table: the texts of its rows as they were read last, and the words in them
-stop_words = frozenset(
-    'the and for with from that this what which have has are was were not you your can please add new all one about into out how who why '
-    'when where will would could should mark make '
+stop_words = frozenset('the and for with from that this what which have has are was were not you your can please add new all one about into out '
+                       'how who why when where will would could should mark make '
                        'list show delete remove change update rename set done'.split())
 def _words(text): return {w.rstrip('s') for w in ''.join(c if c.isalnum() else ' ' for c in text.casefold()).split() if len(w) > 2} - stop_words

@@ -22,7 +22,8 @@ def source(name, columns):
     main = next((k for k, t in cols.items() if t == 'str'), next(iter(cols)))
     lines = '\n'.join(f"    {k}: {f'{t} | None' if t == '_date' or t[:8] == 'Literal[' else t}"
                       + ('' if k == main else f" = {blank.get(t)}") for k, t in cols.items())
-    return f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\nfrom pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n'
+    return (f'"{name.capitalize()}: from a case file."\nfrom datetime import date as _date\nfrom typing import Literal\n'
+            f'from pianola import Crud, Url\nclass {name.capitalize()}:\n{lines}\n{name} = Crud({name.capitalize()})\n')
 
 # what tables use themselves, and what a column of that name is called here
 columns = {'words': 'word_count', 'pos': 'position', 'where': 'place', **{k: f'{k}_name' for k in keyword.kwlist}}
@@ -37,13 +38,13 @@ def renamed(file, taken):
     rows = lambda state: {other.get(t, t): [row(t, r) for r in rs] for t, rs in state.items()}
     def op(o):
         t = o.get('table')
-        return o | {k: row(t, o[k]) for k in ('values', 'filter') if o.get(k)} | ({'by': col.get(t, {}).get(o['by'], o['by'])}
-            if o.get('by') else {}) | ({'table': other.get(t, t)} if t else {})
+        return (o | {k: row(t, o[k]) for k in ('values', 'filter') if o.get(k)}
+                | ({'by': col.get(t, {}).get(o['by'], o['by'])} if o.get('by') else {}) | ({'table': other.get(t, t)} if t else {}))
     ops = lambda found: [op(o) for o in found]
+    case = lambda c: (c | {'expected': ops(c['expected']), 'also_accept': [ops(a) for a in c.get('also_accept') or []]}
+                      | ({} if isinstance(c['state'], str) else {'state': rows(c['state'])}))
     return file | {'schema': file['schema'] | {'tables': {other.get(t, t): row(t, cs) for t, cs in there.items()}},
-                   'states': {k: rows(v) for k, v in file.get('states', {}).items()},
-        'cases': [c | {'expected': ops(c['expected']), 'also_accept': [ops(a) for a in c.get('also_accept') or []]} | ({}
-            if isinstance(c['state'], str) else {'state': rows(c['state'])}) for c in file['cases']]}
+                   'states': {k: rows(v) for k, v in file.get('states', {}).items()}, 'cases': [case(c) for c in file['cases']]}
 
 def norm(v):
     "As the scoring compares: case, quotes, end punctuation and a leading article do not count"
@@ -112,9 +113,8 @@ async def run(case, file):
     if runner: await asyncio.wait({runner.task}, timeout=180)
     took = time.perf_counter() - began
     def after(tx):
-        done = [(e['what'], json.loads(e['data'])['args'], e['by'])
-                for e in tx.q("select what, by, data from log where kind='action' and data like '%\"status\": \"done\"%' order by id")
-                if e['what'] != 'undo']
+        done = [(e['what'], json.loads(e['data'])['args'], e['by']) for e in
+                tx.q("select what, by, data from log where kind='action' and data like '%\"status\": \"done\"%' order by id") if e['what'] != 'undo']
         return (done, tx.q("select action, args, choice from approval where status='waiting' order by id"),
                 tx.value("select count(*) from message where role='assistant' and json_extract(stats, '$.tokens')>0"))
     done, waits, spoke = await store.read(after)
@@ -179,9 +179,8 @@ async def main(argv):
             c.plugins.mkdir()
             prompts.settle(c.prompts)
             await store.open(c.data)
-            file = renamed(file,
-                           set(await store.read(
-                               lambda tx: [r['name'] for r in tx.q("select name from sqlite_master where type='table'")])) | reserved)
+            tables = await store.read(lambda tx: {r['name'] for r in tx.q("select name from sqlite_master where type='table'")})
+            file = renamed(file, tables | reserved)
             for name, cols in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, cols), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, orders.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True

@@ -37,8 +37,8 @@ class Gist(Mentions):
         got = not asks and (several.read(self, Gist) or self.name != 'negation' and self.parts()) or self.one(0, len(self.words), asks)
         if not got: return Reading('unsure')
         if self.name == 'condition' and not (got.ops and got.ops[0].verb == 'sort'): return Reading('nothing', name='condition')
-        if self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values())
-                                                           for o in got.ops) and re.search(self.g['said_off'], said, re.I):
+        if (self.name == 'negation' and got.ops and not all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)
+                and re.search(self.g['said_off'], said, re.I)):
             got = self.flag(0, len(self.words), self.cues(0, len(self.words))) or got
         if self.name == 'negation' and not (got.ops and all(o.verb == 'update' and all(v is False for v in o.values.values()) for o in got.ops)):
             return Reading('nothing', name='negation')
@@ -60,8 +60,9 @@ class Gist(Mentions):
         found = [f for f in found if f[0].name in named] or found
         if len({(tb.name, m.key) for tb, m in found}) != 1: return None
         tb, m = found[0]
-        others = [w for n, w in enumerate(self.words) if w.kind != 'mark' and not m.a <= n < m.b and w.low not in {*self.lang.words['a'],
-            *self.g['wondering'], *self.lang.words['not'], *self.reader.nouns, *self.g['be'], *self.lang.words['polite']}]
+        others = [w for n, w in enumerate(self.words) if w.kind != 'mark' and not m.a <= n < m.b
+                  and w.low not in {*self.lang.words['a'], *self.g['wondering'], *self.lang.words['not'], *self.reader.nouns, *self.g['be'],
+                                    *self.lang.words['polite']}]
         if others: return None
         return Reading('press', [Op(tb.name, 'list', values=self.filter(tb, 0, len(self.words)))])
 
@@ -75,11 +76,11 @@ class Gist(Mentions):
             at = c+1
         if not 2 <= len(spans) <= 8: return None
         ops, merged = [], []
-        strong = lambda a, b: self.cues(a, b).keys() - {'with', 'list', 'place', 'sort', 'swap'} or any(m.what == 'flag' and m.a == a
-            for tb in self.world.tables.values() for m in self.mentions(tb, a, b))
+        strong = lambda a, b: (self.cues(a, b).keys() - {'with', 'list', 'place', 'sort', 'swap'}
+                               or any(m.what == 'flag' and m.a == a for tb in self.world.tables.values() for m in self.mentions(tb, a, b)))
         for a, b in spans:                      # a part without a cue belongs to the one before
-            if merged and (not strong(a, b) or 'create' in self.cues(*merged[-1])
-                           and any(w.text == ':' for w in self.words[merged[-1][0]:merged[-1][1]])):
+            if merged and (not strong(a, b)
+                           or 'create' in self.cues(*merged[-1]) and any(w.text == ':' for w in self.words[merged[-1][0]:merged[-1][1]])):
                 merged[-1] = (merged[-1][0], b)
             else: merged.append((a, b))
         if merged and not strong(*merged[0]) and len(merged) > 1: merged[:2] = [(merged[0][0], merged[1][1])]
@@ -169,8 +170,9 @@ class Gist(Mentions):
             return self.offer(rows, lambda tb, r: Op(tb.name, 'delete', r['id']))
         if (f and f.kind == 'create' and f.sure and not self.name and 'delete' not in cues and not asks and (got := self.create(a, b, cues))
                 and not any(x[2].name == got.ops[0].table
-                            or self.text[self.words[x[0]].a:self.words[x[1]-1].b].casefold() in str(
-                                got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold() for x in self.anchored() if a <= x[0] < b)):
+                            or self.text[self.words[x[0]].a:self.words[x[1]-1].b].casefold()
+                            in str(got.ops[0].values[self.world.tables[got.ops[0].table].main]).casefold()
+                            for x in self.anchored() if a <= x[0] < b)):
             return got
         # somebody nobody knows, of whom several things are told
         if (not self.name and not asks and not self.wonder and not {'delete', 'rename', 'list'} & cues.keys() and self.unknown(a, b)
@@ -187,13 +189,14 @@ class Gist(Mentions):
                 return None
             return self.delete(a, b, cues)
         new = ('create' in cues
-               and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a) if not (w.low in self.g['one'] and n+1 < b
-                   and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues
-                        or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values()
-                               for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column'))
+               and any(w.low in self.g['surely_new'] for n, w in enumerate(self.words[a:b], a)
+                       if not (w.low in self.g['one'] and n+1 < b
+                               and (self.words[n+1].low in self.g['naming_nouns'] and 'rename' in cues
+                                    or any(m.a == n+1 and (m.key != tb.main or 'rename' in cues) for tb in self.world.tables.values()
+                                           for m in self.mentions(tb, n+1, min(b, n+4)) if m.what == 'column'))
                                and (self.rows(a, b)[1] > 3 or len(self.rows(a, b)[0]) == 1 and self.rows(a, b)[1] > 2)))
-                               or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one']
-                                   for m in self.tables(a, b)) and 'delete' not in cues and 'list' not in cues)
+               or {'create', 'put', 'undone'} & cues.keys() and any(m.a > a and self.words[m.a-1].low in self.g['one'] for m in self.tables(a, b))
+               and 'delete' not in cues and 'list' not in cues)
         if self.wonder: return self.list(a, b, cues) if 'list' in cues else None
         if not self.name and (got := self.refers(a, b, cues)): return got
         changed = (self.revise(a, b, cues) if self.name not in ('condition',)
@@ -225,11 +228,10 @@ class Gist(Mentions):
         if 'create' in cues or new:
             outright = [tb.name for tb, r in self.rows(a, b)[0]
                         if set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]}]
-            return (outright
-                    and (not new
-                         and (self.set(a, b, {**cues, 'change': cues['create']})
-                              or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'}))
-                              or self.flag(a, b, cues))) or self.create(a, b, cues)
+            return (outright and (not new and (self.set(a, b, {**cues, 'change': cues['create']})
+                                               or self.flag(a, b, {k: m for k, m in cues.items() if k != 'create'}))
+                                  or self.flag(a, b, cues))
+                    or self.create(a, b, cues))
         if 'list' in cues and 'with' not in cues and 'change' not in cues and 'done' not in cues:
             if got := self.list(a, b, cues): return got
         if changed and not self.name and changed[1] <= 1 and changed[2].firm and not self.every(a, b): return changed[0]
@@ -239,9 +241,9 @@ class Gist(Mentions):
                 or (changed and not self.name and changed[1] <= 3 and not self.every(a, b) and changed[0])
                 or (self.arrow(a, b) and self.rename(a, b, cues)) or (not self.name and 'create' not in cues and self.renamed(a, b))
                 or ('put' in cues and self.create(a, b, cues))
-                or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b)) or b-a <= 4
-                                  and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite']))
-                                  and self.list(a, b, cues)) or None)
+                or (not cues and (any(not m.slip and self.filter(self.world.tables[m.table], a, b) for m in self.tables(a, b))
+                                  or b-a <= 4 and self.words[b-1].low in (*self.lang.words['tail'], *self.lang.words['polite']))
+                    and self.list(a, b, cues)) or None)
 
     def refers(self, a, b, cues):
         "“Move Hugo to Spanish A2”: a row of one table for a column of another that is called after it"
@@ -249,9 +251,9 @@ class Gist(Mentions):
         if len(here) != 2 or here[0][2] is here[1][2] or {'create', 'delete'} & cues.keys(): return None
         for x, y in (here, here[::-1]):
             c = next((c for c, k in x[2].columns.items() if k == 'text' and c != x[2].main and c in y[2].nouns(self.lang)), None)
-            if c and self.words[y[0]-1 - (self.words[y[0]-1].low in self.lang.words['a']
-                                          and self.words[y[0]-1].low not in self.g['onto'])].low in self.g['onto'] and not any(
-                                              m.what == 'flag' for m in self.mentions(x[2], a, b)):
+            if (c and self.words[y[0]-1 - (self.words[y[0]-1].low in self.lang.words['a']
+                                           and self.words[y[0]-1].low not in self.g['onto'])].low in self.g['onto']
+                    and not any(m.what == 'flag' for m in self.mentions(x[2], a, b))):
                 return self.offer([(x[2], x[3])], lambda tb, r, c=c, y=y: Op(tb.name, 'update', r['id'], {c: str(y[3].get(y[2].main))}))
         return None
 
@@ -263,16 +265,15 @@ class Gist(Mentions):
                                     for n in range(a, named[0].a))
         got = self.fresh(a, b, cues, True)
         first = first or any(n.a > a and self.words[n.a-1].low in self.g['one'] for n in named)
-        return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else got[1] <= 3
-                                  and len(got[0].ops[0].values) > 3) else None
+        return got[0] if got and (got[1] <= 2 if first or {'create', 'put'} & cues.keys() else
+                                  got[1] <= 3 and len(got[0].ops[0].values) > 3) else None
 
     def renamed(self, a, b):
         "“Night Nurse should be Night Nurses”, “call the paper masks Surgical masks”: a name like the one that a row has, or one right behind it"
         for tb in self.world.tables.values():
             if tb.columns[tb.main] != 'text': continue
             ix = tb.index(self.lang)
-            for r in [tb.rows[n]
-                      for n in sorted(set().union(*(ix.rows(w.stem, 'own') for w in self.words[a:b] if w.stem not in self.lang.small)))
+            for r in [tb.rows[n] for n in sorted(set().union(*(ix.rows(w.stem, 'own') for w in self.words[a:b] if w.stem not in self.lang.small)))
                       if len(ix.own[n])][:50]:
                 now = str(r.get(tb.main) or '')
                 own = [w.lower() for w in re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", now)]
@@ -289,8 +290,9 @@ class Gist(Mentions):
                                  or self.words[k].low in self.g['should']):
                     led, k = led or self.words[k].low not in ('please', 'now'), k+1
                 if not led or k >= b or self.words[k].kind == 'mark': continue
-                end = next((x for x in range(k, b) if self.words[x].kind == 'mark' or x > k and self.words[x].low in self.g['joints']
-                            and self.words[x].low not in self.g['inside'] or self.words[x].kind == 'quote'), b)
+                end = next((x for x in range(k, b) if self.words[x].kind == 'mark'
+                            or x > k and self.words[x].low in self.g['joints'] and self.words[x].low not in self.g['inside']
+                            or self.words[x].kind == 'quote'), b)
                 if self.words[k].kind == 'quote': end = k+1
                 new = re.sub(self.g['article'], '', self.shorn(self.reader.clean(self.text[self.words[k].a:self.words[end-1].b])), flags=re.I)
                 if (not new or len(new) > 80 or new.casefold() == now.casefold()
@@ -304,8 +306,8 @@ class Gist(Mentions):
         "Does an arrow stand behind the whole name of a row?"
         at = next((n for n in range(a, b) if self.words[n].text in ('->', '=>', '→', '-->')), None)
         rows = self.rows(a, at)[0] if at else []
-        return len(rows) == 1 and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) <= {w.stem
-            for w in self.words[a:at]}
+        return (len(rows) == 1 and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]])
+                <= {w.stem for w in self.words[a:at]})
     def alike(self, new, now):
         "Is a name like another, but for a letter or a word?"
         return rules.late('rapidfuzz.fuzz').ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
@@ -317,13 +319,12 @@ class Gist(Mentions):
         rows, best = self.rows(a, b, skip)
         self.plainly = False
         by_value = self.rows(a, b, skip)                 # “the lady who has been to 47 meetings”
-        if (not rows or len(by_value[0]) == 1
-                and by_value[0][0] not in rows[:1] and not any(set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem
-                    for w in self.words[a:b]} for tb, r in rows)):
+        if (not rows or len(by_value[0]) == 1 and by_value[0][0] not in rows[:1]
+                and not any(set(tb.index(self.lang).own[tb.index(self.lang).place[r['id']]]) & {w.stem for w in self.words[a:b]} for tb, r in rows)):
             rows, best = by_value
-        others = [(tb, tb.rows[k]) for tb in self.world.tables.values() for w in self.words[a:b] if w.stem not in self.lang.small
-                  and len(hit := tb.index(self.lang).rows(w.stem, 'own')) < 4 for k in hit] if re.search(self.g['anchored'],
-                      ' '.join(w.low for w in self.words[a:b])) else []
+        others = ([(tb, tb.rows[k]) for tb in self.world.tables.values() for w in self.words[a:b] if w.stem not in self.lang.small
+                   and len(hit := tb.index(self.lang).rows(w.stem, 'own')) < 4 for k in hit]
+                  if re.search(self.g['anchored'], ' '.join(w.low for w in self.words[a:b])) else [])
         if (not rows or len(rows) > 4) and not others: return None
         found, tried = [], set()
         for tb, r in [*rows[:4], *others[:8]]:
@@ -349,8 +350,7 @@ class Gist(Mentions):
         return (len(rows) == 1 and best > 3
                 and any(m.what == 'flag' and re.search(self.g['into'], ' '.join(w.low for w in self.words[max(a, m.a-4):m.a]))
                         for m in self.mentions(rows[0][0], a, b))
-                        and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) & {w.stem
-                            for w in self.words[a:b]})
+                and set(rows[0][0].index(self.lang).own[rows[0][0].index(self.lang).place[rows[0][1]['id']]]) & {w.stem for w in self.words[a:b]})
 
     def has(self, table, m):
         "Do the words of a mention also name a row?"
@@ -363,8 +363,8 @@ class Gist(Mentions):
         ops = [o for o in ops if o.verb != 'update' or any(now[o.table, o.id].get(k) != v for k, v in o.values.items())]
         if not ops: return Reading('nothing', name='so_already') if rows else None
         if len(ops) == 1: return Reading('chip', ops, name='unlike')
-        if (len(rows) == 2 and {w.low for w in self.words} & set(self.g['both']) or len(rows) > 1
-                and {(tb.name, r['id']) for tb, r in rows} == self.listed()):
+        if (len(rows) == 2 and {w.low for w in self.words} & set(self.g['both'])
+                or len(rows) > 1 and {(tb.name, r['id']) for tb, r in rows} == self.listed()):
             return Reading('chip', ops, name='too_many')
         return Reading('ask', ops[:6], candidates=rows[:6]) if len(rows) <= 8 else None
 
@@ -372,8 +372,8 @@ class Gist(Mentions):
         "The rows that are named by their numbers in a row: 14, 17 and 21"
         out, tables = set(), [self.world.tables[m.table] for m in self.tables(0, len(self.words))]
         at = [n for n, w in enumerate(self.words) if w.kind == 'number']
-        if len(at) < 2 or any(self.words[n].low not in self.g['and'] and self.words[n].text not in ',&' for x, y in zip(at, at[1:])
-                              for n in range(x+1, y)):
+        if len(at) < 2 or any(self.words[n].low not in self.g['and'] and self.words[n].text not in ',&'
+                              for x, y in zip(at, at[1:]) for n in range(x+1, y)):
             return set()
         ids = [self.lang.number(self.words[n].low.strip('#.')) for n in at]
         for tb in tables or self.world.tables.values():
@@ -436,13 +436,13 @@ class Gist(Mentions):
         if self.every(a, b) and ms and not off:
             tb, m = ms[-1]
             value = (m.value if self.polarity(m, a) else not m.value) and 'undone' not in cues
-            if value and self.name == 'negation' or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a or m.a
-                                                         and self.words[m.a-1].low in self.g['be']):
+            if (value and self.name == 'negation'
+                    or not ({'change', 'done', 'undone', 'put'} & cues.keys() or m.a == a or m.a and self.words[m.a-1].low in self.g['be'])):
                 return None
             todo = [Op(t.name, 'update', r['id'], {m.key: value}) for t, r in self.bulk(a, b, [m]) if t is tb and r.get(m.key) != value]
             return Reading('chip', todo, name='too_many' if len(todo) > 1 else 'unlike') if todo else None
-        for tb, m in [x for x in ms if not any(y[0] is x[0] and y[1].key == x[1].key and not self.polarity(y[1], a)
-                                               and self.polarity(x[1], a) for y in ms)]:
+        for tb, m in [x for x in ms if not any(y[0] is x[0] and y[1].key == x[1].key and not self.polarity(y[1], a) and self.polarity(x[1], a)
+                                               for y in ms)]:
             both = self.pair(a, b, tb, [m]) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             rows = both or self.target(a, b, [m, *cues.values()], tb)
             if rows: best.append((tb, m, rows, bool(both), self.rows(a, b, [m, *cues.values()], tb)[1]))
@@ -462,8 +462,8 @@ class Gist(Mentions):
             rows = self.pair(a, b) if set(w.low for w in self.words[a:b]) & {'both', 'beide', *self.g['and']} else []
             value = 'undone' not in cues and not re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b]))
             said_done = any(m.key in ('done', 'undone') and m.b > m.a for m in cues.values())
-            able = lambda tb: self.reader.done_column(tb) or (c[0] if said_done
-                and len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None)
+            able = lambda tb: (self.reader.done_column(tb)
+                               or (c[0] if said_done and len(c := [c for c, k in tb.columns.items() if k == 'bool']) == 1 else None))
             if self.name == 'negation' and value or self.marked(a, b): return None
             if rows and all(able(tb) for tb, _ in rows):
                 return Reading('chip', [Op(tb.name, 'update', r['id'], {able(tb): value}) for tb, r in rows if r.get(able(tb)) != value],
@@ -474,9 +474,8 @@ class Gist(Mentions):
     def marked(self, a, b):
         "“Mark the rent as urgent”: is something said behind *as* that no yes or no is called, and no row?"
         values = {m.a for tb in self.world.tables.values() for m in self.mentions(tb, a, b) if m.what == 'value'}
-        return any(self.words[n].low in self.g['marked_as']
-                   and (n+1 in values or self.noun(n+1)) and not any(tb.index(self.lang).rows(self.words[n+1].stem, 'own')
-                       for tb in self.world.tables.values()) for n in range(a, b-1))
+        return any(self.words[n].low in self.g['marked_as'] and (n+1 in values or self.noun(n+1))
+                   and not any(tb.index(self.lang).rows(self.words[n+1].stem, 'own') for tb in self.world.tables.values()) for n in range(a, b-1))
     def pair(self, a, b, table=None, skip=()):
         "Two or more rows of which each stands in a part of its own"
         cuts = [n for n in range(a, b) if self.words[n].low in self.g['and'] or self.words[n].text in (',', ';')]
@@ -562,8 +561,8 @@ class Gist(Mentions):
                 if not here: continue
                 if len(here) > 1: return None
                 col, kind = here[0], tb.columns[here[0].key]
-                fits = [(v, n) for k, v, n in vals if k == kind and not (k == 'number' and any(r['id'] == v for r in tb.rows) and n < col.a
-                    and len(vals) > 1)]
+                fits = [(v, n) for k, v, n in vals if k == kind
+                        and not (k == 'number' and any(r['id'] == v for r in tb.rows) and n < col.a and len(vals) > 1)]
                 if len(fits) == 1: values[col.key] = fits[0][0]; used.append(Mention('value', fits[0][1], fits[0][1]+1))
                 elif kind in ('text', 'long', 'choice') and (t := self.tail(x, y, col)):
                     values[col.key] = t[0]
@@ -594,8 +593,8 @@ class Gist(Mentions):
             col = cols[0] if len({m.key for m in cols}) == 1 else None
             if not col: return None
             kind = tb.columns[col.key]
-            fits = [(v, n) for k, v, n in vals if k == kind or k == 'quote' and kind in ('text', 'long', 'choice') or kind == 'date'
-                    and k == 'date' or kind == 'text' and k in ('url', 'email', 'time', 'phone', 'day')]
+            fits = [(v, n) for k, v, n in vals if k == kind or k == 'quote' and kind in ('text', 'long', 'choice')
+                    or kind == 'date' and k == 'date' or kind == 'text' and k in ('url', 'email', 'time', 'phone', 'day')]
             if kind == 'number' and len(fits) > 1:
                 fits = ([f for f in fits if not any(r['id'] == f[0] for r in tb.rows) or f[1] > col.a]
                         if not self.words[fits[0][1]].text.startswith('#') else fits[1:])
@@ -617,8 +616,8 @@ class Gist(Mentions):
             return None
         if not ({'change', 'with', 'put', 'done'} & cues.keys() or any(tb.columns[m.key] == 'choice' for m in known)
                 or any(w.kind == 'arrow' or w.low in self.g['now'] for w in self.words[a:b])
-                or any(k == 'date' and n > a and self.words[n-1].low in (*self.g['to'], 'until') for k, _, n in vals) or b-a <= 8
-                and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)):
+                or any(k == 'date' and n > a and self.words[n-1].low in (*self.g['to'], 'until') for k, _, n in vals)
+                or b-a <= 8 and any(k == 'number' and (self.unit(tb, n, b) or b-a < 6) for k, _, n in vals)):
             return None
         fits = []
         for k, v, n in vals:
@@ -660,8 +659,8 @@ class Gist(Mentions):
         if col and (lead := next((n for n in range(col.a-1, max(a, col.a-6)-1, -1) if self.words[n].low in self.g['onto']), None)) is not None:
             ws = [n for n in range(lead+1, col.a) if self.words[n].low not in self.lang.words['a']]
             if ws and all(self.words[n].kind in ('word', 'quote', 'code') for n in ws):
-                return self.reader.clean(
-                    self.text[self.words[ws[0]].a:self.words[(col.b if col.key in self.g['kept'] else ws[-1]+1)-1].b]), ws[0], ws[-1]+1
+                return (self.reader.clean(self.text[self.words[ws[0]].a:self.words[(col.b if col.key in self.g['kept'] else ws[-1]+1)-1].b]),
+                        ws[0], ws[-1]+1)
         lead = [n for n in range(col.b if col else a, b) if self.words[n].kind == 'arrow' or self.words[n].low in self.g['to']]
         if not lead and col: lead = [n for n in range(col.b, b) if self.words[n].low in ('in', 'on') and self.words[n].low in self.g['onto']][-1:]
         if not lead:
@@ -679,8 +678,8 @@ class Gist(Mentions):
 
     def shorn(self, text):
         "A value without the politeness behind it"
-        while (m := re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text,
-                              re.I) or re.search(self.g['after'], text, re.I)) and m.start():
+        while (m := re.search(rf"[,]?\s+(?:{'|'.join(map(re.escape, sorted(self.lang.words['tail'], key=len, reverse=True)))})$", text, re.I)
+               or re.search(self.g['after'], text, re.I)) and m.start():
             text = text[:m.start()].rstrip(' ,')
         return text
 
@@ -698,9 +697,9 @@ class Gist(Mentions):
                               and new.split()[0].casefold() in str(h[1][h[2]]).casefold().split()]) and len(alike) == 1:
                     return self.offer([(tb, r) for tb, r, _ in alike], lambda tb, r, c=alike[0][2], new=new: Op(tb.name, 'update', r['id'], {c: new}))
                 if new and mains and len(old) > 2:
-                    return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r, mains=mains, old=old, new=new: Op(tb.name, 'update',
-                        r['id'], {(c := next(c for t, x, c in mains if x is r)): re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new,
-                            str(r[c]), flags=re.I)}))
+                    return self.offer([(tb, r) for tb, r, _ in mains], lambda tb, r, mains=mains, old=old, new=new: Op(tb.name, 'update', r['id'],
+                        {(c := next(c for t, x, c in mains if x is r)):
+                         re.sub(rf'(?<!\w){re.escape(old)}(?!\w)', lambda _: new, str(r[c]), flags=re.I)}))
         return None
 
     def rename(self, a, b, cues):
@@ -747,10 +746,8 @@ class Gist(Mentions):
             rows = [(tb, r) for tb in self.world.tables.values() for r in self.reader.match(self.lang.tokens(str(value))[:1] or ('',), [tb])
                     for r in [r[1]]]
         rows = [(tb, r) for tb, r in rows if tb.columns[tb.main] == 'text']
-        return self.offer(rows,
-                          lambda tb, r: Op(tb.name, 'update', r['id'],
-                                           {naming.named(self, tb, r, next((x for x in self.anchored() if x[3] is r), None),
-                                                         value): value})) if said else None
+        return self.offer(rows, lambda tb, r: Op(tb.name, 'update', r['id'],
+            {naming.named(self, tb, r, next((x for x in self.anchored() if x[3] is r), None), value): value})) if said else None
 
     # new rows
 
@@ -759,8 +756,9 @@ class Gist(Mentions):
         loose, close, f = self._create(a, b, cues), self.fresh(a, b, cues), self.frame(a, b)
         # “note that down” names nothing
         if (loose and f and f.sure
-                and any(self.words[n].low in self.g['frame_it'] and re.search(rf'(?<!\w){re.escape(self.words[n].low)}(?!\w)',
-                    str(loose.ops[0].values.get(self.world.tables[loose.ops[0].table].main)).lower()) for n in f.words)):
+                and any(self.words[n].low in self.g['frame_it']
+                        and re.search(rf'(?<!\w){re.escape(self.words[n].low)}(?!\w)',
+                                      str(loose.ops[0].values.get(self.world.tables[loose.ops[0].table].main)).lower()) for n in f.words)):
             loose = None
         if not close or not loose: return close and close[0] or loose
         op = loose.ops[0]
@@ -773,16 +771,17 @@ class Gist(Mentions):
         held = {w for v in op.values.values() for w in re.findall(r'[\w.@-]+', str(v).lower())}
         full, name = s.labels()[0], str(op.values[s.t.main])
         words = name.split()
-        odd = 3*(':' in name) + 3*bool(re.match(r'[a-zäöü]+ (?:for|from|by|of|to|für|von) [A-ZÄÖÜ]', name)) + 3*(name.islower()
-            and self.unknown(a, b)) + 3*(words[0].lower() in s.preps and not words[0][0].isupper()) + 2*max(0,
-                len(words)-5) + 3*(words[0].lower() in self.lang.words['adding']) + 2*sum(w.lower() in self.g['joints']
-                    for w in words if w.lower() not in ('and', 'with', 'und', 'mit'))
-        return odd + len([n for n in s.left() if self.words[n].low not in held and self.words[n].low not in full
-                          and self.words[n].kind not in ('number', 'date', 'quote')]) + 2*sum(w in full and full[w] in s.t.columns
-                              for w in re.findall(r'\w+', name.lower())) + sum(self.words[n].kind in ('number', 'date', 'quote')
-                                  and n not in s.by and self.lang.number(self.words[n].low.rstrip('k')) not in op.values.values()
-                                  and self.words[n].text not in map(str, op.values.values())
-                                  and not unmask(self.words[n].text, self.quotes) in map(str, op.values.values()) for n in range(a, b))
+        odd = (3*(':' in name) + 3*bool(re.match(r'[a-zäöü]+ (?:for|from|by|of|to|für|von) [A-ZÄÖÜ]', name))
+               + 3*(name.islower() and self.unknown(a, b)) + 3*(words[0].lower() in s.preps and not words[0][0].isupper())
+               + 2*max(0, len(words)-5) + 3*(words[0].lower() in self.lang.words['adding'])
+               + 2*sum(w.lower() in self.g['joints'] for w in words if w.lower() not in ('and', 'with', 'und', 'mit')))
+        return (odd + len([n for n in s.left() if self.words[n].low not in held and self.words[n].low not in full
+                           and self.words[n].kind not in ('number', 'date', 'quote')])
+                + 2*sum(w in full and full[w] in s.t.columns for w in re.findall(r'\w+', name.lower()))
+                + sum(self.words[n].kind in ('number', 'date', 'quote') and n not in s.by
+                      and self.lang.number(self.words[n].low.rstrip('k')) not in op.values.values()
+                      and self.words[n].text not in map(str, op.values.values())
+                      and not unmask(self.words[n].text, self.quotes) in map(str, op.values.values()) for n in range(a, b)))
     def fresh(self, a, b, cues, sure=False):
         "(Reading, words unexplained) of a new row by its parts, else None; `sure`: no cue says that it is new"
         if any(w.kind == 'quote' for w in self.words[a:b]) and len([w for w in self.words[a:b] if w.kind == 'quote']) > 4: return None
@@ -807,9 +806,9 @@ class Gist(Mentions):
             # “add Tom Reilly”: there is one table of people
             somebody = ('swap' not in cues and [t for t in self.world.tables.values() if t.main in self.g['mains']] == [tb]
                         and 'create' in cues and cues['create'].b > cues['create'].a and name_like(values[tb.main]))
-            if (named or f and f.sure or somebody or s.firm and name_like(values[tb.main])
-                    and any(w.low in self.g['surely_new'] for w in self.words[a:b]) or tb.name == self.lean or tb is self.reader.todo
-                    and not sure and len(values) == 1 or s.firm > 1):
+            if (named or f and f.sure or somebody
+                    or s.firm and name_like(values[tb.main]) and any(w.low in self.g['surely_new'] for w in self.words[a:b])
+                    or tb.name == self.lean or tb is self.reader.todo and not sure and len(values) == 1 or s.firm > 1):
                 score = len(values) + 2*s.firm - left
                 if not best or score > best[0]: best = score, tb, s, values, left
         if not best: return None
@@ -824,8 +823,9 @@ class Gist(Mentions):
                 or any(c not in values for c in tb.required)):
             return None
         if not set(self.lang.tokens(name)) or name.lower() in self.reader.nouns or name.lower() in self.g['naming_nouns']: return None
-        if left > (max(12, 6 + 2*s.firm) if f and f.sure else max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys()
-                   and name[0].isupper() else 3 + 2*s.firm):
+        if left > (max(12, 6 + 2*s.firm) if f and f.sure else
+                   max(8, 3 + 2*s.firm) if named and {'create', 'put'} & cues.keys() and name[0].isupper() else
+                   3 + 2*s.firm):
             return None
         if sure and (re.search(self.g['no'], ' '.join(w.low for w in self.words[a:b])) or s.firm < 2
                      or all(tb.index(self.lang).rows(w, 'own') for w in self.lang.tokens(name))
@@ -839,8 +839,8 @@ class Gist(Mentions):
         named = self.tables(a, b)
         table = self.world.tables[named[0].table] if named else None
         if not table:                           # the one whose columns, values and units are spoken of
-            told = lambda tb: len({m.key for m in self.mentions(tb, a, b) if not m.slip or m.what == 'column'}) + len(
-                {u[0] for n in range(a, b) if self.words[n].kind == 'number' and (u := self.unit(tb, n, b))})
+            told = lambda tb: (len({m.key for m in self.mentions(tb, a, b) if not m.slip or m.what == 'column'})
+                               + len({u[0] for n in range(a, b) if self.words[n].kind == 'number' and (u := self.unit(tb, n, b))}))
             score = sorted(((told(tb), n) for n, tb in self.world.tables.items()), reverse=True)
             if len(score) == 1 or score[0][0] > score[1][0]: table = self.world.tables[score[0][1]]
             else: table = self.reader.todo
@@ -868,15 +868,14 @@ class Gist(Mentions):
             name, rest = self.reader.clean(w.text), f'{self.text[self.words[a].a:w.a]}, {self.text[w.b:self.words[b-1].b]}'
         else:
             for p in [*self.g['called'],
-                      *(p.replace('TABLE',
-                                  '(?:' + '|'.join(re.escape(x)
-                                                   for x in ([m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b]
-                                                       for m in named] or self.g['lists'])) + ')') for p in self.g['new'])]:
+                      *(p.replace('TABLE', '(?:' + '|'.join(re.escape(x) for x in (
+                          [m.table if m.slip else self.text[self.words[m.a].a:self.words[m.b-1].b] for m in named] or self.g['lists'])) + ')')
+                        for p in self.g['new'])]:
                 if ((m := re.search(p, sub, re.I)) and (v := m['v'].strip(' .,:;!?').lower()) and v not in self.lang.words['list']
                         and not all(w in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['list'], *self.g['fill'])
                                     for w in v.split())):
-                    rest = m['v'] + (f", {m['w']}" if m.groupdict().get('w') else '') + (', ' + (sub[:m.start('v')] if p in self.g['called']
-                        and m.start('v') > 12 else '') + ', ' + sub[m.end():])
+                    rest = m['v'] + (f", {m['w']}" if m.groupdict().get('w') else '') + (
+                        ', ' + (sub[:m.start('v')] if p in self.g['called'] and m.start('v') > 12 else '') + ', ' + sub[m.end():])
                     name = None
                     break
             else: return None
@@ -884,13 +883,11 @@ class Gist(Mentions):
         name = name or values.pop('', '')
         name = re.sub(self.g['article'], '', name, flags=re.I).strip()
         if not quotes:
-            name = re.sub(
-                rf"^(?:{'|'.join(map(re.escape, [spoken_name(table.main), *self.lang.columns.get(table.main, ())]))})\s*[:=]?\s+(?=\S)", '',
-                name, flags=re.I)
+            name = re.sub(rf"^(?:{'|'.join(map(re.escape, [spoken_name(table.main), *self.lang.columns.get(table.main, ())]))})"
+                          r"\s*[:=]?\s+(?=\S)", '', name, flags=re.I)
         if name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun']):
-            runs = [m[0]
-                    for m in re.finditer(r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*",
-                                         sub) if not self.rows_named(m[0])]
+            runs = [m[0] for m in re.finditer(
+                r"(?<![.!?] )(?<!^)\b[A-ZÄÖÜ][\w'-]+(?:\s+(?:(?:of|the|de|van|von|and|&)\s+)?[A-ZÄÖÜ][\w'-]+)*", sub) if not self.rows_named(m[0])]
             if len(runs) == 1: name = runs[0]
         if (not name or len(name) > 200 or len(name.split()) > 14 or name.lower() in self.g['naming_nouns']
                 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'], *self.g['pronoun'])):
@@ -910,9 +907,9 @@ class Gist(Mentions):
         known = table.index(lang).known()
         flags = self.flagwords(table)
         open_ = lambda c: c in table.columns and c not in values and c != table.main
-        segments = [s.strip()
-                    for s in re.split(
-                        r'\s*(?:(?<!\d)[,]|[,](?!\d)|[;()!?]|(?<!\b[A-Z])(?<!\b[MD]r)(?<!\bMrs)\.(?=\s|$)|\s-\s|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
+        segments = [s.strip() for s in re.split(
+            r'\s*(?:(?<!\d)[,]|[,](?!\d)|[;()!?]|(?<!\b[A-Z])(?<!\b[MD]r)(?<!\bMrs)\.(?=\s|$)|\s-\s'
+            r'|\s(?:and|und)\s(?=it|its|with|is|has|takes?|costs?|needs?|mit|hat|kostet|dauert|\d))\s*', text) if s.strip()]
         for n, s in enumerate(segments):
             whole = s
             s = re.sub(self.g['lead'], '', s, flags=re.I).strip()
@@ -935,8 +932,8 @@ class Gist(Mentions):
                          if {'€', '$'} & us.keys() else None))
                 if not m and (c in self.g['money'] and not any(x != c and x in self.g['money'] and open_(x) for x in table.columns)):
                     m = (re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?![\w.-]|\s?[%\w])", s, re.I)
-                         or re.search(
-                             rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)(?=\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})\b)", s, re.I))
+                         or re.search(rf"\b(?:{self.g['worth']})\s+[€$£]?(?P<v>\d+(?:[.,]\d+)*k?)"
+                                      rf"(?=\s+(?:{'|'.join(map(re.escape, self.g['by_place']))})\b)", s, re.I))
                 if m:
                     said = m.groupdict().get('v') or m.groupdict().get('w')
                     v = lang.number(said.rstrip('k'))
@@ -953,14 +950,14 @@ class Gist(Mentions):
                     s = re.sub(rf'\s*(?:\b(?:as an?|already|is|marked)\s+)*{re.escape(f)}\b.*', ' ¦ ', s, flags=re.I) if n == 0 and first else ''
                     break
             for c, k in table.columns.items():
-                if not set(lang.tokens(s.replace('¦', ' '))) - {lang.stem(w) for col in table.columns
-                        for x in (spoken_name(col), *lang.columns.get(col, ())) for w in x.split()}:
+                if not (set(lang.tokens(s.replace('¦', ' ')))
+                        - {lang.stem(w) for col in table.columns for x in (spoken_name(col), *lang.columns.get(col, ())) for w in x.split()}):
                     s = ''
                     break
                 if k not in ('text', 'choice') or not open_(c): continue
                 noun = '|'.join(sorted(map(re.escape, [spoken_name(c), *lang.columns.get(c, ())]), key=len, reverse=True))
-                if m := re.search(
-                        rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*\s*[:=]?\s+(?P<v>\S.*)$', s, re.I):
+                if m := re.search(rf'(?:^|\s)(?:with |mit |and )?(?:the |{lang.words["a"][0]} )?(?:{noun})(?:\s+(?:is|of|von|:|=))*'
+                                  r'\s*[:=]?\s+(?P<v>\S.*)$', s, re.I):
                     values[c] = self.reader.clean(m['v'].strip(' ¦'))
                     s = s[:m.start()]
                 elif ((n or not first) and c not in self.g['kept']
@@ -974,10 +971,11 @@ class Gist(Mentions):
                     c = (next((c for c, _ in known.get(said.lower(), ()) if open_(c)), None)
                          or next((c for c, k in table.columns.items() if k == 'text' and open_(c) and ' ' in said
                                   and said.lower().split()[-1] in (c, *lang.columns.get(c, ()))), None)
-                                  or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo)
-                                  and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None))
-                    if said and c and len(said.split()) <= 5 and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns,
-                            *self.g['pronoun'], *self.lang.words['list']}:
+                         or (said[:1].isupper() or words not in self.g['proper'] or table is not self.reader.todo)
+                         and next((c for c in cs if open_(c) and table.columns[c] in ('text', 'choice')), None))
+                    if (said and c and len(said.split()) <= 5
+                            and not set(said.lower().split()) & {'my', 'list', 'our', *self.reader.nouns, *self.g['pronoun'],
+                                                                 *self.lang.words['list']}):
                         values[c] = said
                         s = s[:m.start()] + ' ¦ ' + s[m.end():]
             if ((m := re.fullmatch(r'[^\W\d]+\.?:? (-?\d+(?:[.,]\d+)?)', s)) and not first
@@ -1006,8 +1004,9 @@ class Gist(Mentions):
                     and (cs := [c for c, k in table.columns.items() if k == 'date' and open_(c)]) and (d := lang.day(s))):
                 values[cs[0]] = d
                 continue
-            if n and len(s.split()) <= 3 and whole == segments[n] and not set(bare.split()) & {*self.g['chatter'], *lang.words['polite'],
-                    *lang.words['tail']} and (cs := [c for c, k in table.columns.items() if k == 'text' and open_(c)]) and not name:
+            if (n and len(s.split()) <= 3 and whole == segments[n]
+                    and not set(bare.split()) & {*self.g['chatter'], *lang.words['polite'], *lang.words['tail']}
+                    and (cs := [c for c, k in table.columns.items() if k == 'text' and open_(c)]) and not name):
                 values[cs[0]] = s
         return values, ''
 
@@ -1041,23 +1040,25 @@ class Gist(Mentions):
         table = self.world.tables[named[0].table] if named else None
         if not table and any(w.text in '.!?;' for w in self.words[a:b-1]): return None
         if not table:
-            hit = [tb for tb in self.world.tables.values() if any(m.what == 'flag' or m.what == 'value' and tb.columns[m.key] == 'choice'
-                and not m.slip and self.words[m.a].low != str(m.value).lower() for m in self.mentions(tb, a, b))]
+            hit = [tb for tb in self.world.tables.values()
+                   if any(m.what == 'flag'
+                          or m.what == 'value' and tb.columns[m.key] == 'choice' and not m.slip and self.words[m.a].low != str(m.value).lower()
+                          for m in self.mentions(tb, a, b))]
             table = hit[0] if len(hit) == 1 else None
         if not table: return None
         where = self.filter(table, a, b)
         cue = cues.get('list')
         if cue and self.words[cue.a].low in self.g['ask'] and cue.a > a+3 and self.words[cue.a-1].kind == 'mark': return None
-        if not where and (not named or cue and self.words[cue.a].low in self.g['ask']
-                          and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)):
+        if not where and (
+                not named or cue and self.words[cue.a].low in self.g['ask'] and not any(0 < m.a - cue.b < 3 or m.a == cue.b for m in named)):
             return None
         return Reading('press', [Op(table.name, 'list', values=where)])
 
     def sorts(self, a, b, cue, ms):
         "Is it an order at all, where no superlative and no direction is said: *by* a column, a column *first*, or a plain verb of sorting"
         said = {w.low for w in self.words[a:b]}
-        asked = cue.a == a or self.words[cue.a-1].kind == 'mark' or self.words[cue.a-1].low in (*self.g['imperative'],
-            *self.lang.words['polite'], 'to') or cue.b == cue.a
+        asked = (cue.a == a or self.words[cue.a-1].kind == 'mark'
+                 or self.words[cue.a-1].low in (*self.g['imperative'], *self.lang.words['polite'], 'to') or cue.b == cue.a)
         return bool(said & {*self.g['by']}) or asked and bool(said & {*self.g['plain_sort']}) or any(m.b == cue.a for m in ms)
 
     def sort(self, a, b, cues):
@@ -1085,8 +1086,8 @@ class Gist(Mentions):
                 kin = (kin or [c for c in tb.columns if c in most['of']] or [c for c, k in tb.columns.items() if k == most['kind']]
                        or ([c for c, k in tb.columns.items() if k == 'number' and (vs := [r[c] for r in tb.rows if r.get(c)])
                             and min(vs) > 1500 and max(vs) < 2200] if most['kind'] == 'date' else []))
-                pick = (col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else kin[0] if len(kin) == 1 or kin
-                        and kin[0] in most['of'] else None)
+                pick = (col if col and (col in kin or tb.columns[col] in (most['kind'], 'number')) else
+                        kin[0] if len(kin) == 1 or kin and kin[0] in most['of'] else None)
                 if pick: col, way = pick, most['order']; break
             if not col and re.search(self.g['abc'], said): col = tb.main
             elif col and not way and not self.sorts(a, b, cues['sort'], ms): col = None

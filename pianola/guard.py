@@ -38,8 +38,8 @@ class Evidence:
         self.text, self.low = first, self.masked.lower()
         self.words = set(lang.tokens(re.sub(r'Q\d+Q', ' ', self.masked)))
         self.quoted = {w for q in self.quotes for w in lang.tokens(q)} if all(len(q.split()) <= 12 for q in self.quotes) else set()
-        self.numbers = {n for w in re.findall(r'-?[\d][\d.,]*|\w+', self.low) if (n := lang.number(w.rstrip('.,'))) is not None} | {n
-            for q in self.quotes for w in re.findall(r'[\d][\d.,]*', q) if (n := lang.number(w.rstrip('.,'))) is not None}
+        said = [*re.findall(r'-?[\d][\d.,]*|\w+', self.low), *(w for q in self.quotes for w in re.findall(r'[\d][\d.,]*', q))]
+        self.numbers = {n for w in said if (n := lang.number(w.rstrip('.,'))) is not None}
         self.gate = gate(re.sub(r'Q\d+Q', 'X', self.masked), lang) or ('maybe' if lang.gist and lang.beside(self.masked) else '')
     def says(self, words): return any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', self.low) for w in words)
     def cue(self, verb, table):
@@ -76,12 +76,11 @@ class Evidence:
         "Did the user say words that an operation leaves unexplained? Then it is not all they meant, or not that."
         lang = self.lang
         own = [*table.nouns(lang),
-               *(w for c in table.columns for w in (c.replace('_', ' '), *lang.columns.get(c, ()), *lang.flags.get(c, ()),
-                                                    *lang.unflags.get(c, ()))), *(w for v in lang.verbs.values() for w in v), *lang.past,
-                                                    *lang.words['numbers']]
-        own += [w for k in ('polite', 'wish', 'tail', 'list', 'it', 'them', 'every', 'not', 'wishes',
-                            'gone') for w in lang.words.get(k, ())] + ([w for k in ('common', 'chatter', 'pronoun', 'fill')
-                                for w in lang.gist[k]] if lang.gist else [])
+               *(w for c in table.columns
+                 for w in (c.replace('_', ' '), *lang.columns.get(c, ()), *lang.flags.get(c, ()), *lang.unflags.get(c, ()))),
+               *(w for v in lang.verbs.values() for w in v), *lang.past, *lang.words['numbers']]
+        own += [w for k in ('polite', 'wish', 'tail', 'list', 'it', 'them', 'every', 'not', 'wishes', 'gone') for w in lang.words.get(k, ())]
+        own += [w for k in ('common', 'chatter', 'pronoun', 'fill') for w in lang.gist[k]] if lang.gist else []
         known = {t for w in own for t in lang.tokens(w)} | {t for v in values for t in lang.tokens(str(v))}
         return {w for w in self.words - known if not w.isdigit()} or not self.quoted <= known
 
@@ -102,8 +101,8 @@ def judge(ev, op, world):
     "What becomes of one proposed operation on a table: a Verdict"
     table, lang = world.tables[op.table], ev.lang
     if op.verb == 'list':
-        return (Verdict('nothing', ev.gate) if ev.gate in ('writing', 'reported') or ev.gate == 'negation'
-                and not ev.says(lang.verbs['list']) else Verdict('run', op=op))
+        return (Verdict('nothing', ev.gate)
+                if ev.gate in ('writing', 'reported') or ev.gate == 'negation' and not ev.says(lang.verbs['list']) else Verdict('run', op=op))
     if ev.gate: return Verdict('nothing', ev.gate)
     if op.verb == 'sort':
         return Verdict('run' if ev.says(lang.verbs['sort']) or ev.says(lang.order['asc'] + lang.order['desc']) else 'chip', 'no_cue', op)
@@ -120,8 +119,7 @@ def judge(ev, op, world):
             elif kind == 'bool': values |= {k: v} if v and ev.says([k.replace('_', ' '), *lang.flags.get(k, ())]) else {}
             elif kind == 'number': values |= {k: v} if v in ev.numbers else {}
             elif kind in ('url', 'email', 'date'):
-                values |= ({k: v} if str(v).casefold() in ev.text.casefold() or kind == 'date'
-                           and any(lang.day(w) == str(v) for w in ev.low.split()) else {})
+                if str(v).casefold() in ev.text.casefold() or kind == 'date' and any(lang.day(w) == str(v) for w in ev.low.split()): values[k] = v
             elif v not in (None, '') and ev.covers(v): values[k] = v
         op = Op(op.table, 'create', values=values)
         if not why and any(str(r.get(table.main) or '').casefold() == str(values.get(table.main) or '').casefold() for r in table.rows):

@@ -9,7 +9,8 @@ seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking sta
 def path(tx, head, limit=100_000, since=0, columns=seen):
     "The messages that lead to `head`, itself included, oldest first; at most the last `limit`, none before message `since`"
     return tx.q(f"""with recursive up(id, parent, n) as (select id, parent, 1 from message where id=? union all
-        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) select {columns} from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
+        select m.id, m.parent, n+1 from up join message m on m.id=up.parent where n < ? and m.id >= ?) """
+        f"""select {columns} from up join message m on m.id=up.id order by m.id""", head, limit, since) if head else []
 
 def later(tx, head, than, limit):
     "How far the way to `head` goes in `limit` messages after message `than`; None when that is not on it"
@@ -26,7 +27,8 @@ def mark(tx, c, head=None):
 
 def marks(tx, head):
     "Every mark on the way to `head`, whatever room it was set for, oldest first"
-    return tx.q("""with recursive up(id, parent) as (select id, parent from message where id=? union all select m.id, m.parent from up join message m on m.id=up.parent)
+    return tx.q("""with recursive up(id, parent) as (select id, parent from message where id=? union all """
+        """select m.id, m.parent from up join message m on m.id=up.parent)
         select k.* from up join mark k on k.message=up.id order by k.message""", head)
 
 def forget(tx, m, first, room, kept=None):
@@ -68,20 +70,20 @@ def asked(tx, m):
 
 def siblings(tx, m):
     "The other tries at the same place, oldest first, itself included"
-    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id', m['conversation'],
-                                  m['parent'], m['role'])]
+    return [r['id'] for r in tx.q('select id from message where conversation=? and parent is ? and role=? order by id',
+                                  m['conversation'], m['parent'], m['role'])]
 
 def leaf(tx, id):
     "The newest message below `id`: where a branch goes on"
-    return tx.value(
-        'with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down where '
-        'down.id is not null) select max(id) from down', id)
+    return tx.value('with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down '
+                    'where down.id is not null) select max(id) from down', id)
 
 # what the user does to the chat itself is no news
 def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))
 def overheard(tx, after, before=None, limit=40):
     "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
-    return tx.q("""select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?""",
+    return tx.q("select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? "
+                "and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?",
                 after, before, before, limit)[::-1]
 
 def line(e):
@@ -105,7 +107,8 @@ def done(tx, before=None, limit=60, id=None):
 
 def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):
     "Lines of the roll that say something, newest first, each with whether it was taken back"
-    out = tx.q(r"""select * from log where kind='action' and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) and (?='' or what like ? escape '\') and (?='' or text like ? escape '\') order by id desc limit ?""",
+    out = tx.q("select * from log where kind='action' and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) "
+               r"and (?='' or what like ? escape '\') and (?='' or text like ? escape '\') order by id desc limit ?",
                id, id, before, before, by, by, plugin, like(plugin)[1:-1] + '.%', words, like(words), limit)
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
     return out
@@ -122,9 +125,8 @@ def add(tx, conversation, role, text='', status='done', key=None, parent=None, w
     id = tx.log('message', what, by='user' if role == 'user' else 'app', key=key)
     tx.run('update log set ref=? where id=?', id, id)
     # its buttons go
-    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation,
-                                                 'parent': parent if role != 'user' or tx.value('select role from message where id=?',
-                                                     parent) == 'user' else None}
+    below = parent if role != 'user' or tx.value('select role from message where id=?', parent) == 'user' else None
+    tx.events[-1].ref, tx.events[-1].data = id, {'conversation': conversation, 'parent': below}
     names = ['id', 'conversation', 'parent', 'role', 'text', 'status', 'at', *more]
     tx.run(f"insert into message({','.join(names)}) values ({','.join('?'*len(names))})", id, conversation, parent, role, text, status,
            time.time(), *more.values())
@@ -140,17 +142,19 @@ def like(text): return '%' + re.sub(r'([%_\\])', r'\\\1', text) + '%'
 def listed(tx, words='', limit=50, before=None):
     """Conversations, newest first, or those that come after conversation `before`;
     with `words`, those that hold them, each with the place: [{id, title, used, found}]"""
-    words, older = (words.replace('\0', ' ').strip(),
-                    'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2')
+    words = words.replace('\0', ' ').strip()
+    older = 'and (?1 is null or (c.used, c.id) < (select used, id from conversation where id=?1)) order by c.used desc, c.id desc limit ?2'
     if not words: return tx.q(f"select id, title, used, '' as found from conversation c where deleted=0 {older}", before, limit)
     phrases = lambda split: ' '.join('"' + (split(w) or w).replace('"', '""') + '"*' for w in words.split())
     plain, signs = phrases(str), phrases(spaced)
-    out = tx.q(f"""with hit as materialized (select rowid as id from message_fts where message_fts match ?3 union select rowid from message_signs where message_signs match ?4),
+    out = tx.q(f"""with hit as materialized (select rowid as id from message_fts where message_fts match ?3 """
+        f"""union select rowid from message_signs where message_signs match ?4),
         best as materialized (select m.conversation, max(m.id) as message from hit join message m on m.id=hit.id group by m.conversation)
         select c.id, c.title, c.used, '' as found, b.message from conversation c left join best b on b.conversation=c.id
         where c.deleted=0 and (b.message is not null or fold(c.title) like ?5 escape '\\') {older}""", before, limit, plain, signs, like(fold(words)))
+    # +: one search for all of them
     places = {r['id']: r['found'] for r in tx.q("""select rowid as id, snippet(message_fts, 0, '', '', '…', 12) as found from message_fts
-        where message_fts match ? and +rowid in (select value from json_each(?))""", plain, json.dumps([c['message'] for c in out]))}       # +: one search for all of them
+        where message_fts match ? and +rowid in (select value from json_each(?))""", plain, json.dumps([c['message'] for c in out]))}
     for c in out:
         if c['message']: c['found'] = places.get(c['message']) or _around(tx, c['message'], words)
     return out
@@ -179,10 +183,11 @@ def told(tx, id, hidden=False):
     return out
 
 def grown(tx, m):
-    return m['text'] + ''.join(p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id']))
+    pieces = tx.q("select text from log where ref=? and kind='piece' and what='' order by id", m['id'])
+    return m['text'] + ''.join(p['text'] for p in pieces)
 def thought(tx, m):
-    return m['thinking'] + ''.join(
-        p['text'] for p in tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id']))
+    pieces = tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id'])
+    return m['thinking'] + ''.join(p['text'] for p in pieces)
 
 def as_markdown(tx, id):
     "A conversation as a Markdown file"

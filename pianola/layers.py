@@ -11,8 +11,8 @@ names = re.compile(r'(experts/|questions/)?[A-Za-z][A-Za-z0-9_-]{0,60}')
 def files():
     "The names of all prompt files there are"
     there = prompts.folder
-    return [f.relative_to(there).with_suffix('').as_posix() for f in sorted([*there.glob('*.md'), *there.glob('experts/*.md'),
-        *there.glob('questions/*.md')], key=lambda f: (f.parent != there, f))]
+    found = [*there.glob('*.md'), *there.glob('experts/*.md'), *there.glob('questions/*.md')]
+    return [f.relative_to(there).with_suffix('').as_posix() for f in sorted(found, key=lambda f: (f.parent != there, f))]
 def experts(): return [n.removeprefix('experts/') for n in files() if n.startswith('experts/')]
 def text(name):
     try: return (prompts.folder/f'{_named(name)}.md').read_text('utf-8')

@@ -43,9 +43,9 @@ def taught(tx, message, name, args, verdict):
     sets = json.dumps({hole: '{value}'} if hole else {k: v for k, v in args.items() if k not in ('id', 'where')})
     tx.run('insert into label(at,message,text,action,args,verdict,pattern,sets) values (?,?,?,?,?,?,?,?)', time.time(), said['id'],
            said['text'], name, json.dumps(args), verdict, shape, sets)
-    if shape and (
-            other := tx.one("select * from label where pattern=? and sets=? and action=? and verdict='yes' and message!=? order by id desc",
-                            shape, sets, name, said['id'])) and json.loads(other['args']).get('id') != args.get('id'):
+    other = shape and tx.one("select * from label where pattern=? and sets=? and action=? and verdict='yes' and message!=? order by id desc",
+                             shape, sets, name, said['id'])
+    if other and json.loads(other['args']).get('id') != args.get('id'):
         if not tx.value("select 1 from label where pattern=? and verdict in ('no','undone')", shape):
             tx.run('insert or ignore into learned(at,pattern,action,sets) values (?,?,?,?)', time.time(), shape, name, sets)
 
@@ -92,9 +92,9 @@ understand.learned.append(read)
 def examples(tx):
     "Confirmed wordings that rules do not know, as turns for the prompt"
     out = []
-    for l in tx.q(
-            "select text, action, args from label where verdict='yes' and action not like '%.delete' group by text order by max(id) desc "
-            "limit ?", most_examples)[::-1]:
+    told = tx.q("select text, action, args from label where verdict='yes' and action not like '%.delete' group by text order by max(id) desc "
+                "limit ?", most_examples)
+    for l in told[::-1]:
         out += [{'role': 'user', 'content': prompts.neutral(l['text'])},
                 {'role': 'assistant', 'content': json.dumps({'action': l['action'], 'args': json.loads(l['args'])}, ensure_ascii=False)}]
     return out

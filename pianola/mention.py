@@ -28,10 +28,16 @@ class Mention:
     value: object = None
     slip: bool = False
 
-_word = re.compile(
-    r"(?P<quote>Q\d+Q)|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
-                   r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
-                   r"|(?P<code>(?-i:\d{1,3}[A-Z]{1,2})(?!\w)|\d{1,3}[-–]\d{1,3}(?![\w-])|[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
+_word = re.compile(r"(?P<quote>Q\d+Q)"
+                   r"|(?P<url>https?://[^\s,;)]+|www\.[^\s,;)]+"
+                   r"|(?<![\w/@.])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:example|com|org|net|io|dev|de|uk|eu)\b(?:/\S*)?)"
+                   r"|(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)|(?P<date>\d{4}-\d\d-\d\d)"
+                   r"|(?P<day>\d{1,2}\.\d{1,2}\.(?:\d{4}|\d\d)(?!\d)|(?:[0-2]\d|3[01])\.(?:0\d|1[0-2])\.(?=\s*\w))"
+                   r"|(?P<time>\d{1,2}:\d\d(?!\d)(?:\s?[ap]m\b)?|\d{1,2}(?:\.\d\d)?\s?[ap]m\b)"
+                   r"|(?P<phone>(?:\+\d{1,3}[ -]?)?\(?0\d{1,5}\)?(?:[ /-]?\d{2,})+(?!\w)|\d{3}-(?:\d{3}-)?\d{4}(?!\w))"
+                   r"|(?P<code>(?-i:\d{1,3}[A-Z]{1,2})(?!\w)|\d{1,3}[-–]\d{1,3}(?![\w-])|[^\W\d_]{1,8}-?\d[\w-]*|\d+-[^\W\d_][\w-]*)"
+                   r"|(?P<number>[€$£#]?\d+(?:[.,]\d+)*(?:k\b)?%?)|(?P<arrow>[-=]+>|→|[+]?=|:)|(?P<word>@|&|[^\W\d_]+(?:['’-][^\W\d_]+)*)"
+                   r"|(?P<mark>[.,;!?()]|(?<=\s)[-–—](?=\s))", re.I)
 
 def short(word, full, noun=False):
     "Is this how somebody writes the word in haste? `prio` or `prty` for priority, `tittle` for title"
@@ -88,8 +94,9 @@ class Mentions:
             n += 1
     def told(self, n):
         w = self.words[n]
-        return ('number' if w.kind == 'number' or w.low in self.lang.words['numbers'] else w.kind
-                if w.kind in ('date', 'time', 'day', 'code') else 'day' if w.low in self.g['days'] else '')
+        return ('number' if w.kind == 'number' or w.low in self.lang.words['numbers'] else
+                w.kind if w.kind in ('date', 'time', 'day', 'code') else
+                'day' if w.low in self.g['days'] else '')
 
     def cues(self, a, b):
         "`_cues`, found once"
@@ -105,18 +112,14 @@ class Mentions:
         for kind, phrases in self.lang.cues.items():
             for n, length, words in spoken:
                 if (words in phrases and kind not in out
-                        and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems
-                                 and self.words[n].low != 'sorted')
-                                 and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort')
-                                          and self.words[n].low in self.named_columns)
-                                          and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put')
-                                                   and self.words[n].low in self.reader.nouns)
-                                                   and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list'
-                                                            and (self.words[n-1].low in self.g['noun_after']
-                                                                or any(m.b == n for m in self.tables(a, n))))
-                                                                and not (kind in ('delete', 'change', 'put', 'done', 'create')
-                                                                    and length == 1 and n and self.words[n-1].low in self.g['noun_after']
-                                                                    and self.words[n].low not in self.g['surely_new'])):
+                        and not (length == 1 and kind in ('list', 'sort') and self.words[n].stem in self.flagstems and self.words[n].low != 'sorted')
+                        and not (length == 1 and n > a and kind in ('place', 'put', 'change', 'list', 'sort')
+                                 and self.words[n].low in self.named_columns)
+                        and not (kind in ('sort', 'put') and length == 1 and (n > a or kind == 'put') and self.words[n].low in self.reader.nouns)
+                        and not (kind == 'list' and length == 1 and n and self.words[n].low == 'list'
+                                 and (self.words[n-1].low in self.g['noun_after'] or any(m.b == n for m in self.tables(a, n))))
+                        and not (kind in ('delete', 'change', 'put', 'done', 'create') and length == 1 and n
+                                 and self.words[n-1].low in self.g['noun_after'] and self.words[n].low not in self.g['surely_new'])):
                     out[kind] = Mention('cue', n, n+length, key=kind)
         if 'list' in out and out['list'].b - out['list'].a > 1:
             out = {k: m for k, m in out.items() if k == 'list' or m.a != out['list'].a or m.b == m.a}
@@ -223,9 +226,8 @@ class Mentions:
             if low(k) in (*self.g['leaves'], 'of') and low(k) and low(v) not in self.g['cues']['list']:
                 p = k+1
                 while low(p) and low(p) in self.lang.words['a']: p += 1
-                if p < b and (any(m.a == p for m in self.tables(p, min(b, p+3))) or low(p) in self.g['lists']
-                              or low(p) in self.lang.words['list']) and p > k+1 and low(v) not in (*self.g['cues']['place'],
-                                  *self.g['cues']['change'], *self.g['cues']['create']):
+                if (p < b and (any(m.a == p for m in self.tables(p, min(b, p+3))) or low(p) in self.g['lists'] or low(p) in self.lang.words['list'])
+                        and p > k+1 and low(v) not in (*self.g['cues']['place'], *self.g['cues']['change'], *self.g['cues']['create'])):
                     return Mention('cue', v, v+1, key='delete')
         return None
 
@@ -245,8 +247,8 @@ class Mentions:
                 for k in sorted(ix.rows(self.words[n].stem, 'own'))[:20] if self.words[n].stem not in self.lang.small else ():
                     own = re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", str(tb.rows[k].get(tb.main) or '').lower())
                     if (len(own) > 1 and own[0] == self.words[n].low and [w.low for w in self.words[n:n+len(own)]] == own
-                            and (n > a or n+len(own) < b and self.words[n+len(own)].low in {*self.g['be'], 'has', 'hat', 'needs', 'takes',
-                                'costs', 'gets', 'got'})):
+                            and (n > a or n+len(own) < b and self.words[n+len(own)].low in {*self.g['be'], 'has', 'hat', 'needs', 'takes', 'costs',
+                                                                                            'gets', 'got'})):
                         out.append((n, n+len(own)))
         return out
 
@@ -295,8 +297,8 @@ class Mentions:
             if (any(x == ws[n].low or self.lang.stem(x) == ws[n].stem for x, _ in split)
                     and (e := next((k for k in range(n+2, min(b, n+6)) if ws[k].low in self.g['particles']), None))
                     and not any(ws[k].kind == 'mark' for k in range(n, e))
-                    and (f := next((f for (x, y), f in split.items() if y == ws[e].low and (x == ws[n].low
-                        or self.lang.stem(x) == ws[n].stem)), None))):
+                    and (f := next((f for (x, y), f in split.items()
+                                    if y == ws[e].low and (x == ws[n].low or self.lang.stem(x) == ws[n].stem)), None))):
                 out.append(Mention('flag', n, n+1, table.name, *f))
         n = a
         while n < b:
@@ -314,9 +316,8 @@ class Mentions:
                 if said in known and not (length == 1 and ws[n].stem in self.lang.small):
                     out += [Mention('value', n, n+length, table.name, c, v) for c, v in known[said]]
                 if (length == 2 and not any(m.a == n for m in out)
-                        and (f := next(
-                            (f for w, f in names.items() if w.count(' ') == 1
-                             and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None))):
+                        and (f := next((f for w, f in names.items()
+                                        if w.count(' ') == 1 and all(x == y or short(x, y) for x, y in zip(said.split(), w.split()))), None))):
                     out.append(Mention('flag', n, n+2, table.name, *f, slip=True))
                 if length > 1 and not any(m.a == n for m in out) and (f := several.get(tuple(w.stem for w in ws[n:n+length]))):
                     out.append(Mention('flag', n, n+length, table.name, *f))
@@ -328,14 +329,14 @@ class Mentions:
                     elif w.stem in cstems: out.append(Mention('column', n, n+1, table.name, cstems[w.stem]))
                     elif w.low.startswith('un') and self.lang.stem(w.low[2:]) in stems and stems[self.lang.stem(w.low[2:])][1][1]:
                         out.append(Mention('flag', n, n+1, table.name, stems[self.lang.stem(w.low[2:])][1][0], False))
-                    elif w.low not in common and w.low not in self.reader.nouns and not any(t.index(self.lang).rows(w.stem, 'own')
-                            for t in self.world.tables.values()) and not any(w.low in p for p in self.g['cues'].values()):
+                    elif (w.low not in common and w.low not in self.reader.nouns
+                          and not any(t.index(self.lang).rows(w.stem, 'own') for t in self.world.tables.values())
+                          and not any(w.low in p for p in self.g['cues'].values())):
                         if c := next((c for word, c in columns.items() if short(w.low, word)), None):
                             out.append(Mention('flag', n, n+1, table.name, c, True, slip=True) if table.columns[c] == 'bool'
                                        else Mention('column', n, n+1, table.name, c, slip=True))
-                        elif f := next(
-                                (f for word, f in names.items() if len(word) > 4 and any(short(x, y)
-                                    for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None):
+                        elif f := next((f for word, f in names.items() if len(word) > 4 and any(
+                                short(x, y) for y in (word, self.lang.stem(word) + 'ing', self.lang.stem(word)) for x in (w.low, w.stem))), None):
                             out.append(Mention('flag', n, n+1, table.name, *f, slip=True))
                         elif v := next((v for word, vs in known.items() if len(word) > 4 and short(w.low, word) for v in vs), None):
                             out.append(Mention('value', n, n+1, table.name, *v, slip=True))
@@ -360,8 +361,8 @@ class Mentions:
         made, stem = table.__dict__.setdefault('_said', {}), self.lang.stem
         if self.lang.code not in made:
             flags, names = self.flagwords(table), self.flagnames(table)
-            columns = {w: c for c in table.columns for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'),
-                *self.lang.columns.get(c, ()))}
+            columns = {w: c for c in table.columns
+                       for w in (spoken_name(c), spoken_name(c).removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ()))}
             made[self.lang.code] = (flags, names, columns, {stem(w): (w, f) for w, f in names.items() if ' ' not in w},
                                     {tuple(map(stem, w.split())): f for w, f in flags.items() if ' ' in w},
                                     {stem(w): c for w, c in columns.items() if ' ' not in w},
@@ -475,11 +476,11 @@ class Mentions:
     def unknown(self, a, b):
         "Does somebody stand here, two names in capitals, of whom no row has heard?"
         if ('unknown', a, b) not in self._seen:
-            cap = lambda n: self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(
-                self.words[n].low) > 1 and self.words[n].low not in (*self.lang.words['polite'], *self.g['titles']) and not (n == a
-                    and any(self.words[n].low in ps for ps in (*self.g['cues'].values(), self.g['delete_softly']))) and not any(
-                        tb.index(self.lang).rows(self.words[n].stem, 'own', True) or self.words[n].stem in tb.index(self.lang).of('all')
-                        for tb in self.world.tables.values())
+            cap = lambda n: (self.words[n].kind == 'word' and self.words[n].text[0].isupper() and len(self.words[n].low) > 1
+                             and self.words[n].low not in (*self.lang.words['polite'], *self.g['titles'])
+                             and not (n == a and any(self.words[n].low in ps for ps in (*self.g['cues'].values(), self.g['delete_softly'])))
+                             and not any(tb.index(self.lang).rows(self.words[n].stem, 'own', True)
+                                         or self.words[n].stem in tb.index(self.lang).of('all') for tb in self.world.tables.values()))
             self._seen['unknown', a, b] = any(cap(n) and cap(n+1) for n in range(a, b-1))
         return self._seen['unknown', a, b]
     def noun(self, n):
@@ -501,14 +502,15 @@ class Mentions:
                    and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))]
         # “the first four”: several, or more than there are
         if (named and ordinal
-                and (len(ordinal) > 1 or ordinal[0]+1 < b
+                and (len(ordinal) > 1
+                     or ordinal[0]+1 < b
                      and (self.words[ordinal[0]+1].kind == 'number' or self.words[ordinal[0]+1].low in self.lang.words['numbers']))):
             return []
         if (named and (self.tables(a, b) or len(self.world.tables) == 1)
                 and (o := next((self.lang.words['ordinals'][w.low] for n, w in enumerate(self.words[a:b], a)
                                 if w.low in self.lang.words['ordinals']
                                 and not (n+1 < b and self.words[n+1].low in (*self.g['days'], *self.g['times']))), None)) is not None
-                                and -len(named[0].rows) <= o < len(named[0].rows)):
+                and -len(named[0].rows) <= o < len(named[0].rows)):
             return [(named[0], named[0].rows[o])]
         for most in self.g['most']:
             if re.search(rf"\b(?:{most['words']})\b", ' '.join(said)):

@@ -37,8 +37,8 @@ def extent(g, k, b, like=''):
     closed = e >= b or w[e].kind == 'mark' or w[e].low in stop
     if w[k].text[0].isupper():
         cap = k+1
-        while cap < e and (w[cap].text[0].isupper() or w[cap].kind in ('number', 'code') or w[cap].low in f['inside'] and cap+1 < e
-                           and w[cap+1].text[0].isupper() or within(cap)):
+        while cap < e and (w[cap].text[0].isupper() or w[cap].kind in ('number', 'code')
+                           or w[cap].low in f['inside'] and cap+1 < e and w[cap+1].text[0].isupper() or within(cap)):
             cap += 1
         if not closed or e-cap > 1: e = cap
     elif not closed or e-k > max(3, len(like.split())): e = min(e, k+max(1, len(like.split())))
@@ -89,9 +89,9 @@ def read(g, a, b, cues):
         if new_elsewhere(g, tb, name) or name.casefold() == now.casefold() or any(name.casefold() == str(x.get(column) or '').casefold()
                 for x in tb.rows):
             continue
-        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually')) or plainly
-                and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote') or turned
-                and (name[:1].isupper() or {*g.lang.tokens(now)} <= {w.stem for w in g.words[anchor[0]:anchor[1]]})):
+        if not (akin(name, now) and (sure or wrong or turned or 'rename' in cues or g.words[lead].low in ('really', 'actually'))
+                or plainly and (name[0].isupper() or now.islower() or g.words[i].kind == 'quote')
+                or turned and (name[:1].isupper() or {*g.lang.tokens(now)} <= {w.stem for w in g.words[anchor[0]:anchor[1]]})):
             continue
         return Reading('chip', [Op(tb.name, 'update', r['id'], {column: name})], name='unlike')
     return None

@@ -38,9 +38,8 @@ def settle(at):
         if old: to.mkdir()
         for f in old: f.rename(to/f.name)
     except OSError as e:
-        return log.warning(
-            'The questions in {} could not be moved to {} ({}): move explain.md, mend.md, record.md, part.md and new.md there yourself',
-            folder, to, e.strerror or e)
+        return log.warning('The questions in {} could not be moved to {} ({}): '
+                           'move explain.md, mend.md, record.md, part.md and new.md there yourself', folder, to, e.strerror or e)
     if old: log.info("{} moved to {}", ' and '.join(f.name for f in old), to)
 
 def decoded(raw, path):
@@ -59,15 +58,13 @@ def keys(plugin=''):
     "The actions the model may press anywhere (or only while `plugin` is open), a line each with an example made from their arguments"
     there = [*registry.values()]
     if (have := _keys.get(plugin)) and len(have[0]) == len(there) and all(map(operator.is_, have[0], there)): return have[1]
-    out = []
+    out, plain = [], dict(string='text', boolean='true or false', integer='number', number='number', object='{…}', value='…')
     for a in there:
         verb = a.name.rpartition('.')[2]
         if not a.model or a.plugin in ('app', 'chat', 'model') or verb in ('move', 'sort', 'choose', 'update_many', 'delete_many'): continue
         if a.local != bool(plugin) or plugin and a.plugin != plugin: continue
         p = a.parameters
-        args = ', '.join(
-            f'"{k}": '
-            f'{dict(string="text", boolean="true or false", integer="number", number="number", object="{…}", value="…").get(_kind(s), _kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
+        args = ', '.join(f'"{k}": {plain.get(_kind(s), _kind(s))}' for k, s in p['properties'].items() if not k.endswith('_id') and k != 'offset')
         out.append(f'{{"action": "{a.name}", "args": {{{args}}}}}  {a.description.partition(chr(10))[0]}')
     _keys[plugin] = there, '\n'.join(out)
     return _keys[plugin][1]

@@ -69,9 +69,8 @@ def named(text, world):
             whole = spoken(r[t.main], text) if r.get(t.main) else ''
             also = {w for c, k in t.columns.items() if c != t.main and k in ('text', 'choice', 'date') for w in words(r.get(c) or '')
                     if w in said and len(w) > 2}
-            found.append(
-                (3*bool(whole) + 2*bool(people) + .5*len(people) + 2*len(hit)/max(1,
-                    len(own)) + .5*len(hit) + 3*(str(r['id']) in hit) + .4*min(2, len(also)), hit | people, bool(whole), t, r))
+            found.append((3*bool(whole) + 2*bool(people) + .5*len(people) + 2*len(hit)/max(1, len(own)) + .5*len(hit) + 3*(str(r['id']) in hit)
+                          + .4*min(2, len(also)), hit | people, bool(whole), t, r))
     found.sort(key=lambda f: -f[0])
     kept = []
     for score, hit, whole, t, r in found:
@@ -123,10 +122,10 @@ def among(table, column, nums):
     "Those of some amounts that a column can hold: of its unit, and of the size of what stands there"
     in_ = {c: next((u for u in c.lower().split('_')[1:] if u in units), '') for c, k in table.columns.items() if k == 'number'}
     now = sorted(abs(v) for r in table.rows if isinstance(v := r.get(column), (int, float)) and v)
-    far = lambda n: len(now) > 2 and n and (not now[0]/8 <= abs(n) <= now[-1]*8 or now[0] > 1000 and now[-1] < 1.2*now[0]
-                                            and not .9*now[0] <= n <= 1.1*now[-1])
-    return [n for n, u in nums if (not u or u == in_[column] or not in_[column] and u not in in_.values()
-                                   and u not in small_units) and not far(n) and not (table.whole(column) and n != int(n))]
+    far = lambda n: len(now) > 2 and n and (not now[0]/8 <= abs(n) <= now[-1]*8
+                                            or now[0] > 1000 and now[-1] < 1.2*now[0] and not .9*now[0] <= n <= 1.1*now[-1])
+    return [n for n, u in nums if (not u or u == in_[column] or not in_[column] and u not in in_.values() and u not in small_units)
+            and not far(n) and not (table.whole(column) and n != int(n))]
 
 @lru_cache(1)
 def edge():
@@ -135,8 +134,8 @@ def edge():
 def phrases(text):
     "The parts of a sentence that can be a value: some words of one clause, without small words around them"
     out = dict.fromkeys(m[1].strip() for m in re.finditer(r'["“„«]([^"”“»]{1,80})["”“»]', text))
-    for part in re.split(
-            r'[,;!?()"“”„»«]|:\s|(?<!\bMr)(?<!\bDr)(?<!\bSt)(?<!\bMrs)(?<!\bMs)(?<!\b[A-Z])(?<!str)\.(?:\s|$)(?!\d)|\s[-–—@]\s|[-=]+>|→', text):
+    for part in re.split(r'[,;!?()"“”„»«]|:\s|(?<!\bMr)(?<!\bDr)(?<!\bSt)(?<!\bMrs)(?<!\bMs)(?<!\b[A-Z])(?<!str)\.(?:\s|$)(?!\d)'
+                         r'|\s[-–—@]\s|[-=]+>|→', text):
         ws = part.split()
         for i in range(len(ws)):
             for k in range(i+1, min(len(ws), i+most_words)+1):
@@ -264,8 +263,8 @@ def removed(text, world, code):
             or Evidence(said, lang).gate):
         return []
     rows = named(said, world)
-    return ([Op(t.name, 'delete', r['id']) for t, r in rows] if len(rows) == 1 and not Evidence(said, lang).says(lang.verbs['create'][:3])
-            and whole(rows[0][1].get(rows[0][0].main), said) else [])
+    return ([Op(t.name, 'delete', r['id']) for t, r in rows]
+            if len(rows) == 1 and not Evidence(said, lang).says(lang.verbs['create'][:3]) and whole(rows[0][1].get(rows[0][0].main), said) else [])
 
 def shares(text, found, lang):
     "For each row its own part of a sentence that speaks of several one after the other; the whole where a part says nothing of its row"
@@ -286,8 +285,9 @@ def shares(text, found, lang):
 def chaff(v, table, lang):
     "Is a text nothing but small words and the names of the table?"
     g = lang.gist
-    return all(len(w) < 3 and w.islower() for w in re.findall(r'\w+', v)) or {*words(v)} <= {*small(), *edge(), *g['common'], *g['chatter'],
-        *g['fill'], *g['pronoun'], *(w for n in table.nouns(lang) for w in n.split())}
+    return (all(len(w) < 3 and w.islower() for w in re.findall(r'\w+', v))
+            or {*words(v)} <= {*small(), *edge(), *g['common'], *g['chatter'], *g['fill'], *g['pronoun'],
+                               *(w for n in table.nouns(lang) for w in n.split())})
 
 def days(text, lang):
     "The dates that are said, as YYYY-MM-DD"
@@ -331,9 +331,9 @@ async def read(engine, model, text, found, code, phase=lambda p: None):
         now = shown(table, row)
         more = {c: [v for v in vs if v != now[c] and not (table.columns[c] == 'number' and v == len(found) > 1 and text == said[-1])]
                 for c, vs in open.items()}
-        firm = {c: vs for c, vs in more.items() if vs and (table.columns[c] not in ('text', 'long', 'bool') or c == table.main
-                                                           and coded(table) or few(table, c) or c != table.main
-                                                           and table.columns[c] == 'text' and all(re.search(r'\d', v) for v in vs))}
+        firm = {c: vs for c, vs in more.items() if vs
+                and (table.columns[c] not in ('text', 'long', 'bool') or c == table.main and coded(table) or few(table, c)
+                     or c != table.main and table.columns[c] == 'text' and all(re.search(r'\d', v) for v in vs))}
         if exact := {c: vs for c, vs in firm.items() if table.columns[c] != 'number'}: firm = exact
         was = words(now[table.main])
         other = lambda w, was=was: not {*w} <= {*was} and w[:1] != was[:1]

@@ -102,8 +102,9 @@ class Index:
         if word not in self.close:
             if len(self.close) > 5000: self.close.clear()         # a table that nobody changes is kept for days
             ratio = late('rapidfuzz.fuzz').ratio
-            like = lambda h: h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word) or len(word) >= 5 and len(
-                h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit() and ratio(word, h) >= 80
+            like = lambda h: (h == word or len(word) >= 4 and len(h) > len(word) and h.startswith(word)
+                              or len(word) >= 5 and len(h) > 3 and abs(len(h)-len(word)) < 3 and h[0] == word[0] and not word.isdigit()
+                              and ratio(word, h) >= 80)
             self.close[word] = set().union(*(rs for h, rs in words.items() if like(h)))
         return self.close[word]
 
@@ -150,12 +151,12 @@ class Language:
             d = {**both(d, o), **{k: first.get(k) for k in ('stemmer', 'date', 'comma', 'plural', 'singular')}, 'dates': [first['date'], o['date']]}
         self.code, self.words, self.verbs, self.patterns, self.order = code, d['words'], d['verbs'], d['patterns'], d['order']
         self.places = {w: place for place, ws in d.get('places', {}).items() for w in ws}
-        self.flags, self.unflags, self.past, self.tables, self.date, self.columns = (d['flags'], d['unflags'], d['past'], d['tables'],
-            d['date'], d.get('columns', {}))
+        self.flags, self.unflags, self.past, self.tables, self.date, self.columns = (
+            d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {}))
         self.dates = d.get('dates') or [self.date]
-        self.gist, self.parts, self.record, self.comma, self.months = (d.get('gist'), d.get('parts'),
-            {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})}, bool(d.get('comma')),
-            {w: n for n, ws in enumerate(d['months'], 1) for w in ws})
+        self.gist, self.parts, self.record, self.comma, self.months = (
+            d.get('gist'), d.get('parts'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})},
+            bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws})
         self.cues = {kind: frozenset(phrases) for kind, phrases in d['gist']['cues'].items()} if d.get('gist') else {}
         self.days = {w: n for n, ws in enumerate(d['days'], 1) for w in ws}
         self.plurals = d.get('plural') or [['(?<=[^aeiou])y$', 'ies'], ['(?:s|x|ch|sh)$', lambda m: m[0]+'es'], ['$', 's']]
@@ -240,15 +241,14 @@ class Language:
         t = re.sub(r'[^\W\d_]+(?:-[^\W\d_]+)?', lambda m: str(self.days[m[0]]) if m[0] in self.days else m[0], t)
         t = ' '.join(w for w in re.sub(r'(?<=\d)(?:st|nd|rd|th)\b', '', t).replace(',', ' ').split() if w not in self.words['day_small'])
         if any(w.rstrip('.') in self.months for w in t.split()):
-            if not (m := re.fullmatch(
-                    r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?',
-                    t)) or (m['m'] or m['m2']) not in self.months:
+            if (not (m := re.fullmatch(r'(?P<d>\d\d?)\.? (?P<m>[^\W\d_]+)\.?(?: (?P<y>\d{4}))?'
+                                       r'|(?P<m2>[^\W\d_]+)\.? (?P<d2>\d\d?)(?: (?P<y2>\d{4}))?', t))
+                    or (m['m'] or m['m2']) not in self.months):
                 return None
             return _date(int(m['d'] or m['d2']), self.months[m['m'] or m['m2']], m['y'] or m['y2'])
-        found = late('dateparser').parse(re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t,
-                                                flags=re.I), languages=self.dates,
-                                                settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True,
-                                                          'NORMALIZE': True})
+        found = late('dateparser').parse(
+            re.sub(r'^(?:next|this|nächste[nrs]?|diese[nrs]?)\s+(?!week|month|year|woche|monat|jahr)', '', t, flags=re.I), languages=self.dates,
+            settings={'PREFER_DATES_FROM': 'future', 'REQUIRE_PARTS': [], 'RETURN_TIME_AS_PERIOD': True, 'NORMALIZE': True})
         return found.date().isoformat() if found else None
 
 def _date(d, month, year):
@@ -321,9 +321,9 @@ def _compiled(code, shape):
     lang, nouns = language(code), _nouns(code, shape)
     tables = [Table(n, dict(cols), main, one=one, title=title) for n, one, title, main, cols in shape]
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w).replace(r'\ ', r'\s+') for w in set(ws)), key=len, reverse=True)) + ')' if ws else '(?!)'
-    columns = {w for t in tables for c, k in t.columns.items() for w in (spoken_name(c),
-        *([f"{spoken_name(c)} {lang.words['date_word']}"] if k == 'date' else ()), spoken_name(c).removesuffix(' at').removesuffix(' on'),
-        *lang.columns.get(c, ()))}
+    columns = {w for t in tables for c, k in t.columns.items()
+               for w in (spoken_name(c), *([f"{spoken_name(c)} {lang.words['date_word']}"] if k == 'date' else ()),
+                         spoken_name(c).removesuffix(' at').removesuffix(' on'), *lang.columns.get(c, ()))}
     known = {c for t in tables for c, k in t.columns.items() if k == 'bool'}
     flags = {w for c in known for w in [spoken_name(c), *lang.flags.get(c, ()), *lang.unflags.get(c, ())]}
     kinds = {'table': alt(nouns), 'column': alt(columns), 'flag': f"(?:{alt(lang.words['not'])}[ -]?)?{alt(flags)}",
@@ -462,8 +462,8 @@ class Reader:
         v, todo = str(got.ops[0].values.get(table.main) or g['value']), self.todo
         if re.search(r'[.;!?]\s+\S', self.text.strip()) and kind != 'note': return True
         if kind == 'note' or kind == 'create' and table is todo:
-            return (len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I)) or kind == 'note'
-                    and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I)))
+            return (len(v.split()) > 12 or bool(re.search(self.lang.words.get('beside', '(?!)'), v, re.I))
+                    or kind == 'note' and bool(re.match(self.lang.words.get('musing', '(?!)'), t, re.I)))
         # “member Tariq Aziz”: is the first word part of it?
         if (re.match(r'[A-Za-z][a-z]* [A-Z]', g['value']) and g['value'][0].islower()
                 or re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", v)):
@@ -549,10 +549,10 @@ class Reader:
 
     def counted(self, low, rows):
         "The rows that several ordinals name (the first and the last; the first two); [] for some that are not there, None where it is not several"
-        words, said = self.lang.words, [w for w in re.findall(r'\w+', low) if w in self.lang.words['ordinals']
-                                        or self.lang.stem(w) not in self.lang.small]
-        at, more = [words['ordinals'].get(w) for w in said], [words['numbers'].get(w) or (int(w) if w.isdigit() and len(w) < 4 else None)
-            for w in said]
+        words, said = (self.lang.words,
+                       [w for w in re.findall(r'\w+', low) if w in self.lang.words['ordinals'] or self.lang.stem(w) not in self.lang.small])
+        at, more = ([words['ordinals'].get(w) for w in said],
+                    [words['numbers'].get(w) or (int(w) if w.isdigit() and len(w) < 4 else None) for w in said])
         if len(said) < 2 or at[0] is None: return None
         if len(said) == 2 and at[0] in (0, -1) and more[1] and at[1] is None:
             return (rows[:more[1]] if not at[0] else rows[-more[1]:]) if more[1] <= len(rows) else []
@@ -569,9 +569,9 @@ class Reader:
             if exact := hits(want, 'own'):
                 for n in exact:
                     own = set(ix.own[n])
-                    out.append((0 if own == {*want, *extra} and (extra or same == str(tb.rows[n].get(tb.main) or '').casefold()) else 1
-                                if same == str(tb.rows[n].get(tb.main) or '').casefold() else 2 if all(x in own for x in extra) else 3,
-                                tb, tb.rows[n]))
+                    out.append((0 if own == {*want, *extra} and (extra or same == str(tb.rows[n].get(tb.main) or '').casefold()) else
+                                1 if same == str(tb.rows[n].get(tb.main) or '').casefold() else
+                                2 if all(x in own for x in extra) else 3, tb, tb.rows[n]))
             elif near := hits(want, 'own', True): out += [(4, tb, tb.rows[n]) for n in near]
             elif some := hits(want, 'all'):
                 named = set.union(*(ix.rows(w, 'own') for w in want))
@@ -618,60 +618,60 @@ class Reader:
             if c == table.main or c in values: continue
             noun = '(?:' + '|'.join(re.escape(w) for w in (spoken_name(c), *lang.columns.get(c, ()))) + ')'
             lead = r'(?:[,;(]\s*|\s+)(?:(?:with|and|at|mit|und)\s+)?(?:(?:a|an|the|its|his|her|their|my|ein|eine|einer|einem|der|die|das)\s+)?'
-            if (kind == 'url'
-                    and (m := re.search(
-                        rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I))):
+            if (kind == 'url' and (m := re.search(
+                    rf'(?:{lead}(?:(?:url|website|web site|site|link|address|{noun})(?:\s+(?:is|of))?[:\s]+|at\s+|on\s+)?)'
+                    r'(?P<v>(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|io|example|dev|de|co|uk|eu|info|ch|at|fr|app)\b(?:/\S*)?)', rest, re.I))):
                 values[c] = m['v'].rstrip('.,;)')
                 rest = take(m)
-            elif (kind in ('email', 'text')
-                  and 'mail' in c
+            elif (kind in ('email', 'text') and 'mail' in c
                   and (m := re.search(rf'(?:{lead}(?:(?:e-?mail|{noun})(?:\s+(?:is|of))?[:\s]+)?)(?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)', rest, re.I))):
                 values[c] = m['v']
                 rest = take(m)
-            elif (kind == 'text' and re.search('phone|tel|mobile', c)
-                  and (m := re.search(
-                      rf'(?:{lead}(?:(?:phone|tel|number|telephone|mobile|{noun})(?: number)?(?:\s+(?:is|of))?[:\s]+)?)(?P<v>\+?\d[\d /()-]{{3,}}\d)', rest, re.I))):
+            elif (kind == 'text' and re.search('phone|tel|mobile', c) and (m := re.search(
+                    rf'(?:{lead}(?:(?:phone|tel|number|telephone|mobile|{noun})(?: number)?(?:\s+(?:is|of))?[:\s]+)?)(?P<v>\+?\d[\d /()-]{{3,}}\d)',
+                    rest, re.I))):
                 values[c] = m['v'].strip()
                 rest = take(m)
             elif kind == 'number':
-                m = re.search(
-                    rf'{lead}{noun}(?:\s+(?:of|is|=|to|von))?\s*[:=]?\s*(?P<v>[€$£]?-?\d[\d.,]*|{"|".join(lang.words["numbers"])})\b', rest,
-                    re.I) or re.search(
-                        rf'(?:[,;(]\s*|\s+)(?:(?:with|and|for|at|of|mit|und|für|takes|costs|is)\s+)*(?P<v>[€$£]?-?\d[\d.,]*)\s*{noun}\b\)?',
-                        rest, re.I) \
-                    or (re.search(
-                        r'(?:[,;(]\s*|\s+)(?:(?:for|of|at|over|costs?|costing|worth|is|für|über)\s+)?(?P<v>(?:[€$£]\s?-?\d[\d.,]*)|(?:-?\d[\d.,]*\s?(?:€|\$|£|euros?|dollars?|pounds?|eur|usd|gbp)))(?=[\s,;.)]|$)', rest, re.I) if re.search('amount|price|cost|total|sum|betrag|preis', c) else None)
+                m = (re.search(rf'{lead}{noun}(?:\s+(?:of|is|=|to|von))?\s*[:=]?\s*(?P<v>[€$£]?-?\d[\d.,]*|{"|".join(lang.words["numbers"])})\b',
+                               rest, re.I)
+                     or re.search(rf'(?:[,;(]\s*|\s+)(?:(?:with|and|for|at|of|mit|und|für|takes|costs|is)\s+)*(?P<v>[€$£]?-?\d[\d.,]*)\s*{noun}\b\)?',
+                                  rest, re.I)
+                     or (re.search(r'(?:[,;(]\s*|\s+)(?:(?:for|of|at|over|costs?|costing|worth|is|für|über)\s+)?'
+                                   r'(?P<v>(?:[€$£]\s?-?\d[\d.,]*)|(?:-?\d[\d.,]*\s?(?:€|\$|£|euros?|dollars?|pounds?|eur|usd|gbp)))(?=[\s,;.)]|$)',
+                                   rest, re.I) if re.search('amount|price|cost|total|sum|betrag|preis', c) else None))
                 if m and (n := lang.number(re.sub(r'(?i)\s?(?:euros?|dollars?|pounds?|eur|usd|gbp)$', '', m['v'].rstrip('.,')))) is not None:
                     values[c] = n
                     rest = take(m)
             elif kind == 'date':
-                if (m := re.search(
-                        rf'{lead}(?:{noun}|due|on|by|until|deadline|am|bis|fällig)(?:\s+(?:is|on|by|of|date|am|bis))*\s*[:=]?\s+(?P<v>[^,;]+?)\)?$', rest, re.I)) and (d := lang.day(m['v'])):
+                if (m := re.search(rf'{lead}(?:{noun}|due|on|by|until|deadline|am|bis|fällig)(?:\s+(?:is|on|by|of|date|am|bis))*\s*[:=]?\s+'
+                                   r'(?P<v>[^,;]+?)\)?$', rest, re.I)) and (d := lang.day(m['v'])):
                     values[c] = d
                     rest = take(m)
-                elif (m := re.search(
-                        r'(?:[,;(]\s*|\s+)(?P<v>today|tomorrow|tonight|next \w+|heute|morgen|übermorgen|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{4}-\d\d-\d\d)\)?$', rest, re.I)) and (d := lang.day(m['v'])):
+                elif (m := re.search(r'(?:[,;(]\s*|\s+)(?P<v>today|tomorrow|tonight|next \w+|heute|morgen|übermorgen'
+                                     r'|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\d{4}-\d\d-\d\d)\)?$', rest, re.I)) and (d := lang.day(m['v'])):
                     values[c] = d
                     rest = take(m)
             elif kind == 'choice':
                 said = [x for x in table.choices.get(c, ()) if re.search(rf'(?<!\w){re.escape(str(x))}(?!\w)', rest, re.I)]
-                if (len(said) == 1
-                        and (m := re.search(
-                            rf'(?:{lead}(?:{noun}(?:\s+(?:is|of))?[:\s]+)?(?:as\s+|in\s+)?){re.escape(str(said[0]))}(?:\s+{noun})?(?!\w)\)?|^{re.escape(str(said[0]))}[ -]{noun}\s+', rest, re.I))):
+                if len(said) == 1 and (m := re.search(
+                        rf'(?:{lead}(?:{noun}(?:\s+(?:is|of))?[:\s]+)?(?:as\s+|in\s+)?){re.escape(str(said[0]))}(?:\s+{noun})?(?!\w)\)?'
+                        rf'|^{re.escape(str(said[0]))}[ -]{noun}\s+', rest, re.I)):
                     values[c] = said[0]
                     rest = take(m)
-            elif (kind in ('text', 'long', 'email')
-                  and (m := re.search(
-                      rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?', rest, re.I))):
+            elif (kind in ('text', 'long', 'email') and (m := re.search(
+                    rf'{lead}{noun}(?:\s+(?:is|of|=|von))?\s*(?:[:=]\s*|\s+)(?P<v>Q\d+Q|[^,;]+?)(?=\s*(?:[,;)]|$|\s(?:with|and|mit|und)\s))\)?',
+                    rest, re.I))):
                 values[c] = self.clean(m['v'])
                 rest = take(m)
             elif (kind == 'text' and c in ('author', 'by', 'artist', 'autor', 'writer', 'composer')
                   and (m := re.search(r'\s+(?:by|von)\s+(?P<v>[^,;]+?)$', rest))):
                 values[c] = self.clean(m['v'])
                 rest = take(m)
-            elif (kind == 'bool'
-                  and (m := re.search(
-                      rf'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?(?:{"|".join(map(re.escape, sorted({c.replace("_", " "), *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$', rest, re.I))):
+            elif (kind == 'bool' and (m := re.search(
+                    r'(?:[,;(]\s*|\s+)(?:(?:and|which is|that is|marked|already|is|as|und|schon|bereits)\s+)*(?P<not>not |un|nicht )?'
+                    rf'''(?:{"|".join(map(re.escape, sorted({c.replace("_", " "),
+                        *(lang.flags.get(c, ()) if "," in rest or "already" in rest else ())}, key=len, reverse=True)))})\)?$''', rest, re.I))):
                 values[c] = not m['not']
                 rest = take(m)
         return values, rest
@@ -698,12 +698,13 @@ class Reader:
     @property
     def todo(self):
         "The table of what is to be done, where there is just one"
-        ts = [tb for tb in self.world.tables.values() if {'done', 'finished', 'completed', 'complete',
-                                                          'erledigt'} & {c for c, k in tb.columns.items() if k == 'bool'}]
+        ts = [tb for tb in self.world.tables.values()
+              if {'done', 'finished', 'completed', 'complete', 'erledigt'} & {c for c, k in tb.columns.items() if k == 'bool'}]
         return ts[0] if len(ts) == 1 else None
     def done_column(self, table):
-        return next((c for c, k in table.columns.items() if k == 'bool' and (c in ('done', 'finished', 'completed', 'complete')
-            or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
+        return next((c for c, k in table.columns.items() if k == 'bool'
+                     and (c in ('done', 'finished', 'completed', 'complete')
+                          or {'finished', 'fertig', 'erledigt'} & set(self.lang.flags.get(c, ())))), None)
     def named(self, g, key='table'): return self.world.tables[self.nouns[' '.join(g[key].lower().split())]] if g.get(key) else None
 
     # what each kind of sentence does
@@ -718,8 +719,9 @@ class Reader:
         return self.of_many(ops)
     def of_many(self, ops):
         "Many rows at once are asked about first, and too many are left to the table, where they can be seen"
-        return (Reading('press', ops) if len(ops) <= most_rows else Reading('chip', ops, 'too_many') if len(ops) <= most_asked
-                else Reading('nothing', name='many_rows'))
+        return (Reading('press', ops) if len(ops) <= most_rows else
+                Reading('chip', ops, 'too_many') if len(ops) <= most_asked else
+                Reading('nothing', name='many_rows'))
 
     def create(self, g, t):
         table = self.named(g)
@@ -736,9 +738,10 @@ class Reader:
                and (len(str(v).split()) > 3 or re.search(r'\d', str(v)) and len(str(v).split()) > 1) for k, v in values.items()):
             return Reading('unsure', name='missing')
         # “with venue Night Owl”: a column's name is no part of a row's
-        if 'Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower()) for v in (name, *values.values())
-                                   for w in labels) or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower()) and any(
-                                       re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels):
+        if ('Q' not in rest and any(re.search(rf'(?<![\w-]){re.escape(w)}(?![\w-])\s*\S', str(v).lower())
+                                    for v in (name, *values.values()) for w in labels)
+                or 'Q' in rest and (said := re.sub(r'Q\d+Q', ' ', rest).lower())
+                and any(re.search(rf'(?<!\w){re.escape(w)}(?!\w)', said) for w in labels)):
             return Reading('unsure', name='missing')
         if (m := re.match(r'#?(\d+)\b', name)) and any(r['id'] == int(m[1]) for r in table.rows): return None            # “make visit 12 urgent”
         if (not name or len(name) > 300 or name.lower() in (*self.lang.words['it'], *self.lang.words['them'])
@@ -749,8 +752,8 @@ class Reader:
         texts = [c for c in open_ if table.columns[c] in ('text', 'ref', 'choice', 'url', 'email')]
         if 'Q' not in g['value'] and open_:
             tail = loose.partition(',')[2]
-            if tail and (texts or re.search(r'\d', tail) or set(self.lang.tokens(tail)) & {self.lang.stem(w) for c in open_
-                    for w in (c, *self.lang.columns.get(c, ()))}):
+            if tail and (texts or re.search(r'\d', tail)
+                         or set(self.lang.tokens(tail)) & {self.lang.stem(w) for c in open_ for w in (c, *self.lang.columns.get(c, ()))}):
                 return Reading('unsure', name='missing')
             if texts and re.search(rf"\s(?:{'|'.join(map(re.escape, self.lang.words['between']))})\s", loose):
                 return Reading('unsure', name='missing')
@@ -844,8 +847,8 @@ class Reader:
         off = (bool(re.match(r"(?:stop|don't|do not|no longer|un|nicht mehr)\b", t, re.I))
                or bool(re.match('(?i)un', g['past']) and not any(self.lang.stem(c) == stem for tb, _ in rows for c in tb.columns)))
         pick = lambda tb: next((c for c, k in tb.columns.items() if k == 'bool' and c.endswith('ed')
-                                and c not in ('finished', 'completed', 'tried') and self.lang.stem(c) in (stem,
-                                    self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
+                                and c not in ('finished', 'completed', 'tried')
+                                and self.lang.stem(c) in (stem, self.lang.stem(g['past'].lower()[2:]) if off else stem)), None)
         return self.update(rows, lambda tb, r: {c: not off} if (c := pick(tb)) else None)
 
     @cached_property
@@ -853,13 +856,15 @@ class Reader:
     def misnamed(self, ops):
         "Does an operation give a row a name that is none?"
         t = self.trim(self.text)
-        return not self.quotes and not self.plain.match(t) and any(self.misnames((tb, r), str(o.values[tb.main]), t) for o in ops
-            if o.verb == 'update' for tb in [self.world.tables[o.table]] if tb.main in o.values for r in tb.rows if r['id'] == o.id)
+        return not self.quotes and not self.plain.match(t) and any(
+            self.misnames((tb, r), str(o.values[tb.main]), t) for o in ops if o.verb == 'update'
+            for tb in [self.world.tables[o.table]] if tb.main in o.values for r in tb.rows if r['id'] == o.id)
     def misnames(self, found, name, t):
         "Is “move the rent to Anna”, “set it to high” no new name? One is called for by its verb, or is like the old one; another row's is none."
         tb, r = found
         other = any(str(x.get(t2.main) or '').casefold() == name.casefold() for t2 in self.world.tables.values() for x in t2.rows if x is not r)
-        return (other or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I)
+        return (other
+                or self.lang.words['moving'] and re.match(rf"(?:{'|'.join(map(re.escape, self.lang.words['moving']))})\b", t, re.I)
                 and not like(name, str(r.get(tb.main) or '')))
     def rename(self, g, t):
         rows, sorry = self.one(g['row'])
@@ -914,8 +919,9 @@ class Reader:
         place = self.lang.places.get(' '.join(g['place'].lower().split()))
         if len(rows) != 1 or not place: return None
         tb, r = rows[0]
-        if any(k not in ('bool', 'date', 'json') and c != tb.main and str(x.get(c)).casefold() == g['place'].casefold() for x in tb.rows
-               for c, k in tb.columns.items()) or any(str(v).casefold() == g['place'].casefold() for vs in tb.choices.values() for v in vs):
+        if (any(k not in ('bool', 'date', 'json') and c != tb.main and str(x.get(c)).casefold() == g['place'].casefold()
+                for x in tb.rows for c, k in tb.columns.items())
+                or any(str(v).casefold() == g['place'].casefold() for vs in tb.choices.values() for v in vs)):
             return None
         at, others = tb.index(self.lang).place[r['id']], [x for x in tb.rows if x is not r]
         if place in ('above', 'below'):

@@ -21,8 +21,8 @@ def anchors(g, which='own'):
 def _hits(g, n, near=False, first=True, which='own'):
     "{(table, place)} of the rows whose name holds a word"
     w = g.words[n]
-    if (w.kind not in ('word', 'code', 'number') or w.stem in g.lang.small or first and (w.low in g.g['common'] or w.low in g.g['chatter'])
-            and w.low == w.text):
+    if (w.kind not in ('word', 'code', 'number') or w.stem in g.lang.small
+            or first and (w.low in g.g['common'] or w.low in g.g['chatter']) and w.low == w.text):
         return set()
     out = set()
     for tb in g.world.tables.values():
@@ -43,13 +43,13 @@ def owners(g, hits):
 
 def _anchor(g, n, b, which='own'):
     "(end, Table, row) of a row that is named from here on, else None"
-    hits = (_hits(g, n, which=which) if which == 'all' else _hits(g, n)
-            or (_hits(g, n, True) if len(g.words[n].low) > 4 and g.words[n].low not in g.reader.nouns else set()))
+    hits = (_hits(g, n, which=which) if which == 'all' else
+            _hits(g, n) or (_hits(g, n, True) if len(g.words[n].low) > 4 and g.words[n].low not in g.reader.nouns else set()))
     if g.words[n].kind == 'number':
         v = g.lang.number(g.words[n].low.strip('#.'))
         named = [m.table for m in g.tables(max(0, n-2), n) if m.b == n]
-        ids = {(tb.name, k) for tb in g.world.tables.values() for k, r in enumerate(tb.rows) if r['id'] == v and (named and tb.name in named
-            or g.words[n].text.startswith('#'))}
+        ids = {(tb.name, k) for tb in g.world.tables.values() for k, r in enumerate(tb.rows)
+               if r['id'] == v and (named and tb.name in named or g.words[n].text.startswith('#'))}
         if ids: hits = ids
         elif len(hits) > 1 or not any(m.b == n for m in g.tables(max(0, n-2), n)): return None
     if not hits: return None
@@ -71,8 +71,8 @@ def _anchor(g, n, b, which='own'):
 
 def parts(g):
     "[(from, to)] between *and*, commas and points"
-    cuts = [n for n, w in enumerate(g.words) if w.low in g.g['and'] or w.text in (',', ';', '!', '?') or w.text == '.'
-            and not (n and (len(g.words[n-1].text) == 1 and g.words[n-1].text.isalpha() or g.words[n-1].low in g.g['titles']))]
+    cuts = [n for n, w in enumerate(g.words) if w.low in g.g['and'] or w.text in (',', ';', '!', '?')
+            or w.text == '.' and not (n and (len(g.words[n-1].text) == 1 and g.words[n-1].text.isalpha() or g.words[n-1].low in g.g['titles']))]
     out, at = [], 0
     for c in [*cuts, len(g.words)]:
         if c > at: out.append((at, c))
@@ -112,8 +112,8 @@ def together(g, found, a, b, make):
             and any(w.kind not in ('mark', 'word') or w.kind == 'word' and w.low in (*g.g['be'], *g.g['now'], *g.g['with_verbs'])
                     for w in g.words[last[1]:b])):
         return None
-    return [Op(op.table, op.verb, x[3]['id'], dict(op.values)) for x in run if op.verb == 'delete'
-            or any(x[3].get(c) != v for c, v in op.values.items())]
+    return [Op(op.table, op.verb, x[3]['id'], dict(op.values)) for x in run
+            if op.verb == 'delete' or any(x[3].get(c) != v for c, v in op.values.items())]
 
 def like(g, found, a, b, before):
     "A part that says a row and a number, or that it is so too, and leaves out the column: the one of the change before"
@@ -135,8 +135,8 @@ def like(g, found, a, b, before):
 
 def same(g, before, a, b):
     "A part that goes on about the row of the change before: “and his deposit is now 900”, “and invoiced”"
-    if (before.id is None or before.verb != 'update' or 'delete' in g.cues(a, b) or 'create' in g.cues(a, b)
-            and not any(w.low in ('it', 'him', 'her', 'them') for w in g.words[a:b])):
+    if (before.id is None or before.verb != 'update' or 'delete' in g.cues(a, b)
+            or 'create' in g.cues(a, b) and not any(w.low in ('it', 'him', 'her', 'them') for w in g.words[a:b])):
         return None
     tb = g.world.tables[before.table]
     row = next(r for r in tb.rows if r['id'] == before.id)
@@ -180,9 +180,9 @@ def plain(g, op, a, b):
     if op.verb != 'update': return True
     texts = {c: str(v) for c, v in op.values.items() if tb.columns[c] == 'text' and c != tb.main}
     known = tb.index(g.lang).known()
-    return all(any(x == c for x, _ in known.get(v.lower(), ())) or v[:1].isupper() or re.search(r'\d', v)
-               and any(re.search(r'\d', str(r.get(c) or '')) for r in tb.rows[:60]) or any(m.what == 'column' and m.key == c
-                   for m in g.mentions(tb, a, b)) for c, v in texts.items())
+    return all(any(x == c for x, _ in known.get(v.lower(), ())) or v[:1].isupper()
+               or re.search(r'\d', v) and any(re.search(r'\d', str(r.get(c) or '')) for r in tb.rows[:60])
+               or any(m.what == 'column' and m.key == c for m in g.mentions(tb, a, b)) for c, v in texts.items())
 
 def read(g, make):
     "A Reading of a sentence that asks for several changes, each with its own row; None where it does not"
@@ -217,9 +217,10 @@ def read(g, make):
     if len(spans) not in best: return None
     _, ops = best[len(spans)]
     merged = joined(ops)
-    if (len(ops) < 2 or not merged or len(merged) > most_rows
-            or {(o.table, o.id) for o in merged if o.id is not None} < rows - {(x[2].name, x[3]['id']) for x in found if denied(g, x, spans)
-                or str(x[3].get(x[2].main)) in {str(v) for o in ops for v in o.values.values()}}):
+    if len(ops) < 2 or not merged or len(merged) > most_rows: return None
+    spared = {(x[2].name, x[3]['id']) for x in found
+              if denied(g, x, spans) or str(x[3].get(x[2].main)) in {str(v) for o in ops for v in o.values.values()}}
+    if {(o.table, o.id) for o in merged if o.id is not None} < rows - spared:
         return None
     return Reading('chip', merged, name='unlike')
 
@@ -235,8 +236,9 @@ def listed(text, world, lang, got):
     alt = lambda ws: '(?:' + '|'.join(sorted((re.escape(w) for w in ws), key=len, reverse=True)) + ')'
     many = [n for n in table.nouns(lang) if n != lang.singular(n)]
     place = rf"(?:\s+{alt(lang.gist['onto'])}\s+(?:\w+\s+){{0,3}}{alt([*table.nouns(lang), *lang.words['list'], *lang.gist['lists']])})?"
-    m = re.fullmatch(
-        rf"(?:{alt(lang.words['polite'])}[, ]+)*{alt([*lang.verbs['create'], *many])}\s*:?\s+(?:(?:{alt(lang.words['a'])}\s+)*(?P<many>{alt(many or ['Q'])})\s*:?\s+)?(?P<them>[^:;.!?\"“„]+?){place}(?:[, ]+{alt(lang.gist['frame_tail'])})*[.!]?", text.strip(), re.I)
+    m = re.fullmatch(rf"(?:{alt(lang.words['polite'])}[, ]+)*{alt([*lang.verbs['create'], *many])}\s*:?\s+"
+                     rf"(?:(?:{alt(lang.words['a'])}\s+)*(?P<many>{alt(many or ['Q'])})\s*:?\s+)?(?P<them>[^:;.!?\"“„]+?)"
+                     rf"{place}(?:[, ]+{alt(lang.gist['frame_tail'])})*[.!]?", text.strip(), re.I)
     if not m or re.match(rf"{alt(lang.gist['one'])}\s+{alt(table.nouns(lang))}\b", m['them'], re.I): return None
     plural = bool(m['many']) or m[0].lower().startswith(tuple(many))
     joins = alt([w.strip() for w in lang.words['and'] if w.strip().isalpha() and ' ' not in w.strip()])

@@ -13,8 +13,8 @@ class Slots:
     "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"
     def __init__(self, g, table, a, b, row=None, spent=()):
         self.g, self.t, self.a, self.b, self.row, self.lang, self.words = g, table, a, b, row, g.lang, g.words
-        self.values, self.by, self.firm, self.was, self.named, self.like, self.moved, self.now = ({}, {n: '' for n in spent}, 0, {}, False,
-            False, False, {})
+        self.values, self.by, self.firm, self.was, self.now = {}, {n: '' for n in spent}, 0, {}, {}
+        self.named = self.like = self.moved = False
         self.known, self.flags, self.names = table.index(g.lang).known(), *g.words_of(table)[:2]
         if '_sets' not in g.lang.__dict__: g.lang._sets = self.sets(g.g)
         self.units, self.preps, self.glue = g.lang._sets
@@ -23,9 +23,10 @@ class Slots:
         "(units, words of place, words that hold others together) of a language, made once"
         units = {u for us in gist['units'].values() for u in us if len(u) > 1 or not u.isalpha()} | {*gist['weights']}
         preps = {w for ws in gist['by_place'] for w in ws.split('|')}
-        glue = {*self.lang.words['a']} - {'entry', 'row', 'item', 'record', 'thing'} | { *self.lang.words['it'], *gist['chatter'],
-            *gist['fill'], *gist['pronoun'], *gist['link'], *gist['and'], *gist['by'], *gist['now'], *self.lang.words['not']} | {w
-                for p in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['wish']) for w in p.split()}
+        glue = ({*self.lang.words['a']} - {'entry', 'row', 'item', 'record', 'thing'}
+                | {*self.lang.words['it'], *gist['chatter'], *gist['fill'], *gist['pronoun'], *gist['link'], *gist['and'], *gist['by'], *gist['now'],
+                   *self.lang.words['not']}
+                | {w for p in (*self.lang.words['polite'], *self.lang.words['tail'], *self.lang.words['wish']) for w in p.split()})
         return units, preps, glue
 
     def once(self, what, c, make):
@@ -73,8 +74,8 @@ class Slots:
                 own = [plain, plain.removesuffix(' at').removesuffix(' on'), *self.lang.columns.get(c, ())]
                 parts = plain.split()
                 if len(parts) > 1:
-                    own += [x for x in parts if k == 'number' and len(x) > 3
-                            and x not in self.lang.words['a']] + [parts[0]]*(len(parts[0]) > 4 and k != 'bool')
+                    own += ([x for x in parts if k == 'number' and len(x) > 3 and x not in self.lang.words['a']]
+                            + [parts[0]]*(len(parts[0]) > 4 and k != 'bool'))
                 for w in own:
                     for x in (w, self.lang.singular(w), self.lang.plural(w)): full.setdefault(x, c)
                     if ' ' not in w and len(s := self.lang.stem(w)) >= 4: kin.setdefault(s, c)
@@ -122,8 +123,8 @@ class Slots:
         return made[self.lang.code]
     def datelike(self, v):
         days = {*self.g.g['days'], *self.lang.months}
-        return (bool(re.fullmatch(r'\d{1,2}\.\d{1,2}\.(?:\d{2,4})?|\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}(?:/\d{2,4})?', v)) or len(v.split()) < 5
-                and any(w.rstrip('.,') in days for w in v.lower().split()))
+        return (bool(re.fullmatch(r'\d{1,2}\.\d{1,2}\.(?:\d{2,4})?|\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}(?:/\d{2,4})?', v))
+                or len(v.split()) < 5 and any(w.rstrip('.,') in days for w in v.lower().split()))
     def spelled(self, n, look):
         "(value, end) of a time, a day or a phone number that begins here, as it is written"
         if not self.free(n): return None
@@ -171,9 +172,9 @@ class Slots:
         days = {*self.g.g['days'], *self.lang.months}
         for end in range(min(self.b, n+8), n, -1):
             ws = self.words[n:end]
-            if any(x.low.rstrip('.') in days for x in ws) and not any(x.kind in ('quote', 'url', 'arrow', 'email', 'time', 'phone')
-                    or x.text in ';:!?()' for x in ws) and ws[-1].kind != 'mark' and all(self.free(k) for k in range(n, end)) and (
-                        d := self.lang.day(self.g.text[ws[0].a:ws[-1].b])):
+            if (any(x.low.rstrip('.') in days for x in ws)
+                    and not any(x.kind in ('quote', 'url', 'arrow', 'email', 'time', 'phone') or x.text in ';:!?()' for x in ws)
+                    and ws[-1].kind != 'mark' and all(self.free(k) for k in range(n, end)) and (d := self.lang.day(self.g.text[ws[0].a:ws[-1].b]))):
                 return d, end
         return None
     def choice(self, c, n):
@@ -186,8 +187,9 @@ class Slots:
                 return v, n+k
         w = self.words[n]
         for v in self.t.choices.get(c, ()):
-            if w.kind == 'word' and len(str(v)) > 2 and ' ' not in str(v) and (w.low in [x + str(v).lower() for x in self.g.g['again']]
-                    or w.stem == self.lang.stem(str(v).lower()) or self.g.short(w.low, str(v).lower())):
+            if (w.kind == 'word' and len(str(v)) > 2 and ' ' not in str(v)
+                    and (w.low in [x + str(v).lower() for x in self.g.g['again']] or w.stem == self.lang.stem(str(v).lower())
+                         or self.g.short(w.low, str(v).lower()))):
                 return v, n+1
         return None
     def stop(self, n, c):
@@ -197,8 +199,8 @@ class Slots:
         if self.low(n) in self.g.g['joints']: return True
         if self.low(n) in self.preps and (self.low(n) not in self.g.g['inside'] or self.cap(n+1) and self.cap(n+2)):
             k = n+1 + (self.low(n+1) in self.lang.words['a'])
-            if (self.cap(k) or k < self.b and self.words[k].kind == 'quote') and any(x in self.t.columns and x != c and self.open(x)
-                    for x in self.places_of(n)):
+            if ((self.cap(k) or k < self.b and self.words[k].kind == 'quote')
+                    and any(x in self.t.columns and x != c and self.open(x) for x in self.places_of(n))):
                 return True
         return self.low(n) in ('please', 'pls', 'plz', 'bitte', 'thanks', 'danke')
     def places_of(self, n):
@@ -366,9 +368,9 @@ class Slots:
         for n in range(self.a, self.b):
             for length in (3, 2, 1):
                 said = ' '.join(w.low for w in self.words[n:n+length])
-                f = self.flags.get(said) or (length == 1 and self.words[n].kind == 'word' and len(said) > 3 and self.g.says_flag(n, self.a)
-                                             and next((f for w, f in self.names.items() if ' ' not in w
-                                                       and self.lang.stem(w) == self.words[n].stem), None))
+                f = self.flags.get(said) or (
+                    length == 1 and self.words[n].kind == 'word' and len(said) > 3 and self.g.says_flag(n, self.a)
+                    and next((f for w, f in self.names.items() if ' ' not in w and self.lang.stem(w) == self.words[n].stem), None))
                 if (f and n+length <= self.b and all(self.free(k) for k in range(n, n+length)) and self.open(f[0])
                         and not (length == 1 and self.cap(n) and n > self.a)):
                     off = bool(re.search(self.g.g['no'], ' '.join(self.low(k) for k in range(max(self.a, n-3), n))))
@@ -383,9 +385,9 @@ class Slots:
                 if n+length > self.b or not all(self.free(k) for k in range(n, n+length)): continue
                 said = ' '.join(w.low.removesuffix("'s") for w in self.words[n:n+length] if w.text != '.')
                 plain = self.g.text[self.words[n].a:self.words[n+length-1].b].lower()
-                hit = next(((c, v) for c, v in self.known.get(plain, ())
-                            or self.known.get(said, ()) or self.known.get(re.sub(r'\b(dr|mr|mrs|ms) ', r'\1. ', said), ()) if self.open(c)
-                            and self.t.columns[c] == 'text'), None)
+                hit = next(((c, v) for c, v in self.known.get(plain, ()) or self.known.get(said, ())
+                            or self.known.get(re.sub(r'\b(dr|mr|mrs|ms) ', r'\1. ', said), ())
+                            if self.open(c) and self.t.columns[c] == 'text'), None)
                 if not hit or length == 1 and (self.words[n].stem in self.lang.small or len(said) < 2): continue
                 if self.row and not self.differs(*hit): self.by |= dict.fromkeys(range(n, n+length), ''); break
                 alone = not (self.cap(n-1) and self.cap(n)) and not (self.cap(n+length) and self.cap(n)) or length > 1
@@ -398,8 +400,8 @@ class Slots:
             if self.low(n) == 'of' and any(self.low(x) in ('by', 'from') for x in range(n+1, self.b)): continue          # a copy of this by that one
             k = n+1
             while k < self.b and self.low(k) in self.lang.words['a'] and self.low(k) not in ('in', 'on', 'at'): k += 1
-            if (sure and not (k < self.b and (self.cap(k) or self.words[k].kind == 'quote')) or sure and self.low(n) in self.g.g['inside']
-                    and self.cap(n-1) and not (self.cap(k) and self.cap(k+1))):
+            if (sure and not (k < self.b and (self.cap(k) or self.words[k].kind == 'quote'))
+                    or sure and self.low(n) in self.g.g['inside'] and self.cap(n-1) and not (self.cap(k) and self.cap(k+1))):
                 continue
             if k < self.b and self.free(k) and (got := self.text(cs[0], k)):
                 v, end = got
@@ -474,8 +476,8 @@ class Slots:
         caps = ([(i, j) for i, j in self.capital(runs) if not (i == self.a and j == i+1)]
                 if any(w.text[:1].isupper() for w in self.words[self.a+1:self.b]) else [])
         lead = [n+1 for n in range(self.a, self.b) if self.words[n].text in (':', '-', '–') or n in self.by and not self.by[n]]
-        near = lambda rs: next((r for r in rs if r[0] in lead or any(self.low(r[0]-1) in self.lang.words['a'] and r[0]-k in lead
-            for k in (1, 2))), None)
+        near = lambda rs: next((r for r in rs if r[0] in lead
+                                or any(self.low(r[0]-1) in self.lang.words['a'] and r[0]-k in lead for k in (1, 2))), None)
         colon = next((r for r in runs if any(self.words[k].kind == 'arrow' for k in range(max(self.a, r[0]-2), r[0]))), None)
         i, j = (colon or next((c for c in caps if c[0] in lead), None) or (max(caps, key=lambda c: (c[1]-c[0], -c[0])) if caps else None)
                 or near(runs) or runs[0])
@@ -493,8 +495,8 @@ class Slots:
             i = v[1]
         while j-1 > i and self.low(j-1) in self.g.g['days'] and not self.cap(j-1): j -= 1          # “Kofi Adu yesterday”
         if (j-1 > i and self.words[j-1].kind == 'number' and (v := self.number(j-1))
-                and (not self.cap(j-2) and self.columns('number') or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0])
-                    for c in self.columns('number')))):
+                and (not self.cap(j-2) and self.columns('number')
+                     or any(1500 < (self.span(c) or (0,))[0] and self.fits(c, v[0]) for c in self.columns('number')))):
             j -= 1
         most = self.once('most', t, lambda vs: max((len(str(v).split()) for v in vs), default=9))
         if i == self.a and j-i == most+1 and j-i > 2 and (i, j) in caps: i += 1          # “Admit Bernard Cole”: an order begins with a capital too
@@ -525,8 +527,8 @@ class Slots:
             if len(fit) == 1 and not (len(cs) == 1 and (x := self.span(fit[0])) and x[0] > 1000 and v[0] < 100): self.put(fit[0], v[0], n, v[1], 0)
         for n in range(self.a, self.b):
             if (self.free(n) and self.words[n].kind == 'code'
-                    and len(cs := [c for c in self.columns('text') if c != self.t.main and self.once('shape', c,
-                        lambda vs: {shape(str(v)) for v in vs}) == {shape(self.words[n].text.upper())}]) == 1):
+                    and len(cs := [c for c in self.columns('text') if c != self.t.main
+                                   and self.once('shape', c, lambda vs: {shape(str(v)) for v in vs}) == {shape(self.words[n].text.upper())}]) == 1):
                 self.put(cs[0], self.words[n].text.upper(), n, n+1)
         for i, j in self.runs():
             if self.row: break
@@ -551,8 +553,8 @@ class Slots:
                 self.put(cs[0], self.said(i, j), i, j, 0)
     def shaped(self, c, i, j):
         "Could these words stand in a column whose values are all codes (A1, B4) or none?"
-        coded = self.once('coded', c, lambda vs: {shape(str(v).upper()) for v in vs} if len(vs) > 1 and all(re.search(r'\d', str(v))
-            and len(str(v)) < 9 for v in vs) else None)
+        coded = self.once('coded', c, lambda vs: (
+            {shape(str(v).upper()) for v in vs} if len(vs) > 1 and all(re.search(r'\d', str(v)) and len(str(v)) < 9 for v in vs) else None))
         return coded is None or shape(self.said(i, j).upper()) in coded
     def like_others(self, cs, i, j):
         """The one open column whose values are written as these words are: so many of them,
@@ -654,8 +656,8 @@ class Slots:
         # room 103
         if ((codes := self.shapes(t))
                 and (n := next((n for n in range(self.a, self.b) if self.free(n) and self.words[n].kind in ('number', 'code')
-                                and shape(self.words[n].text.upper()) in codes and len(self.words[n].text) in self.once('lengths', t,
-                                    lambda vs: {len(str(v)) for v in vs})), None)) is not None):
+                                and shape(self.words[n].text.upper()) in codes
+                                and len(self.words[n].text) in self.once('lengths', t, lambda vs: {len(str(v)) for v in vs})), None)) is not None):
             return self.put(t, self.words[n].text, n, n+1)
         for n in range(self.a, self.b-1):
             if low(n) not in self.g.g['whose'] or not self.free(n): continue
@@ -664,8 +666,8 @@ class Slots:
             if known: return self.put(t, known[0], n, known[1])
             if self.cap(k):
                 e = k
-                while e < self.b and self.free(e) and (self.cap(e) or self.words[e].kind == 'number' or low(e) in self.g.g['inside']
-                                                       and self.cap(e+1)):
+                while e < self.b and self.free(e) and (self.cap(e) or self.words[e].kind == 'number'
+                                                       or low(e) in self.g.g['inside'] and self.cap(e+1)):
                     e += 1
                 return self.put(t, self.said(k, e), n, e)
     def known_main(self, i, j):
@@ -706,20 +708,19 @@ class Slots:
                 self.by[n] = ''
                 self.named = True
             elif (w.kind in ('word', 'code')
-                  and (now := next(
-                      ((c, v) for k in (4, 3, 2, 1) if n+k <= self.b
-                       for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ()) if self.row.get(c) == v
-                       and self.t.columns[c] == 'text'), None))):
+                  and (now := next(((c, v) for k in (4, 3, 2, 1) if n+k <= self.b
+                                    for c, v in self.known.get(self.g.text[w.a:self.words[n+k-1].b].lower(), ())
+                                    if self.row.get(c) == v and self.t.columns[c] == 'text'), None))):
                 self.by |= {k: '' for k in range(n, n+len(now[1].split())) if self.free(k)}
                 self.like = True
                 self.now |= {k: now[0] for k in range(n, n+len(now[1].split()))}
             elif (w.kind == 'word' and len(w.low) > 3 and w.low not in self.glue and not (self.cap(n) and self.cap(n-1) and n-1 > self.a)
-                  and any(w.stem in self.lang.tokens(str(self.row.get(c) or '')) for c, k in self.t.columns.items() if k == 'text'
-                          and c != self.t.main)):
+                  and any(w.stem in self.lang.tokens(str(self.row.get(c) or ''))
+                          for c, k in self.t.columns.items() if k == 'text' and c != self.t.main)):
                 self.by[n] = ''
                 self.like = True
-            elif w.kind in ('word', 'code', 'number') and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own
-                                                           or any(self.g.close(w.stem, x) for x in own)):
+            elif (w.kind in ('word', 'code', 'number')
+                  and (set(self.lang.tokens(w.text)) and set(self.lang.tokens(w.text)) <= own or any(self.g.close(w.stem, x) for x in own))):
                 self.by[n] = ''
                 self.named = True
         if (not any(not c and self.words[n].kind in ('word', 'code', 'quote') for n, c in self.by.items())
@@ -783,15 +784,15 @@ class Slots:
         "A change by so much: two more, 2.5 kg heavier, a week later"
         said = {self.low(n) for n in range(self.a, self.b)}
         for n in range(self.a, self.b):
-            v = self.number(n) or ((1, n+1) if self.low(n) in ('a', 'an', 'one', 'eine', 'einen', 'ein')
-                                   and self.low(n-1) not in self.g.g['halves']
-                                   and (self.low(n+1) in self.g.g['spans'] or self.low(n+2) in self.g.g['compare_up'] and n+1 < self.b
-                                        and self.free(n+1) and self.label(n+1)) else None)
+            one = (self.low(n) in ('a', 'an', 'one', 'eine', 'einen', 'ein') and self.low(n-1) not in self.g.g['halves']
+                   and (self.low(n+1) in self.g.g['spans']
+                        or self.low(n+2) in self.g.g['compare_up'] and n+1 < self.b and self.free(n+1) and self.label(n+1)))
+            v = self.number(n) or ((1, n+1) if one else None)
             if not v: continue
             after, before = [self.low(k) for k in range(v[1], min(self.b, v[1]+3))], [self.low(k) for k in range(max(self.a, n-2), n)]
             unit = after[0] if after else ''
-            by, up, down = bool({*before[-1:]} & {*self.g.g['by']} or before[-1:] and before[-1] in self.g.g['link']
-                                and before[0] in self.g.g['steps']), {*self.g.g['more']}, {*self.g.g['less']}
+            by = bool({*before[-1:]} & {*self.g.g['by']} or before[-1:] and before[-1] in self.g.g['link'] and before[0] in self.g.g['steps'])
+            up, down = {*self.g.g['more']}, {*self.g.g['less']}
             compared = {*after[:2]} & ({*self.g.g['compare_up']} | {*self.g.g['compare_down']}) or {*before} & {*self.g.g['compare_new']}
             if not by and not compared and not (unit in self.g.g['spans'] and said & {*self.g.g['shifts']}): continue
             sign = -1 if compared & {*self.g.g['compare_down']} or not compared and said & down and not said & up else 1
@@ -860,8 +861,8 @@ class Slots:
         for c in [c for c in self.was if c not in self.values and c != self.t.main]:
             kind = self.t.columns[c]
             found = [(v[0], n, v[1]) for n in range(self.a, self.b)
-                     if (v := self.number(n, c) if kind == 'number' else self.day(n) if kind == 'date' else self.choice(c, n)
-                         if kind == 'choice' else None) and self.differs(c, v[0])]
+                     if (v := self.number(n, c) if kind == 'number' else self.day(n) if kind == 'date' else
+                         self.choice(c, n) if kind == 'choice' else None) and self.differs(c, v[0])]
             if kind == 'text':
                 found = [(v, n, n+k) for n in range(self.a, self.b) for k in (4, 3, 2, 1) if n+k <= self.b
                          and all(self.free(x) for x in range(n, n+k))

@@ -17,9 +17,9 @@ most_seen = 2000        # rows of a table that are looked at
 
 def table(kind, tx):
     "A table of a plugin as a sentence sees it; while its rows are as they were, with the words that were found in them before"
-    shape, rows = (kind.name, kind.kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}),
-                   tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '',
-                   getattr(kind, 'link', None) or ''), rows_of(kind, tx)
+    shape = (kind.name, kind.kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}),
+             tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or '')
+    rows = rows_of(kind, tx)
     if (was := _seen.get(kind.name)) and was[:2] == (shape, rows): return was[2]
     name, kinds, main, *rest = shape
     _seen[kind.name] = shape, rows, (t := Table(name, kinds, main, [kind.clean(r) for r in rows], *rest))
@@ -136,8 +136,8 @@ def _heard(text, w):
                 return other
     if got.end == 'nothing' and got.name == 'how' and (listed := meant(first)).end == 'press' and all(o.verb == 'list' for o in listed.ops):
         return listed
-    if not quiet and (got.end == 'unsure' and got.name != 'long' or got.end == 'nothing'
-                      and got.name not in ('no_row', 'so_already', 'many_rows', 'writing', 'reported')):
+    if not quiet and (got.end == 'unsure' and got.name != 'long'
+                      or got.end == 'nothing' and got.name not in ('no_row', 'so_already', 'many_rows', 'writing', 'reported')):
         for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
             if code != first and not speaks(text, code, first): continue
             likely = meant(code)
@@ -147,8 +147,8 @@ def _heard(text, w):
         return likely
     return got
 
-_polite = re.compile(
-    r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+|[, ]+(?:please|now|bitte)$", re.I)
+_polite = re.compile(r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+"
+                     r"|[, ]+(?:please|now|bitte)$", re.I)
 def spoken(text, plugin):
     "(name, arguments) of the key of the open plugin that this sentence presses, by the phrases that the plugin gave it; None when there is none"
     said = ' '.join(text.replace('’', "'").split()).rstrip('.!? ')
