@@ -30,9 +30,10 @@ def obey(tx, said, id):
                          said['conversation']) if yes or understand.word(said['text'], 'no') else ()
             if len(waits) == 1:
                 out = decided(tx, waits[0]['id'], yes)
-                note = (out.text if out.status == 'done'
-                        else 'What they said yes to has changed since; nothing was done, and they may ask for it again'
-                        if out.status == 'stale' else 'They were asked and said no; nothing was done')
+                note = (out.text if out.status == 'done' else
+                        'What they said yes to has changed since; nothing was done, and they may ask for it again'
+                        if out.status == 'stale' else
+                        'They were asked and said no; nothing was done')
             else:
                 got = understand.read(tx, said['text'])
                 many = sum(o.verb == 'delete' for o in got.ops) > 1
@@ -76,8 +77,8 @@ def by_phrase(tx, said, plugin):
     if said['model'] or said['brings'] or not by_rules: return False
     if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
     if not (heard := understand.spoken(said['text'], plugin)): return False
-    tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: hold(pressed(said['id'], plugin, *heard, key),
-        f'{heard[0]} could not be pressed')))
+    tx.after.append(lambda: store.loop.call_soon_threadsafe(
+        lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
     return True
 async def pressed(id, plugin, name, args, key):
     "The key is pressed beside; its outcome is said, unless the plugin says something itself"
@@ -122,12 +123,11 @@ def _done_before(tx, m, found, key):
     try: args = find(found.name).check(found.args or {})
     except Refused: return False                # it will be said when it is pressed
     for other in history.siblings(tx, m):
-        for e in (tx.q("select id, text, data from log where ref=? and kind='action' and what=? order by id", other, found.name)
-                  if other != m['id'] else ()):
+        if other == m['id']: continue
+        for e in tx.q("select id, text, data from log where ref=? and kind='action' and what=? order by id", other, found.name):
             d = json.loads(e['data'])
-            if d.get('args') != args or d.get('status') != 'done' or d.get('risk') == 'read' or tx.value('select 1 from log where key=?',
-                    f"undo:{e['id']}"):
-                continue
+            done = d.get('args') == args and d.get('status') == 'done' and d.get('risk') != 'read'
+            if not done or tx.value('select 1 from log where key=?', f"undo:{e['id']}"): continue
             if not tx.value('select 1 from log where key=?', key):
                 tx.log('action', found.name, by='model', ref=m['id'], text=f"Done by the earlier try: {e['text']}", key=key,
                        data={'args': args, 'status': 'skipped', 'hint': 'take that back first to have it done anew'})
