@@ -152,10 +152,10 @@ def found(tx, words='', state='', limit=page):
     cond = ["cleared is null",
             *["instr(fold(title||' '||plugin||' '||text||' '||name||' '||args||' '||coalesce(error,'')), ?)"] * len(words.split()),
             *(["state=?"] if state else [])]
-    found = tx.q(f"select *, exists(select 1 from job_event e where e.job=job.id and e.kind in ('log','stale')) as logged from job "
-                 f"where {' and '.join(cond)} order by (state in {over}), id desc limit ?",
-                 *map(fold, words.split()), *([state] if state else []), limit)
-    return [journal.decode(j) for j in found]
+    some = tx.q(f"select *, exists(select 1 from job_event e where e.job=job.id and e.kind in ('log','stale')) as logged from job "
+                f"where {' and '.join(cond)} order by (state in {over}), id desc limit ?",
+                *map(fold, words.split()), *([state] if state else []), limit)
+    return [journal.decode(j) for j in some]
 
 def listing(tx, words='', state='', limit=page):
     "The list of jobs. Of one state: new ones come in, and those that leave it are out of sight; with words it stands still."

@@ -93,8 +93,8 @@ def outcome(e):
     d = e['data'] if isinstance(e['data'], dict) else json.loads(e['data'] or '{}')
     state = d.get('status', 'done')
     rows = d.get('result') if d.get('risk') == 'read' and isinstance(d.get('result'), list) else None
-    line = lambda r: P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, '')))
-    listing = Details(Summary(e['text']), Div(*map(line, rows[:50]), cls='listing')) if rows else Span(e['text'])
+    row = lambda r: P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, '')))
+    listing = Details(Summary(e['text']), Div(*map(row, rows[:50]), cls='listing')) if rows else Span(e['text'])
     undo = None
     if d.get('changes') and not e.get('undone') and state == 'done':
         word = 'Bring back' if e['text'].startswith('Taken back') else 'Undo'

@@ -148,10 +148,10 @@ def conversation_list(tx, words='', now=None, before=None, many=0):
     found = history.listed(tx, words, most + 1, before)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
     def row(c):
-        address, panel = f"?chat={c['id']}", f"/api/conversations/{c['id']}/panel"
-        if c.get('message'): address, panel = f"{address}&at={c['message']}", f"{panel}?at={c['message']}"
+        address, drawn = f"?chat={c['id']}", f"/api/conversations/{c['id']}/panel"
+        if c.get('message'): address, drawn = f"{address}&at={c['message']}", f"{drawn}?at={c['message']}"
         return Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'),
-                    href=address, hx_get=panel, hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
+                    href=address, hx_get=drawn, hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
     more = None
     if len(found) > most:
         earlier = f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}"

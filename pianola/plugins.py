@@ -333,8 +333,8 @@ class Plugins(dict):
             if n.lower() in seen: raise Refused(f'{p.name} makes the table {n} twice', other(f'{p.name}_more'))
             seen.add(n.lower())
             if (whose := self.owner(n)) == '' or n.lower().endswith('_by_pos'):
-                ours = ', '.join(sorted(own_tables - {n.lower()}))
-                raise Refused(f"{p.name} wants the table {n}, which is one of our own (so are {ours}, and names that end in _by_pos)",
+                taken = ', '.join(sorted(own_tables - {n.lower()}))
+                raise Refused(f"{p.name} wants the table {n}, which is one of our own (so are {taken}, and names that end in _by_pos)",
                               other(f'my_{n}'))
             if whose not in (None, p.name): raise Refused(f'{p.name} wants the table {n}, which belongs to {whose}', other(f'{p.name}_{n}'))
         mine = {p.name, *(k.name for k in p.kinds)}

@@ -87,8 +87,8 @@ def hidden():
     except (OSError, ValueError, TypeError, AttributeError): now = _read.get('all', {})          # damaged while we run: what was known stays unsaid
     if _read.get('of') is not now or _read['typed'] != len(typed):
         all_ = [(n, v) for own in now.values() for n, v in own.items() if isinstance(v, str)]
-        logins = [v for n, v in all_ if n.startswith(_login)]
-        parts = [v for _, v in all_] + [*typed] + [p for v in logins for p in (v.partition(':')[2], unquote(v.partition(':')[2]), unquote(v))]
+        entered = [v for n, v in all_ if n.startswith(_login)]
+        parts = [v for _, v in all_] + [*typed] + [p for v in entered for p in (v.partition(':')[2], unquote(v.partition(':')[2]), unquote(v))]
         forms_ = {f(v) for v in (p.encode('utf-8', 'replace').decode() for p in parts)
                   for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1],
                             lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}
