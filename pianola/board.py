@@ -182,5 +182,5 @@ def cleared(e):
     "Jobs were cleared from the list, or come back to it"
     rows = [r for (t, _), r in e.rows.items() if t == 'job' and r]
     if rows:
-        tabs.put(*[tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:]
-                   if not r['cleared']], gone=[f"job-{r['id']}" for r in rows if r['cleared']])
+        shown = [tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:] if not r['cleared']]
+        tabs.put(*shown, gone=[f"job-{r['id']}" for r in rows if r['cleared']])

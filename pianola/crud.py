@@ -254,8 +254,11 @@ class Crud(Kind):
         for t, some in todo:
             out |= dict.fromkeys(new := [(t.name, i) for i in some if (t.name, i) not in out])
             if not new: continue
-            theirs, of = 'select id from "{}" where "{}" in (select value from json_each(?))', msgspec.json.encode([i for _, i in new]).decode()
-            todo += [(c, [i for i, in tx.conn.execute(theirs.format(c.name, c.link), (of,))]) for c in plugins.tables() if c.owner == t.name]
+            owners = msgspec.json.encode([i for _, i in new]).decode()
+            for c in plugins.tables():
+                if c.owner != t.name: continue
+                theirs = tx.conn.execute(f'select id from "{c.name}" where "{c.link}" in (select value from json_each(?))', (owners,))
+                todo.append((c, [i for i, in theirs]))
         return [*out]
     def _those(self, tx, args):
         "The numbers of the rows that are meant by `ids` or `match`"
@@ -464,7 +467,8 @@ def whole(tx, e=None):
     for t in plugins.tables():
         if not (owner := t.owner and plugins.table(t.owner)): continue
         def call(id):
-            was = next((before for n, i, before, after in tx.changes if (n, i) == (owner.name, id) and after is None), None) or gone(tx, owner, id)
+            was = next((before for n, i, before, after in tx.changes if (n, i) == (owner.name, id) and after is None), None)
+            was = was or gone(tx, owner, id)
             return owner.call(was) if was else f'row {id} of {owner.title}'
         without = f'"{t.link}" not null and "{t.link}" not in (select id from "{owner.name}")'
         if left := owner.name in touched and tx.one(

@@ -135,17 +135,17 @@ class Book:
             return f(c)
         return self.line(whole)
     def unit(self, name):
-        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s',
-                                             (self.key, name.replace('\0', '\ufffd'))).fetchone())
+        which = self.key, name.replace('\0', '\ufffd')
+        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', which).fetchone())
         return bool(row), json.loads(row['value']) if row else None
     def keep(self, name, value=None): self._keep(name, value, 'unit')
     def partial(self, name, value): self._keep(name, value, 'partial')
     def _keep(self, name, value, kind):
         name = name.replace('\0', '\ufffd')          # PostgreSQL has no such character
         def kept(c):
-            if not c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1',
-                             (self.key, name, json.dumps(value))).fetchone():
-                return
+            new = c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1',
+                            (self.key, name, json.dumps(value))).fetchone()
+            if not new: return
             if self.ship: send(c, self.key, value)
             event(c, self.key, kind, name, value)
         self._ours(kept)
@@ -333,8 +333,8 @@ class Fleet:
                 c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing', (key, name, value))
             if j['runs'] == 'process': send(c, key, [json.loads(j['args']), *(json.loads(v) for _, v in units)])
         self.line(put)
-        self.dbos.enqueue_workflow_with_options({'queue_name': queue if j['runs'] == 'process' else self.home, 'workflow_name': 'job',
-                                                 'workflow_id': far, 'app_version': '1'}, key, far)
+        to = {'queue_name': queue if j['runs'] == 'process' else self.home, 'workflow_name': 'job', 'workflow_id': far, 'app_version': '1'}
+        self.dbos.enqueue_workflow_with_options(to, key, far)
     def cancel(self, number, far):
         "Ask a job to stop; what has not begun is over at once"
         key = self.key(number)
@@ -370,13 +370,13 @@ class Fleet:
                     self.say('')
                     while not self.ending.is_set(): self._take_over(c, meet)
             except psycopg.OperationalError as e:
-                self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): jobs wait, what is done is kept, and it is asked '
-                         f'again every two seconds')
+                self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): '
+                         f'jobs wait, what is done is kept, and it is asked again every two seconds')
             except Exception as e:
                 if self.ending.is_set(): return
                 log.opt(exception=True).debug('jobs cannot be followed')
-                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): jobs wait, what is done is kept, and it is tried again '
-                         f'every two seconds')
+                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): '
+                         f'jobs wait, what is done is kept, and it is tried again every two seconds')
             self.ending.wait(2)
     def _take_over(self, c, meet):
         events = c.execute('select * from pianola.event where home=%s order by id limit 500', (self.home,)).fetchall()

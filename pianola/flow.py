@@ -340,8 +340,8 @@ class Flow(Kind):
         for run in runs.end(tx, work, status, node, error):
             r = tx.row('run', run)
             said = results.line(node) if status == 'done' else (error or '').strip().rpartition('\n')[2]
-            text = f"{self.title}, “{r['name']}”: {step} is {'done' if status == 'done' else 'broken'}" + (f': {said[:300]}' if said else '')
-            tx.log('note', f'{self.name}.{step}', text=text, data={'run': run})
+            text = f"{self.title}, “{r['name']}”: {step} is {'done' if status == 'done' else 'broken'}"
+            tx.log('note', f'{self.name}.{step}', text=text + (f': {said[:300]}' if said else ''), data={'run': run})
             if status == 'done' and not r['deleted']: self.go_on(tx, run)
     def job_over(self, tx, job):
         "Called by jobs inside the transaction that ends one"

@@ -500,9 +500,8 @@ def read(fields, data, only=None):
         if only is not None and n not in only: continue
         given = data.get(n, nothing)
         try:
-            if (given is not nothing
-                    and not (given == '' and f.default is not nothing and f.kind not in ('text', 'long', 'url', 'secret', 'bool', 'rows')
-                             and not f.optional)):
+            blank = given == '' and f.kind not in ('text', 'long', 'url', 'secret', 'bool', 'rows') and not f.optional
+            if given is not nothing and not (blank and f.default is not nothing):
                 values[n] = f.parse(given)
             elif f.default is not nothing: values[n] = f.default
             elif f.kind in ('bool', 'rows'): values[n] = f.parse('')

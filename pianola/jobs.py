@@ -316,7 +316,8 @@ def spawn(id):
         time.time()+30, id, time.time()))
     # before the process begins, which may be over sooner than we write
     if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return
-    command = [sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()), '--plugins', str(config.plugins.absolute())]
+    command = [sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()),
+               '--plugins', str(config.plugins.absolute())]
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
     children[id] = p            # reaped by `tend`, so that none stays as a ghost

@@ -40,11 +40,13 @@ def obey(tx, said, id):
                 if got.end == 'press' and not many:
                     note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
                 elif got.end == 'chip' and got.records:
-                    # what it would write is not quite what was said: a model is asked
-                    # how the record reads, and this is offered when it knows no better
+                    # what it would write is not quite what was said: a model is asked how the record reads,
+                    # and this is offered when it knows no better
                     return False, got
                 elif got.end in ('press', 'chip'):
-                    note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
+                    why = got.name if got.end == 'chip' else 'too_many'
+                    asked = wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, why)
+                    note = f'The user is asked to confirm: {asked.text}'
                 elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
                 elif got.end == 'nothing' and got.name in ('no_row', 'so_already', 'many_rows'):
                     note = f'Nothing was done: {guard.names[got.name]}'

@@ -203,7 +203,8 @@ def panel(tx, id, status, at=None):
                    Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")],
                        id='waiting'),
                    Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'), say,
-                   id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
+                   id='chat', aria_label='Conversation', data_conversation=id or '',
+                   data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
 async def whole(open_, conversation, status, at=None, missing=''):
     "The whole document; `at`: a message that a search found; `missing`: see `left`"

@@ -287,21 +287,19 @@ def unsafe(node, deep=0):
         if not isinstance(node.get('v'), dict if node['k'] == 'many' else list): return 'a result is damaged'
         return next((bad for x in (node['v'].values() if node['k'] == 'many' else node['v']) if (bad := unsafe(x, deep+1))), '')
     for key in ('f', 'png', 'page'):
-        if (f := node.get(key)) is not None and not (isinstance(f, str) and re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', f)
-                                                     and File(f).path.is_file()):
-            return 'a file of it is missing'
+        f = node.get(key)
+        there = isinstance(f, str) and re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', f) and File(f).path.is_file()
+        if f is not None and not there: return 'a file of it is missing'
     if not isinstance(node.get('alt', ''), str): return 'a result is damaged'
     if (node['k'] in ('image', 'plotly', 'file', 'table') and 'f' not in node
             or node['k'] in ('html', 'markdown') and not isinstance(node.get('v', node.get('head')), str)):
         return 'a result is damaged'
+    texts = lambda what, xs: isinstance(xs, what) and all(isinstance(x, str) for x in (xs.values() if what is dict else xs))
     if node['k'] == 'table' and not (node.get('lib') in ('pandas', 'polars') and isinstance(node.get('rows'), int)
                                      and isinstance(node.get('head'), list) and all(isinstance(r, list) for r in node['head'])
-                                     and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])
-                                     and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())):
-                                         return 'a table is damaged'
-    if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list)
-                                      and all(isinstance(t, str) for t in node['traces'])):
-        return 'a figure is damaged'
+                                     and texts(list, node.get('columns')) and texts(dict, node.get('types', {}))):
+        return 'a table is damaged'
+    if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and texts(list, node.get('traces'))): return 'a figure is damaged'
     if not isinstance(node.get('size', 0), int): return 'a result is damaged'
     if node['k'] == 'html':
         import nh3              # more than a megabyte, for a file from elsewhere

@@ -81,7 +81,8 @@ def add(tx, r, steps, step, inputs, used, code, status='running'):
 
 def _put(tx, run, step, parent, status, inputs, used, code):
     tx.run('insert into answer(id,work,run,step,parent,status,inputs,used,code,at) values (?,?,?,?,?,?,?,?,?,?)',
-           id := tx.new_id('answer'), id, run, step, parent, status, json.dumps(inputs, ensure_ascii=False), json.dumps(used), code, time.time())
+           id := tx.new_id('answer'), id, run, step, parent, status,
+           json.dumps(inputs, ensure_ascii=False), json.dumps(used), code, time.time())
     return id
 def _copy(tx, a, run, parent):
     names = [k for k in a if k not in ('id', 'run', 'parent')]
