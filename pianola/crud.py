@@ -130,8 +130,10 @@ class Crud(Kind):
         "The numbers of owners that rows name though they are gone, because they went while this plugin was away"
         if not plugins.table(self.owner): return []
         n, link = self.name, self.link                   # from one owner to the next along the index, however many rows each has
-        return [i for i, in tx.conn.execute(f'''with recursive l(i) as (select min("{link}") from "{n}" where "{link}" not null union all select (select min("{link}") from "{n}" where "{link}">i) from l where i not null)
-                                                select i from l where i not null and i not in (select id from "{self.owner}")''')]
+        return [i for i, in tx.conn.execute(
+            f'with recursive l(i) as (select min("{link}") from "{n}" where "{link}" not null '
+            f'union all select (select min("{link}") from "{n}" where "{link}">i) from l where i not null) '
+            f'select i from l where i not null and i not in (select id from "{self.owner}")')]
     def rows(self, tx, limit=-1):
         "The rows in view, in their order"
         return grid.rows(tx, self, limit=limit)

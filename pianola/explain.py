@@ -156,8 +156,9 @@ async def mend(plugin: str = '', answer: int = 0, job_id: int = 0, conversation:
 
 def asked(text, open_):
     "The plugin that these words ask to have explained, None when they ask for something else"
-    m = re.fullmatch(
-        r'(?:please )?(?:can you |could you )?explain (?:me |to me )?(?:this plugin|this page|(?:the )?(?:plugin |page )?[“"\']?(?P<name>.+?)[”"\']?(?: plugin| page)?)(?: to me)?(?:,? please)?[ .!?]*', text.strip(), re.I)
+    m = re.fullmatch(r'(?:please )?(?:can you |could you )?explain (?:me |to me )?'
+                     r'(?:this plugin|this page|(?:the )?(?:plugin |page )?[“"\']?(?P<name>.+?)[”"\']?(?: plugin| page)?)'
+                     r'(?: to me)?(?:,? please)?[ .!?]*', text.strip(), re.I)
     if not m: return None
     name = (m['name'] or '').casefold()
     return next((p for p in plugins.values() if p.name == (open_ if not name else name) or name and name == p.title.casefold()), None)

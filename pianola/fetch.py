@@ -242,7 +242,8 @@ def trouble(e, folder):
     "One sentence for what the operating system refuses"
     if e.errno in (errno.ENOSPC, errno.EDQUOT): return f'The disk of {folder} is full: make room and start again, it goes on where it stopped'
     if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f'{e.filename or folder} may not be written: give yourself the right to, or choose another folder (PIANOLA_MODELS_DIR for models), and start again'
+        return (f'{e.filename or folder} may not be written: give yourself the right to, '
+                f'or choose another folder (PIANOLA_MODELS_DIR for models), and start again')
     return f'{e.filename or folder}: {e.strerror or e}; put that right and start again'
 
 def plain(e):

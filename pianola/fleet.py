@@ -66,7 +66,8 @@ def lacking():
     "What is not installed, in a sentence; '' when all is here. Whoever has no PIANOLA_JOBS never loads it."
     from importlib.util import find_spec
     if find_spec('psycopg') and find_spec('dbos'): return ''
-    return "PIANOLA_JOBS needs the packages dbos and psycopg, which are not installed: start with `python3 start.py`, which brings them, or install the extra `postgres`"
+    return ("PIANOLA_JOBS needs the packages dbos and psycopg, which are not installed: "
+            "start with `python3 start.py`, which brings them, or install the extra `postgres`")
 
 # the database
 

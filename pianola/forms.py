@@ -110,9 +110,10 @@ def sweep(folder, age=86_400, undo=30*86_400):
     try:
         conn.set_busy_timeout(10_000)
         conn.execute('begin')                         # one moment of all tables
-        away = "run in (select id from run where deleted=1 and not exists (select 1 from log where at>? and what=run.flow||'.delete' and data like '%\"run\": '||run.id||',%'))"
-        for (table,) in conn.execute(
-                "select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'").fetchall():
+        away = ("run in (select id from run where deleted=1 and not exists "
+                "(select 1 from log where at>? and what=run.flow||'.delete' and data like '%\"run\": '||run.id||',%'))")
+        tables = "select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'"
+        for (table,) in conn.execute(tables).fetchall():
             columns = ','.join(f'"{c[1]}"' for c in conn.execute(f'pragma table_info("{table}")'))
             where = (' where at>?', (since,)) if table == 'log' else (f' where not ({away})', (since,)) if table in ('answer', 'draft') else ('', ())
             for row in conn.execute(f'select {columns} from "{table}"{where[0]}', where[1]):

@@ -97,7 +97,8 @@ def order(table, look):
     if not look.sort: return 'pos, id'
     f, way = table.columns[look.sort], ' desc' if look.down else ''
     text = text_of(table, look.sort)
-    return f"""({text} is null or {text}=''), {low(text) if f.kind in ('text', 'long', 'url', 'choice', 'ref', 'file', 'json') and f.sql == 'text' or f.kind == 'ref' else text}{way}, pos, id"""
+    folds = f.kind in ('text', 'long', 'url', 'choice', 'ref', 'file', 'json') and f.sql == 'text' or f.kind == 'ref'
+    return f"({text} is null or {text}=''), {low(text) if folds else text}{way}, pos, id"
 
 def rows(tx, table, look=plain, limit=-1, offset=0):
     "The rows a look shows, in its order"

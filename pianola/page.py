@@ -106,7 +106,8 @@ class Files(StaticFiles):
         headers = {k: out.headers[k] for k in ('last-modified', 'content-type', 'vary')} | {'etag': f'W/{have[0]}', 'content-encoding': 'gzip'}
         return Response(have[1], status_code, headers)
 
-htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}'
+htmx_config = ('{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,'
+               '"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}')
 
 def entry(p, at, open_=None):
     "One plugin in the menu"
