@@ -96,10 +96,10 @@ def make(config):
 class Server(uvicorn.Server):
     "Says where it is once it answers, and ends within seconds whoever is still connected"
     def __init__(self, app, config):
-        super().__init__(uvicorn.Config(app, config.host, config.port, log_config=None, access_log=False, ws_per_message_deflate=False,
-                                        ws_max_size=1_500_000, ws_ping_interval=20,
-                                        timeout_graceful_shutdown=2, server_header=False, lifespan='off', loop='pianola.contain:loop',
-                                        h11_max_incomplete_event_size=65536))
+        super().__init__(uvicorn.Config(
+            app, config.host, config.port, log_config=None, access_log=False, server_header=False, lifespan='off', loop='pianola.contain:loop',
+            ws_per_message_deflate=False, ws_max_size=1_500_000, ws_ping_interval=20,
+            timeout_graceful_shutdown=2, h11_max_incomplete_event_size=65536))
         # entered here and not by uvicorn, which would make a traceback of what it raises and go on
         self.ours, self.life = config, app.app.router.lifespan_context(app.app)
     async def startup(self, sockets=None):

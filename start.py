@@ -9,15 +9,15 @@ Needs Python 3.11 or newer and nothing else. What it makes is in .venv and stati
 import hashlib, json, os, sys
 
 if sys.version_info < (3, 11):          # this file stays readable for Python 3.6, so that it can say so
-    sys.exit(f'Pianola needs Python 3.11 or newer and this is {sys.version.split()[0]}: get one at python.org and start with it, e.g. '
-             f'python3.12 start.py')
+    sys.exit(f'Pianola needs Python 3.11 or newer and this is {sys.version.split()[0]}: get one at python.org and start with it, '
+             f'e.g. python3.12 start.py')
 
 here = os.path.dirname(os.path.abspath(__file__))
 venv = os.path.join(here, '.venv')
 python = os.path.join(venv, *(['Scripts', 'python.exe'] if os.name == 'nt' else ['bin', 'python']))
 note = os.path.join(venv, 'pianola.json')            # what the last set-up left, so that the next start only has to look
-asked = {k: os.environ.get(k) for k in ('PIANOLA_MODEL', 'PIANOLA_MODELS_DIR', 'PIANOLA_ENGINE', 'OLLAMA_HOST', 'HOME', 'XDG_CACHE_HOME',
-                                        'LOCALAPPDATA')}
+asked = {k: os.environ.get(k) for k in ('PIANOLA_MODEL', 'PIANOLA_MODELS_DIR', 'PIANOLA_ENGINE', 'OLLAMA_HOST',
+                                        'HOME', 'XDG_CACHE_HOME', 'LOCALAPPDATA')}
 
 def main(args):
     os.chdir(here)
@@ -28,10 +28,9 @@ def main(args):
         if not installed(job): return 0
     elif not ready(job): setup(job, args)
     if only: print('Everything is here; python3 start.py runs it.')
-    else:
-        # all of them: side by side, since they mostly wait
-        return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, os.cpu_count() or 1))])] if job == 'test'
-                         else [python, 'server.py', *args])
+    elif job == 'run': return hand_over([python, 'server.py', *args])
+    else:       # all of them: side by side, since they mostly wait
+        return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, os.cpu_count() or 1))])])
 
 def ready(job):
     "True when all is as the last set-up for this job left it; asks nobody but a local Ollama, and that only where it stands in for our own model"
@@ -138,9 +137,8 @@ def environment(job, fetch):
             print(f'uv did not manage that ({fetch.blame(log)[0]}); going on without it')
             uv = None
         if not (find_spec('venv') and find_spec('ensurepip')):
-            raise fetch.Failed(
-                f'This Python cannot make environments: install its venv module (Debian and Ubuntu: sudo apt install python{ours}-venv) '
-                f'and start again')
+            raise fetch.Failed(f'This Python cannot make environments: install its venv module '
+                               f'(Debian and Ubuntu: sudo apt install python{ours}-venv) and start again')
         log = remade(base, '-m', 'venv', venv)
         if log: raise fetch.Failed('.venv could not be made: {}; {}'.format(*fetch.blame(log)))
 
@@ -153,8 +151,8 @@ def environment(job, fetch):
             uv = None
             if not fits(): make()
     if not uv:
-        log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off', '-c',
-                      'constraints.txt', *wants], fetch)
+        log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off',
+                      '-c', 'constraints.txt', *wants], fetch)
         if log: raise fetch.Failed('The packages could not be installed: {}; {}'.format(*fetch.blame(log)))
     remember(packages=key(), tests=job == 'test', postgres='postgres' in extras)
 
@@ -202,8 +200,8 @@ def things(job, args, fetch):
         path = next((p for p in (fetch.Path(name).expanduser(), c.models_dir/name, c.models_dir/f'{name}.gguf') if name and p.is_file()), None)
         if not path:
             if name and name not in fetch.MODELS and (c.engine == 'embedded' or name.endswith('.gguf')):
-                raise fetch.Failed(
-                    f"PIANOLA_MODEL is {name}, and there is no such file: give the path of a GGUF file, or {' or '.join(fetch.MODELS)}")
+                raise fetch.Failed(f"PIANOLA_MODEL is {name}, and there is no such file: "
+                                   f"give the path of a GGUF file, or {' or '.join(fetch.MODELS)}")
             f = fetch.MODELS.get(name) or fetch.MODELS[fetch.default]
             fetch.watch(fetch.get(f, c.models_dir, python), f'Bringing the model {f.name} ({fetch.mb(f.size)}) to {c.models_dir}')
             path = c.models_dir/f.file

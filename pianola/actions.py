@@ -65,16 +65,16 @@ class Action:
         "The arguments in one line, for whoever got them wrong"
         p = self.parameters
         kind = lambda s: s.get('type') or '/'.join(str(o.get('type', 'value')) for o in s.get('anyOf', [{}]))
-        return (f"{self.name} takes " + (', '.join(f"{k} ({kind(s)}{', required' if k in p['required'] else ''})"
-                                                   for k, s in p['properties'].items()) or 'no arguments'))
+        args = ', '.join(f"{k} ({kind(s)}{', required' if k in p['required'] else ''})" for k, s in p['properties'].items())
+        return f"{self.name} takes {args or 'no arguments'}"
 
 def _texts(t): return t is str or str in getattr(t, '__args__', ()) or _texts(getattr(t, '__origin__', None)) if t is not None else False
 def _plain(e):
     "msgspec's message in our words"
     what, _, where = e.partition(' - at `$')
     for a, b in (('Object missing required field', 'needs'), ('Expected `str` of length >= 1', 'must not be empty'),
-                 ('Expected `str` of length <=', 'must not be longer than'),
-                 ('Expected `', 'must be `'), (', got ', ', not ')): what = what.replace(a, b)
+                 ('Expected `str` of length <=', 'must not be longer than'), ('Expected `', 'must be `'), (', got ', ', not ')):
+        what = what.replace(a, b)
     return f"{where.strip('.`')} {what}".strip().replace('`', '')
 
 registry: dict[str, Action] = {}
@@ -117,8 +117,8 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
         plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
         n, fn = name or f'{plug}.{f.__name__}', f
         if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
-            more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw} | {'runs': kw.pop('runs',
-                'async' if inspect.iscoroutinefunction(f) else 'thread')}
+            more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw}
+            more['runs'] = kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
         register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()),
@@ -308,11 +308,11 @@ def _several(tx, actions):
         done.append(contain.press(tx, a, args))
         said.append(a.say(args, done[-1], tx.changes[before:]) if a.say else a.title)
     return {'done': done, 'said': said}
-register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True), 'Several at once',
-                'Do several actions as one.', 'app', model=False,
+register(Action('several', _several, msgspec.defstruct('several', [('actions', list[dict])], forbid_unknown_fields=True),
+                'Several at once', 'Do several actions as one.', 'app', model=False,
                 say=lambda a, r, c: ' · '.join(together(r['said'])),
-                asks=lambda tx, actions: '; '.join(
-                    together([a.asks(tx, **args).rstrip('?') if a.asks else a.title for a, args in parts(actions)])) + '?',
+                asks=lambda tx, actions: '; '.join(together([a.asks(tx, **args).rstrip('?') if a.asks else a.title
+                                                             for a, args in parts(actions)])) + '?',
                 touches=lambda tx, actions: [x for a, args in parts(actions) if a.touches for x in a.touches(tx, **args)]))
 
 def _approved(tx, id, roll):

@@ -88,8 +88,8 @@ async def health(req):
 
 @door('/api/actions')
 async def keys(req):
-    return JSONResponse([{'name': a.name, 'title': a.title, 'description': a.description, 'plugin': a.plugin, 'parameters': a.parameters,
-                          'risk': a.risk} for a in actions.registry.values()])
+    return JSONResponse([{'name': a.name, 'title': a.title, 'description': a.description, 'plugin': a.plugin,
+                          'parameters': a.parameters, 'risk': a.risk} for a in actions.registry.values()])
 
 @door('/api/actions/{name}', ['POST'])
 async def press(req):
@@ -97,8 +97,8 @@ async def press(req):
     if 'hx-request' in req.headers:               # a form says '' where nothing was written
         a = actions.find(name)
         known = {f.encode_name: f for f in structs.fields(a.args)}
-        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or k in a.fields and (name.endswith('.update')
-            or a.fields[k].kind in ('bool', 'rows'))}
+        clears = lambda k: k in a.fields and (name.endswith('.update') or a.fields[k].kind in ('bool', 'rows'))
+        args = {k: v for k, v in args.items() if v != '' or k in known and known[k].required or clears(k)}
     return outcome(await act(name, args, by=who(req)), req)
 
 @door('/api/roll')
@@ -184,10 +184,9 @@ async def prompt(req):
     bodies = await store.read(lambda tx: [(role, tx.value('select body from told where hash=?', h)) for role, h in refs])
     if 'hx-request' not in req.headers: return JSONResponse([{'role': r, 'content': b} for r, b in bodies])
     stats = json.loads(m['stats'] or '{}')
-    return ft(H2('What the model saw'),
-              P(f"Exactly this was given to {m['model'] or 'the model'}"
-                + (f", {stats['prompt_tokens']:,} tokens" if stats.get('prompt_tokens') else '') + '.' if refs
-                else 'Nothing was sent for this reply.'),
+    long = f", {stats['prompt_tokens']:,} tokens" if stats.get('prompt_tokens') else ''
+    about = f"Exactly this was given to {m['model'] or 'the model'}{long}." if refs else 'Nothing was sent for this reply.'
+    return ft(H2('What the model saw'), P(about),
               *[Div(Strong(r), Pre(b), cls=f'seen {r}', hx_disable=True) for r, b in bodies], bubble.closer())
 
 @door('/api/activity')
@@ -198,18 +197,18 @@ async def activity(req):
                      hx_swap='outerHTML')) if len(rows) == 60 else None
     items = [*map(bubble.activity, rows), more]
     if before: return ft(*items, '')
-    return ft(H2('What was done'),
-              Ol(*items, id='activity', cls='activity') if rows
-              else P('Nothing yet. Whatever you or the model change is listed here, and can be taken back.'), bubble.closer())
+    nothing = 'Nothing yet. Whatever you or the model change is listed here, and can be taken back.'
+    return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P(nothing), bubble.closer())
 
 @door('/api/learned')
 async def learned(req):
     found = await store.read(learn.learned)
     if 'hx-request' not in req.headers: return JSONResponse(found)
-    return ft(H2('What it learned'), P('Wordings you confirmed twice. They act at once now, with undo; none can delete.') if found
-              else P('Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.'),
-              Ol(*[Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ',
-                      bubble.press('Forget', 'learned.forget', {'id': l['id']})) for l in found], cls='activity'), bubble.closer())
+    about = ('Wordings you confirmed twice. They act at once now, with undo; none can delete.' if found else
+             'Nothing yet. A wording you confirm for two different rows becomes a rule and is listed here.')
+    rules = [Li(l['pattern'].replace('{row}', '…').replace('{value}', '…'), ' ', bubble.press('Forget', 'learned.forget', {'id': l['id']}))
+             for l in found]
+    return ft(H2('What it learned'), P(about), Ol(*rules, cls='activity'), bubble.closer())
 
 @door('/api/settings/{plugin}', ['POST'])
 async def set_up(req): return outcome(await settings.keep(req.path_params['plugin'], await arguments(req), who(req)), req)
@@ -390,10 +389,10 @@ async def catch_up(tab, since, streaming, drawn=0):
         events = tx.q("select id, at, by, kind, what, ref, text, data from log where id>? and kind!='piece' order by id limit 1001", since)
         c = tx.one('select * from conversation where id=?', tab.conversation) if tab.conversation else None
         on_path = {m['id']: m for m in history.path(tx, c['head'], 200)} if c else {}
-        touched = {e['ref'] for e in events if e['kind'] in ('message', 'action')} | {_id(i) for i in streaming} | {r.id
-            for r in list(chat.replies.values())}
-        said = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(on_path) if id in touched
-                or on_path[id]['status'] == 'streaming']
+        touched = {e['ref'] for e in events if e['kind'] in ('message', 'action')}
+        touched |= {_id(i) for i in streaming} | {r.id for r in list(chat.replies.values())}
+        said = [(on_path[id], bubble.around(tx, on_path[id], c['head'])) for id in sorted(on_path)
+                if id in touched or on_path[id]['status'] == 'streaming']
         for m, _ in said:
             if m['status'] == 'streaming': m['text'] = history.grown(tx, m)
         items, gone, rows, anew = [], [], {}, False
@@ -416,17 +415,16 @@ async def catch_up(tab, since, streaming, drawn=0):
         for w in tx.q('select id, text, status from approval where message is null order by id desc limit 50'):
             if w['status'] == 'waiting': items.append(tabs.item(f"approval-{w['id']}", bubble.lone_card(w), 'waiting'))
             else: gone.append(f"approval-{w['id']}")
-        moved = c and any(e['id'] > drawn
-                          and (e['kind'] == 'memory' or e['what'] in ('chat.pick', 'chat.edit', 'chat.regenerate', 'chat.summarise',
-                              'branch')) for e in events)
-        return (events, said, items, gone, not c['deleted'] if c else None, bubble.listing(bubble.messages(tx, c, busy=chat.busy(c['id'])))
-                if moved else None, tx.value('select max(id) from log') or 0)
+        moves = ('chat.pick', 'chat.edit', 'chat.regenerate', 'chat.summarise', 'branch')
+        moved = c and any(e['id'] > drawn and (e['kind'] == 'memory' or e['what'] in moves) for e in events)
+        listing = bubble.listing(bubble.messages(tx, c, busy=chat.busy(c['id']))) if moved else None
+        return events, said, items, gone, not c['deleted'] if c else None, listing, tx.value('select max(id) from log') or 0
     events, said, items, gone, there, anew, upto = await store.read(look)
     if len(events) > 1000: return tab.send({'reload': True})       # away for long: the page is quicker drawn anew
     if anew: items.insert(0, tabs.item('msg-list', anew, only=True))
     for m, beside in said:                                         # drawn here on the loop, where a running reply stands still
-        items.append(tabs.item(f"msg-{m['id']}", bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)},
-            chat.replies.get(m['id'])), 'msg-list'))
+        article = bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id']))
+        items.append(tabs.item(f"msg-{m['id']}", article, 'msg-list'))
     items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
     tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True, **({'of': tab.conversation} if tab.conversation else {})})
     if there is False: tab.send({'deleted': tab.conversation})

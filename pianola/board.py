@@ -27,8 +27,8 @@ async def tell(id, kinds=('state',)):
                 tx.q('select * from job_event where job=? and id>? order by id', id, tail.last) if tail else [])
     try: j, lines, events = await store.read(look)
     except Refused: return
-    items = ([tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds
-             else [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else [])
+    items = ([tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else
+             [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else [])
     n = journal.now(j)
     tabs.send({'job': {**n, 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
     if 'partial' in kinds and j['run']:
@@ -102,27 +102,30 @@ def where(n):
 def card(j, lines=None):
     "One job: bar, count, log (without `lines` it is fetched when it is opened), and what can be done with it"
     n = journal.now(j)
-    ways = ([press('Stop', 'jobs.cancel', {'id': j['id']})] if j['state'] in ('waiting', 'running')
-            else [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), to_chat('Help me with this error', 'plugins.mend',
-                {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None] if j['state'] in ('failed', 'cancelled') else [])
+    ways = []
+    if j['state'] in ('waiting', 'running'): ways = [press('Stop', 'jobs.cancel', {'id': j['id']})]
+    elif j['state'] in ('failed', 'cancelled'):
+        mend = to_chat('Help me with this error', 'plugins.mend', {'job_id': j['id']}) if j['state'] == 'failed' and j['error'] else None
+        ways = [press('Try again', 'jobs.retry', {'id': j['id']}, 'go'), mend]
     said = Small(' · '.join(x for x in (j['text'], where(n)) if x), cls='text')
     of = plugins.get(j['plugin'])
-    return Article(Div(Strong(A(j['title'], href=f"/{j['plugin']}?run={j['run']}") if of and j['run'] else j['title']),
-                       A(of.title, href=f"/{j['plugin']}", cls='of') if of and not j['run'] else None,
-                       Small(states.get(j['state'], j['state']), ' ', clock(j['ended'] or j['began'] or j['at']), cls='state'), cls='head'),
-                   Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), said,
-                       data_job=j['id']) if j['state'] == 'running' else said,
-                   Div(Details(Summary('Log'),
-                               _log(j, lines,
-                                    **(dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='intersect once', hx_swap='outerHTML')
-                                       if lines is None else {})), id=f"job-log-{j['id']}") if lines or j['error']
-                                       or j['state'] == 'running' or lines is None and j['logged'] else None, *ways, cls='below'),
+    head = Div(Strong(A(j['title'], href=f"/{j['plugin']}?run={j['run']}") if of and j['run'] else j['title']),
+               A(of.title, href=f"/{j['plugin']}", cls='of') if of and not j['run'] else None,
+               Small(states.get(j['state'], j['state']), ' ', clock(j['ended'] or j['began'] or j['at']), cls='state'), cls='head')
+    if j['state'] == 'running':
+        said = Div(Progress(value=n['done'] if n['total'] else None, max=n['total'] or None, aria_label=j['title']), said, data_job=j['id'])
+    folded = None
+    if lines or j['error'] or j['state'] == 'running' or lines is None and j['logged']:
+        later = dict(hx_get=f"/api/jobs/{j['id']}/log", hx_trigger='intersect once', hx_swap='outerHTML') if lines is None else {}
+        folded = Details(Summary('Log'), _log(j, lines, **later), id=f"job-log-{j['id']}")
+    return Article(head, said, Div(folded, *ways, cls='below'),
                    id=f"job-{j['id']}", data_pos=-j['id'] - (0 if j['state'] in over else 10**12), data_state=j['state'],
                    cls=f"card job {j['state']}", aria_busy='true' if j['state'] == 'running' else None)
 
 def _log(j, lines, **more):
-    return Pre('\n'.join([f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines or ()] + ([j['error']]
-        if j['error'] and j['state'] == 'failed' else [])), id=f"job-lines-{j['id']}", **more)
+    said = [f"{time.strftime('%H:%M:%S', time.localtime(e['at']))}  {e['text']}" for e in lines or ()]
+    if j['error'] and j['state'] == 'failed': said.append(j['error'])
+    return Pre('\n'.join(said), id=f"job-lines-{j['id']}", **more)
 def log_of(tx, id): return _log(journal.job(tx, id), _lines(tx, id))
 
 def bar(tx, id):
@@ -149,11 +152,10 @@ def found(tx, words='', state='', limit=page):
     cond = ["cleared is null",
             *["instr(fold(title||' '||plugin||' '||text||' '||name||' '||args||' '||coalesce(error,'')), ?)"] * len(words.split()),
             *(["state=?"] if state else [])]
-    return [journal.decode(j)
-            for j in tx.q(
-                f"select *, exists(select 1 from job_event e where e.job=job.id and e.kind in ('log','stale')) as logged from job where "
-                f"{' and '.join(cond)} order by (state in {over}), id desc limit ?",
-                                            *map(fold, words.split()), *([state] if state else []), limit)]
+    some = tx.q(f"select *, exists(select 1 from job_event e where e.job=job.id and e.kind in ('log','stale')) as logged from job "
+                f"where {' and '.join(cond)} order by (state in {over}), id desc limit ?",
+                *map(fold, words.split()), *([state] if state else []), limit)
+    return [journal.decode(j) for j in some]
 
 def listing(tx, words='', state='', limit=page):
     "The list of jobs. Of one state: new ones come in, and those that leave it are out of sight; with words it stands still."
@@ -180,5 +182,5 @@ def cleared(e):
     "Jobs were cleared from the list, or come back to it"
     rows = [r for (t, _), r in e.rows.items() if t == 'job' and r]
     if rows:
-        tabs.put(*[tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:]
-                   if not r['cleared']], gone=[f"job-{r['id']}" for r in rows if r['cleared']])
+        shown = [tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:] if not r['cleared']]
+        tabs.put(*shown, gone=[f"job-{r['id']}" for r in rows if r['cleared']])

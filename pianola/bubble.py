@@ -28,8 +28,8 @@ def article(m, around=None, reply=None):
     said = m['role'] == 'user' and (around.get('busy') or not around.get('head'))
     bare = not (m['model'] or m['error'] or m['thinking'] or around.get('rolls') or around.get('asks')) and len(around.get('tries', ())) < 2
     if not (bare and (begun and not reply.waits or said)): return made(m, around, reply)
-    return Safe(mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at']))).replace(hole[2],
-        render.esc(m['text'])))
+    told = mould(m['role'], m['status']).replace(hole[0], str(m['id'])).replace(hole[1], tabs.html(clock(m['at'])))
+    return Safe(told.replace(hole[2], render.esc(m['text'])))
 
 hole = [f'{n}\ufdd0' for n in range(3)]       # filled in this order: the words come last, whatever they hold
 @cache
@@ -37,8 +37,8 @@ def mould(role, status):
     """How what was just said and the reply to it look, with holes for the number, the time
     and the words: the browser waits for these two, and putting tags together takes a while"""
     m = {'id': hole[0], 'role': role, 'status': status, 'text': hole[2], 'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 0}
-    return tabs.html(made(m, {}, SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None)
-                          if role == 'assistant' else None)).replace(tabs.html(clock(0)), hole[1])
+    reply = SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None) if role == 'assistant' else None
+    return tabs.html(made(m, {}, reply)).replace(tabs.html(clock(0)), hole[1])
 
 def made(m, around, reply):
     "`article`, put together"
@@ -47,17 +47,18 @@ def made(m, around, reply):
     elif reply: inside = body(reply.blocks.done, reply.blocks.tail())
     else: inside = body(render.blocks(m['text']))
     think = m['thinking'] if not reply else reply.thought
-    fold = (Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}') if think
-            or streaming and reply else None)
+    fold = (Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}')
+            if think or streaming and reply else None)
     if fold and not think: fold = fold(hidden=True)
     phase = P(waiting(reply.waits), cls='phase') if streaming and reply and reply.waits else None
+    if mine: who = f"{spoken(m['model'])}, in your place" if m['model'] else 'You'
+    elif m['role'] == 'assistant': who = f"Reply of {m['model']}" if m['model'] else 'Reply'
+    else: who = 'From the app'
     return Article(fold, *((inside, phase) if reply and reply.text else (phase, inside)), trouble(m),
                    outcomes(m['id'], around.get('rolls', ()), around.get('asks', ())), foot(m, around),
                    id=f"msg-{m['id']}", data_role=m['role'], data_status=m['status'], data_pos=m['id'],
                    data_n=len(reply.blocks.done) if reply else None, data_by=m['model'] or None if mine else None,
-                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None,
-                   aria_label=f"{spoken(m['model'])}, in your place" if mine and m['model'] else 'You' if mine else f"Reply of {m['model']}"
-                   if m['role'] == 'assistant' and m['model'] else 'Reply' if m['role'] == 'assistant' else 'From the app', tabindex='-1')
+                   cls=f"msg {m['role']}", aria_busy='true' if streaming else None, aria_label=who, tabindex='-1')
 
 def waiting(p):
     "Why a reply says nothing yet (`Phase`), as a sentence"
@@ -74,8 +75,8 @@ def trouble(m):
     ways += [press('Go on', 'chat.resume', {'message': m['id']}, 'go')] if m['text'] else []
     ways += [press('Try again', 'chat.regenerate', {'message': m['id']}, 'go')]
     return Div(P(B(*worded(e['text'] if e['text'][-1:] in '.!?…' else e['text'] + '.')),
-                 ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))), Div(*ways, cls='ways'),
-                 cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
+                 ' ' if e.get('hint') else '', Span(*worded(e.get('hint', '')))),
+               Div(*ways, cls='ways'), cls='trouble' if m['status'] == 'error' else 'trouble mild', role='note')
 
 def worded(text):
     "A sentence of ours, with what stands in `backticks` as code"
@@ -83,17 +84,17 @@ def worded(text):
 
 def outcomes(id, rolls, asks):
     which = [w for w in asks if w.get('choice')]
-    return Div(*map(outcome, rolls), Div(P('Which one do you mean?'), *map(card, which), cls='approval', role='group',
-                                         aria_label='Which one do you mean?') if which else None,
-                                         *[card(w) for w in asks if not w.get('choice')], cls='outcomes', id=f'out-{id}')
+    choice = Div(P('Which one do you mean?'), *map(card, which), cls='approval', role='group',
+                 aria_label='Which one do you mean?') if which else None
+    return Div(*map(outcome, rolls), choice, *[card(w) for w in asks if not w.get('choice')], cls='outcomes', id=f'out-{id}')
 
 def outcome(e):
     "What an action did, in a line, with its undo"
     d = e['data'] if isinstance(e['data'], dict) else json.loads(e['data'] or '{}')
     state = d.get('status', 'done')
     rows = d.get('result') if d.get('risk') == 'read' and isinstance(d.get('result'), list) else None
-    listing = Details(Summary(e['text']), Div(*[P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, ''))) for r in rows[:50]],
-                                              cls='listing')) if rows else Span(e['text'])
+    row = lambda r: P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, '')))
+    listing = Details(Summary(e['text']), Div(*map(row, rows[:50]), cls='listing')) if rows else Span(e['text'])
     undo = None
     if d.get('changes') and not e.get('undone') and state == 'done':
         word = 'Bring back' if e['text'].startswith('Taken back') else 'Undo'
@@ -116,8 +117,8 @@ def card(w):
     return Div(P(w['text'], ' ' if w.get('why') else '', Small(guard.names[w['why']]) if w.get('why') in guard.names else None),
                Div(Button('Yes, do it', type='button', cls='approve', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":true}',
                           hx_swap='none'),
-                                Button('No', type='button', cls='reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}',
-                                       hx_swap='none'), cls='ways'),
+                   Button('No', type='button', cls='reject', hx_post=f"/api/approvals/{w['id']}", hx_vals='{"approve":false}',
+                          hx_swap='none'), cls='ways'),
                cls='approval', data_approval=w['id'], role='group', aria_label='Waits for your word')
 
 def spoken(plugin): return plugin[:1].upper() + plugin[1:].replace('_', ' ')
@@ -130,10 +131,11 @@ def foot(m, around):
     if m['role'] == 'assistant' and m['status'] != 'streaming':
         facts += [Span(m['model'], cls='model')] if m['model'] else []
         if stats.get('tokens'):
-            facts.append(Span(f"{'about ' if stats.get('about') else ''}{stats['tokens']} token{'s' * (stats['tokens'] != 1)}"
-                              + (f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''),
-            title=(f"{stats['prompt_tokens']} tokens read ({stats.get('cached', 0)} known from before), " if stats.get('prompt_tokens')
-                   else '') + f"first word after {stats.get('first_s', 0):.2f} s"))
+            speed = f" · {stats['tokens']/stats['seconds']:.0f}/s" if stats.get('seconds') else ''
+            read = (f"{stats['prompt_tokens']} tokens read ({stats.get('cached', 0)} known from before), "
+                    if stats.get('prompt_tokens') else '')
+            facts.append(Span(f"{'about ' if stats.get('about') else ''}{stats['tokens']} token{'s' * (stats['tokens'] != 1)}{speed}",
+                              title=f"{read}first word after {stats.get('first_s', 0):.2f} s"))
     tries = around.get('tries') or [m['id']]
     turn = []
     if len(tries) > 1:
@@ -162,22 +164,23 @@ def around(tx, m, head=None):
     rolls = [r for r in rolls if json.loads(r['data'] or '{}').get('status') != 'waiting']
     for r in rolls: r['undone'] = tx.value('select 1 from log where key=?', f"undo:{r['id']}")
     shown = [r for r in rolls if not (r['what'] == 'undo' and r['undone'])]
-    return {'rolls': shown, 'asks': tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id",
-                                         m['id']) if m['role'] == 'assistant' else [],
-            'tries': siblings(tx, m), 'head': m['id'] == head}
+    asks = tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id",
+                m['id']) if m['role'] == 'assistant' else []
+    return {'rolls': shown, 'asks': asks, 'tries': siblings(tx, m), 'head': m['id'] == head}
 
 def memory(tx, k, head):
     "Where the model's memory begins, at a mark on the way to `head`"
     id, done = k['conversation'], reading.get(k['conversation'])
     left = sum(m['id'] < k['message'] for m in path(tx, head, since=k['reach'], columns='m.id')) if k['summary'] and k['reach'] < k['message'] else 0
+    above = f"The last {left} messages above this line are not in it." if left > 1 else 'The message above this line is not in it.'
+    if done is None:
+        way = press('Summarise it anew' if k['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': id}, 'go')
+    else:
+        way = Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id, 'reading': True}),
+                   cls='reading')
     return Div(Span('The model’s memory begins here. What stands above is kept and can be searched, but is not read again.'),
                Details(Summary('Summary the model has of it'), Div(k['summary'], hx_disable=True), id='summary') if k['summary'] else None,
-               Span(f"The last {left} messages above this line are not in it." if left > 1 else 'The message above this line is not in it.')
-               if left else None,
-               press('Summarise it anew' if k['summary'] else 'Give it a summary', 'chat.summarise', {'conversation': id}, 'go') if done is None else
-               Span(f'Reading the earlier conversation: {done} % … ', press('Stop', 'chat.stop', {'conversation': id, 'reading': True}),
-                    cls='reading'),
-               id='memory', cls='memory', data_pos=k['message'] - .5)
+               Span(above) if left else None, way, id='memory', cls='memory', data_pos=k['message'] - .5)
 reading: dict[int, int] = {}            # conversations whose beginning is being summarised: how much of it is read, in percent
 
 def messages(tx, c, before=None, after=None, at=None, limit=30, busy=False):

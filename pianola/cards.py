@@ -19,10 +19,10 @@ def make(words, flow, verb, args, cls='quiet', **kw):
 def whole(flow, tx, r):
     "The left side on a run"
     if r['deleted']:
-        return Section(P(f"The run “{r['name']}” was deleted."),
-                       Div(make('Start a new one', flow.name, 'start', {}, ''),
-                           A('The other runs', href=f'/{flow.plugin_name}', cls='button quiet'), cls='ways'), id=f'{flow.name}-flow',
-                           cls='flow', data_run=r['id'], data_flow=flow.name)
+        ways = Div(make('Start a new one', flow.name, 'start', {}, ''),
+                   A('The other runs', href=f'/{flow.plugin_name}', cls='button quiet'), cls='ways')
+        return Section(P(f"The run “{r['name']}” was deleted."), ways, id=f'{flow.name}-flow', cls='flow',
+                       data_run=r['id'], data_flow=flow.name)
     return Section(*[ft for _, ft in parts(flow, tx, r)], id=f'{flow.name}-flow', cls='flow', data_run=r['id'], data_flow=flow.name)
 
 def parts(flow, tx, r):
@@ -37,32 +37,32 @@ def bar(flow, tx, r, v):
     compare = Form(Select(Option('Compare with …', value=''), *[Option(o['name'], value=o['id']) for o in others], name='with',
                           aria_label='Compare with'), hx_get=f"/api/runs/{r['id']}/compare", hx_trigger='change', hx_target='#dialog',
                           hx_swap='innerHTML') if others else None
-    more = Details(Summary('More', aria_label='More for this run'), Div(
-        Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Rename'),
-             hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename'),
-        Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}),
-            A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
-            Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'),
-            key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways'), compare,
-        A('Begin it regularly …', href=f"/jobs?plan={n}.again+{r['id']}", hx_get=f"/jobs?plan={n}.again+{r['id']}", hx_target='#main',
-          hx_swap='outerHTML', hx_push_url='/jobs', cls='button quiet plan') if r['head'] and 'jobs' in plugins else None, cls='drop'),
-          cls='menu', id=f'{n}-more')
-    choose = Details(Summary(Span(r['name'], cls='t')),
-                     Div(Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs',
-                               autocomplete='off', hx_get=f'/api/flows/{n}/runs?now={r["id"]}',
-                               hx_trigger='input changed delay:200ms, search', hx_target='next .run-list', hx_swap='innerHTML'),
-                                                            Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'), cls='menu',
-                                                            id=f'{n}-runs')
+    ways = Div(make('Duplicate', n, 'fork', id), key('Unlock' if r['locked'] else 'Lock', f'{n}.lock', id | {'locked': not r['locked']}),
+               A('Export', href=f"/api/runs/{r['id']}.zip", download=True, cls='button quiet'),
+               Label('Import', Input(type='file', accept='.zip', cls='sr import-run', data_flow=n), cls='button quiet'),
+               key('Delete', f'{n}.delete', id, 'quiet bad'), cls='ways')
+    address = f"/jobs?plan={n}.again+{r['id']}"
+    plan = A('Begin it regularly …', href=address, hx_get=address, hx_target='#main', hx_swap='outerHTML', hx_push_url='/jobs',
+             cls='button quiet plan') if r['head'] and 'jobs' in plugins else None
+    rename = Form(Input(name='name', value=r['name'], aria_label='Name of the run', maxlength=200), Button('Rename'),
+                  hx_post=f'/api/actions/{n}.name', hx_vals=dumps(id), hx_swap='none', cls='rename')
+    more = Details(Summary('More', aria_label='More for this run'), Div(rename, ways, compare, plan, cls='drop'), cls='menu', id=f'{n}-more')
+    search = Input(type='search', name='words', placeholder=f'Search runs of {flow.title}', aria_label='Search runs', autocomplete='off',
+                   hx_get=f'/api/flows/{n}/runs?now={r["id"]}', hx_trigger='input changed delay:200ms, search',
+                   hx_target='next .run-list', hx_swap='innerHTML')
+    choose = Details(Summary(Span(r['name'], cls='t')), Div(search, Div(run_list(flow, tx, '', r['id']), cls='run-list'), cls='drop'),
+                     cls='menu', id=f'{n}-runs')
     return Header(choose, Small('locked', cls='badge') if r['locked'] else None, Small(f'{done} of {len(flow.steps)}', cls='count'),
                   make('New run', n, 'start', {}, 'quiet start'), more, id=f'{n}-bar', cls='bar')
 
 def run_list(flow, tx, words, now):
     found = runs.listed(tx, flow.name, words, 100)
     when = lambda t: time.strftime('%d %b %H:%M', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
-    row = lambda o: Li(A(Span(o['name'], cls='t'), Small(when(o['used']) + (' · locked' if o['locked'] else '')),
-                         href=f"/{flow.plugin_name}?run={o['id']}", hx_get=f"/{flow.plugin_name}?run={o['id']}", hx_target='#main',
-                         hx_swap='outerHTML',
-                         hx_push_url=f"/{flow.plugin_name}?run={o['id']}", aria_current='true' if o['id'] == now else None))
+    def row(o):
+        address = f"/{flow.plugin_name}?run={o['id']}"
+        return Li(A(Span(o['name'], cls='t'), Small(when(o['used']) + (' · locked' if o['locked'] else '')),
+                    href=address, hx_get=address, hx_target='#main', hx_swap='outerHTML', hx_push_url=address,
+                    aria_current='true' if o['id'] == now else None))
     return Ul(*map(row, found), cls='runs') if found else P('Nothing found.' if words else 'No run yet.', cls='none')
 
 words = {'waiting': 'later', 'open': '', 'running': 'running', 'done': 'done', 'failed': 'failed', 'stale': 'out of date', 'locked': 'locked'}
@@ -74,10 +74,10 @@ def card(flow, tx, v, s, folds):
     open_ = folds.get(s.name, state in ('open', 'running', 'failed', 'stale') or bool(last))
     result = json.loads(a['result']) if a and a['result'] else None
     inputs = json.loads(a['inputs']) if a else {}
-    short = ' · '.join(x
-                       for x in (', '.join(n.replace('_', ' ') if x is True else str(x)[:40]
-                                           for n, x in inputs.items() if x not in ('', None, False)), brief(s, result))
-                                           if x)[:100] if a and a['status'] == 'done' else ''
+    short = ''
+    if a and a['status'] == 'done':
+        given = ', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False))
+        short = ' · '.join(x for x in (given, brief(s, result)) if x)[:100]
     head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None,
                    Small(words[state], cls='state') if words[state] else None)
     body = [P(s.words.strip().replace('`', ''), cls='soft')] if s.words.strip() else []
@@ -124,11 +124,10 @@ def form(flow, tx, v, s, a, inputs):
     asks = s.asks(memory)
     draft = runs.draft(tx, r['id'], s.name)
     tried = tx.value('select tried from draft where run=? and step=?', r['id'], s.name)
-    known = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0]['k'] == 'data'
-             and 'v' in memory[n][0]} | {n: x for n, x in inputs.items() if n in asks and asks[n].kind != 'secret'} | {n: x
-                 for n, x in draft.items() if n in asks}
-    wrong = (forms.read(asks, known if tried else draft, only=None if tried else [n for n, x in draft.items() if x not in ('', None)])[1]
-             if draft or tried else {})
+    known = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0]['k'] == 'data' and 'v' in memory[n][0]}
+    known |= {n: x for n, x in inputs.items() if n in asks and asks[n].kind != 'secret'} | {n: x for n, x in draft.items() if n in asks}
+    typed = [n for n, x in draft.items() if x not in ('', None)]
+    wrong = forms.read(asks, known if tried else draft, only=None if tried else typed)[1] if draft or tried else {}
     fields = [f.input(known[n] if n in wrong else forms_back(f, known[n]) if n in known else None, tx, error=wrong.get(n, ''),
                       id=f'{flow.name}-{s.name}-{n}') for n, f in asks.items()]
     ways = [Button(s.button, cls='run')]
@@ -139,9 +138,8 @@ def form(flow, tx, v, s, a, inputs):
 
 def running(flow, tx, a, id):
     parts = journal.units(tx, a['job'], 'partial:') if a['job'] else []
-    return Div(board.bar(tx, a['job']) if a['job'] else Progress(),
-               results.tree(parts[-20:]) if parts else None, Div(Button('Running', disabled=True, aria_busy='true', cls='run'),
-                   key('Stop', f'{flow.name}.cancel', id), cls='ways'), cls='at-work')
+    stop = Div(Button('Running', disabled=True, aria_busy='true', cls='run'), key('Stop', f'{flow.name}.cancel', id), cls='ways')
+    return Div(board.bar(tx, a['job']) if a['job'] else Progress(), results.tree(parts[-20:]) if parts else None, stop, cls='at-work')
 def failed(a, way=None):
     lines = (a['error'] or 'It broke.').strip()
     last = lines.rpartition('\n')[2]
@@ -157,17 +155,18 @@ def again(flow, s, id):
     if any(f.kind == 'secret' for f in s.fields.values()): return key('Answer it again', f'{flow.name}.back', id, 'go')
     return key('Run again', f'{flow.name}.run', id, 'go')
 def foot(flow, tx, a, id):
+    took = f" · {a['ended']-a['at']:.1f} s" if a['ended'] and a['ended']-a['at'] >= .1 else ''
     return Div(key('Change', f'{flow.name}.back', id, 'quiet back', title='Answer it another way; what is here stays as a branch'),
                make('Fork from here', flow.name, 'fork', id, 'quiet fork', title='A new run that is the same up to here'),
                tries(flow, tx, a),
-               Small(time.strftime('%d %b %H:%M', time.localtime(a['ended'] or a['at'])) + (f" · {a['ended']-a['at']:.1f} s" if a['ended']
-                   and a['ended']-a['at'] >= .1 else ''), cls='when'), cls='ways foot')
+               Small(time.strftime('%d %b %H:%M', time.localtime(a['ended'] or a['at'])) + took, cls='when'), cls='ways foot')
 def tries(flow, tx, a):
     "‹ 1/2 ›"
     all_ = runs.siblings(tx, a)
     if len(all_) < 2: return None
-    at, step = all_.index(a['id']), lambda i, w, label: key(w, f'{flow.name}.pick', {'answer': all_[i]},
-                                                            aria_label=label) if 0 <= i < len(all_) else Span(w, cls='off')
+    at = all_.index(a['id'])
+    step = lambda i, w, label: (key(w, f'{flow.name}.pick', {'answer': all_[i]}, aria_label=label) if 0 <= i < len(all_)
+                                else Span(w, cls='off'))
     return Span(step(at-1, '‹', 'Earlier answer'), Span(f'{at+1}/{len(all_)}'), step(at+1, '›', 'Later answer'), cls='tries')
 
 def compared(flow, tx, one, two):
@@ -176,8 +175,9 @@ def compared(flow, tx, one, two):
     def cell(v, s):
         a = v.now.get(s.name, (None,))[0]
         if not a: return Td(Span('—', cls='none'))
-        return Td(said(s, json.loads(a['inputs']), tx), outcome(s, json.loads(a['result']), f"/api/answers/{a['id']}") if a['result']
-                  else None, failed(a) if a['status'] == 'failed' else None)
+        return Td(said(s, json.loads(a['inputs']), tx),
+                  outcome(s, json.loads(a['result']), f"/api/answers/{a['id']}") if a['result'] else None,
+                  failed(a) if a['status'] == 'failed' else None)
     def same(s):
         a, b = (v.now.get(s.name, (None,))[0] for v in vs)
         return bool(a) == bool(b) and (not a or (a['inputs'], a['result'], a['status']) == (b['inputs'], b['result'], b['status']))

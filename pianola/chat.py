@@ -29,10 +29,9 @@ class Reply:
         self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
         self.thought = m['thinking']                     # of the thinking, what tabs were told
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
-        self.dirty, self.spoken, self.first, self.began, self.stats, self.tokens = (asyncio.Event(), render.sentences(m['text'], 0)[1], 0,
-            time.monotonic(), {}, 0)
-        # decided: by rules, so nothing in the reply is pressed; told: what
-        # the model was given, until that is kept; waits: the Phase it is in
+        self.dirty, self.spoken = asyncio.Event(), render.sentences(m['text'], 0)[1]
+        self.first, self.began, self.stats, self.tokens = 0, time.monotonic(), {}, 0
+        # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
@@ -75,7 +74,7 @@ class Reply:
         elif f.finished or f.append != '' or fresh['thinking']:
             tabs.send({'m': self.id, 'n': n, **({'add': f.finished} if f.finished else {}),
                        **({'append': f.append} if f.append is not None else {'tail': f.tail}),
-                   **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
+                       **({'think': fresh['thinking']} if fresh['thinking'] else {})}, conversation=self.conversation)
         said, self.spoken = render.sentences(self.text, self.spoken)
         if said: tabs.send({'live': ' '.join(said)}, conversation=self.conversation)
     def phase(self, p):
@@ -155,8 +154,9 @@ def stop_reading(conversation):
 async def answer(conversation, resume=None, under=None, placing=None, late=False):
     """One reply, top to bottom: make its place, fit the prompt, stream, keep, play. `resume` goes on with a cut one, `under`
     answers a message again, `placing` is making the place already; `late`: also what waits since before this start is meant."""
-    placing, stopped = placing or asyncio.ensure_future(store.write(_place, conversation, resume, under, await kv.get('open', ''), late,
-        durable=False)), None
+    placing = placing or asyncio.ensure_future(
+        store.write(_place, conversation, resume, under, await kv.get('open', ''), late, durable=False))
+    stopped = None
     asking.add(conversation)
     while not placing.done():
         try: await asyncio.wait({placing})
@@ -218,9 +218,9 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
     except Refused as e: error = {'kind': 'refused', 'text': e.text, 'hint': e.hint}
     except asyncio.CancelledError:
         status = 'error' if leaving or reply.broken else 'stopped'
-        error = unkept(reply.broken) if reply.broken else {'kind': 'cut', 'text': 'Pianola was closed while this was written.',
-                                                           'hint': 'Nothing of it is lost.'} if leaving else {'kind': 'stopped',
-                                                               'text': 'Stopped.', 'hint': ''}
+        error = (unkept(reply.broken) if reply.broken else
+                 {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else
+                 {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''})
     except Exception as e:
         log.exception('a reply broke')
         error = {'kind': 'bug', 'text': f'Something in Pianola broke: {type(e).__name__}.', 'hint': f'What was said is kept; {details()}.'}
@@ -232,14 +232,13 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
 
 def unkept(e):
     return {'kind': 'disk', 'text': f'This cannot be kept: {e}.',
-            'hint': 'Make room on the disk that holds the data folder, then try again. What you see may be gone after a restart: copy it '
-            'if you need it.'}
+            'hint': 'Make room on the disk that holds the data folder, then try again. '
+                    'What you see may be gone after a restart: copy it if you need it.'}
 
 def done_stats(d, reply):
     "What a reply took, as it is kept: tokens, seconds"
     return {'reason': d.reason, 'tokens': d.tokens, 'prompt_tokens': d.prompt_tokens, 'cached': d.cached, 'load_s': round(d.load_s, 3),
-            'prompt_s': round(d.prompt_s, 3),
-            'seconds': round(d.eval_s, 3), 'first_s': round(reply.first, 3)}
+            'prompt_s': round(d.prompt_s, 3), 'seconds': round(d.eval_s, 3), 'first_s': round(reply.first, 3)}
 
 def _place(tx, conversation, resume, under, plugin, late=False):
     "The reply's place in the tree, before anything is said, and what could be told for it; None when there is nothing to answer"
@@ -257,8 +256,8 @@ def _place(tx, conversation, resume, under, plugin, late=False):
     if orders.by_rules and not resume and not under:
         for one in waiting_before(tx, said, 0 if late else began): orders.obey(tx, one, id)          # what was said while the last reply was written
     if orders.by_rules and not decided:
-        decided, doubt = (orders.obey(tx, said, id) if not resume
-                          else (bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}")), None))
+        if not resume: decided, doubt = orders.obey(tx, said, id)
+        else: decided = bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}"))
     return m, context.compose(tx, m, plugin, about, c), decided, doubt
 
 def waiting_before(tx, said, since):
@@ -277,8 +276,7 @@ def remember(tx, m, told):
 
 async def finish(reply, m, status, error, engine, model):
     "Keep the whole reply in one piece, show it as it will be shown for ever, then press the keys written in it"
-    # it was stopped or broke off: nobody counted for us
-    if not reply.stats and reply.tokens:
+    if not reply.stats and reply.tokens:        # it was stopped or broke off: nobody counted for us
         reply.stats = {'about': True, 'tokens': reply.tokens, 'seconds': round(time.monotonic()-reply.began-reply.first, 3),
                        'first_s': round(reply.first, 3)}
     whole = status == 'done' and not (error and error['kind'] == 'length')      # one that was too long is played when it has gone on to its end
@@ -286,8 +284,8 @@ async def finish(reply, m, status, error, engine, model):
         if reply.told: remember(tx, m, reply.told)
         tx.run("delete from log where ref=? and kind='piece'", m['id'])
         tx.run('update message set text=?, thinking=?, status=?, error=?, stats=?, engine=?, model=?, ended=?, played=? where id=?',
-               reply.text, reply.thinking, status,
-               json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats), engine, model, time.time(), int(not whole), m['id'])
+               reply.text, reply.thinking, status, json.dumps(error, ensure_ascii=False) if error else None, json.dumps(reply.stats),
+               engine, model, time.time(), int(not whole), m['id'])
         history.changed(tx, m, status)
     whole = whole and not reply.decided
     replies.pop(m['id'], None)
@@ -332,9 +330,9 @@ def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     c = history.conversation(tx, conversation or (conversation := history.begin(tx)))
     prelude = context.overhear(tx, c['head'], text, plugin)
     brings = brings or next((b for f in hearing if (b := f(tx, text, plugin))), None)
-    # who really wrote it
     id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude,
-                     brings=json.dumps(brings, ensure_ascii=False) if brings else None, **({'model': by} if by else {}))
+                     brings=json.dumps(brings, ensure_ascii=False) if brings else None,
+                     **({'model': by} if by else {}))           # who really wrote it
     if not c['title']: tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
@@ -350,8 +348,8 @@ async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
         conversation, id, fresh = await store.write(_hear, conversation, *words, durable=False)
         if fresh: start(conversation)
         return conversation, id
-    hearing, placing = (asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False)),
-                        asyncio.get_running_loop().create_future())
+    hearing = asyncio.ensure_future(store.write(_heard_and_placed, conversation, words, opened, durable=False))
+    placing = asyncio.get_running_loop().create_future()
     # what went wrong is told to whoever said it
     hearing.add_done_callback(lambda h: placing.done() or placing.set_result(None if h.cancelled() or h.exception() else h.result()[1]))
     start(conversation, placing=placing)
@@ -372,9 +370,8 @@ def _heard_and_placed(tx, conversation, words, opened):
     except apsw.Error: raise
     except Exception:
         log.exception('a reply could not be begun')
-        tx.after.append(
-            lambda: store.loop.call_soon_threadsafe(lambda: tabs.send({'error': 'A reply could not be begun.',
-                'hint': f'Answer tries it again; {details()}.'}, conversation=heard[0])))
+        tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: tabs.send(
+            {'error': 'A reply could not be begun.', 'hint': f'Answer tries it again; {details()}.'}, conversation=heard[0])))
         return heard, None
 
 async def redraw(id, conversation):
@@ -423,8 +420,9 @@ async def adopt(conversation, tab=None, also_fresh=False):
 async def relist(conversation, at=None):
     "Draw the whole list anew: another branch, or the mark of the model's memory. `at`: the message that was asked for"
     try:
-        ft, seq = await store.read(lambda tx: (bubble.messages(tx, history.conversation(tx, conversation), at=at, busy=busy(conversation)),
-                                               tx.value('select max(id) from log')))
+        ft, seq = await store.read(lambda tx: (
+            bubble.messages(tx, history.conversation(tx, conversation), at=at, busy=busy(conversation)),
+            tx.value('select max(id) from log')))
     except Refused: return                      # it was deleted meanwhile
     tabs.put({**tabs.item('msg-list', bubble.listing(ft), only=True), **({'at': at} if at else {})}, seq=seq, conversation=conversation)
 
@@ -491,10 +489,8 @@ async def wake():
                    json.dumps({'kind': 'cut', 'text': 'Pianola ended while this was written.', 'hint': 'What had been said is all here.'}),
                    time.time(), m['id'])
             history.changed(tx, m, 'cut')
-            # said while that was written: it can be answered now
-            if ((last := tx.one('select m.* from conversation c join message m on m.id=c.head where c.id=?', m['conversation']))
-                    and last['role'] == 'user'):
-                history.changed(tx, last)
+            last = tx.one('select m.* from conversation c join message m on m.id=c.head where c.id=?', m['conversation'])
+            if last and last['role'] == 'user': history.changed(tx, last)       # said while that was written: it can be answered now
         return tx.q("select id, text from message where played=0 and status='done'")
     for m in await store.write(mend): await orders.play(m['id'], m['text'])
 

@@ -90,8 +90,8 @@ def read(argv=None, env=os.environ):
     if engine not in engines: p.error(f"PIANOLA_ENGINE is {engine!r}; it must be one of {', '.join(engines)}")
     jobs, workers = e('PIANOLA_JOBS', ''), e('PIANOLA_WORKERS', 'here').lower()
     if jobs and not _database(jobs):
-        p.error('PIANOLA_JOBS must be nothing or the address of a PostgreSQL database, postgresql://user:password@host:5432/database; in a '
-                'password write : / ? # @ as %3A %2F %3F %23 %40')
+        p.error('PIANOLA_JOBS must be nothing or the address of a PostgreSQL database, postgresql://user:password@host:5432/database; '
+                'in a password write : / ? # @ as %3A %2F %3F %23 %40')
     if workers not in ('here', 'elsewhere'): p.error(f'PIANOLA_WORKERS is {workers!r}; it must be here or elsewhere')
     try: patience = float(e('PIANOLA_PATIENCE', '5'))
     except ValueError: patience = 0
@@ -105,6 +105,6 @@ def read(argv=None, env=os.environ):
     if not is_loopback(c.host) and not c.password.strip():
         p.error(f'--host {c.host} can be reached from other machines: set PIANOLA_PASSWORD to the password they must give, or leave --host out')
     if not is_loopback(c.host) and len(c.password.strip()) < shortest:
-        p.error(f'PIANOLA_PASSWORD has fewer than {shortest} characters, and --host {c.host} can be reached from other machines: take a '
-                f'longer one, best several words, or leave --host out')
+        p.error(f'PIANOLA_PASSWORD has fewer than {shortest} characters, and --host {c.host} can be reached from other machines: '
+                f'take a longer one, best several words, or leave --host out')
     return c

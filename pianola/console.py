@@ -17,8 +17,8 @@ def clean(text):
 def whole(record):
     "What a record says, clean: its message and the story of the error below it, each further line set in, so that none can pass for another record"
     e = record['exception']
-    return clean(record['message'] + ('\n' + ''.join(traceback.format_exception(e.type, e.value, e.traceback)).rstrip() if e
-                                      else '')).replace('\n', '\n    ')
+    story = '\n' + ''.join(traceback.format_exception(e.type, e.value, e.traceback)).rstrip() if e else ''
+    return clean(record['message'] + story).replace('\n', '\n    ')
 
 bare = lambda record: ''          # what stands in a line is made here: loguru's own way adds the error as it is
 
@@ -52,18 +52,16 @@ def open(config):
     log.add(draw, level=level, format=bare)
     where.logs = config.data/'pianola.log'
     file = File(where.logs, maxBytes=5_000_000, backupCount=3, encoding='utf-8')
-    log.add(lambda m: file.handle(
-        logging.makeLogRecord(
-            {'msg': f"{m.record['time'].isoformat(' ', 'milliseconds')[:23]} {m.record['level'].name:<7} {whole(m.record)}"})),
+    log.add(lambda m: file.handle(logging.makeLogRecord(
+        {'msg': f"{m.record['time'].isoformat(' ', 'milliseconds')[:23]} {m.record['level'].name:<7} {whole(m.record)}"})),
             level=level, format=bare)
     for name in ('uvicorn', 'uvicorn.error', 'asyncio', 'apsw'):
         logging.getLogger(name).handlers, logging.getLogger(name).propagate = [ToLoguru()], False
     logging.getLogger('uvicorn.error').setLevel(logging.WARNING)
     if sys.stdout.isatty():
         from pyfiglet import figlet_format
-        console.print(
-            f"[bold]{escape(figlet_format('Pianola', font='small').rstrip())}[/]\n[dim]your plugins on the left, a model on the right, "
-            f"everything on this machine[/]\n")
+        console.print(f"[bold]{escape(figlet_format('Pianola', font='small').rstrip())}[/]\n"
+                      f"[dim]your plugins on the left, a model on the right, everything on this machine[/]\n")
     for name, folder in (('plugins', config.plugins), ('prompts', config.prompts)):
         if not folder.is_dir(): log.warning(f'{folder} is no folder: there are no {name} until it is (--{name} names another)')
 

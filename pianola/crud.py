@@ -44,8 +44,8 @@ class Crud(Kind):
     def kinds(self):
         "What a column is, in the words of the rules"
         word = {'int': 'number', 'float': 'number', 'datetime': 'date', 'time': 'text', 'rows': 'json', 'file': 'json'}
-        return {k: {'website': 'url', 'homepage': 'url', 'url': 'url', 'link': 'url', 'email': 'email', 'mail': 'email'}.get(k, 'text')
-                if f.kind == 'text' else word.get(f.kind, f.kind) for k, f in self.columns.items()}
+        said = {'website': 'url', 'homepage': 'url', 'url': 'url', 'link': 'url', 'email': 'email', 'mail': 'email'}
+        return {k: said.get(k, 'text') if f.kind == 'text' else word.get(f.kind, f.kind) for k, f in self.columns.items()}
     @property
     def choices(self): return {k: [f.plain(c) for c in f.choices] for k, f in self.columns.items() if f.kind == 'choice'}
     def call(self, row):
@@ -130,8 +130,10 @@ class Crud(Kind):
         "The numbers of owners that rows name though they are gone, because they went while this plugin was away"
         if not plugins.table(self.owner): return []
         n, link = self.name, self.link                   # from one owner to the next along the index, however many rows each has
-        return [i for i, in tx.conn.execute(f'''with recursive l(i) as (select min("{link}") from "{n}" where "{link}" not null union all select (select min("{link}") from "{n}" where "{link}">i) from l where i not null)
-                                                select i from l where i not null and i not in (select id from "{self.owner}")''')]
+        return [i for i, in tx.conn.execute(
+            f'with recursive l(i) as (select min("{link}") from "{n}" where "{link}" not null '
+            f'union all select (select min("{link}") from "{n}" where "{link}">i) from l where i not null) '
+            f'select i from l where i not null and i not in (select id from "{self.owner}")')]
     def rows(self, tx, limit=-1):
         "The rows in view, in their order"
         return grid.rows(tx, self, limit=limit)
@@ -177,15 +179,15 @@ class Crud(Kind):
             asks=lambda tx, **a: f"Set {', '.join(a['set'])} in {(m := len(self._those(tx, a))):,} {'row' if m == 1 else 'rows'} of {self.title}?")
         key('delete_many', self.delete_many, several, title=f'Delete several from {n}', risk='destructive',
             description='Delete several rows, named by `ids` or `match`.',
-            say=lambda a, r, c: f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}"
-            + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else ''),
+            say=lambda a, r, c: (f"Deleted {r:,} {'row' if r == 1 else 'rows'} from {self.title}"
+                                 + (f' and {len(c)-r:,} that belonged to them' if len(c) > r else '')),
             touches=lambda tx, **a: self.along(tx, self._those(tx, a)), asks=self._asks_many)
         key('import', self.take, [('file', str), ('columns', dict[str, str]), ('skip', bool, False), ('same', str, '')], ready=self._taken,
             title=f'Import into {n}',
-            description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. With '
-            '`same` (a column) a row with the same value there is changed instead.',
-            say=lambda a, r, c: f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}"
-            + (f", left out {r['left_out']:,}" if r['left_out'] else ''), model=False)
+            description='Add the lines of a CSV or JSON file that was given; `columns` says which column of the file goes where. '
+                        'With `same` (a column) a row with the same value there is changed instead.',
+            say=lambda a, r, c: (f"Imported {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'} into {self.title}"
+                                 + (f", left out {r['left_out']:,}" if r['left_out'] else '')), model=False)
         key('choose', self.choose, [('id', Optional[int], None)], title=f'Choose of {n}',
             description=f'Choose the {self.one} whose things are shown; none shows those of nobody.',
             say=lambda a, r, c: f'Chose {self.call(r)} in {self.title}' if r else f'Chose no {self.one}',
@@ -202,8 +204,8 @@ class Crud(Kind):
         if not found: raise Refused(f'{self.name} has no row like that', self._some(self.rows(tx, 9)), 404)
         raise Refused(f'{len(found)} rows of {self.name} are like that', self._some(found), 409)
     def _some(self, rows):
-        return ('there is ' + ', '.join(f"{r['id']}: {self.call(r)}" for r in rows[:8]) + (' …' if len(rows) > 8 else '') if rows
-                else f'{self.title} is empty')
+        if not rows: return f'{self.title} is empty'
+        return 'there is ' + ', '.join(f"{r['id']}: {self.call(r)}" for r in rows[:8]) + (' …' if len(rows) > 8 else '')
     def matching(self, tx, where):
         "The rows whose columns equal `where`; text compares without case and outer spaces"
         if extra := [k for k in where if k not in self.columns and k not in ('id', self.link)]:
@@ -227,8 +229,9 @@ class Crud(Kind):
         args = {**self.kept(tx, args), 'pos': (tx.value(f'select max(pos) from "{self.name}"') or 0) + 1}
         return self.clean(tx.insert(self.name, args))
     def list(self, tx, limit=1000, where=None, offset=0):
-        return [self.clean(r) for r in (self.matching(tx, where)[offset:offset+limit] if where
-                                        else tx.q(f'select * from "{self.name}" order by pos, id limit ? offset ?', limit, offset))]
+        found = (self.matching(tx, where)[offset:offset+limit] if where else
+                 tx.q(f'select * from "{self.name}" order by pos, id limit ? offset ?', limit, offset))
+        return [self.clean(r) for r in found]
     def update(self, tx, **args):
         new = {k: v for k, v in args.items() if k not in ('id', 'where')}
         # deleted while somebody wrote in it: what they wrote is said, so that it can be copied
@@ -252,11 +255,12 @@ class Crud(Kind):
         out, todo = {}, [(self, ids)]
         for t, some in todo:
             out |= dict.fromkeys(new := [(t.name, i) for i in some if (t.name, i) not in out])
-            if new:
-                todo += [(c,
-                          [i for i, in tx.conn.execute(f'select id from "{c.name}" where "{c.link}" in (select value from json_each(?))',
-                                                       (msgspec.json.encode([i for _, i in new]).decode(),))]) for c in plugins.tables()
-                                                       if c.owner == t.name]
+            if not new: continue
+            owners = msgspec.json.encode([i for _, i in new]).decode()
+            for c in plugins.tables():
+                if c.owner != t.name: continue
+                theirs = tx.conn.execute(f'select id from "{c.name}" where "{c.link}" in (select value from json_each(?))', (owners,))
+                todo.append((c, [i for i, in theirs]))
         return [*out]
     def _those(self, tx, args):
         "The numbers of the rows that are meant by `ids` or `match`"
@@ -282,8 +286,8 @@ class Crud(Kind):
         ids = self._those(tx, args)
         if not ids: raise Refused('no row is meant', 'select some')
         if len(ids) > sheets.slice and not any(t.owner == self.name for t in plugins.tables()):
-            tx.exchange(self.name, tx.lot(self.name, [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id'],
-                                          ids=ids), None)
+            columns = [c[1] for c in tx.conn.execute(f'pragma table_info("{self.name}")') if c[1] != 'id']
+            tx.exchange(self.name, tx.lot(self.name, columns, ids=ids), None)
         else:
             self._remove(tx, ids)
         return len(ids)
@@ -296,8 +300,8 @@ class Crud(Kind):
             lines = sheets.lines(self, sheets.read(f), columns)
             if not apart: return lines
             good, wrong = sheets.settled(self, lines, columns)
-            return ((bool(good), wrong, sheets.stage(self, good, columns, same)) if len(good) > sheets.slice and (skip or not wrong)
-                    else (good, wrong, None))
+            if len(good) > sheets.slice and (skip or not wrong): return bool(good), wrong, sheets.stage(self, good, columns, same)
+            return good, wrong, None
     def take(self, tx, file, columns, skip=False, same='', ready=None):
         good, wrong, lots = ready or (*sheets.settle(tx, self, self._taken(file, columns, apart=False), columns), None)
         if wrong and not skip:
@@ -329,8 +333,8 @@ class Crud(Kind):
         if by not in self.columns and by != 'id': raise Refused(f'{self.name} has no {by}', f"it has id, {', '.join(self.columns)}")
         rows = self.rows(tx)
         places = sorted(r['pos'] for r in rows)
-        want = grid.rows(tx, self, grid.Look(sort=by, down=order == 'desc')) if by in self.columns else sorted(rows, key=lambda r: r['id'],
-            reverse=order == 'desc')
+        if by in self.columns: want = grid.rows(tx, self, grid.Look(sort=by, down=order == 'desc'))
+        else: want = sorted(rows, key=lambda r: r['id'], reverse=order == 'desc')
         for r, pos in zip(want, places):
             if r['pos'] != pos: tx.update(self.name, r['id'], {'pos': pos})
         return len(rows)
@@ -346,16 +350,15 @@ class Crud(Kind):
         was = c[0][2].get(self.main) if c and c[0][2] else None
         name = name or (f'“{was}”' if was else self.call(r))
         mark, change = ('Marked', 'Changed') if done else ('Mark', 'Change')
-        return ' and '.join(([f"{mark} {name} {' and '.join(flags)}"] if flags
-                             else []) + ([f"{change.lower() if flags else change} {', '.join(rest)}" + (f' of {name}' if not flags else '')]
-                                         if rest else [])) or f'{change} {name}'
+        said = [f"{mark} {name} {' and '.join(flags)}"] if flags else []
+        if rest: said.append(f"{change.lower() if flags else change} {', '.join(rest)}" + (f' of {name}' if not flags else ''))
+        return ' and '.join(said) or f'{change} {name}'
     def _short(self, k, v):
         f = self.columns[k]
         return 'nothing' if v in (None, '', []) else f'“{f.written(v)[:60]}”' if f.kind != 'file' else f'“{str(v)[65:][:60]}”'
     def _changed_many(self, a, r, c):
-        said = ' and '.join(
-            f"{k} to {('yes' if self.columns[k].parse(v) else 'no') if self.columns[k].kind == 'bool' else self._short(k, v)}"
-            for k, v in a['set'].items())
+        word = lambda k, v: ('yes' if self.columns[k].parse(v) else 'no') if self.columns[k].kind == 'bool' else self._short(k, v)
+        said = ' and '.join(f'{k} to {word(k, v)}' for k, v in a['set'].items())
         return f"Set {said} in {r:,} {'row' if r == 1 else 'rows'} of {self.title}"
     def _asks_change(self, tx, **a):
         row, new = self.find(tx, a), {k: v for k, v in a.items() if k in self.columns}
@@ -417,8 +420,9 @@ class Crud(Kind):
         "The rows in view as lines for the model"
         rows, n = self.rows(tx, limit), grid.count(tx, self)
         names = grid.labels(tx, self, rows)
-        said = lambda k, v: ('yes' if v else 'no') if isinstance(v, bool) else names[k].get(v, v) if k in names and isinstance(v,
-            int) else str(v)[:200]
+        def said(k, v):
+            if isinstance(v, bool): return 'yes' if v else 'no'
+            return names[k].get(v, v) if k in names and isinstance(v, int) else str(v)[:200]
         line = lambda r: f"{r['id']}. " + ', '.join(str(v) if k == self.main else f"{k}: {said(k, v)}" for k, v in self.clean(r).items()
                                                     if k in self.columns and v not in (None, '', []))
         head = (f'{self.title} ({self.name}), {n} rows' + (f', the first {limit}' if n > limit else '') + ':' if n
@@ -428,8 +432,8 @@ class Crud(Kind):
 def gone(tx, table, id):
     "A row that was removed, as it was then; None when nobody knows of it"
     e = tx.value("select data from log where kind='action' and instr(data, ?) order by id desc limit 1", f'["{table.name}", {int(id)}, {{"id"')
-    return next((before for t, i, before, after in msgspec.json.decode(e)['changes'] if (t, i) == (table.name, id) and after is None),
-                None) if e else None
+    changes = msgspec.json.decode(e)['changes'] if e else ()
+    return next((before for t, i, before, after in changes if (t, i) == (table.name, id) and after is None), None)
 
 @on_undo
 def unchosen(tx, e):
@@ -440,10 +444,9 @@ def unchosen(tx, e):
     if not first or first['what'] != 'several': return
     for name, id in dict(choices(first)).items():
         if not (t := plugins.table(name)) or not hasattr(t, 'choose'): continue
-        was = next((i
-                    for x in tx.q(
-                        "select what, data from log where kind='action' and id<? and (what=? or what='several' and instr(data, ?)) order "
-                        "by id desc", first['id'], f'{name}.choose', f'"{name}.choose"') for n, i in reversed(choices(x)) if n == name), None)
+        earlier = tx.q("select what, data from log where kind='action' and id<? and (what=? or what='several' and instr(data, ?)) "
+                       "order by id desc", first['id'], f'{name}.choose', f'"{name}.choose"')
+        was = next((i for x in earlier for n, i in reversed(choices(x)) if n == name), None)
         now, then = (was, id) if back else (id, was)
         if got(tx, 'chosen', name) != now or then and not tx.row(name, then): continue
         put(tx, 'chosen', name, then)
@@ -454,8 +457,8 @@ def choices(e):
     d = json.loads(e['data'] or '{}')
     if d.get('status') != 'done': return []
     args = d.get('args') or {}
-    return [(a['action'].removesuffix('.choose'), (a.get('args') or {}).get('id')) for a in (args.get('actions')
-        or [] if e['what'] == 'several' else [{'action': e['what'], 'args': args}]) if a['action'].endswith('.choose')]
+    did = args.get('actions') or [] if e['what'] == 'several' else [{'action': e['what'], 'args': args}]
+    return [(a['action'].removesuffix('.choose'), (a.get('args') or {}).get('id')) for a in did if a['action'].endswith('.choose')]
 
 @on_undo
 def whole(tx, e=None):
@@ -465,13 +468,14 @@ def whole(tx, e=None):
         touched.setdefault(t, set()).update([i] if i != 'lot' else (n for n, in tx.conn.execute(f'select id from "{after or before}"')))
     for t in plugins.tables():
         if not (owner := t.owner and plugins.table(t.owner)): continue
-        call = lambda id: owner.call(was) if (
-            was := next((before for n, i, before, after in tx.changes if (n, i) == (owner.name, id) and after is None), None)
-            or gone(tx, owner, id)) else f'row {id} of {owner.title}'
+        def call(id):
+            was = next((before for n, i, before, after in tx.changes if (n, i) == (owner.name, id) and after is None), None)
+            was = was or gone(tx, owner, id)
+            return owner.call(was) if was else f'row {id} of {owner.title}'
         without = f'"{t.link}" not null and "{t.link}" not in (select id from "{owner.name}")'
         if left := owner.name in touched and tx.one(
-                f'select "{t.link}" as id, count(*) as n from "{t.name}" where "{t.link}" in (select value from json_each(?)) and '
-                f'{without} group by 1', listed(touched[owner.name])):
+                f'select "{t.link}" as id, count(*) as n from "{t.name}" where "{t.link}" in (select value from json_each(?)) '
+                f'and {without} group by 1', listed(touched[owner.name])):
             one = left['n'] == 1
             raise Refused(f"{left['n']:,} {'row' if one else 'rows'} of {t.title} {'belongs' if one else 'belong'} to {call(left['id'])}",
                           f"delete or move {'it' if one else 'them'} first", 409)

@@ -50,9 +50,8 @@ async def begin(req):
     args = await arguments(req)
     if args.get('run'): args['run'] = number(args['run'], 'run')
     made = await act(f'{f.name}.{verb}', args, by=who(req))
-    return Response(status_code=204,
-                    headers={'hx-location': json.dumps({'path': f"/{f.plugin_name}?run={made.result['run']}", 'target': '#main',
-                                                        'swap': 'outerHTML'})})
+    there = {'path': f"/{f.plugin_name}?run={made.result['run']}", 'target': '#main', 'swap': 'outerHTML'}
+    return Response(status_code=204, headers={'hx-location': json.dumps(there)})
 
 @door('/api/flows/{name}/runs')
 async def run_list(req):

@@ -26,8 +26,8 @@ def about(p):
     if used := words(source): out.append(('What the words of its source mean', '\n'.join(used)))
     out.append((f'Its source, {p.file.name}', source))
     if p.path.is_dir(): out += [(f.name, f.read_text('utf-8', 'replace')) for f in sorted(p.path.glob('*.md'))]
-    return [(t, safe(x)) for t, x in [*out, ('What it is', p.title + (f': {p.help}' if p.help else '')),
-                                      ('What is on its page', '\n'.join(parts(p)))] if x.strip()]
+    out += [('What it is', p.title + (f': {p.help}' if p.help else '')), ('What is on its page', '\n'.join(parts(p)))]
+    return [(t, safe(x)) for t, x in out if x.strip()]
 
 def parts(p):
     "What a plugin shows and can do, in sentences made from what it registered"
@@ -39,11 +39,11 @@ def parts(p):
                        f"in place, sorted, searched, dragged, deleted, undone. Its rows are kept in Pianola's database on this computer.")
         elif hasattr(k, 'steps'):
             out.append(f"A procedure of {len(k.steps)} steps; what is put in and what comes out is kept as a run:")
-            out += [f"  {n}. {s.question}" + (f" It asks for {', '.join(f for f, x in s.fields.items() if x.typed)}."
-                                              if any(x.typed for x in s.fields.values())
-                                              else '') + (' It is long work with a bar that shows how far it is.' if s.job
-                                                          else '') + (' It runs by itself.' if s.auto else '')
-                                                          for n, s in enumerate(k.steps.values(), 1)]
+            for n, s in enumerate(k.steps.values(), 1):
+                asks = [f for f, x in s.fields.items() if x.typed]
+                out.append(f"  {n}. {s.question}" + (f" It asks for {', '.join(asks)}." if asks else '')
+                           + (' It is long work with a bar that shows how far it is.' if s.job else '')
+                           + (' It runs by itself.' if s.auto else ''))
         else: out += ['A page of its own.', *seen(p)]
     own = [a for a in p.keys.values() if a.name.rpartition('.')[2] not in usual]
     out += [f'A key {a.name}: {a.description.partition(chr(10))[0]}' for a in own]
@@ -62,16 +62,17 @@ def seen(p):
                             for n in calls if n.func.id in ('Input', 'Textarea', 'Select')))]
     does = [f'{d.partition(chr(10))[0].rstrip(".")}.' for n in tree if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
             and (d := ast.get_docstring(n))]
-    return [f"{what}: {', '.join(dict.fromkeys(x))}." for what, x in (('Headings on it', said('H2', 'H3', 'Summary')), ('Inputs', asked),
-        ('Buttons', said('Button'))) if x] + (['What its parts do: ' + ' '.join(does)] if does else [])
+    there = (('Headings on it', said('H2', 'H3', 'Summary')), ('Inputs', asked), ('Buttons', said('Button')))
+    return ([f"{what}: {', '.join(dict.fromkeys(x))}." for what, x in there if x]
+            + (['What its parts do: ' + ' '.join(does)] if does else []))
 
 def words(source):
     "The words of `pianola` that a source uses, each with what the guide says of it"
     used = {w.strip() for line in re.findall(r'^from pianola import (.+)$', source, re.M) for w in line.split(',')}
     try: said = guide.read_text('utf-8')
     except OSError: return []
-    return [f"{', '.join(sorted(mine))}: {what}" for names, what in re.findall(r'^\| (`.+?) \| (.+) \|$', said,
-        re.M) if (mine := set(re.findall(r'`@?(\w+)', names)) & used)]
+    rows = re.findall(r'^\| (`.+?) \| (.+) \|$', said, re.M)
+    return [f"{', '.join(sorted(mine))}: {what}" for names, what in rows if (mine := set(re.findall(r'`@?(\w+)', names)) & used)]
 
 # an error
 
@@ -129,11 +130,9 @@ def trouble(tx, plugin='', answer=0, job=0):
             except (OSError, TypeError): near = source
         out.insert(1, (f'{p.file.name}, the lines around it' if near != source else p.file.name, near))
     where = f'Line {line}' if line else what[:1].upper() + what[1:]
+    last = p.error if not answer and not job and p.error else error.strip().splitlines()[-1]
     return (title, [(t, safe(x)) for t, x in out],
-            {'title': title,
-             'error': safe(re.sub(r' \(line \d+ of [^)]+\)$', '',
-                                  p.error if not answer and not job and p.error else error.strip().splitlines()[-1]))[:500],
-                                  'where': safe(where)[:300]})
+            {'title': title, 'error': safe(re.sub(r' \(line \d+ of [^)]+\)$', '', last))[:500], 'where': safe(where)[:300]})
 
 # the two keys
 
@@ -157,8 +156,9 @@ async def mend(plugin: str = '', answer: int = 0, job_id: int = 0, conversation:
 
 def asked(text, open_):
     "The plugin that these words ask to have explained, None when they ask for something else"
-    m = re.fullmatch(
-        r'(?:please )?(?:can you |could you )?explain (?:me |to me )?(?:this plugin|this page|(?:the )?(?:plugin |page )?[“"\']?(?P<name>.+?)[”"\']?(?: plugin| page)?)(?: to me)?(?:,? please)?[ .!?]*', text.strip(), re.I)
+    m = re.fullmatch(r'(?:please )?(?:can you |could you )?explain (?:me |to me )?'
+                     r'(?:this plugin|this page|(?:the )?(?:plugin |page )?[“"\']?(?P<name>.+?)[”"\']?(?: plugin| page)?)'
+                     r'(?: to me)?(?:,? please)?[ .!?]*', text.strip(), re.I)
     if not m: return None
     name = (m['name'] or '').casefold()
     return next((p for p in plugins.values() if p.name == (open_ if not name else name) or name and name == p.title.casefold()), None)

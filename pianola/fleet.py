@@ -66,7 +66,8 @@ def lacking():
     "What is not installed, in a sentence; '' when all is here. Whoever has no PIANOLA_JOBS never loads it."
     from importlib.util import find_spec
     if find_spec('psycopg') and find_spec('dbos'): return ''
-    return "PIANOLA_JOBS needs the packages dbos and psycopg, which are not installed: start with `python3 start.py`, which brings them, or install the extra `postgres`"
+    return ("PIANOLA_JOBS needs the packages dbos and psycopg, which are not installed: "
+            "start with `python3 start.py`, which brings them, or install the extra `postgres`")
 
 # the database
 
@@ -100,8 +101,9 @@ def prepare(c):
 
 def event(c, key, kind, text='', data=None):
     "A line of the outbox, and word to the server whose job it is"
-    c.execute("with e as (insert into pianola.event(home,key,far,number,at,kind,text,data) select home,key,far,number,%s,%s,%s,%s from "
-              "pianola.job where key=%s returning home) select pg_notify('pianola_'||home, '') from e",
+    c.execute("with e as (insert into pianola.event(home,key,far,number,at,kind,text,data) "
+              "select home,key,far,number,%s,%s,%s,%s from pianola.job where key=%s returning home) "
+              "select pg_notify('pianola_'||home, '') from e",
               (time.time(), kind, text.replace('\0', '\ufffd'), json.dumps(data) if data is not None else None, key))
 
 def look(c, key): return c.execute('select *, owner is null or lease < now() as free from pianola.job where key=%s for update', (key,)).fetchone()
@@ -134,33 +136,30 @@ class Book:
             return f(c)
         return self.line(whole)
     def unit(self, name):
-        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s',
-                                             (self.key, name.replace('\0', '\ufffd'))).fetchone())
+        which = self.key, name.replace('\0', '\ufffd')
+        row = self._ours(lambda c: c.execute('select value from pianola.unit where key=%s and name=%s', which).fetchone())
         return bool(row), json.loads(row['value']) if row else None
     def keep(self, name, value=None): self._keep(name, value, 'unit')
     def partial(self, name, value): self._keep(name, value, 'partial')
     def _keep(self, name, value, kind):
         name = name.replace('\0', '\ufffd')          # PostgreSQL has no such character
         def kept(c):
-            if not c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1',
-                             (self.key, name, json.dumps(value))).fetchone():
-                return
+            new = c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing returning 1',
+                            (self.key, name, json.dumps(value))).fetchone()
+            if not new: return
             if self.ship: send(c, self.key, value)
             event(c, self.key, kind, name, value)
         self._ours(kept)
     def units(self, prefix):
-        return self._ours(lambda c: [json.loads(r['value'])
-                                     for r in c.execute('select value from pianola.unit where key=%s and starts_with(name,%s) order by n',
-                                                        (self.key, prefix))])
+        units = 'select value from pianola.unit where key=%s and starts_with(name,%s) order by n'
+        return self._ours(lambda c: [json.loads(r['value']) for r in c.execute(units, (self.key, prefix))])
     def event(self, kind, text): self._ours(lambda c: event(c, self.key, kind, text))
     def note(self, what): self.event('note', what)
     def progress(self, done, total, text): self._ours(lambda c: event(c, self.key, 'progress', text, [done, total]))
     def alive(self):
         "A sign of life; True when it is asked to stop, or somebody else has it"
-        row = self.line(
-            lambda c: c.execute(
-                "update pianola.job set lease=now()+%s*interval '1 s' where key=%s and owner=%s and not over returning cancel",
-                (journal.lease, self.key, self.owner)).fetchone())
+        renew = "update pianola.job set lease=now()+%s*interval '1 s' where key=%s and owner=%s and not over returning cancel"
+        row = self.line(lambda c: c.execute(renew, (journal.lease, self.key, self.owner)).fetchone())
         return not row or row['cancel']
     def end(self, state, result=None, error=None, text=''):
         def over(c):
@@ -227,14 +226,11 @@ class _Quiet(logging.Handler):
 
 def sweep(dbos, line):
     "Give to somebody else what a dead process had: taken from the queue, and without a sign of life"
-    there = {w.workflow_id: w.dequeued_at/1000 for w in dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False,
-        load_output=False) if w.dequeued_at}
+    pending = dbos.list_workflows(status='PENDING', queue_name=queue, load_input=False, load_output=False)
+    there = {w.workflow_id: w.dequeued_at/1000 for w in pending if w.dequeued_at}
     if not there: return
-    jobs = {r['far']: r
-            for r in line(
-                lambda c: c.execute(
-                    'select far, lease is null as new, lease > now() as lives from pianola.job where far=any(%s) and not over',
-                    ([*there],)).fetchall())}
+    which = 'select far, lease is null as new, lease > now() as lives from pianola.job where far=any(%s) and not over'
+    jobs = {r['far']: r for r in line(lambda c: c.execute(which, ([*there],)).fetchall())}
     for far, t in there.items():
         j = jobs.get(far)
         if not j['lives'] if j and not j['new'] else time.time() - t > patience: dbos.resume_workflow(far, queue_name=queue)
@@ -264,9 +260,9 @@ def attend(url, key, far, folder, plugins_folder, ending):
             n = n + 1 if line(_kept, key) == kept else 0
             line(lambda c, o=owner: c.execute('update pianola.job set lease=now() where key=%s and owner=%s', (key, o)))
             if n >= crashes:
+                how = ('signal', -p.returncode) if p.returncode < 0 else ('code', p.returncode)
                 return line(end, key, 'failed', None, f'its process ended {n} times with nothing done',
-                            'its process ended {} times, last with {} {}'.format(n,
-                                *(('signal', -p.returncode) if p.returncode < 0 else ('code', p.returncode))))
+                            'its process ended {} times, last with {} {}'.format(n, *how))
             if n and ending.wait(.5*n): raise Left
     finally: line.close()
 def _kept(c, key): return c.execute('select count(*) as n from pianola.unit where key=%s', (key,)).fetchone()['n']
@@ -275,10 +271,10 @@ def begin(key, owner, url, folder, plugins_folder):
     """The process of a job, in a session of its own: it goes on when who began it
     does not. The address goes by the environment, where other users cannot read it."""
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen([sys.executable, '-m', 'pianola', 'work', key, '--as', owner, '--data', str(Path(folder).absolute()),
-                             '--plugins', str(Path(plugins_folder).absolute())], env={**os.environ, 'PIANOLA_JOBS': url},
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
+    command = [sys.executable, '-m', 'pianola', 'work', key, '--as', owner, '--data', str(Path(folder).absolute()),
+               '--plugins', str(Path(plugins_folder).absolute())]
+    return subprocess.Popen(command, env={**os.environ, 'PIANOLA_JOBS': url}, cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
 
 def stop_by_force(p, j, line, key, owner, ending):
     "Asked already; told, then made"
@@ -338,8 +334,8 @@ class Fleet:
                 c.execute('insert into pianola.unit(key,name,value) values (%s,%s,%s) on conflict do nothing', (key, name, value))
             if j['runs'] == 'process': send(c, key, [json.loads(j['args']), *(json.loads(v) for _, v in units)])
         self.line(put)
-        self.dbos.enqueue_workflow_with_options({'queue_name': queue if j['runs'] == 'process' else self.home, 'workflow_name': 'job',
-                                                 'workflow_id': far, 'app_version': '1'}, key, far)
+        to = {'queue_name': queue if j['runs'] == 'process' else self.home, 'workflow_name': 'job', 'workflow_id': far, 'app_version': '1'}
+        self.dbos.enqueue_workflow_with_options(to, key, far)
     def cancel(self, number, far):
         "Ask a job to stop; what has not begun is over at once"
         key = self.key(number)
@@ -375,13 +371,13 @@ class Fleet:
                     self.say('')
                     while not self.ending.is_set(): self._take_over(c, meet)
             except psycopg.OperationalError as e:
-                self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): jobs wait, what is done is kept, and it is asked '
-                         f'again every two seconds')
+                self.say(f'{where(self.url)} does not answer ({blame(self.url, e)}): '
+                         f'jobs wait, what is done is kept, and it is asked again every two seconds')
             except Exception as e:
                 if self.ending.is_set(): return
                 log.opt(exception=True).debug('jobs cannot be followed')
-                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): jobs wait, what is done is kept, and it is tried again '
-                         f'every two seconds')
+                self.say(f'{where(self.url)} cannot be used ({blame(self.url, e)}): '
+                         f'jobs wait, what is done is kept, and it is tried again every two seconds')
             self.ending.wait(2)
     def _take_over(self, c, meet):
         events = c.execute('select * from pianola.event where home=%s order by id limit 500', (self.home,)).fetchall()
@@ -402,10 +398,9 @@ class Fleet:
                 sweep(self.dbos, line)
                 if time.monotonic() - last > 600:
                     last, before = time.monotonic(), datetime.fromtimestamp(time.time()-86400, UTC).isoformat()
-                    if old := [w.workflow_id
-                               for w in self.dbos.list_workflows(workflow_id_prefix=f'{self.home}.',
-                                   status=['SUCCESS', 'ERROR', 'CANCELLED'], completed_before=before, limit=1000, load_input=False,
-                                   load_output=False)]:
+                    if old := [w.workflow_id for w in self.dbos.list_workflows(
+                            workflow_id_prefix=f'{self.home}.', status=['SUCCESS', 'ERROR', 'CANCELLED'], completed_before=before,
+                            limit=1000, load_input=False, load_output=False)]:
                         self.dbos.delete_workflows(old)
             except Exception as e: log.debug(f'{where(self.url)} could not be tidied: {blame(self.url, e)}')
         line.close()

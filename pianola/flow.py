@@ -74,8 +74,8 @@ class Flow(Kind):
     def codes(self): return {s.name: s.code for s in self.steps.values()}
     def open(self, tx):
         if any(s.job for s in self.steps.values()): jobs.on_end(self.plugin_name, self.job_over)
-        for a in tx.q(
-                "select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null", self.name):
+        going = "select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null"
+        for a in tx.q(going, self.name):
             if a['work'] not in working:
                 runs.end(tx, a['work'], 'failed', error='Pianola ended while this ran. What it did by then is not known: run it again.')
 
@@ -85,8 +85,8 @@ class Flow(Kind):
         run, self.keys, n = [('run', Optional[int], None)], {}, self.name      # what is put into a step may be an address with a login: `logins`
         self.words = {'run': 'Run a step, the open one if none is named.', 'fill': "Write values into a step's form without running it."}
         def key(verb, fn, spec, **kw):
-            self.keys[verb] = register(Action(f'{n}.{verb}', fn, msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True,
-                kw_only=True), plugin=self.plugin_name, local=True, **kw))
+            takes = msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
+            self.keys[verb] = register(Action(f'{n}.{verb}', fn, takes, plugin=self.plugin_name, local=True, **kw))
         of = lambda r: f"“{r['name']}” of {self.title}"
         key('start', self.start, [('name', str, '')], title=f'Start {n}', description=f'Start a new run of {n}.',
             say=lambda a, r, c: f'Started {of(r)}')
@@ -141,8 +141,8 @@ class Flow(Kind):
         r = tx.rows['run', id] = tx.row('run', id)
         return {'run': id, 'name': r['name'], **({'step': step} if step else {})}
     def _ran(self, a, r, c):
-        said = ', '.join(f'{k}: {({True: "yes", False: "no"}.get(v) if isinstance(v, bool) else str(v))[:60]}'
-                         for k, v in r.get('values', {}).items() if v not in ('', None, []))
+        word = lambda v: ({True: 'yes', False: 'no'}.get(v) if isinstance(v, bool) else str(v))[:60]
+        said = ', '.join(f'{k}: {word(v)}' for k, v in r.get('values', {}).items() if v not in ('', None, []))
         s = self.steps.get(r['step'])
         return f"{self.title}: {s.question if s else r['step']}" + (f' ({said})' if said else '')
 
@@ -230,9 +230,9 @@ class Flow(Kind):
         v = self.look(tx, r)
         def one(s):
             a = v.now.get(s.name, (None,))[0]
-            return {'step': s.name, 'state': v.state(s.name)} | ({'answer': a['id'],
-                'inputs': json.loads(a['inputs']), 'result': results.plain(json.loads(a['result'])) if a['result'] else None,
-                'error': a['error'], 'job': a['job']} if a else {})
+            at = {'step': s.name, 'state': v.state(s.name)}
+            return at | {'answer': a['id'], 'inputs': json.loads(a['inputs']), 'error': a['error'], 'job': a['job'],
+                         'result': results.plain(json.loads(a['result'])) if a['result'] else None} if a else at
         return {'run': r['id'], 'flow': self.name, 'name': r['name'], 'locked': bool(r['locked']), 'steps': [one(s) for s in self.steps.values()]}
 
     # running a step
@@ -268,9 +268,9 @@ class Flow(Kind):
         if extra := [k for k in values if k not in asks]:
             raise Refused(f"{s.name} has no {', '.join(map(str, extra))}", f"it has {', '.join(asks) or 'no fields'}")
         before = json.loads(v.now[s.name][0]['inputs']) if s.name in v.now else {}
-        given = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0].get('v') is not None} | {k: x for k, x in before.items()
-            if asks.get(k) and asks[k].kind != 'secret'} \
-            | {k: x for k, x in runs.draft(tx, r['id'], s.name).items() if asks.get(k) and asks[k].kind != 'secret'} | values
+        shown = lambda values: {k: x for k, x in values.items() if asks.get(k) and asks[k].kind != 'secret'}
+        given = {n: memory[n][0]['v'] for n in asks if n in memory and memory[n][0].get('v') is not None}
+        given |= shown(before) | shown(runs.draft(tx, r['id'], s.name)) | values
         good, wrong = forms.read(asks, given)
         if wrong:
             raise Refused(f"{s.name}: {'; '.join(f'{k} {x}' for k, x in wrong.items())}", 'say in `values` what it should be', 422, fields=wrong)
@@ -314,10 +314,10 @@ class Flow(Kind):
             if hidden:
                 raise Refused(f"{s.name} runs as a job, and {', '.join(hidden)} is a secret that a job would have to write down",
                               'use it in a step without `job`')
+            quiet = 'comments' in nodes and nodes['comments'][1] in (False, {'k': 'data', 'v': False})
             job = jobs.start(tx, f'{self.plugin_name}.{s.f.__qualname__}', {'_flow': [self.plugin_name, self.name, s.name, nodes]},
                              title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name,
-                             **s.more | ({'comments': False} if 'comments' in nodes
-                                         and nodes['comments'][1] in (False, {'k': 'data', 'v': False}) else {}))
+                             **s.more | ({'comments': False} if quiet else {}))
             tx.run('update answer set job=? where work=?', job, id)
         else: tx.after.append(lambda: store.loop.call_soon_threadsafe(self._work, id, r['id'], s, nodes))
 
@@ -340,9 +340,8 @@ class Flow(Kind):
         for run in runs.end(tx, work, status, node, error):
             r = tx.row('run', run)
             said = results.line(node) if status == 'done' else (error or '').strip().rpartition('\n')[2]
-            tx.log('note', f'{self.name}.{step}',
-                   text=f"{self.title}, “{r['name']}”: {step} is {'done' if status == 'done' else 'broken'}"
-                   + (f': {said[:300]}' if said else ''), data={'run': run})
+            text = f"{self.title}, “{r['name']}”: {step} is {'done' if status == 'done' else 'broken'}"
+            tx.log('note', f'{self.name}.{step}', text=text + (f': {said[:300]}' if said else ''), data={'run': run})
             if status == 'done' and not r['deleted']: self.go_on(tx, run)
     def job_over(self, tx, job):
         "Called by jobs inside the transaction that ends one"
@@ -366,8 +365,8 @@ class Flow(Kind):
             memory, a = v.memory(s.name), v.now.get(s.name, (None,))[0]
             fresh = a and all(n in memory and not memory[n][1] for n in json.loads(a['used']))
             if not (v.state(s.name) == 'open' or s.auto and v.state(s.name) == 'stale' and fresh): continue
-            known = {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory} | {n: x for n, x in saved.get(s.name, {}).items()
-                if n in s.asks(memory)}
+            known = {n: memory[n][0].get('v') for n in s.asks(memory) if n in memory}
+            known |= {n: x for n, x in saved.get(s.name, {}).items() if n in s.asks(memory)}
             good, wrong = forms.read(s.asks(memory), known)
             if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]:
                 wrong[hidden[0]] = 'is a secret, which is not kept'
@@ -389,8 +388,8 @@ class Flow(Kind):
         return await store.write(shown)                # the first look at a flow begins its first run
     def hear(self, e):
         "Something changed in a run: draw it in every tab that looks at it"
-        changed = {i for t, i in e.rows if t == 'run'} | ({e.data['run']} if e.kind in ('note', 'flow')
-                                                          and e.what.partition('.')[0] == self.name and 'run' in e.data else set())
+        changed = {i for t, i in e.rows if t == 'run'}
+        if e.kind in ('note', 'flow') and e.what.partition('.')[0] == self.name and 'run' in e.data: changed.add(e.data['run'])
         return self._drawn(e, changed) if changed else None
     async def _drawn(self, e, changed):
         for run in changed: await self.draw(run, whole=e.what in ('undo', f'{self.name}.delete'), seq=e.id)

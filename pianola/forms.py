@@ -110,9 +110,10 @@ def sweep(folder, age=86_400, undo=30*86_400):
     try:
         conn.set_busy_timeout(10_000)
         conn.execute('begin')                         # one moment of all tables
-        away = "run in (select id from run where deleted=1 and not exists (select 1 from log where at>? and what=run.flow||'.delete' and data like '%\"run\": '||run.id||',%'))"
-        for (table,) in conn.execute(
-                "select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'").fetchall():
+        away = ("run in (select id from run where deleted=1 and not exists "
+                "(select 1 from log where at>? and what=run.flow||'.delete' and data like '%\"run\": '||run.id||',%'))")
+        tables = "select name from sqlite_master where type='table' and sql not like 'create virtual%' and name not like 'message_fts%'"
+        for (table,) in conn.execute(tables).fetchall():
             columns = ','.join(f'"{c[1]}"' for c in conn.execute(f'pragma table_info("{table}")'))
             where = (' where at>?', (since,)) if table == 'log' else (f' where not ({away})', (since,)) if table in ('answer', 'draft') else ('', ())
             for row in conn.execute(f'select {columns} from "{table}"{where[0]}', where[1]):
@@ -189,8 +190,9 @@ class Field:
                 'json': 'JSON'}.get(self.kind, 'some text') + self._between()
     def _between(self):
         lo, hi = self.word.low, self.word.high
-        return (f' from {lo} to {hi}' if lo is not None and hi is not None else f' of at least {lo}' if lo is not None
-                else f' of at most {hi}' if hi is not None else '')
+        return (f' from {lo} to {hi}' if lo is not None and hi is not None else
+                f' of at least {lo}' if lo is not None else
+                f' of at most {hi}' if hi is not None else '')
     def _text(self, v):
         if not isinstance(v, (str, int, float)) or isinstance(v, bool): raise ValueError(f'must be text, not {_short(v)}')
         v = str(v)
@@ -328,17 +330,16 @@ class Field:
                         else Span(cls='has'), cls=f"file {gone.get('cls', '')}".strip())
         w = self.word
         # of type url the browser would refuse example.com, which we complete
-        more = {'text': dict(type='text', maxlength=longest['text']), 'url': dict(type='text', inputmode='url', maxlength=longest['url']),
-                'secret': dict(type='password'), 'date': dict(type='date', max='9999-12-31'),
-                'datetime': dict(type='datetime-local', max='9999-12-31T23:59'),
-                'time': dict(type='time')}.get(self.kind) or dict(type='number', min=w.low, max=w.high,
-                    step=w.step or ('any' if self.kind == 'float' else None))
+        kinds = {'text': dict(type='text', maxlength=longest['text']), 'url': dict(type='text', inputmode='url', maxlength=longest['url']),
+                 'secret': dict(type='password'), 'date': dict(type='date', max='9999-12-31'),
+                 'datetime': dict(type='datetime-local', max='9999-12-31T23:59'), 'time': dict(type='time')}
+        more = kinds.get(self.kind) or dict(type='number', min=w.low, max=w.high, step=w.step or ('any' if self.kind == 'float' else None))
         if self.kind == 'secret': text = ''                       # never sent back to a page
         return Input(**(dict(value=text or None, autocomplete='off') | more | a))
     def _options(self, pairs, now):
         known = any(v == now for v, _ in pairs)
-        blank = ([Option('' if not self.required else 'Choose …', value='', selected=now is None)] if not self.required and self.optional
-                 or not known else [])
+        blank = ([Option('' if not self.required else 'Choose …', value='', selected=now is None)]
+                 if not self.required and self.optional or not known else [])
         lost = [Option(f'{now} (gone)', value=str(now), selected=True)] if now not in (None, '') and not known else []
         return [*blank, *lost, *[Option(text, value=str(v), selected=v == now) for v, text in pairs]]
     def _picker(self, value, tx, a):
@@ -450,9 +451,9 @@ def field(name, annotation=nothing, default=nothing):
     if kind == 'choice' and not all(isinstance(_bare(c), (str, int)) and not isinstance(_bare(c), bool) for c in choices):
         raise TypeError(f'{name}: the choices must be text or whole numbers')
     if not kind:
-        raise TypeError(
-            f'{name} is {getattr(t, "__name__", t)}; there is str, int, float, bool, date, datetime, time, Literal[…] or an Enum, list and dict, '
-                        "and from pianola Long, Url, Json, Range(a, b), Ref('table'), Rows('table'), File, Secret")
+        raise TypeError(f'{name} is {getattr(t, "__name__", t)}; there is str, int, float, bool, date, datetime, time, '
+                        "Literal[…] or an Enum, list and dict, and from pianola Long, Url, Json, Range(a, b), Ref('table'), "
+                        "Rows('table'), File, Secret")
     f = Field(name, kind, None, default, optional, choices, word or Word(kind), help, typed=typed)
     f.type = _type(f, t, metas)
     if default is not nothing and default is not None:
@@ -485,8 +486,8 @@ def of(function, skip=('tx', 'job', 'self')):
     "{name: Field} of a function's parameters, those in `skip` left out"
     try: signature = inspect.signature(function, eval_str=True)
     except NameError as e: raise TypeError(f'{function.__name__}: {e}; an annotation must be something that is there') from None
-    return {n: field(n, p.annotation, p.default) for n, p in signature.parameters.items() if n not in skip
-            and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return {n: field(n, p.annotation, p.default) for n, p in signature.parameters.items()
+            if n not in skip and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 def of_class(Row, skip=('id',)):
     "{name: Field} of a class's annotations, with its attributes as defaults"
@@ -500,9 +501,8 @@ def read(fields, data, only=None):
         if only is not None and n not in only: continue
         given = data.get(n, nothing)
         try:
-            if (given is not nothing
-                    and not (given == '' and f.default is not nothing and f.kind not in ('text', 'long', 'url', 'secret', 'bool', 'rows')
-                             and not f.optional)):
+            blank = given == '' and f.kind not in ('text', 'long', 'url', 'secret', 'bool', 'rows') and not f.optional
+            if given is not nothing and not (blank and f.default is not nothing):
                 values[n] = f.parse(given)
             elif f.default is not nothing: values[n] = f.default
             elif f.kind in ('bool', 'rows'): values[n] = f.parse('')

@@ -70,10 +70,8 @@ class Gate:
             if not socket_ and method in safe and scope['path'] in ('/static/pianola.css',): return await self.app(scope, receive, send)
             if socket_: return await self.refuse(scope, send, 'the password was not given')
             if method in safe and 'text/html' in (one('accept') or ''):
-                return await self.answer(send, 401,
-                                         self.asks('',
-                                                   quote(scope['path']) + (f"?{scope['query_string'].decode('latin-1')}"
-                                                       if scope.get('query_string') else '')))
+                wanted = quote(scope['path']) + (f"?{scope['query_string'].decode('latin-1')}" if scope.get('query_string') else '')
+                return await self.answer(send, 401, self.asks('', wanted))
             return await self.refuse(scope, send, 'the password was not given', 401)
         await self.app(scope, receive, send)
 
@@ -88,15 +86,16 @@ class Gate:
         own page's clicks from anybody else's. Under the referrer policy `no-referrer`
         a browser would send `Origin: null` with our own login form."""
         # our own files are named by their content, the script by its release: a browser may keep them; all else is asked anew
-        kept = ('private, max-age=31536000, immutable' if scope['path'].startswith('/static/')
-                and scope.get('query_string', b'').startswith(b'v=') else 'no-cache' if scope['path'].startswith(('/static/', '/vendor/'))
-                else 'no-store')
+        named = scope['path'].startswith('/static/') and scope.get('query_string', b'').startswith(b'v=')
+        kept = ('private, max-age=31536000, immutable' if named else
+                'no-cache' if scope['path'].startswith(('/static/', '/vendor/')) else
+                'no-store')
         async def dressed(m):
             if m['type'] == 'http.response.start':
                 names = {k.lower() for k, _ in m['headers']}
                 extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff',
-                         b'referrer-policy': 'same-origin',
-                         b'cross-origin-opener-policy': 'same-origin', b'cross-origin-resource-policy': 'same-origin',
+                         b'referrer-policy': 'same-origin', b'cross-origin-opener-policy': 'same-origin',
+                         b'cross-origin-resource-policy': 'same-origin',
                          b'permissions-policy': 'camera=(), geolocation=(), microphone=()', b'cache-control': kept}
                 m['headers'] = [*m['headers'], *((k, v.encode()) for k, v in extra.items() if k not in names)]
                 if scope.get('method') == 'GET' and not known and any(k.lower() == b'content-type' and b'text/html' in v for k, v in m['headers']):
@@ -121,15 +120,13 @@ class Gate:
             self.tries.append(now)
             log.warning(f"A wrong password was given from {(scope.get('client') or ('somewhere',))[0]}")
             return await self.answer(send, 401, self.asks('That is not the password.', to))
-        await self.answer(send, 303, '',
-                          (b'location', to.encode()), (b'set-cookie',
-                                                       f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; '
-                                                       f'Max-Age=2592000'.encode()))
+        cookie = f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'
+        await self.answer(send, 303, '', (b'location', to.encode()), (b'set-cookie', cookie.encode()))
 
     def asks(self, said, to): return login_page.format(said=said, to=escape(to))
     async def answer(self, send, status, body, *heads):
-        await send({'type': 'http.response.start', 'status': status, 'headers': [(b'content-type', b'text/html; charset=utf-8'),
-            (b'content-length', str(len(body.encode())).encode()), *heads]})
+        await send({'type': 'http.response.start', 'status': status,
+                    'headers': [(b'content-type', b'text/html; charset=utf-8'), (b'content-length', str(len(body.encode())).encode()), *heads]})
         await send({'type': 'http.response.body', 'body': body.encode()})
 
     def tell(self, scope, why):

@@ -97,7 +97,8 @@ def order(table, look):
     if not look.sort: return 'pos, id'
     f, way = table.columns[look.sort], ' desc' if look.down else ''
     text = text_of(table, look.sort)
-    return f"""({text} is null or {text}=''), {low(text) if f.kind in ('text', 'long', 'url', 'choice', 'ref', 'file', 'json') and f.sql == 'text' or f.kind == 'ref' else text}{way}, pos, id"""
+    folds = f.kind in ('text', 'long', 'url', 'choice', 'ref', 'file', 'json') and f.sql == 'text' or f.kind == 'ref'
+    return f"({text} is null or {text}=''), {low(text) if folds else text}{way}, pos, id"
 
 def rows(tx, table, look=plain, limit=-1, offset=0):
     "The rows a look shows, in its order"
@@ -154,16 +155,15 @@ def cell(table, f, row, names):
     v = f.back(v)
     if f.kind == 'choice':
         text, known = f.written(v), [f.written(c) for c in f.choices]
-        return el('select',
-                  *[el('option', t, value=t, selected=t == text) for t in ([''] if f.optional or not text else []) + known
-                    + ([text] if text and text not in known else [])], **a)
+        words = ([''] if f.optional or not text else []) + known + ([text] if text and text not in known else [])
+        return el('select', *[el('option', t, value=t, selected=t == text) for t in words], **a)
     if f.kind in ('long', 'json'):
         return el('textarea', Drawn('\n' + escape(f.written(v))), rows=1, placeholder=f.title, spellcheck='false' if f.kind == 'json' else None, **a)
     if f.kind == 'ref':
         return el('span', el('input', type='hidden', name=k, value=v or ''),
                   el('input', **{**a, 'name': None, 'cls': 'cell is-ref'}, type='text', role='combobox', aria_expanded='false',
                      aria_autocomplete='list', autocomplete='off', placeholder=f.title,
-                  value=names.get(k, {}).get(v, f'{f.table} {v} (gone)' if v else ''), data_pick=f'/api/tables/{f.table}/pick', data_col=k),
+                     value=names.get(k, {}).get(v, f'{f.table} {v} (gone)' if v else ''), data_pick=f'/api/tables/{f.table}/pick', data_col=k),
                   cls='pick')
     if f.kind == 'rows': return el('span', ', '.join(names.get(k, {}).get(i, str(i)) for i in v), cls='cell reads', tabindex='-1', data_col=k)
     if f.kind == 'file': return el('span', el('a', v[65:], href=file_url(v), download=True) if v else '', cls='cell reads', tabindex='-1', data_col=k)
@@ -193,8 +193,8 @@ def row(table, r, names, shown=None):
 def ordered(table):
     "Ticks, then what the row is called, then the rest"
     fs = list(table.columns.values())
-    return [f for f in fs if f.kind == 'bool'] + [f for f in fs if f.name == table.main and f.kind != 'bool'] + [f
-        for f in fs if f.kind != 'bool' and f.name != table.main]
+    return ([f for f in fs if f.kind == 'bool'] + [f for f in fs if f.name == table.main and f.kind != 'bool']
+            + [f for f in fs if f.kind != 'bool' and f.name != table.main])
 def chooses(table): return any(t.owner == table.name for t in plugins.tables())
 def choice(tx, table):
     "The number of the chosen row of a table that others belong to, 0 for none; None where there is nothing to choose"
@@ -223,12 +223,12 @@ def foot(tx, table, look=plain, n=None):
     return P(f'{n:,}{of} {"row" if n == 1 and not of else "rows"}' if n > 9 or of else '', id=f'{table.name}-foot', cls='foot', aria_live='polite')
 def head(table, look=plain):
     "The names of the columns: press one to sort by it, again for the other way round, again for the order the rows were put in"
+    way = ', from the end' if look.down else ', from the beginning'
     sort = lambda f: Button(Span(f.title), type='button',
                             cls='by' + (f' is-{f.kind}' if f.kind != 'text' else '') + (' main' if f.name == table.main else ''),
                             data_sort=f.name, title=f'Sort by {f.name}',
                             data_way=('down' if look.down else 'up') if look.sort == f.name else None,
-                            aria_label=f'Sort by {f.name}' + ((', from the end' if look.down else ', from the beginning')
-                                if look.sort == f.name else ''))
+                            aria_label=f'Sort by {f.name}' + (way if look.sort == f.name else ''))
     own = hasattr(table.Row, '__ft__')
     return Div(Button(type='button', role='checkbox', aria_checked='false', cls='select all',
                       aria_label=f'Select all {table.title.lower()} that are shown', title='Select all that are shown'), Span(cls='grip'),
@@ -244,10 +244,9 @@ def blank(tx, table):
     def one(f):
         main = f.name == table.main
         wrong = f'{table.name}-new-{f.name}-wrong'
-        c = f.control(None, tx,
-                      placeholder=f'New {table.one}' if main else ' ' if wide else f.title if f.kind not in ('choice', 'ref',
-                          'rows') else None, aria_describedby=wrong, aria_label=f'{f.name} of the new {table.one}',
-                          **(dict(cls='main') if main else {}))
+        hint = f'New {table.one}' if main else ' ' if wide else f.title if f.kind not in ('choice', 'ref', 'rows') else None
+        c = f.control(None, tx, placeholder=hint, aria_describedby=wrong, aria_label=f'{f.name} of the new {table.one}',
+                      **(dict(cls='main') if main else {}))
         group = Fieldset if f.kind == 'rows' else Label
         return group((Legend if group is Fieldset else Span)(f.title, cls='cap'), c,
                      Small(id=wrong, cls='wrong', role='alert', data_for=f.name), cls=f'slot is-{f.kind}' + (' main' if main else ''))
@@ -260,11 +259,10 @@ def owner_picker(tx, table):
     if not owner or not tx.value(f'select 1 from "{owner.name}" limit 1'): return Div(id=f'{table.name}-owner', hidden=True)
     found, chosen = rows_of(tx, owner.name, limit=few), owner.chosen(tx)
     if chosen and chosen not in {i for i, _ in found}: found += rows_of(tx, owner.name, ids=[chosen])
-    return Label(Span(owner.one.capitalize()),
-                 Select(Option(f'No {owner.one}', value='', selected=not chosen),
-                        *[Option(text, value=str(i), selected=i == chosen) for i, text in found],
-                 name='id', hx_post=owner.key('choose'), hx_trigger='change', hx_swap='none', aria_label=f'Whose {table.title.lower()}'),
-                 id=f'{table.name}-owner', cls='owner')
+    pick = Select(Option(f'No {owner.one}', value='', selected=not chosen),
+                  *[Option(text, value=str(i), selected=i == chosen) for i, text in found],
+                  name='id', hx_post=owner.key('choose'), hx_trigger='change', hx_swap='none', aria_label=f'Whose {table.title.lower()}')
+    return Label(Span(owner.one.capitalize()), pick, id=f'{table.name}-owner', cls='owner')
 
 def filters(tx, table, look):
     "A list to narrow by, for each column with few values"
@@ -286,37 +284,36 @@ def bulk(tx, table):
     cols = [f for f in ordered(table) if f.kind != 'file']
     yes_no = lambda f: Select(Option('yes', value='true'), Option('no', value='false'), name=f.name, aria_label=f'New {f.name}')
     return Form(Span(cls='said', aria_live='polite'), Button('', type='button', cls='quiet every', hidden=True),
-                Label(Span('Set', cls='cap'), Select(Option('Set …', value=''), *[Option(f.title, value=f.name) for f in cols], cls='col',
-                                                     aria_label='Column to set')),
+                Label(Span('Set', cls='cap'),
+                      Select(Option('Set …', value=''), *[Option(f.title, value=f.name) for f in cols], cls='col', aria_label='Column to set')),
                 *[Span(yes_no(f) if f.kind == 'bool' else f.control('', tx, aria_label=f'New {f.name}', required=None), cls='to',
-                       data_for=f.name, hidden=True) for f in cols], Button('Set', cls='go', hidden=True),
-                Button('Delete', type='button', cls='quiet remove'),
-                Button('Clear', type='button', cls='quiet clear'), Small(cls='wrong', role='alert'), id=f'{table.name}-bulk', cls='bulk',
-                hidden=True, novalidate=True, aria_label='Selected rows')
+                       data_for=f.name, hidden=True) for f in cols],
+                Button('Set', cls='go', hidden=True), Button('Delete', type='button', cls='quiet remove'),
+                Button('Clear', type='button', cls='quiet clear'), Small(cls='wrong', role='alert'),
+                id=f'{table.name}-bulk', cls='bulk', hidden=True, novalidate=True, aria_label='Selected rows')
 
 def panel(tx, table, look=plain):
     "The whole left side of this table"
     title = table.title.lower()
+    export = lambda word, kind: A(word, href=f'/api/tables/{table.name}.{kind}', download=True, cls='button quiet export')
     ways = Details(Summary('⋯', aria_label=f'More for {title}', title='Import, export'),
                    Div(Label('Import …', Input(type='file', accept='.csv,.tsv,.txt,.json,.jsonl', cls='import sr', data_table=table.name),
                              cls='button quiet'),
-                   A('Export as CSV', href=f'/api/tables/{table.name}.csv', download=True, cls='button quiet export'), A('Export as JSON',
-                       href=f'/api/tables/{table.name}.json', download=True, cls='button quiet export'), cls='drop'), cls='menu ways')
+                       export('Export as CSV', 'csv'), export('Export as JSON', 'json'), cls='drop'), cls='menu ways')
     sorts = Select(Option('My order', value=''),
                    *[Option(f'{f.title} {arrow}', value=f'{f.name} {way}', selected=look.sort == f.name and look.down == (way == 'down'))
                      for f in ordered(table) for arrow, way in (('↑', 'up'), ('↓', 'down'))], cls='order', aria_label='Order')
-    return Section(blank(tx, table),
-                   Div(owner_picker(tx, table) if table.owner else None,
-                       Input(type='search', value=look.words or None, placeholder=f'Filter {title}', aria_label=f'Filter {title}',
-                             title='Words, "several words", -without, minutes>30, due<2026-05-01, name:soup', cls='filter'),
-                   *filters(tx, table, look), sorts, ways, cls='tools'), bulk(tx, table),
-                   Div(head(table, look), listing(tx, table, look), cls='grid'),
-                   P(f'No {title} yet. Add the first one above, or ask for it in the chat: “add '
-                     f'{"an" if table.one[:1].lower() in "aeio" else "a"} {table.one}: …”.', cls='empty'),
-                     P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
-                   id=f'{table.name}-panel', cls='crud' + (' own' if hasattr(table.Row, '__ft__') else ' broad' if len(table.columns) > 5
-                                                           else '') + (' filtered' if look.filtered else '') + (' sorted' if look.sort
-                                                               else ''), data_table=table.name)
+    tools = Div(owner_picker(tx, table) if table.owner else None,
+                Input(type='search', value=look.words or None, placeholder=f'Filter {title}', aria_label=f'Filter {title}',
+                      title='Words, "several words", -without, minutes>30, due<2026-05-01, name:soup', cls='filter'),
+                *filters(tx, table, look), sorts, ways, cls='tools')
+    empty = P(f'No {title} yet. Add the first one above, or ask for it in the chat: “add '
+              f'{"an" if table.one[:1].lower() in "aeio" else "a"} {table.one}: …”.', cls='empty')
+    cls = ('crud' + (' own' if hasattr(table.Row, '__ft__') else ' broad' if len(table.columns) > 5 else '')
+           + (' filtered' if look.filtered else '') + (' sorted' if look.sort else ''))
+    return Section(blank(tx, table), tools, bulk(tx, table), Div(head(table, look), listing(tx, table, look), cls='grid'),
+                   empty, P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
+                   id=f'{table.name}-panel', cls=cls, data_table=table.name)
 
 # what to put when something changed
 
@@ -396,15 +393,15 @@ def preview(table, file, given, read, columns, same=''):
                              for k in columns.values() if k], name='same')) if any(columns.values()) else None
     args = {'file': str(file), 'columns': {c: k for c, k in columns.items() if k}, **({'skip': True} if wrong else {}),
             **({'same': same} if same else {})}
+    form = Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'),
+                P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None, meeting,
+                P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change',
+                hx_target='#import', hx_swap='outerHTML')
+    left = Details(Summary(f'{len(wrong):,} {"line does" if len(wrong) == 1 else "lines do"} not fit and would be left out', cls='wrong'),
+                   Ol(*[Li(w) for w in wrong[:100]], cls='errors'),
+                   P(f'… and {len(wrong)-100:,} more.') if len(wrong) > 100 else None, open=True) if wrong else None
+    go = Button(say, type='button', cls='approve', data_press=f'{table.name}.import', data_args=tabs.dumps(args))
     return Div(H2(f'Import {file.name}'),
                P(f'{len(given.lines):,} {"line" if len(given.lines) == 1 else "lines"}. Nothing is written until you say so.'),
-               Form(Input(type='hidden', name='file', value=str(file)), Div(TTable(Thead(heads), Tbody(*body)), cls='scroll'),
-                    P(f'… and {len(given.lines)-8:,} more.', cls='foot') if len(given.lines) > 8 else None, meeting,
-                    P(said, cls='meeting', role='status') if said else None, hx_get=f'/api/tables/{table.name}/import', hx_trigger='change',
-                    hx_target='#import', hx_swap='outerHTML'),
-               P(bad, cls='wrong', role='alert') if bad else None,
-               Details(Summary(f'{len(wrong):,} {"line does" if len(wrong) == 1 else "lines do"} not fit and would be left out',
-                               cls='wrong'), Ol(*[Li(w) for w in wrong[:100]], cls='errors'),
-                               P(f'… and {len(wrong)-100:,} more.') if len(wrong) > 100 else None, open=True) if wrong else None,
-               Div(Button(say, type='button', cls='approve', data_press=f'{table.name}.import', data_args=tabs.dumps(args)) if good and say
-                   and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')
+               form, P(bad, cls='wrong', role='alert') if bad else None, left,
+               Div(go if good and say and not bad else None, Button('Close', type='button', cls='quiet shut'), cls='ways'), id='import')

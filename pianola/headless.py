@@ -18,8 +18,8 @@ def read(argv):
     p = config.Parser(prog=f'{config.python()} -m pianola run', description='Run a flow without a page.')
     p.add_argument('flow', help="a plugin's name, or the path of its file")
     p.add_argument('answers', nargs='*', metavar='key=value',
-                   help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; where a file is '
-                   'asked for, its path')
+                   help='answers: name=value for any step, step.name=value for one; @FILE reads the value from a file; '
+                        'where a file is asked for, its path')
     p.add_argument('--out', type=Path, required=True, metavar='DIR', help='where results and state go')
     p.add_argument('--resume', action='store_true', help='go on with the run that is in DIR, and not do again what is done')
     p.add_argument('--plugins', type=Path, default=None, help='the folder of plugins')
@@ -106,9 +106,8 @@ async def follow(f, a, say):
     (a.out/'run.zip').write_bytes(await asyncio.to_thread(packing.packed, d))
     for step in shown['steps']:
         if step.get('result') is not None:
-            await asyncio.to_thread(write, a.out,
-                                    step['step'],
-                                    json.loads(next(x['result'] for x in await store.q('select result from answer where id=?', step['answer']))))
+            node = next(x['result'] for x in await store.q('select result from answer where id=?', step['answer']))
+            await asyncio.to_thread(write, a.out, step['step'], json.loads(node))
     say(f'Results are in {a.out}')
     return code
 

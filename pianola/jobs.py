@@ -122,14 +122,12 @@ async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
     def look(tx, last=last):
         t = time.time()
-        ready = tx.q(
-            "select * from job where state='waiting' and (next_at is null or next_at<=?) or state='running' and far='' and runs='process' "
-            "and lease<? order by id", t, t)
+        ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) "
+                     "or state='running' and far='' and runs='process' and lease<? order by id", t, t)
         unheard = tx.q("select id, far, state from job where cancel and far!=''") if afar and afar.ready else []
         ending = tx.q("select * from job where state='ending'")
-        soon = tx.value(
-            "select min(next_at) from (select next_at from job where state='waiting' and next_at>? union all select next_at from schedule "
-            "where active)", t)
+        soon = tx.value("select min(next_at) from (select next_at from job where state='waiting' and next_at>? "
+                        "union all select next_at from schedule where active)", t)
         return (ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"),
                 tx.q('select id, job, kind, text from job_event where id>? order by id', last),
                 tx.q('select * from schedule where active and next_at<=?', t))
@@ -153,8 +151,8 @@ async def round_(last):
             hold(run(j['id']), 'a job broke')
     for s in due if fire else (): await fire(s)
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
-    pause = (.15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else max(.05, min(30, soon - time.time()))
-             if soon else 30)
+    pause = (.15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
+             max(.05, min(30, soon - time.time())) if soon else 30)
     return last, pause
 
 def lacks(tx, id, why):
@@ -313,14 +311,14 @@ async def again(there):
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    taken = store.write(
-        lambda tx: tx.value(
-            "update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
-            time.time()+30, id, time.time()))
+    taken = store.write(lambda tx: tx.value(
+        "update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
+        time.time()+30, id, time.time()))
     # before the process begins, which may be over sooner than we write
     if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return
-    p = subprocess.Popen([sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()), '--plugins',
-                          str(config.plugins.absolute())], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    command = [sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()),
+               '--plugins', str(config.plugins.absolute())]
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), **more)
     children[id] = p            # reaped by `tend`, so that none stays as a ghost
 children: dict[int, subprocess.Popen] = {}
@@ -370,10 +368,9 @@ def clear(tx, days: Annotated[float, Meta(ge=0)] = 7, state: Literal['done', 'fa
     for id in ids: tx.update('job', id, {'cleared': time.time()})
     return len(ids)
 def clearable(tx, days=7, state='done'):
-    return [r['id']
-            for r in tx.q(
-                "select id from job where state=? and ended<=? and cleared is null and not exists(select 1 from answer a where "
-                "a.job=job.id and a.status in ('running','failed'))", state, time.time() - days*86400)]
+    return [r['id'] for r in tx.q("select id from job where state=? and ended<=? and cleared is null and not exists"
+                                  "(select 1 from answer a where a.job=job.id and a.status in ('running','failed'))",
+                                  state, time.time() - days*86400)]
 def forget(tx):
     "What was cleared more than a day ago is gone for good, with its units and its log"
     gone = "in (select id from job where cleared<?)", time.time() - 86400
@@ -399,8 +396,8 @@ async def wake():
         forget(tx)
         tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
         if not config.jobs:
-            tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' where "
-                   "far!='' and state in ('waiting','running')")
+            tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' "
+                   "where far!='' and state in ('waiting','running')")
         elif not got(tx, 'app', 'home'): put(tx, 'app', 'home', os.urandom(6).hex())
         return got(tx, 'app', 'home')
     home = await store.write(find)
@@ -437,8 +434,8 @@ class Job:
     """Long work that needs no journal, as it can be asked for again (a download). `work()` is a coroutine
     that sets `text`, `done` and `total` as it goes and calls `tell()`; its errors become the job's."""
     def __init__(self, title):
-        self.id, self.title, self.state, self.text, self.done, self.total, self.began, self.ended = (next(numbers), title, 'running',
-            'starting', 0, 0, time.time(), None)
+        self.id, self.title, self.state, self.text = next(numbers), title, 'running', 'starting'
+        self.done, self.total, self.began, self.ended = 0, 0, time.time(), None
         self.changed = asyncio.Condition()
         jobs[self.id] = self
         self.task = asyncio.create_task(self._run())

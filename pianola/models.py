@@ -53,11 +53,10 @@ def model_picker(models, chosen):
         if m.here: groups.setdefault(m.engine, []).append(m)
     none = ([Option('No model chosen', value='', selected=True, disabled=True)] if groups
             and not any(f'{m.engine}/{m.name}' == chosen for ms in groups.values() for m in ms) else [])
-    return Select(*none,
-                  *[Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms],
-                             label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
-                  or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose', hx_trigger='change',
-                  hx_swap='none', aria_label='Model',
+    some = [Optgroup(*[Option(label(m), value=f'{m.engine}/{m.name}', selected=f'{m.engine}/{m.name}' == chosen) for m in ms],
+                     label={'ollama': 'Ollama', 'embedded': 'Built in'}.get(e, e)) for e, ms in groups.items()]
+    return Select(*none, *some or [Option('No model', value='')], id='model', name='model', hx_post='/api/actions/model.choose',
+                  hx_trigger='change', hx_swap='none', aria_label='Model',
                   title='Model (Alt+M goes to the next one). It remembers so many tokens of a conversation; a token is about four letters.')
 
 @store.on
@@ -140,8 +139,8 @@ class Download(Job):
     def __ft__(self):
         size = f'{self.done/1e6:,.0f} of {self.total/1e6:,.0f} MB' if self.total else ''
         busy = self.state == 'running'
-        return Li(Strong(self.model), Progress(value=self.done if self.total else None, max=self.total or None, aria_label=self.title)
-                  if busy else None, Small(' · '.join(x for x in (self.text, size) if x)),
+        bar = Progress(value=self.done if self.total else None, max=self.total or None, aria_label=self.title) if busy else None
+        return Li(Strong(self.model), bar, Small(' · '.join(x for x in (self.text, size) if x)),
                   press('Stop', 'model.stop', {'model': self.key}) if busy else None, id=f'pull-{self.key}', data_pos=self.id)
 
 def pulls(): return {j.key: j for j in jobs.jobs.values() if isinstance(j, Download)}
@@ -168,10 +167,10 @@ async def dialog():
     "What can be downloaded"
     models = [m for m in await engines.models() if not m.here]
     ollama = await engines['ollama'].ready()
+    own = Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)),
+               Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
     return (H2('Get another model'), Ul(*pulls().values(), id='pulls'),
             *[Div(Strong(m.name), Small(f'{m.size/1e6:,.0f} MB · {m.about}'),
                   press('Download', 'model.get', {'engine': m.engine, 'model': m.name}, 'go'), cls='offer') for m in models],
-            Form(Label('A model of Ollama’s library, by its name', Input(name='model', placeholder='qwen3:0.6b', required=True)),
-                 Button('Download'), hx_post='/api/actions/model.get', hx_vals='{"engine":"ollama"}', hx_swap='none', cls='offer-own')
-            if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
+            own if not ollama or 'no model' in ollama else P(Small(ollama)), closer())
 

@@ -30,20 +30,23 @@ def obey(tx, said, id):
                          said['conversation']) if yes or understand.word(said['text'], 'no') else ()
             if len(waits) == 1:
                 out = decided(tx, waits[0]['id'], yes)
-                note = (out.text if out.status == 'done'
-                        else 'What they said yes to has changed since; nothing was done, and they may ask for it again'
-                        if out.status == 'stale' else 'They were asked and said no; nothing was done')
+                note = (out.text if out.status == 'done' else
+                        'What they said yes to has changed since; nothing was done, and they may ask for it again'
+                        if out.status == 'stale' else
+                        'They were asked and said no; nothing was done')
             else:
                 got = understand.read(tx, said['text'])
                 many = sum(o.verb == 'delete' for o in got.ops) > 1
                 if got.end == 'press' and not many:
                     note = f"Done already, and shown: {press(tx, [(o.action, o.args) for o in got.ops], 'user', key, id).text}"
                 elif got.end == 'chip' and got.records:
-                    # what it would write is not quite what was said: a model is asked
-                    # how the record reads, and this is offered when it knows no better
+                    # what it would write is not quite what was said: a model is asked how the record reads,
+                    # and this is offered when it knows no better
                     return False, got
                 elif got.end in ('press', 'chip'):
-                    note = f"The user is asked to confirm: {wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, got.name if got.end == 'chip' else 'too_many').text}"
+                    why = got.name if got.end == 'chip' else 'too_many'
+                    asked = wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, why)
+                    note = f'The user is asked to confirm: {asked.text}'
                 elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
                 elif got.end == 'nothing' and got.name in ('no_row', 'so_already', 'many_rows'):
                     note = f'Nothing was done: {guard.names[got.name]}'
@@ -76,8 +79,8 @@ def by_phrase(tx, said, plugin):
     if said['model'] or said['brings'] or not by_rules: return False
     if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
     if not (heard := understand.spoken(said['text'], plugin)): return False
-    tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: hold(pressed(said['id'], plugin, *heard, key),
-        f'{heard[0]} could not be pressed')))
+    tx.after.append(lambda: store.loop.call_soon_threadsafe(
+        lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
     return True
 async def pressed(id, plugin, name, args, key):
     "The key is pressed beside; its outcome is said, unless the plugin says something itself"
@@ -122,12 +125,11 @@ def _done_before(tx, m, found, key):
     try: args = find(found.name).check(found.args or {})
     except Refused: return False                # it will be said when it is pressed
     for other in history.siblings(tx, m):
-        for e in (tx.q("select id, text, data from log where ref=? and kind='action' and what=? order by id", other, found.name)
-                  if other != m['id'] else ()):
+        if other == m['id']: continue
+        for e in tx.q("select id, text, data from log where ref=? and kind='action' and what=? order by id", other, found.name):
             d = json.loads(e['data'])
-            if d.get('args') != args or d.get('status') != 'done' or d.get('risk') == 'read' or tx.value('select 1 from log where key=?',
-                    f"undo:{e['id']}"):
-                continue
+            done = d.get('args') == args and d.get('status') == 'done' and d.get('risk') != 'read'
+            if not done or tx.value('select 1 from log where key=?', f"undo:{e['id']}"): continue
             if not tx.value('select 1 from log where key=?', key):
                 tx.log('action', found.name, by='model', ref=m['id'], text=f"Done by the earlier try: {e['text']}", key=key,
                        data={'args': args, 'status': 'skipped', 'hint': 'take that back first to have it done anew'})

@@ -51,9 +51,8 @@ class Page(Kind):
     async def view(self):
         if not self.index: return P('This page has no `index` yet: put @page above a function that returns tags.')
         asked, takes = tabs.address.get() or {}, inspect.signature(self.index).parameters
-        out = await contain.beside_us(self.index,
-                                      self.plugin_name)(**{k: v for k, v in asked.items() if k in takes
-                                                           and takes[k].annotation in (str, inspect.Parameter.empty)})
+        given = {k: v for k, v in asked.items() if k in takes and takes[k].annotation in (str, inspect.Parameter.empty)}
+        out = await contain.beside_us(self.index, self.plugin_name)(**given)
         return tuple(out) if isinstance(out, list) else out
 
 def worded(f):
@@ -92,8 +91,8 @@ class Files(StaticFiles):
         if named and packs and (got := self.ready.get(named)): return got
         if path in together and self.directory == static and scope['method'] in ('GET', 'HEAD'):
             _, plain, packed = content(path)
-            return Response(packed if packs else plain, 200, {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})},
-                            'text/css' if path.endswith('css') else 'text/javascript')
+            headers = {'vary': 'accept-encoding', **({'content-encoding': 'gzip'} if packs else {})}
+            return Response(packed if packs else plain, 200, headers, 'text/css' if path.endswith('css') else 'text/javascript')
         out = await super().get_response(path, scope)
         if named and out.status_code == 200 and out.headers.get('content-encoding') == 'gzip' and len(self.ready) < 100: self.ready[named] = out
         return out
@@ -104,44 +103,44 @@ class Files(StaticFiles):
         if 'gzip' not in Headers(scope=scope).get('accept-encoding', ''): return out
         if (have := self.packed.get(full_path)) is None or have[0] != out.headers['etag']:
             have = self.packed[full_path] = out.headers['etag'], gzip.compress(Path(full_path).read_bytes(), mtime=0)
-        return Response(have[1],
-                        status_code, {k: out.headers[k] for k in ('last-modified', 'content-type', 'vary')} | {'etag': f'W/{have[0]}',
-                            'content-encoding': 'gzip'})
+        headers = {k: out.headers[k] for k in ('last-modified', 'content-type', 'vary')} | {'etag': f'W/{have[0]}', 'content-encoding': 'gzip'}
+        return Response(have[1], status_code, headers)
 
-htmx_config = '{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}'
+htmx_config = ('{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,'
+               '"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}')
 
 def entry(p, at, open_=None):
     "One plugin in the menu"
-    return Li(A(Span(p.title),
-                Span('!', cls='bad', title=p.wrong, role='img', aria_label='did not load' if p.error else 'something broke') if p.wrong
-                else None, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
+    bad = Span('!', cls='bad', title=p.wrong, role='img', aria_label='did not load' if p.error else 'something broke') if p.wrong else None
+    return Li(A(Span(p.title), bad, href=f'/{p.name}', hx_get=f'/{p.name}', hx_target='#main', hx_swap='outerHTML', hx_push_url=f'/{p.name}',
                 data_view=p.name, aria_current='page' if p.name == open_ else None), id=f'menu-{p.name}', data_pos=at)
 def menu(open_):
     items = [entry(p, n, open_) for n, p in enumerate(plugins.values())]
+    under = Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML',
+                       title='Everything that was done, with undo'),
+                Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'),
+                Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'),
+                id='under', cls='under', popover='auto')
     return Nav(A('Pianola', href='/', cls='brand'), Ul(*items, id='menu'),
                Button('⋯', type='button', cls='quiet', id='more', popovertarget='under', aria_label='More'),
-               Div(Button('History', type='button', cls='quiet', hx_get='/api/activity', hx_target='#dialog', hx_swap='innerHTML',
-                          title='Everything that was done, with undo'),
-                   Button('Theme', type='button', cls='quiet', id='theme', title='Light, dark, or as the system'),
-                   Button('Keys', type='button', cls='quiet', id='help', title='Keyboard shortcuts (?)'), id='under', cls='under',
-                   popover='auto'), id='nav', aria_label='Plugins')
+               under, id='nav', aria_label='Plugins')
 
 async def left(name, missing=''):
     "The left column on a plugin; `missing`: the name of one that was asked for and is not there"
     p = plugins.get(name)
     if missing:
         inside = Section(H1('Not here'),
-                         P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: put its file back into the '
-                           f'plugins folder, and they are here again.'), cls='gone')
+                         P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: '
+                           f'put its file back into the plugins folder, and they are here again.'), cls='gone')
     elif not p:
         inside = Section(H1('Pianola'),
-                         P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. docs/plugins.md '
-                           'shows the smallest ones.'))
+                         P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. '
+                           'docs/plugins.md shows the smallest ones.'))
     else:
         view = await p.view()
         inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None,
-                                to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')), p.alone(),
-                                *(view if isinstance(view, (list, tuple)) else [view]))
+                                to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')),
+                         p.alone(), *(view if isinstance(view, (list, tuple)) else [view]))
     return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
 
 def conversation_list(tx, words='', now=None, before=None, many=0):
@@ -149,13 +148,15 @@ def conversation_list(tx, words='', now=None, before=None, many=0):
     most = max(page_of, min(many, 5000))
     found = history.listed(tx, words, most + 1, before)
     day = lambda t: time.strftime('%d %b', time.localtime(t)) if time.time()-t > 86400 else time.strftime('%H:%M', time.localtime(t))
-    row = lambda c: Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None,
-                         Small(day(c['used']), cls='when'), href=f"?chat={c['id']}" + (f"&at={c['message']}" if c.get('message') else ''),
-                         hx_get=f"/api/conversations/{c['id']}/panel" + (f"?at={c['message']}" if c.get('message') else ''),
-                         hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
-    more = Li(Button('Earlier', type='button', cls='quiet',
-                     hx_get=f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}", hx_target='closest li',
-                     hx_swap='outerHTML')) if len(found) > most else None
+    def row(c):
+        address, drawn = f"?chat={c['id']}", f"/api/conversations/{c['id']}/panel"
+        if c.get('message'): address, drawn = f"{address}&at={c['message']}", f"{drawn}?at={c['message']}"
+        return Li(A(Span(c['title'] or 'Conversation', cls='t'), Small(c['found']) if c['found'] else None, Small(day(c['used']), cls='when'),
+                    href=address, hx_get=drawn, hx_target='#chat', hx_swap='outerHTML', aria_current='true' if c['id'] == now else None))
+    more = None
+    if len(found) > most:
+        earlier = f"/api/conversations?{urlencode({'before': found[most-1]['id'], 'q': words})}"
+        more = Li(Button('Earlier', type='button', cls='quiet', hx_get=earlier, hx_target='closest li', hx_swap='outerHTML'))
     rows = [*map(row, found[:most]), more]
     if before: return rows
     return Ul(*rows, id='chats') if found else Ul(Li('Nothing found.' if words else 'No conversation yet.', cls='none'), id='chats')
@@ -175,8 +176,8 @@ def panel(tx, id, status, at=None):
     if at and not tx.value('select 1 from message where id=? and conversation=?', at, id): at = None
     said = bubble.messages(tx, c, at=at, busy=chat.busy(id)) if c else []
     hello = Div(P('Say what you want done, or ask.', cls='lead'),
-                P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'), cls='hello',
-                data_pos='0') if not said else None
+                P('Try: “add a task: call the dentist”. With a model on this machine nothing you write leaves it.'),
+                cls='hello', data_pos='0') if not said else None
     title = c['title'] if c else 'New conversation'
     own = [Form(Input(name='title', value=title, aria_label='Title', maxlength=200), Button('Rename'), hx_post='/api/actions/chat.rename',
                 hx_swap='none', hx_vals=tabs.dumps({'id': id}), cls='rename'),
@@ -184,25 +185,27 @@ def panel(tx, id, status, at=None):
                A('JSON', href=f'/api/conversations/{id}.json', download=True),
                Button('Delete', type='button', cls='quiet bad', hx_post='/api/actions/chat.delete', hx_swap='none',
                       hx_vals=tabs.dumps({'id': id})), cls='saves')] if c else []
+    search = Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations',
+                   hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search', hx_target='#chat-list', hx_swap='innerHTML')
     chats = Details(Summary(heading(title)),
-                    Div(Input(type='search', name='q', placeholder='Search all conversations', aria_label='Search all conversations',
-                              hx_get='/api/conversations', hx_trigger='input changed delay:200ms, search',
-                    hx_target='#chat-list', hx_swap='innerHTML'), Div(conversation_list(tx, now=id), id='chat-list'), *own,
-                    Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'),
-                    Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'),
-                    cls='drop'), id='chats-menu', cls='menu')
+                    Div(search, Div(conversation_list(tx, now=id), id='chat-list'), *own,
+                        Label(Input(type='checkbox', id='overheard'), 'Show what the model overhears'),
+                        Button('What it learned', type='button', cls='quiet', hx_get='/api/learned', hx_target='#dialog', hx_swap='innerHTML'),
+                        cls='drop'), id='chats-menu', cls='menu')
     busy = bool(c and chat.busy(c['id']))
-    return Section(Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML',
-                                   cls='button quiet', title='New conversation (Alt+N)'),
-                        Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat')),
-                 status, bubble.listing([hello] + said if hello else said),
-                 Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")], id='waiting'),
-                 Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'),
-                 Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', data_most=chat.longest,
-                                   autocomplete='off'),
-                          Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'),
-                          Button('Send', id='send'), id='say'),
-                 id='chat', aria_label='Conversation', data_conversation=id or '', data_seq=tx.value('select max(id) from log') or 0, data_at=at)
+    top = Header(chats, A('New', href='?chat=new', hx_get='/api/conversations/new/panel', hx_target='#chat', hx_swap='outerHTML',
+                          cls='button quiet', title='New conversation (Alt+N)'),
+                 Button('×', type='button', cls='quiet', id='chat-close', aria_label='Close the chat'))
+    say = Form(Div(Textarea(id='msg', name='msg', rows=1, placeholder='Message', aria_label='Message', data_most=chat.longest,
+                            autocomplete='off'),
+                   Button('Stop', id='stop', type='button', hidden=not busy, title='Stop the reply (Esc)'), cls='box'),
+               Button('Send', id='send'), id='say')
+    return Section(top, status, bubble.listing([hello] + said if hello else said),
+                   Div(*[bubble.lone_card(w) for w in tx.q("select id, text from approval where status='waiting' and message is null")],
+                       id='waiting'),
+                   Button('↓', type='button', id='to-end', hidden=True, aria_label='To the newest message'), say,
+                   id='chat', aria_label='Conversation', data_conversation=id or '',
+                   data_seq=tx.value('select max(id) from log') or 0, data_at=at)
 
 async def whole(open_, conversation, status, at=None, missing=''):
     "The whole document; `at`: a message that a search found; `missing`: see `left`"

@@ -97,16 +97,17 @@ class Plugin:
         return self
     def fail(self, e):
         "Remember why it did not load"
-        self.error, self.trace, self.missing = (str(e) if isinstance(e, (Failed, Missing)) else f'{e.text}; {e.hint}'
-                                                if isinstance(e, Refused) and e.hint else contain.words(e, self.file.name),
-                                                e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', []))
+        if isinstance(e, (Failed, Missing)): self.error = str(e)
+        elif isinstance(e, Refused) and e.hint: self.error = f'{e.text}; {e.hint}'
+        else: self.error = contain.words(e, self.file.name)
+        self.trace, self.missing = e.trace if isinstance(e, Failed) else contain.trace(e), getattr(e, 'packages', [])
         self.kinds, self.keys = [], {}
         log.error(f'plugin {self.name}: {self.error}')
     def prompt(self):
         "Its own words for the model, when it is open: `prompt` in the module and the files of prompts/ in its folder"
         files = sorted((self.path/'prompts').glob('*.md')) if self.path.is_dir() else []
-        return '\n\n'.join(t.strip() for t in [str(getattr(self.module, 'prompt', '') or ''), *(f.read_text('utf-8', 'replace')
-            for f in files)] if t.strip())
+        said = [str(getattr(self.module, 'prompt', '') or ''), *(f.read_text('utf-8', 'replace') for f in files)]
+        return '\n\n'.join(t.strip() for t in said if t.strip())
 
     async def view(self):
         "The left column: its kinds, and above them a card with what is wrong"
@@ -126,24 +127,21 @@ class Plugin:
     def alone(self):
         "Cards for what broke while nobody had asked for anything; an empty place when nothing did"
         broke = [(what, t) for what, t in [*contain.trouble.get(self.name, {}).items()] if t[3]]
-        return Div(*[failed(f'{self.title}: {what} broke', t[1], t[2], P('The rest goes on. Mend it and save: this page follows.'),
-                            self.mend()) for what, t in broke], id=f'{self.name}-alone', hidden=not broke)
+        card = lambda what, t: failed(f'{self.title}: {what} broke', t[1], t[2],
+                                      P('The rest goes on. Mend it and save: this page follows.'), self.mend())
+        return Div(*[card(what, t) for what, t in broke], id=f'{self.name}-alone', hidden=not broke)
     def mend(self): return to_chat('Help me with this error', 'plugins.mend', {'plugin': self.name})
     def card(self):
         if self.missing:
+            install = f"Install {', '.join(self.missing)}"
             return failed(f'{self.title} needs something', f"{self.error}.", '',
-                          Form(Button(f"Install {', '.join(self.missing)}"),
-                               P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
-                                                                                    hx_post='/api/actions/plugins.install',
-                                                                                    hx_vals=json.dumps({'plugin': self.name}),
-                                                                                    hx_swap='none',
-                                                                                    hx_confirm=f"Install {', '.join(self.missing)} into "
-                                                                                    f"the environment Pianola runs in?"),
-                                                                                    P(id=f'install-{self.name}'))
+                          Form(Button(install), P('It is installed into the environment Pianola runs in; you are asked first.', cls='help'),
+                               hx_post='/api/actions/plugins.install', hx_vals=json.dumps({'plugin': self.name}), hx_swap='none',
+                               hx_confirm=f"{install} into the environment Pianola runs in?"),
+                          P(id=f'install-{self.name}'))
         if self.runs:
-            return failed(f'The newest {self.title} did not load', self.error,
-                          self.trace, P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'),
-                          self.mend())
+            return failed(f'The newest {self.title} did not load', self.error, self.trace,
+                          P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'), self.mend())
         return failed(f'{self.title} did not load', self.error, self.trace,
                       P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'), self.mend())
 
@@ -159,8 +157,8 @@ def to_chat(words, action, args, cls='quiet'):
 
 def failed(title, text, trace, *more):
     "A card for what is wrong: in one line, and all of it for who mends it"
-    return Article(H2(title), Pre(Code(text)), Details(Summary('Traceback'), Pre(Code(trace)), cls='trace') if trace.count('\n') > 2
-                   else None, *more, cls='card failed', role='alert')
+    fold = Details(Summary('Traceback'), Pre(Code(trace)), cls='trace') if trace.count('\n') > 2 else None
+    return Article(H2(title), Pre(Code(text)), fold, *more, cls='card failed', role='alert')
 
 def plugin_name(path): return re.sub(r'^\d+_*', '', path.stem if path.suffix == '.py' else path.name)
 reserved = frozenset('api ws mcp static vendor app chat model undo several plugins settings prompts jobs flow pianola'.split())
@@ -335,9 +333,9 @@ class Plugins(dict):
             if n.lower() in seen: raise Refused(f'{p.name} makes the table {n} twice', other(f'{p.name}_more'))
             seen.add(n.lower())
             if (whose := self.owner(n)) == '' or n.lower().endswith('_by_pos'):
-                raise Refused(
-                    f"{p.name} wants the table {n}, which is one of our own (so are {', '.join(sorted(own_tables - {n.lower()}))}, and "
-                    f"names that end in _by_pos)", other(f'my_{n}'))
+                taken = ', '.join(sorted(own_tables - {n.lower()}))
+                raise Refused(f"{p.name} wants the table {n}, which is one of our own (so are {taken}, and names that end in _by_pos)",
+                              other(f'my_{n}'))
             if whose not in (None, p.name): raise Refused(f'{p.name} wants the table {n}, which belongs to {whose}', other(f'{p.name}_{n}'))
         mine = {p.name, *(k.name for k in p.kinds)}
         for a in p.keys.values():
@@ -414,9 +412,9 @@ def guarded(p, app):
         if b'hx-request' in heads or b'text/html' not in heads.get(b'accept', b''):
             return await JSONResponse({'error': text, 'hint': hint}, status)(scope, receive, send)
         card = failed(f'{p.title} could not answer', text, '', P(hint))
-        await HTMLResponse(to_xml(Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')),
-                                       Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')),
-                                       status)(scope, receive, send)
+        whole = Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')),
+                     Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')
+        await HTMLResponse(to_xml(whole), status)(scope, receive, send)
     return answer
 
 plugins = loaded = Plugins()      # plugins know it as `loaded`

@@ -220,8 +220,8 @@ def _tags(tokens, live):
         codes = iter(codes)
         clean = re.sub('<pre></pre>', lambda m: next(codes), clean)
     if '<table>' in clean:
-        clean = clean.replace('<table>', '<div class="table" tabindex="0" role="region" aria-label="Table"><table>').replace('</table>',
-            '</table></div>')
+        clean = clean.replace('<table>', '<div class="table" tabindex="0" role="region" aria-label="Table"><table>')
+        clean = clean.replace('</table>', '</table></div>')
     return _shown(clean)
 
 @cache
@@ -290,9 +290,8 @@ def figure(code, lang='', colour=True):
     "A piece of code with its language and a copy button"
     coloured = _coloured(code, lang.lower()) if colour and lang and len(code) <= most_coloured else ''
     cls = ' class="hl"' if coloured else ''
-    return _shown(
-        f'<figure class="code"><figcaption><span class="lang">{esc(lang[:30]) or "text"}</span><button type="button" class="copy" '
-        f'aria-label="Copy code">Copy</button></figcaption>'
+    return _shown(f'<figure class="code"><figcaption><span class="lang">{esc(lang[:30]) or "text"}</span>'
+                  f'<button type="button" class="copy" aria-label="Copy code">Copy</button></figcaption>'
                   f'<pre tabindex="0"><code{cls}>{coloured or esc(code)}</code></pre></figure>')
 
 most_coloured, patience = 20_000, .1        # characters; seconds of our time, as some lexers go astray on odd input

@@ -57,9 +57,8 @@ def _plain(v, deep=0):
     if dataclasses.is_dataclass(v) and not isinstance(v, type): return _plain(dataclasses.asdict(v), deep+1)
     if isinstance(v, msgspec.Struct): return _plain(msgspec.structs.asdict(v), deep+1)
     if type(v).__module__.partition('.')[0] == 'numpy' and hasattr(v, 'item') and getattr(v, 'ndim', 1) == 0: return _plain(v.item(), deep+1)
-    raise TypeError(
-        f'a {type(v).__name__} cannot be kept; return text, numbers, lists and dicts of them, tags, Markdown(…), a dataframe, a figure, a '
-        f'picture, bytes, or a Path or File')
+    raise TypeError(f'a {type(v).__name__} cannot be kept; return text, numbers, lists and dicts of them, tags, Markdown(…), '
+                    f'a dataframe, a figure, a picture, bytes, or a Path or File')
 def _data(value, name):
     v = _plain(value)
     # its keys are names
@@ -100,16 +99,16 @@ def _plotly(fig, name):
     except Exception as e: node['why'] = f'{type(e).__name__}'          # no kaleido, or no browser for it: it says so in many ways
     return node
 def _pandas(df, name):
-    head = json.loads(df.head(most_rows).reset_index(drop=isinstance(df.index, sys.modules['pandas'].RangeIndex)).to_json(orient='split',
-        date_format='iso', default_handler=str))
+    first = df.head(most_rows).reset_index(drop=isinstance(df.index, sys.modules['pandas'].RangeIndex))
+    head = json.loads(first.to_json(orient='split', date_format='iso', default_handler=str))
     try:
         import pyarrow      # noqa: F401
         df.to_parquet(out := io.BytesIO())
         data, ext = out.getvalue(), 'parquet'
     except (ImportError, ValueError, TypeError): data, ext = _pandas_json(df), 'json'
-    return {'k': 'table', 'lib': 'pandas', **({'types': {c: str(t) for c, t in df.dtypes.items() if isinstance(c, str)}} if ext == 'json'
-                                              and df.columns.is_unique else {}), 'f': str(keep_file(data, f'{name}.{ext}')),
-                                              'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
+    types = {'types': {c: str(t) for c, t in df.dtypes.items() if isinstance(c, str)}} if ext == 'json' and df.columns.is_unique else {}
+    return {'k': 'table', 'lib': 'pandas', **types, 'f': str(keep_file(data, f'{name}.{ext}')),
+            'rows': len(df), 'columns': [str(c) for c in head['columns']], 'head': _head(head['data'])}
 def _pandas_json(df):
     # of two columns of one name JSON keeps one
     if not df.columns.is_unique: df = df.set_axis(sheets.unique([str(c) for c in df.columns]), axis=1)
@@ -183,8 +182,10 @@ def line(node, room=200):
     if k in ('image', 'plotly'): return f"a figure{': ' + node['alt'] if node.get('alt') else ''}"
     if k == 'file': return f"the file {File(node['f']).name}"
     v = node.get('v', node.get('head'))
-    return cut(v if isinstance(v, str) else ', '.join(f'{n}: {few(x)}' for n, x in v.items() if x != '') if isinstance(v, dict)
-               else json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else few(v))
+    return cut(v if isinstance(v, str) else
+               ', '.join(f'{n}: {few(x)}' for n, x in v.items() if x != '') if isinstance(v, dict) else
+               json.dumps(v, ensure_ascii=False) if not isinstance(v, (list, int)) else
+               few(v))
 def few(x):
     "Plain data in a few words"
     if isinstance(x, bool) or x is None: return {True: 'yes', False: 'no', None: 'nothing'}[x]
@@ -205,11 +206,11 @@ def show(node, url=''):
         return Div(*[Div(show(v, f'{url}/{n}'), cls='part') for n, v in enumerate(node['v'][:most_rows])], more(len(node['v'])), cls='many')
     if k == 'html': return Div(NotStr(node['v'] if not f else ''), get(f, 'The whole page'), cls='tags')
     if k == 'markdown':
-        return Div(*[Div(NotStr(b), cls='block') for b in render.blocks(node.get('v', node.get('head')))], get(f, 'The whole text'),
-                   cls='body', hx_disable=True)
+        return Div(*[Div(NotStr(b), cls='block') for b in render.blocks(node.get('v', node.get('head')))],
+                   get(f, 'The whole text'), cls='body', hx_disable=True)
     if k == 'table':
-        return Div(grid(node['columns'], node['head'], node['rows']), Div(A('CSV', href=f'{url}.csv', download=True), get(f), cls='gets'),
-                   cls='frame')
+        return Div(grid(node['columns'], node['head'], node['rows']),
+                   Div(A('CSV', href=f'{url}.csv', download=True), get(f), cls='gets'), cls='frame')
     if k == 'image':
         return Figure(A(Img(src=picture(f), alt=node.get('alt') or 'Figure'), href=picture(f), target='_blank'),
                       Figcaption(node['alt']) if node.get('alt') else None, get(f))
@@ -232,8 +233,11 @@ def grid(columns, rows, total):
                Small(f"{total:,} row{'s' * (total != 1)}" + (f', the first {most_rows} shown' if total > most_rows else ''), cls='more'),
                cls='table', tabindex='0', role='region', aria_label='Table')
 def _cell(v):
-    return ('' if v is None else ('✓' if v else '—') if isinstance(v, bool) else f'{v:,.6g}' if isinstance(v, float) else v
-            if isinstance(v, str) else json.dumps(v, ensure_ascii=False)[:200])
+    return ('' if v is None else
+            ('✓' if v else '—') if isinstance(v, bool) else
+            f'{v:,.6g}' if isinstance(v, float) else
+            v if isinstance(v, str) else
+            json.dumps(v, ensure_ascii=False)[:200])
 def tree(v, deep=0):
     "Plain data: a table where it is one, else a tree that folds"
     if (isinstance(v, list) and v and all(isinstance(r, dict) and r for r in v)
@@ -242,9 +246,9 @@ def tree(v, deep=0):
     if isinstance(v, list):
         return Div(Ul(*[Li(tree(x, deep+1)) for x in v[:most_rows]]), more(len(v)), cls='items') if v else Span('nothing', cls='none')
     if isinstance(v, dict):
-        one = lambda n, x: Div(Details(Summary(str(n)), tree(x, deep+1), open=deep < 1),
-                               cls='pair') if isinstance(x, (dict, list)) and x else Div(Small(str(n).replace('_', ' '), cls='name'),
-                                   tree(x, deep+1), cls='pair')
+        def one(n, x):
+            if isinstance(x, (dict, list)) and x: return Div(Details(Summary(str(n)), tree(x, deep+1), open=deep < 1), cls='pair')
+            return Div(Small(str(n).replace('_', ' '), cls='name'), tree(x, deep+1), cls='pair')
         return Div(*[one(n, x) for n, x in list(v.items())[:100]], more(len(v), 100), cls='pairs') if v else Span('nothing', cls='none')
     if isinstance(v, str) and re.fullmatch(r'https?://[^\s<>"]{3,500}', v): return A(v, href=v, target='_blank', rel='noopener noreferrer', cls='out')
     return Div(v, cls='text') if isinstance(v, str) and len(v) > 60 else Span(_cell(v) if not isinstance(v, int) or isinstance(v, bool) else f'{v:,}')
@@ -252,8 +256,10 @@ def tree(v, deep=0):
 def at(node, where):
     "The part of a node that a path names"
     for n in where:
-        node = ((node or {}).get('v', {}).get(n) if (node or {}).get('k') == 'many' else node['v'][int(n)]
-                if (node or {}).get('k') == 'list' and n.isdecimal() and int(n) < len(node['v']) else None)
+        kind = (node or {}).get('k')
+        if kind == 'many': node = node.get('v', {}).get(n)
+        elif kind == 'list' and n.isdecimal() and int(n) < len(node['v']): node = node['v'][int(n)]
+        else: node = None
     return node
 def csv(node):
     "A table as CSV, for spreadsheets: no text in it acts as a formula"
@@ -262,8 +268,8 @@ def csv(node):
     if node['lib'] == 'polars':
         import polars
         texts = [c for c, t in df.schema.items() if t in (polars.String, polars.Categorical, polars.Enum)]
-        df = df.with_columns(*[df[c].cast(polars.String).map_elements(harmless, return_dtype=polars.String) for c in texts]).rename(
-            {c: h for c in df.columns if (h := harmless(c)) != c})
+        df = df.with_columns(*[df[c].cast(polars.String).map_elements(harmless, return_dtype=polars.String) for c in texts])
+        df = df.rename({c: h for c in df.columns if (h := harmless(c)) != c})
         return df.write_csv().encode()
     for n, t in enumerate(df.dtypes):
         if t.kind == 'O' or str(t).startswith(('str', 'cat')): df.isetitem(n, df.iloc[:, n].astype(object).map(harmless))
@@ -281,21 +287,19 @@ def unsafe(node, deep=0):
         if not isinstance(node.get('v'), dict if node['k'] == 'many' else list): return 'a result is damaged'
         return next((bad for x in (node['v'].values() if node['k'] == 'many' else node['v']) if (bad := unsafe(x, deep+1))), '')
     for key in ('f', 'png', 'page'):
-        if (f := node.get(key)) is not None and not (isinstance(f, str) and re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', f)
-                                                     and File(f).path.is_file()):
-            return 'a file of it is missing'
+        f = node.get(key)
+        there = isinstance(f, str) and re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', f) and File(f).path.is_file()
+        if f is not None and not there: return 'a file of it is missing'
     if not isinstance(node.get('alt', ''), str): return 'a result is damaged'
-    if (node['k'] in ('image', 'plotly', 'file', 'table') and 'f' not in node or node['k'] in ('html', 'markdown')
-            and not isinstance(node.get('v', node.get('head')), str)):
+    if (node['k'] in ('image', 'plotly', 'file', 'table') and 'f' not in node
+            or node['k'] in ('html', 'markdown') and not isinstance(node.get('v', node.get('head')), str)):
         return 'a result is damaged'
+    texts = lambda what, xs: isinstance(xs, what) and all(isinstance(x, str) for x in (xs.values() if what is dict else xs))
     if node['k'] == 'table' and not (node.get('lib') in ('pandas', 'polars') and isinstance(node.get('rows'), int)
                                      and isinstance(node.get('head'), list) and all(isinstance(r, list) for r in node['head'])
-                                     and isinstance(node.get('columns'), list) and all(isinstance(c, str) for c in node['columns'])
-                                     and isinstance(types := node.get('types', {}), dict) and all(isinstance(x, str) for x in types.values())):
-                                         return 'a table is damaged'
-    if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and isinstance(node.get('traces'), list)
-                                      and all(isinstance(t, str) for t in node['traces'])):
-        return 'a figure is damaged'
+                                     and texts(list, node.get('columns')) and texts(dict, node.get('types', {}))):
+        return 'a table is damaged'
+    if node['k'] == 'plotly' and not (isinstance(node.get('page'), str) and texts(list, node.get('traces'))): return 'a figure is damaged'
     if not isinstance(node.get('size', 0), int): return 'a result is damaged'
     if node['k'] == 'html':
         import nh3              # more than a megabyte, for a file from elsewhere

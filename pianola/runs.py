@@ -46,16 +46,17 @@ def answer(tx, id):
     return a
 def path(tx, head):
     "The answers that lead to `head`, itself included, first step first"
-    return tx.q('with recursive up(id, n) as (select ?, 0 union all select a.parent, n+1 from up join answer a on a.id=up.id where '
-                'a.parent is not null) select a.* from up join answer a on a.id=up.id order by up.n desc', head) if head else []
+    return tx.q('with recursive up(id, n) as '
+                '(select ?, 0 union all select a.parent, n+1 from up join answer a on a.id=up.id where a.parent is not null) '
+                'select a.* from up join answer a on a.id=up.id order by up.n desc', head) if head else []
 def siblings(tx, a):
     "The other answers at the same place, oldest first, itself included"
     return [r['id'] for r in tx.q('select id from answer where run=? and parent is ? and step=? order by id', a['run'], a['parent'], a['step'])]
 def leaf(tx, id):
     "Where the branch through `id` goes on to: always along the newest"
-    return tx.value(
-        'with recursive down(id) as (select ? union all select (select max(a.id) from answer a where a.parent=down.id) from down where '
-        'down.id is not null) select max(id) from down', id)
+    return tx.value('with recursive down(id) as '
+                    '(select ? union all select (select max(a.id) from answer a where a.parent=down.id) from down where down.id is not null) '
+                    'select max(id) from down', id)
 
 def free(r):
     "Refused when nothing may be changed in this run"
@@ -79,14 +80,14 @@ def add(tx, r, steps, step, inputs, used, code, status='running'):
     return id
 
 def _put(tx, run, step, parent, status, inputs, used, code):
-    tx.run('insert into answer(id,work,run,step,parent,status,inputs,used,code,at) values (?,?,?,?,?,?,?,?,?,?)', id := tx.new_id('answer'),
-           id, run, step, parent, status,
+    tx.run('insert into answer(id,work,run,step,parent,status,inputs,used,code,at) values (?,?,?,?,?,?,?,?,?,?)',
+           id := tx.new_id('answer'), id, run, step, parent, status,
            json.dumps(inputs, ensure_ascii=False), json.dumps(used), code, time.time())
     return id
 def _copy(tx, a, run, parent):
     names = [k for k in a if k not in ('id', 'run', 'parent')]
-    tx.run(f"insert into answer(id,run,parent,{','.join(names)}) values ({','.join('?'*(3+len(names)))})", id := tx.new_id('answer'), run,
-           parent, *(a[k] for k in names))
+    tx.run(f"insert into answer(id,run,parent,{','.join(names)}) values ({','.join('?'*(3+len(names)))})",
+           id := tx.new_id('answer'), run, parent, *(a[k] for k in names))
     return id
 
 def end(tx, work, status, result=None, error=None):

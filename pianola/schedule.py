@@ -25,8 +25,8 @@ def next_time(every, after):
         wanted = {'daily': range(7), 'weekdays': range(5), **{d: (n,) for n, d in enumerate(days)}}[words[0]]
         hour, minute = map(int, words[1].split(':'))
         today = datetime.fromtimestamp(after).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return next(t.timestamp() for d in range(9) if (t := today + timedelta(days=d)).timestamp() > after and t.weekday() in wanted
-                    and len(words) == 2)
+        return next(t.timestamp() for d in range(9)
+                    if (t := today + timedelta(days=d)).timestamp() > after and t.weekday() in wanted and len(words) == 2)
     except (ValueError, IndexError, KeyError, StopIteration): raise Refused(f'{every[:40]!r} is no time', said) from None
 def clock(t): return time.strftime('%a %d %b %H:%M', time.localtime(t))
 

@@ -27,10 +27,10 @@ class Own:
     def unsaid(self): return [n for n, f in self.fields.items() if f.required and getattr(self.cls, n) is None]
     def form(self, tx=None):
         "The form of them all; a secret is never shown again, only that there is one"
-        show = lambda n, f: f.input(None, tx, id=f'set-{self.plugin}-{n}',
-                                    placeholder='kept; write a new one to replace it' if getattr(self.cls, n) else 'not set', required=None,
-                                    autocomplete='off') if f.kind == 'secret' else \
-            f.input(getattr(self.cls, n), tx, id=f'set-{self.plugin}-{n}')
+        def show(n, f):
+            if f.kind != 'secret': return f.input(getattr(self.cls, n), tx, id=f'set-{self.plugin}-{n}')
+            said = 'kept; write a new one to replace it' if getattr(self.cls, n) else 'not set'
+            return f.input(None, tx, id=f'set-{self.plugin}-{n}', placeholder=said, required=None, autocomplete='off')
         return Form(*[show(n, f) for n, f in self.fields.items()], Button('Keep'),
                     Small(f"Still needed: {', '.join(self.unsaid)}", cls='wrong') if self.unsaid else None,
                     id=f'settings-{self.plugin}', cls='settings', hx_post=f'/api/settings/{self.plugin}', hx_swap='none')
@@ -87,8 +87,8 @@ def hidden():
     except (OSError, ValueError, TypeError, AttributeError): now = _read.get('all', {})          # damaged while we run: what was known stays unsaid
     if _read.get('of') is not now or _read['typed'] != len(typed):
         all_ = [(n, v) for own in now.values() for n, v in own.items() if isinstance(v, str)]
-        parts = [v for _, v in all_] + [*typed] + [p for n, v in all_ if n.startswith(_login) for p in (v.partition(':')[2],
-            unquote(v.partition(':')[2]), unquote(v))]
+        entered = [v for n, v in all_ if n.startswith(_login)]
+        parts = [v for _, v in all_] + [*typed] + [p for v in entered for p in (v.partition(':')[2], unquote(v.partition(':')[2]), unquote(v))]
         forms_ = {f(v) for v in (p.encode('utf-8', 'replace').decode() for p in parts)
                   for f in (str, quote, lambda v: quote(v, ''), quote_plus, lambda v: json.dumps(v)[1:-1],
                             lambda v: json.dumps(v, ensure_ascii=False)[1:-1], lambda v: repr(v)[1:-1], _base64)}

@@ -130,8 +130,8 @@ def fold(v):
     v = str(v).casefold()
     return v if v.isascii() else ''.join(c for c in unicodedata.normalize('NFKD', v) if not unicodedata.combining(c))
 
-_signs = re.compile(
-    '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])')
+_signs = re.compile('([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff'
+                    '\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])')
 def spaced(text):
     """Text of scripts that write no spaces between words (Chinese, Japanese, Thai, …) with each
     sign as a word of its own, so that any part of it can be found; None where there is no such sign"""
@@ -262,8 +262,8 @@ class Tx:
         self.run(f'create table "{name}"(id integer primary key{"".join(f""", "{c}" """ for c in columns)})')
         if rows: self.fill(name, rows)
         if ids:
-            self.run(f'insert into "{name}" select id{"".join(f""", "{c}" """ for c in columns)} from "{table}" where id in (select value '
-                     f'from json_each(?))', json.dumps(ids))
+            self.run(f'insert into "{name}" select id{"".join(f""", "{c}" """ for c in columns)} from "{table}" '
+                     f'where id in (select value from json_each(?))', json.dumps(ids))
         return name
     def fill(self, lot, rows):
         "Put rows [(id, value, …)] into a lot"
@@ -273,15 +273,14 @@ class Tx:
         to have nothing). One change, quick and taken back as one; Refused when the rows are no longer as `before` has them"""
         there = {c[1] for c in self.conn.execute(f'pragma table_info("{table}")')}
         names = [c[1] for c in self.conn.execute(f'pragma table_info("{after or before}")') if c[1] in there and c[1] != 'id']
-        cols, (n, lo, hi) = (','.join(f'"{c}"' for c in names),
-                             self.conn.execute(f'select count(*), min(id), max(id) from "{before or after}"').fetchone())
+        cols = ','.join(f'"{c}"' for c in names)
+        n, lo, hi = self.conn.execute(f'select count(*), min(id), max(id) from "{before or after}"').fetchone()
         near = self.value(f'select count(*) from "{table}" where id between ? and ?', lo, hi) if n else 0
         ids = f'between {lo} and {hi}' if before and n == near else f'in (select id from "{before or after}")'
         if not before and near and self.value(f'select 1 from "{after}" a join "{table}" t on t.id=a.id limit 1'):
             raise Refused(f'some of these rows of {table} are there again already', status=409)
-        if before and (
-                n := self.value(
-                    f"""select count(*) from "{before}" b left join "{table}" t on t.id=b.id where t.id is null {''.join(f'or t."{c}" is not b."{c}" ' for c in names if c != 'pos')}""")):
+        other = ''.join(f'or t."{c}" is not b."{c}" ' for c in names if c != 'pos')
+        if before and (n := self.value(f'select count(*) from "{before}" b left join "{table}" t on t.id=b.id where t.id is null {other}')):
             raise Refused(f"{n:,} {'row' if n == 1 else 'rows'} of {table} {'was' if n == 1 else 'were'} changed since",
                           'take the later change back first', 409)
         if not before: self.run(f'insert into "{table}"(id{"," if cols else ""}{cols}) select id{"," if cols else ""}{cols} from "{after}"')
@@ -440,17 +439,16 @@ class Store:
         """A plugin's table with a name that this version needs for itself makes
         room, with its rows, as my_NAME; the plugin's card says what to write then"""
         for kind, name in made.findall(migration):
-            if (kind != 'table'
-                    or not (was := self.conn.execute("select name from sqlite_master where type='table' and name=? collate nocase",
-                                                     (name,)).fetchone())):
-                continue
+            was = kind == 'table' and self.conn.execute("select name from sqlite_master where type='table' and name=? collate nocase",
+                                                        (name,)).fetchone()
+            if not was: continue
             there = {t.lower() for t, in self.conn.execute('select name from sqlite_master')}
             to = next(t for t in (f'my_{was[0]}', *(f'my_{was[0]}_{n}' for n in range(2, 1000))) if t.lower() not in there)
             self.conn.execute(f'alter table "{was[0]}" rename to "{to}"; drop index if exists "{was[0]}_by_pos"')
             self.conn.execute("update or replace pair set key=? where space in ('schema','chosen') and key=?", (to, was[0]))
             self.conn.execute('update or replace last_id set name=? where name=?', (to, was[0]))
-            log.warning('Pianola needs the name {} for a table of its own now: the table of a plugin that had it is called {}, with all '
-                        'its rows', was[0], to)
+            log.warning('Pianola needs the name {} for a table of its own now: '
+                        'the table of a plugin that had it is called {}, with all its rows', was[0], to)
 
     def _backup(self, to):
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

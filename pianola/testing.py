@@ -28,8 +28,9 @@ def sample(schema, n=1):
     return {'boolean': True, 'array': [], 'object': {}}.get(kind, 'x')
 def arguments(a, n=1, all_=True):
     p = a.parameters
-    return {k: sample(s, n) for k, s in p['properties'].items() if k in p['required'] or all_
-            and k not in ('id', 'where', 'before', 'limit') and not k.endswith('_id') and sample(s, n) not in ([], {})}
+    return {k: sample(s, n) for k, s in p['properties'].items()
+            if k in p['required'] or all_ and k not in ('id', 'where', 'before', 'limit') and not k.endswith('_id')
+            and sample(s, n) not in ([], {})}
 
 awaited = {'say', 'talk', 'show', 'act', 'kv.get', 'kv.set'}
 def unawaited(path):
@@ -67,8 +68,9 @@ async def examine(path):
 
 async def _walk(p, out):
     doc = (p.module.__doc__ or '').strip()
-    out['has help'] = ('' if p.help else 'its first line is no docstring “Title: one sentence of help”' if not doc
-                       else f'its docstring {doc[:60]!r} has no sentence of help after a colon')
+    out['has help'] = ('' if p.help else
+                       'its first line is no docstring “Title: one sentence of help”' if not doc else
+                       f'its docstring {doc[:60]!r} has no sentence of help after a colon')
     async def show():
         html = to_xml(tuple(await p.view()))
         if broke := contain.trouble.get(p.name): return '; '.join(f'{what}: {t[1]}' for what, t in broke.items())

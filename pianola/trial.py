@@ -71,8 +71,8 @@ def _try(path, name, tell, alive=lambda: None):
             alive()
             at, foreign = _line()
             if spent > seconds and not foreign: break
-        tell({'error': f'TimeoutError: it was still importing after {spent:.0f} s ({at or path.name}); what takes a while belongs in a '
-            f'step or a job'})
+        tell({'error': f'TimeoutError: it was still importing after {spent:.0f} s ({at or path.name}); '
+                       f'what takes a while belongs in a step or a job'})
         os._exit(0)
     threads = _thread._count()
     threading.Thread(target=hurry, daemon=True).start()
@@ -80,9 +80,8 @@ def _try(path, name, tell, alive=lambda: None):
     token = actions.staging.set(keys)
     try: m = module(path, name)
     except MemoryError as e:
-        return tell({
-            'error': contain.words(e).replace('it needed more memory than there is',
-                                              f'it needed more than {memory >> 30} GB while it was imported'), 'trace': contain.trace(e)})
+        needed = f'it needed more than {memory >> 30} GB while it was imported'
+        return tell({'error': contain.words(e).replace('it needed more memory than there is', needed), 'trace': contain.trace(e)})
     except BaseException as e: return tell({'error': contain.words(e, file_of(path).name), 'trace': contain.trace(e)})
     finally: actions.staging.reset(token)
     if _thread._count() > threads + 1: time.sleep(soak)
@@ -155,10 +154,9 @@ class Helper:
     def _start(self):
         if self.p and self.p.poll() is None: return
         self.close()
-        self.p = subprocess.Popen([sys.executable, '-c',
-                                   f'import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from pianola.trial import '
-                                   f'_serve; _serve()'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, encoding='utf-8',
+        serve = f'import sys; sys.path.insert(0, {str(Path(__file__).parent.parent)!r}); from pianola.trial import _serve; _serve()'
+        self.p = subprocess.Popen([sys.executable, '-c', serve], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True, encoding='utf-8',
                                   env={**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p), 'PYTHONUTF8': '1'})
         if not self.p.stdout.readline(): raise RuntimeError('the process that tries plugins could not start: ' + self.p.stderr.read()[-2000:])
         if forks: threading.Thread(target=self.p.stderr.read, daemon=True).start()       # nobody listens: it must not fill up

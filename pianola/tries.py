@@ -94,9 +94,9 @@ def _forgotten(tx, conversation):
 
 def _summarised(tx, c, k, summary):
     "Keep a summary of what comes before the mark `k`, also where the memory has moved on from there meanwhile"
-    for id in {k['message'],
-               *([now['message']] if (now := history.mark(tx, history.conversation(tx, c['id'])))
-                 and history.later(tx, now['message'], k['message'], 0) else [])}:
+    now = history.mark(tx, history.conversation(tx, c['id']))
+    moved = now and history.later(tx, now['message'], k['message'], 0)
+    for id in {k['message'], *([now['message']] if moved else [])}:
         tx.run('update mark set summary=?, reach=? where message=?', summary, k['message'], id)
 
 async def mark(conversation):

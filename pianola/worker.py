@@ -13,8 +13,8 @@ def work(argv):
     from pathlib import Path
     from . import config
     p = config.Parser(prog=f'{config.python()} -m pianola work',
-                      description='Take jobs from the queue of the PostgreSQL that PIANOLA_JOBS names; as many processes, on as many '
-                      'machines, as you like.')
+                      description='Take jobs from the queue of the PostgreSQL that PIANOLA_JOBS names; '
+                                  'as many processes, on as many machines, as you like.')
     p.add_argument('id', nargs='?', help=argparse.SUPPRESS)
     p.add_argument('--as', dest='owner', default='', help=argparse.SUPPRESS)
     p.add_argument('--data', type=Path, help='a folder for the files that jobs work with (./data)')

@@ -55,9 +55,9 @@ class Engines:
             return (self['ollama'], own,
                     f'{sorry}Ollama answers and has {own}.' if self.wanted == 'auto' else f'{sorry}PIANOLA_ENGINE asks for Ollama.')
         if self.wanted == 'ollama':
-            raise Fault('no-model',
-                        'Ollama runs but has no model of its own.',
-                        'Download one here or in the model picker; `ollama pull qwen2.5-coder:1.5b` does the same.', ('ollama', 'qwen2.5-coder:1.5b'))
+            raise Fault('no-model', 'Ollama runs but has no model of its own.',
+                        'Download one here or in the model picker; `ollama pull qwen2.5-coder:1.5b` does the same.',
+                        ('ollama', 'qwen2.5-coder:1.5b'))
         best = await self['embedded'].default()
         why = 'PIANOLA_ENGINE asks for the built-in engine.' if self.wanted == 'embedded' else f"Built in: {(away or 'Ollama has no model.').strip()}"
         return self['embedded'], best, sorry + why

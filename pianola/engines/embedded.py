@@ -247,8 +247,8 @@ class Embedded(Engine):
         "{name: File}: those we know how to get, whatever else is in the folder, and the one PIANOLA_MODEL points to"
         found = {n: File(n, self.config.models_dir/k.file, k.size, about=k.about, here=False) for n, k in fetch.MODELS.items()}
         by_path = {f.path: n for n, f in found.items()}
-        paths = [p for p in sorted(self.config.models_dir.glob('*.gguf')) if not p.name.startswith('mmproj')
-                 and not re.search(r'-0000[2-9]-of-\d+$|-000[1-9]\d-of-\d+$', p.stem)]
+        paths = [p for p in sorted(self.config.models_dir.glob('*.gguf'))
+                 if not p.name.startswith('mmproj') and not re.search(r'-0000[2-9]-of-\d+$|-000[1-9]\d-of-\d+$', p.stem)]
         if self.config.model.endswith('.gguf'): paths.append(Path(self.config.model).expanduser().absolute())
         for p in paths:
             try: st = p.stat()
@@ -387,8 +387,8 @@ class Embedded(Engine):
         "An answer of the child; whatever breaks while it is used becomes a Fault. Closing it is how the model is stopped."
         import aiohttp                              # here: importing it takes longer than everything else at the start
         if not self.http:                           # llama.cpp closes connections that it said it would keep
-            self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=None,
-                sock_connect=2), cookie_jar=aiohttp.DummyCookieJar())
+            self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar(),
+                                              timeout=aiohttp.ClientTimeout(total=None, sock_connect=2))
         resp = None
         try:
             try:
@@ -425,9 +425,9 @@ class Embedded(Engine):
     def _refused(self, child, error):
         error = error if isinstance(error, dict) else {'message': str(error)}
         if error.get('type') == 'exceed_context_size_error':
-            return Fault('context',
-                         f"This is {error.get('n_prompt_tokens', 0):,} tokens, and the model's context holds "
-                         f"{error.get('n_ctx', child.context):,}.", 'Leave out older turns, or give the model a larger context.')
+            return Fault('context', f"This is {error.get('n_prompt_tokens', 0):,} tokens, "
+                                    f"and the model's context holds {error.get('n_ctx', child.context):,}.",
+                         'Leave out older turns, or give the model a larger context.')
         return Fault('upstream', f"llama.cpp refuses: {error.get('message', error)}", 'Try again, or choose another model.')
     async def _gone(self, child):
         "Why an answer broke off: the process is dead, or only the connection"

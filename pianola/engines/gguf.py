@@ -5,8 +5,7 @@ from pathlib import Path
 
 _fixed = {0: 'B', 1: 'b', 2: 'H', 3: 'h', 4: 'I', 5: 'i', 6: 'f', 7: '?', 10: 'Q', 11: 'q', 12: 'd'}
 _types = {0: 'F32', 1: 'F16', 2: 'Q4_0', 3: 'Q4_1', 7: 'Q8_0', 8: 'Q5_0', 9: 'Q5_1', 10: 'Q2_K', 11: 'Q3_K_S', 12: 'Q3_K_M', 13: 'Q3_K_L',
-          14: 'Q4_K_S', 15: 'Q4_K_M',
-          16: 'Q5_K_S', 17: 'Q5_K_M', 18: 'Q6_K', 24: 'IQ1_S', 25: 'IQ4_NL', 30: 'IQ4_XS', 32: 'BF16'}
+          14: 'Q4_K_S', 15: 'Q4_K_M', 16: 'Q5_K_S', 17: 'Q5_K_M', 18: 'Q6_K', 24: 'IQ1_S', 25: 'IQ4_NL', 30: 'IQ4_XS', 32: 'BF16'}
 
 most = 2_000_000         # values, tensors, texts of a list: the largest vocabularies have half a million
 
@@ -72,6 +71,6 @@ def about(path, told):
     "'0.5B, Q4_K_M'"
     n = told['parameters']
     size = told.get('general.size_label') or (f'{n/1e9:.1f}B' if n >= 1e9 else f'{n/1e6:.0f}M')
-    kind = _types.get(told.get('general.file_type')) or (re.search(r'(?i)\b(i?q\d\w*|b?f16|f32)\b', Path(path).stem.replace('-', ' '))
-                                                         or [''])[0].upper()
+    named = re.search(r'(?i)\b(i?q\d\w*|b?f16|f32)\b', Path(path).stem.replace('-', ' '))
+    kind = _types.get(told.get('general.file_type')) or (named or [''])[0].upper()
     return ', '.join(x for x in (size, kind) if x)

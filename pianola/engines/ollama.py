@@ -147,8 +147,8 @@ class Ollama(Engine):
         "Ask for one model and remember the answer"
         told = await self._json('POST', '/api/show', {'model': name}, wait=self.probe*3, model=name)
         m = self._read(name, tag, told)
-        own = next((int(w[1]) for l in (told.get('parameters') or '').splitlines() if len(w := l.split()) == 2 and w[0] == 'num_ctx'
-                    and w[1].isdigit()), 0)
+        own = next((int(w[1]) for l in (told.get('parameters') or '').splitlines()
+                    if len(w := l.split()) == 2 and w[0] == 'num_ctx' and w[1].isdigit()), 0)
         # somebody else may have given it more: a smaller wish would load it again
         wish = self.given.get(name) or own or max(self.context, await self._loaded(name))
         m.context = m.longest if name in self.cloud else min(wish, m.longest or wish)
@@ -195,8 +195,8 @@ class Ollama(Engine):
         "A question with a short answer"
         if not self.http and not await self._listens(): raise self._away()
         try:
-            async with asyncio.timeout(wait), self._session().request(method, self.url + path,
-                    data=msgspec.json.encode(body) if body else None) as resp:
+            data = msgspec.json.encode(body) if body else None
+            async with asyncio.timeout(wait), self._session().request(method, self.url + path, data=data) as resp:
                 if resp.status != 200: raise await self._refused(resp, model)
                 return msgspec.json.decode(await resp.read(), type=dict)
         except TimeoutError: raise self._away() from None
