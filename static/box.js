@@ -3,8 +3,7 @@
 // ---- speaking
 
 // on the way to another conversation ('new' or its number): what is typed meanwhile is for that one, and goes out there
-let going = null,
-  goes = false;
+let going = null, goes = false;
 const panelOf = d => /^\/api\/conversations\/(new|\d+)\/panel/.exec(d.pathInfo?.requestPath || '')?.[1];
 document.addEventListener('htmx:beforeRequest', e => {
   const to = e.detail.target?.id === 'chat' && panelOf(e.detail);
@@ -159,8 +158,8 @@ const press = (name, args) =>
     () => say('Pianola does not answer.', 'Is it still running?'),
   );
 document.addEventListener('keydown', e => {
-  const t = e.target,
-    typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');
+  const t = e.target;
+  const typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');
   if (e.isComposing || e.keyCode === 229) return;
   if (t.id === 'msg') {
     if (e.key === 'Enter' && !e.shiftKey) {
@@ -169,8 +168,8 @@ document.addEventListener('keydown', e => {
       return;
     }
     if ((e.key === 'ArrowUp' || e.key === 'ArrowDown') && (!t.value || t.value === t.recalled)) {
-      const said = [...document.querySelectorAll('.msg.user .body.said')].map(b => b.textContent),
-        at = t.value ? t.at + (e.key === 'ArrowUp' ? 1 : -1) : e.key === 'ArrowUp' ? 1 : 0;
+      const said = [...document.querySelectorAll('.msg.user .body.said')].map(b => b.textContent);
+      const at = t.value ? t.at + (e.key === 'ArrowUp' ? 1 : -1) : e.key === 'ArrowUp' ? 1 : 0;
       if (at < 0 || at > said.length || (!t.value && !at)) return;
       e.preventDefault();
       t.at = at;
@@ -182,8 +181,7 @@ document.addEventListener('keydown', e => {
   }
   if (t.closest('.body.edit') && (e.key === 'Escape' || (e.key === 'Enter' && (e.ctrlKey || e.metaKey)))) {
     e.preventDefault();
-    const f = t.closest('form'),
-      m = f.closest('.msg');
+    const f = t.closest('form'), m = f.closest('.msg');
     if (e.key === 'Enter') f.requestSubmit();
     else $('[data-redraw]', f).click();
     return;
@@ -220,9 +218,9 @@ document.addEventListener('keydown', e => {
     e.preventDefault();
     if (row.closest('.crud').matches('.sorted'))
       return say('The rows are sorted by a column.', 'Press its name until they are as you put them; then they can be moved.');
-    const seen = [...row.parentNode.children].filter(r => r.matches('.row')),
-      at = seen.indexOf(row),
-      to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
+    const seen = [...row.parentNode.children].filter(r => r.matches('.row'));
+    const at = seen.indexOf(row);
+    const to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
     if ((e.key === 'ArrowUp' && !to) || (e.key === 'ArrowDown' && at === seen.length - 1)) return;
     move(row, to);
     return;

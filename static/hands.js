@@ -108,30 +108,30 @@ document.addEventListener('click', e => {
   if (b.id === 'chat-close') closeSheet();
   if (b.id === 'theme') {
     // the first press always shows a difference
-    const ways = matchMedia('(prefers-color-scheme:dark)').matches ? ['', 'light', 'dark'] : ['', 'dark', 'light'],
-      next = ways[(ways.indexOf(document.documentElement.dataset.theme || '') + 1) % 3];
+    const ways = matchMedia('(prefers-color-scheme:dark)').matches ? ['', 'light', 'dark'] : ['', 'dark', 'light'];
+    const next = ways[(ways.indexOf(document.documentElement.dataset.theme || '') + 1) % 3];
     keep.set('theme', next || null);
     theme(next);
   }
 });
 const small = matchMedia('(max-width:899px)');
 function sheet() {
-  const open = small.matches && document.body.classList.contains('sheet'),
-    c = chat();
+  const open = small.matches && document.body.classList.contains('sheet');
+  const c = chat();
   for (const e of [id('nav'), id('main')]) e.inert = open;
   open
     ? (c.setAttribute('role', 'dialog'), c.setAttribute('aria-modal', 'true'))
     : (c.removeAttribute('role'), c.removeAttribute('aria-modal'));
 }
 const openSheet = () => {
-    document.body.classList.add('sheet');
-    sheet();
-  },
-  closeSheet = () => {
-    document.body.classList.remove('sheet');
-    sheet();
-    id('chat-open').focus();
-  };
+  document.body.classList.add('sheet');
+  sheet();
+};
+const closeSheet = () => {
+  document.body.classList.remove('sheet');
+  sheet();
+  id('chat-open').focus();
+};
 small.addEventListener('change', sheet);
 function openDialog(html) {
   const d = id('dialog');
@@ -145,15 +145,15 @@ function openDialog(html) {
 id('dialog').addEventListener('click', e => {
   if (e.target === id('dialog')) id('dialog').close();
 });
-const dialog = id('dialog'),
-  seen = t => {
-    const b = id('toasts');
-    (dialog.open ? dialog : document.body).append(b);
-    b.append(t);
-    while (b.childElementCount > 3) b.firstChild.remove();
-    const leave = () => (t.matches(':hover,:focus-within') ? setTimeout(leave, 2000) : t.remove());
-    setTimeout(leave, 9000);
-  };
+const dialog = id('dialog');
+const seen = t => {
+  const b = id('toasts');
+  (dialog.open ? dialog : document.body).append(b);
+  b.append(t);
+  while (b.childElementCount > 3) b.firstChild.remove();
+  const leave = () => (t.matches(':hover,:focus-within') ? setTimeout(leave, 2000) : t.remove());
+  setTimeout(leave, 9000);
+};
 dialog.addEventListener('close', () => document.body.append(id('toasts')));
 function toast(html) {
   const t = parse(html);
@@ -176,8 +176,7 @@ function refreshChats() {
   clearTimeout(chatsSoon);
   chatsSoon = setTimeout(async () => {
     const ask = () => {
-      const l = id('chats'),
-        n = l ? l.querySelectorAll('a').length : 0;
+      const l = id('chats'), n = l ? l.querySelectorAll('a').length : 0;
       return (
         l &&
         new URLSearchParams({
@@ -191,17 +190,16 @@ function refreshChats() {
     if (!asked) return;
     const r = await fetch('/api/conversations?' + asked, { headers: { 'hx-request': 'true' } }).catch(() => null);
     if (!r?.ok) return;
-    const el = parse(await r.text()),
-      old = id('chats');
+    const el = parse(await r.text()), old = id('chats');
     if (!el || !old) return;
     if (ask() !== asked) return refreshChats();
-    const top = old.scrollTop,
-      focus = old.contains(document.activeElement) && document.activeElement,
-      to =
-        focus &&
-        (focus.matches('a')
-          ? [...el.querySelectorAll('a')].find(a => a.getAttribute('href') === focus.getAttribute('href')) || $('a', el)
-          : $('li > button', el) || [...el.querySelectorAll('a')].pop());
+    const top = old.scrollTop;
+    const focus = old.contains(document.activeElement) && document.activeElement;
+    const to =
+      focus &&
+      (focus.matches('a')
+        ? [...el.querySelectorAll('a')].find(a => a.getAttribute('href') === focus.getAttribute('href')) || $('a', el)
+        : $('li > button', el) || [...el.querySelectorAll('a')].pop());
     old.replaceWith(el);
     htmx.process(el);
     el.scrollTop = top;
@@ -277,8 +275,7 @@ const wrong = e => {
 document.addEventListener('htmx:responseError', wrong);
 // what was pressed may be gone from the page by then, and its own word reaches nobody
 document.addEventListener('htmx:beforeRequest', e => {
-  const t = e.detail.elt,
-    x = e.detail.xhr;
+  const t = e.detail.elt, x = e.detail.xhr;
   x.addEventListener('loadend', () => {
     if (x.status >= 400 && !x.told) wrong({ detail: { xhr: x, elt: t } });
   });
@@ -291,8 +288,8 @@ document.addEventListener('htmx:afterRequest', e => {
   if (!e.detail.successful) return;
   if (t.matches('.to-chat') && small.matches) openSheet();
   if (t.matches('form[data-reset]')) {
-    const i = $('input.main', t) || $('input', t),
-      more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : '';
+    const i = $('input.main', t) || $('input', t);
+    const more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : '';
     t.reset();
     if (more) i.value = more;
     i.focus();
@@ -327,10 +324,9 @@ document.addEventListener('htmx:beforeSwap', e => {
   // older messages come in above: what is being read stays where it is
   if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));
   if (!e.detail.elt.matches?.('.earlier:not(.later)')) return;
-  const l = list(),
-    line = l.getBoundingClientRect().top,
-    read = [...l.querySelectorAll('.msg')].find(m => m.getBoundingClientRect().bottom > line),
-    at = read?.getBoundingClientRect().top;
+  const l = list(), line = l.getBoundingClientRect().top;
+  const read = [...l.querySelectorAll('.msg')].find(m => m.getBoundingClientRect().bottom > line);
+  const at = read?.getBoundingClientRect().top;
   stuck = false;
   requestAnimationFrame(() => {
     auto = true;
@@ -339,8 +335,7 @@ document.addEventListener('htmx:beforeSwap', e => {
 });
 // another plugin on the left, the same conversation on the right
 document.addEventListener('htmx:beforeHistoryUpdate', e => {
-  const h = e.detail.history,
-    now = new URLSearchParams(location.search).get('chat');
+  const h = e.detail.history, now = new URLSearchParams(location.search).get('chat');
   if (now && h.path && !h.path.includes('?')) h.path += '?chat=' + now;
 });
 addEventListener('popstate', () => location.reload());

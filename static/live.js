@@ -21,9 +21,9 @@ async function follow(view) {
   following = true;
   try {
     const answer = await fetch('/' + encodeURIComponent(view) + (location.pathname === '/' + view ? location.search : ''), {
-        headers: { 'HX-Request': 'true' },
-      }),
-      old = id('main');
+      headers: { 'HX-Request': 'true' },
+    });
+    const old = id('main');
     if (old.dataset.view !== view) return;
     if (answer.status === 404) {
       const p = document.createElement('article');
@@ -32,13 +32,13 @@ async function follow(view) {
       old.querySelector('section')?.replaceChildren(p);
       return mark();
     }
-    const el = parse(await answer.text()),
-      kept = typed(old).map(i => [where(i), i.value, i.checked, i.defaultValue]),
-      focus = old.contains(document.activeElement) && document.activeElement,
-      top = old.scrollTop;
+    const el = parse(await answer.text());
+    const kept = typed(old).map(i => [where(i), i.value, i.checked, i.defaultValue]);
+    const focus = old.contains(document.activeElement) && document.activeElement;
+    const top = old.scrollTop;
     const open = [...old.querySelectorAll('details[id]')].map(d => [d.id, d.open]);
-    const place = focus && focus.name ? where(focus) : focus && focus.id ? '#' + CSS.escape(focus.id) : null,
-      range = focus && focus.selectionStart != null ? [focus.selectionStart, focus.selectionEnd] : null;
+    const place = focus && focus.name ? where(focus) : focus && focus.id ? '#' + CSS.escape(focus.id) : null;
+    const range = focus && focus.selectionStart != null ? [focus.selectionStart, focus.selectionEnd] : null;
     old.replaceWith(el);
     for (const [q, value, checked, was] of kept) {
       const i = el.querySelector(q);

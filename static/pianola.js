@@ -1,7 +1,6 @@
 // The page's own hands: one socket, things put in their place, the message box. What is true lives on the server; this only shows it.
 'use strict';
-const $ = (q, at = document) => at.querySelector(q),
-  id = i => document.getElementById(i);
+const $ = (q, at = document) => at.querySelector(q), id = i => document.getElementById(i);
 const keep = {
   get: k => {
     try {
@@ -48,9 +47,7 @@ function unsent() {
   }
   return out.sort((a, b) => (a.at || 0) - (b.at || 0));
 }
-const chat = () => id('chat'),
-  list = () => id('msg-list'),
-  box = () => id('msg');
+const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 // how this tab looks at each table; see tables.js
 const looks = (() => {
   try {
@@ -69,16 +66,8 @@ const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
 
-let ws,
-  seq = 0,
-  tries = 0,
-  lastFrame = 0,
-  spoke = 0,
-  left = 0,
-  retry,
-  waiting = unsent(),
-  asked = new Set(),
-  lost;
+let ws, seq = 0, tries = 0, lastFrame = 0, spoke = 0, left = 0, retry, waiting = unsent();
+let asked = new Set(), lost;
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
   ws.onopen = () => {
@@ -221,8 +210,7 @@ function worked(j) {
   // bars and buttons of a job, wherever they stand
   const running = j.state === 'running' || j.state === 'waiting';
   for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
-    const bar = $('progress', e),
-      text = $('.text', e);
+    const bar = $('progress', e), text = $('.text', e);
     e.hidden = !running;
     if (bar && j.total) {
       bar.max = j.total;

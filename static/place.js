@@ -26,8 +26,7 @@ function put(items, gone) {
   }
   for (const it of items) {
     if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue; // of a run this tab no longer shows
-    const old = id(it.id),
-      focus = document.activeElement;
+    const old = id(it.id), focus = document.activeElement;
     if (it.run && old?.drawn === it.html) continue;
     // half-typed: wait until the user is done
     if (
@@ -62,11 +61,11 @@ function put(items, gone) {
       continue;
     }
     if (old) {
-      const within = old.contains(focus) && focus !== old,
-        call = n =>
-          n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : ''),
-        name = within ? call(focus) : null,
-        caret = within && focus.matches('.cell') ? focus.selectionStart : null;
+      const within = old.contains(focus) && focus !== old;
+      const call = n =>
+        n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : '');
+      const name = within ? call(focus) : null;
+      const caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) {
         const same = el.querySelector('#' + CSS.escape(d.id));
         if (same) same.open = true;
@@ -130,8 +129,7 @@ function put(items, gone) {
 // a row stands behind the one it names: '' is first, null is last; the gap stands behind the rows that are drawn
 function seat(el, after, into) {
   if (!into) return;
-  const gap = $(':scope > .gap', into),
-    limit = +into.dataset.limit;
+  const gap = $(':scope > .gap', into), limit = +into.dataset.limit;
   if (el.matches('.gap')) {
     const rows = [...into.children].filter(r => r !== el);
     if (el.previousElementSibling !== rows[limit - 1]) rows[limit - 1]?.after(el);
@@ -155,9 +153,9 @@ function unfinished(el) {
 function leaveFocus(el) {
   const focus = document.activeElement;
   if (!el.contains(focus)) return;
-  const row = el.closest('ol.rows > li'),
-    near = row && [row.nextElementSibling, row.previousElementSibling].find(r => r && !r.hidden),
-    same = near && [...near.querySelectorAll('input,button')].find(n => n.className === focus.className && n.type === focus.type);
+  const row = el.closest('ol.rows > li');
+  const near = row && [row.nextElementSibling, row.previousElementSibling].find(r => r && !r.hidden);
+  const same = near && [...near.querySelectorAll('input,button')].find(n => n.className === focus.className && n.type === focus.type);
   if (row)
     (same || near?.querySelector('input,button') || $('form.new input', row.closest('.crud')) || id('main')).focus({ preventScroll: true });
   else elsewhere(el);
@@ -182,13 +180,9 @@ function arrive(at, focused) {
 function grown(old, el) {
   // a reply that ends keeps the blocks it has, and with them what the user selected in it
   if (!old.matches('.msg.assistant[data-n]') || !el.matches('.msg.assistant')) return false;
-  const a = $('.body', old),
-    b = $('.body', el),
-    tail = $('.tail', a),
-    n = +old.dataset.n;
+  const a = $('.body', old), b = $('.body', el), tail = $('.tail', a), n = +old.dataset.n;
   if (!a || !b || !tail) return false;
-  const now = [...a.querySelectorAll(':scope > .block')],
-    then = [...b.querySelectorAll(':scope > .block')];
+  const now = [...a.querySelectorAll(':scope > .block')], then = [...b.querySelectorAll(':scope > .block')];
   if (now.length !== n || then.length < n || now.some((x, i) => x.innerHTML !== then[i].innerHTML)) return false;
   if (then.length === n + 1 && then[n].innerHTML === tail.innerHTML) {
     const last = document.createElement('div');

@@ -54,8 +54,7 @@ function phase(f) {
 
 // ---- staying at the end, unless the user looks elsewhere
 
-let stuck = true,
-  auto = false;
+let stuck = true, auto = false;
 function toEnd() {
   const l = list();
   if (stuck && l) {
