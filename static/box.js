@@ -1,4 +1,4 @@
-// The message box: what is said, and the keys of the keyboard.
+// The message box, which says what is written in it, and the keys of the keyboard.
 
 // ---- speaking
 
@@ -12,9 +12,9 @@ document.addEventListener('htmx:beforeRequest', e => {
   going = to;
   goes = false;
 });
-// somebody went on to another one meanwhile
 document.addEventListener('htmx:beforeSwap', e => {
   const to = e.detail.target?.id === 'chat' && panelOf(e.detail);
+  // somebody went on to another one meanwhile
   if (to && to !== going) e.detail.shouldSwap = false;
 });
 document.addEventListener('htmx:afterRequest', e => {
@@ -87,14 +87,13 @@ function acked(cid, failed) {
     box().value = [box().value, w.msg].filter(Boolean).join('\n\n');
     draft.set(left === conversation() ? 'new' : conversation() || 'new', box().value);
   }
-  // said twice, it is heard once
   if (w && !w.conversation) {
     if (!failed)
-      for (const v of waiting)
-        if (!v.conversation) {
-          v.conversation = conversation();
-          keep.set('unsent:' + v.cid, JSON.stringify(v));
-        }
+      for (const v of waiting.filter(v => !v.conversation)) {
+        v.conversation = conversation();
+        keep.set('unsent:' + v.cid, JSON.stringify(v));
+      }
+    // said twice, it is heard once
     for (const v of ready()) tell(v);
   }
 }
@@ -107,12 +106,13 @@ document.addEventListener('submit', e => {
     send();
   } else if (f.matches('[hx-post]') && !e.defaultPrevented) {
     e.preventDefault();
+    // quicker than htmx, which takes a moment to see a new form
     if (!f.early) {
       f.early = true;
       htmx.process(f);
       f.requestSubmit();
     }
-  } // quicker than htmx, which takes a moment to see a new form
+  }
 });
 document.addEventListener('input', e => {
   if (e.target.id === 'msg') draft.set(here(), e.target.value);
@@ -194,12 +194,8 @@ document.addEventListener('keydown', e => {
       return;
     }
     // also before the page shows that a reply was begun
-    if (
-      !id('dialog').open &&
-      (!id('stop').hidden || $('#memory .reading') || waiting.length || Date.now() - spoke < 500) &&
-      tell({ stop: id('stop').hidden ? 'said' : true })
-    )
-      return;
+    const begun = !id('stop').hidden || $('#memory .reading') || waiting.length || Date.now() - spoke < 500;
+    if (!id('dialog').open && begun && tell({ stop: id('stop').hidden ? 'said' : true })) return;
     if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') {

@@ -4,8 +4,10 @@ const typed = el =>
   [...el.querySelectorAll('input[name]:not([type=hidden]),textarea[name],select[name]')].filter(i =>
     i.type === 'checkbox' ? i.checked !== i.defaultChecked : i.type !== 'file' && i.value !== i.defaultValue && i.matches('input,textarea'),
   );
-const where = i =>
-  `${i.form?.id ? '#' + CSS.escape(i.form.id) + ' ' : i.closest('[id]')?.id && i.closest('[id]') !== i ? '#' + CSS.escape(i.closest('[id]').id) + ' ' : ''}[name="${CSS.escape(i.name)}"]`;
+const where = i => {
+  const around = i.form?.id || (i.closest('[id]') !== i && i.closest('[id]')?.id);
+  return `${around ? '#' + CSS.escape(around) + ' ' : ''}[name="${CSS.escape(i.name)}"]`;
+};
 function mark() {
   for (const a of document.querySelectorAll('#menu a'))
     a.dataset.view === id('main').dataset.view ? a.setAttribute('aria-current', 'page') : a.removeAttribute('aria-current');

@@ -1,4 +1,4 @@
-// A growing reply, and staying at its end unless the user looks elsewhere.
+// A growing reply, staying at its end unless the user looks elsewhere, and coming into a conversation.
 
 // ---- a growing reply: finished blocks are added once, only the open one is drawn again
 
@@ -40,9 +40,9 @@ function grow(f) {
 function phase(f) {
   const a = id('msg-' + f.phase);
   if (!a || a.dataset.status !== 'streaming') return;
-  // behind what was said already
   let p = $('.phase', a);
   if (!p) {
+    // behind what was said already
     const b = $('.body', a);
     p = document.createElement('p');
     p.className = 'phase';
@@ -50,6 +50,33 @@ function phase(f) {
   }
   p.textContent = f.text;
   toEnd();
+}
+
+function grown(old, el) {
+  // a reply that ends keeps the blocks it has, and with them what the user selected in it
+  if (!old.matches('.msg.assistant[data-n]') || !el.matches('.msg.assistant')) return false;
+  const a = $('.body', old), b = $('.body', el), tail = $('.tail', a), n = +old.dataset.n;
+  if (!a || !b || !tail) return false;
+  const now = [...a.querySelectorAll(':scope > .block')], then = [...b.querySelectorAll(':scope > .block')];
+  if (now.length !== n || then.length < n || now.some((x, i) => x.innerHTML !== then[i].innerHTML)) return false;
+  if (then.length === n + 1 && then[n].innerHTML === tail.innerHTML) {
+    const last = document.createElement('div');
+    last.className = 'block';
+    last.append(...tail.childNodes);
+    tail.before(last);
+  } else {
+    tail.replaceChildren(...b.querySelector('.tail').childNodes);
+    tail.before(...then.slice(n));
+  }
+  for (const c of [...old.children]) if (c !== a) c.remove();
+  let before = true;
+  for (const c of [...el.children]) {
+    if (c === b) before = false;
+    else before ? a.before(c) : old.append(c);
+  }
+  for (const k of [...old.attributes]) if (!el.hasAttribute(k.name)) old.removeAttribute(k.name);
+  for (const k of [...el.attributes]) old.setAttribute(k.name, k.value);
+  return true;
 }
 
 // ---- staying at the end, unless the user looks elsewhere
@@ -108,6 +135,23 @@ function listed() {
   );
   busy();
 }
+// what comes into view gets its real height, and moves what was aimed at
+function settle(m, block, times = 4) {
+  auto = true;
+  m.scrollIntoView({ block });
+  if (times) requestAnimationFrame(() => settle(m, block, times - 1));
+}
+function arrive(at, focused) {
+  // another branch is shown: stay at the message that was asked for
+  const m = id('msg-' + at);
+  if (!m) return;
+  stuck = false;
+  settle(m, 'nearest');
+  if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
+}
+
+// ---- coming into a conversation
+
 // a chat column is on the page: anew, or another conversation.
 // `soon`: what measures the page waits for it to be laid out anyway
 function entered(soon = f => f()) {

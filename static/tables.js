@@ -1,4 +1,4 @@
-// Tables: how a tab looks at one (words, filters, order, how many rows), cells and keys, several rows at once, import. What is true lives on the server.
+// Tables: how a tab looks at one (words, filters, order, how many rows), cells and keys, several rows at once, import.
 'use strict';
 {
   const { json, pressed, written, upload, find } = forms;
@@ -148,15 +148,12 @@
     const t = e.target;
     if (t.matches?.('li.row .cell')) t.dataset.editing = '';
   });
-  // a value no calendar can show stays text
   document.addEventListener('focusin', e => {
     const t = e.target;
     if (t.matches?.('li.row .cell[data-type]') && t.type === 'text') {
       const v = t.value;
       t.type = t.dataset.type;
-      if (v && !t.value) {
-        t.type = 'text';
-      }
+      if (v && !t.value) t.type = 'text'; // a value no calendar can show stays text
     }
   });
   document.addEventListener('focusout', e => {

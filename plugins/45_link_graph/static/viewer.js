@@ -1,4 +1,6 @@
-// The picture: a graph whose places are given, drawn with WebGL2. Links glow in a picture of their own that is made piece by piece when the view rests, and moves along while it does not: so a million of them cost a rest, never a frame.
+// The picture: a graph whose places are given, drawn with WebGL2.
+// Links glow in a picture of their own that is made piece by piece when the view rests, and moves along while it does not:
+// so a million of them cost a rest, never a frame.
 'use strict';
 {
   const $ = (s, r = document) => r.querySelector(s), id = s => document.getElementById(s);
@@ -45,8 +47,9 @@
 
   // ---- the graph as arrays
 
-  let g, head, view = { x: 0, y: 0, scale: 1 }, home = view, index = new Map(), chosen = -1, lit = null;
-  let lasso = null, links = 'backbone', marked = -1, hovered = -1;
+  let g, head, index = new Map();
+  let view = { x: 0, y: 0, scale: 1 }, home = view, links = 'backbone';
+  let chosen = -1, marked = -1, hovered = -1, lit = null, lasso = null;
   const types = { u4: Uint32Array, f4: Float32Array, i2: Int16Array, u1: Uint8Array };
   function unpack(buffer) {
     const size = new DataView(buffer).getUint32(8, true);
@@ -86,7 +89,8 @@
     return { p, u };
   };
   const place = 'uniform vec3 view; uniform vec2 half_; vec4 placed(vec2 at){ return vec4((at - view.xy) * view.z / half_, 0., 1.); }\n';
-  let lines, points, tint, sheet, vao, buffers = {}, light, seen, mode, dpr = 1, dark = true, tones;
+  let lines, points, tint, sheet, vao, buffers = {};
+  let light, seen, mode, dpr = 1, dark = true, tones;
   function setup() {
     const float = gl.getExtension('EXT_color_buffer_float') || gl.getExtension('EXT_color_buffer_half_float');
     picture.stats.float = !!float;
@@ -179,16 +183,10 @@
   function paint() {
     // colours of the pages; the last byte says two things at once: is it an error (below one half), is it pale
     if (!g?.colour) return;
-    const c = colouring;
-    const tone =
-      c.kind === 'how'
-        ? i => tones.ways[g.how[i]]
-        : c.kind === 'words'
-          ? (
-              h => i =>
-                h[c.values[i]]
-            )(hues().map(rgb))
-          : i => (c.at[i] < 0 ? tones.ways[4] : ramp(c.at[i]));
+    const c = colouring, hue = hues().map(rgb);
+    let tone = i => (c.at[i] < 0 ? tones.ways[4] : ramp(c.at[i]));
+    if (c.kind === 'how') tone = i => tones.ways[g.how[i]];
+    if (c.kind === 'words') tone = i => hue[c.values[i]];
     for (let i = 0; i < g.n; i++) {
       const [r, gr, b] = tone(i), pale = lit && !lit.has(i);
       g.colour.set([r * 255, gr * 255, b * 255, (g.how[i] === 2 ? 0 : 128) + (pale ? 60 : 0)], i * 4);
@@ -228,9 +226,8 @@
   };
   const classes = () => head.classes.filter(([, , , wide]) => links === 'all' || (links === 'backbone' && !wide));
 
-  // a piece of the links into their film: each class in the same share, so that what is there is always a fair sample
-  let share = 1, resting, queued = false;
-  let moving = 0; // share: how much of the links is in the film, 0 to 1
+  let share = 1; // how much of the links is in the film, 0 to 1
+  let resting, queued = false, moving = 0;
   const many = () => classes().reduce((s, c) => s + c[1], 0);
   function rest() {
     clearTimeout(resting);
@@ -249,6 +246,7 @@
     mode[0] === gl.RGBA16F
       ? gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, wait4)
       : gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, wait1);
+  // a piece of the links into their film: each class in the same share, so that what is there is always a fair sample
   function glow() {
     gl.bindFramebuffer(gl.FRAMEBUFFER, light.frame);
     gl.viewport(0, 0, scene.width, scene.height);
@@ -638,23 +636,16 @@
       textContent: p.url,
     });
     const facts = make('dl');
-    for (const [k, v] of p.facts)
+    for (const [k, v] of p.facts) {
+      let text = v;
+      if (k === 'Status') text = said(v);
+      else if (k === 'Indexable' || k === 'Orphan') text = v ? 'yes' : 'no';
+      else if (typeof v === 'number') text = number(Math.round(v * 100) / 100);
       facts.append(
         make('dt', { textContent: k }),
-        make('dd', {
-          className: k === 'Status' ? `status is-${way(p.status)}` : '',
-          textContent:
-            k === 'Status'
-              ? said(v)
-              : k === 'Indexable' || k === 'Orphan'
-                ? v
-                  ? 'yes'
-                  : 'no'
-                : typeof v === 'number'
-                  ? number(Math.round(v * 100) / 100)
-                  : v,
-        }),
+        make('dd', { className: k === 'Status' ? `status is-${way(p.status)}` : '', textContent: text }),
       );
+    }
     const found = p.findings.length
       ? [
           make('h3', { textContent: `Findings: ${number(p.findings.length)}` }),
@@ -688,15 +679,13 @@
     const mine = ++turn, filtered = !!(asked.q || asked.only || asked.ids);
     const p = new URLSearchParams({ q: asked.q, sort: asked.sort, desc: asked.desc, at: asked.at, only: asked.only, all: filtered ? 1 : 0 });
     try {
-      const d = await (
-        await (asked.ids
-          ? ask(`/list?${p}`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json', 'hx-request': 'true' },
-              body: JSON.stringify({ ids: asked.ids }),
-            })
-          : ask(`/table?${p}`))
-      ).json();
+      const posted = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'hx-request': 'true' },
+        body: JSON.stringify({ ids: asked.ids }),
+      };
+      const r = await (asked.ids ? ask(`/list?${p}`, posted) : ask(`/table?${p}`));
+      const d = await r.json();
       if (mine !== turn) return;
       lit = filtered ? new Set(d.ids.map(i => index.get(i)).filter(i => i !== undefined)) : null;
       paint();
@@ -722,20 +711,12 @@
             { ariaSelected: String(index.get(i) === chosen) },
             ...values.map((v, k) => {
               const c = d.columns[k][0];
-              return make(
-                'td',
-                {
-                  className: c === 'status' ? `status is-${way(v)}` : typeof v === 'number' ? 'n' : '',
-                  title: c === 'url' || c === 'title' ? (v ?? '') : '',
-                },
-                c === 'url'
-                  ? make('button', { type: 'button', textContent: path(v) })
-                  : c === 'status'
-                    ? said(v)
-                    : typeof v === 'number'
-                      ? number(Math.round(v * 10) / 10)
-                      : (v ?? ''),
-              );
+              let inside = v ?? '';
+              if (c === 'url') inside = make('button', { type: 'button', textContent: path(v) });
+              else if (c === 'status') inside = said(v);
+              else if (typeof v === 'number') inside = number(Math.round(v * 10) / 10);
+              const className = c === 'status' ? `status is-${way(v)}` : typeof v === 'number' ? 'n' : '';
+              return make('td', { className, title: c === 'url' || c === 'title' ? (v ?? '') : '' }, inside);
             }),
           );
           r.dataset.id = i;
@@ -809,34 +790,23 @@
       d.style.background = tone;
       return make(more.onclick ? 'button' : 'span', { type: 'button', ...more }, d, text);
     };
+    const one = words =>
+      words
+        .replace(/^(are|were) /, m => (m === 'are ' ? 'is ' : 'was '))
+        .replace(/^answer$/, 'answers')
+        .replace(/^lead /, 'leads ')
+        .replace(/^give /, 'gives ');
+    const only = (k, e) => {
+      const on = asked.only !== k;
+      mark(-1);
+      list({ only: on ? k : '' });
+      e.currentTarget.ariaPressed = String(on);
+    };
+    const answers = head.counts.filter(([, , n]) => n);
     if (colouring.kind === 'how')
       box.replaceChildren(
-        ...head.counts.flatMap(([k, words, n], i) =>
-          n
-            ? [
-                key(
-                  `var(--g-${k})`,
-                  `${number(n)} ${
-                    n === 1
-                      ? words
-                          .replace(/^(are|were) /, m => (m === 'are ' ? 'is ' : 'was '))
-                          .replace(/^answer$/, 'answers')
-                          .replace(/^lead /, 'leads ')
-                          .replace(/^give /, 'gives ')
-                      : words
-                  }`,
-                  {
-                    ariaPressed: 'false',
-                    onclick: e => {
-                      const on = asked.only !== k;
-                      mark(-1);
-                      list({ only: on ? k : '' });
-                      e.currentTarget.ariaPressed = String(on);
-                    },
-                  },
-                ),
-              ]
-            : [],
+        ...answers.map(([k, words, n]) =>
+          key(`var(--g-${k})`, `${number(n)} ${n === 1 ? one(words) : words}`, { ariaPressed: 'false', onclick: e => only(k, e) }),
         ),
       );
     else if (colouring.kind === 'words') box.replaceChildren(...colouring.names.map((n, i) => key(hues()[i], n)));
