@@ -41,10 +41,9 @@ def find(db, own=None, tell=None):
             page, other = names.index('page'), names.index('other') if 'other' in names else None
             rest = [(i, c) for i, c in enumerate(names) if c not in ('page', 'other')]
             try:
-                many = db.executemany('insert into finding(kind,page,other,severity,detail) values (?,?,?,?,?)',
-                                      ((kind, r[page], r[other] if other is not None else None,
-                                        entry['severity'], json.dumps({c: r[i] for i, c in rest}, ensure_ascii=False) if rest else None)
-                                        for r in got)).rowcount
+                rows = ((kind, r[page], r[other] if other is not None else None, entry['severity'],
+                         json.dumps({c: r[i] for i, c in rest}, ensure_ascii=False) if rest else None) for r in got)
+                many = db.executemany('insert into finding(kind,page,other,severity,detail) values (?,?,?,?,?)', rows).rowcount
             except sqlite3.Error as e:
                 db.execute('delete from finding where kind=?', (kind,))
                 db.execute("insert into event(at,kind,text) values (?,'warning',?)",
@@ -117,8 +116,8 @@ def valid_lang(code):
     "1 for a language, perhaps with script, country and variants, that exists: en, de-AT, zh-Hant-TW; 0 for en-UK, en_GB, english"
     first, *more = str(code or '').strip().split('-')
     if not (first.lower() in languages if len(first) == 2 else re.fullmatch('[A-Za-z]{3}', first)): return 0
-    return int(all(p.upper() in regions if re.fullmatch('[A-Za-z]{2}', p) and i == (len(more[0]) == 4) else re.fullmatch('[A-Za-z0-9]{1,8}',
-        p) for i, p in enumerate(more)))
+    return int(all(p.upper() in regions if re.fullmatch('[A-Za-z]{2}', p) and i == (len(more[0]) == 4)
+                   else re.fullmatch('[A-Za-z0-9]{1,8}', p) for i, p in enumerate(more)))
 
 def skips(outline):
     "“h2 to h4” for the first place where an outline (JSON) leaves out a level on the way down, else None"
@@ -186,7 +185,8 @@ def sentence(kind, url='', other='', detail=None):
     text = catalogue()[kind]['says'].format_map({k: number(v) for k, v in said.items()} | {'url': url or '', 'other': other or ''})
     return _one.sub(lambda m: m[0][:-2] if m[0].endswith('addresses') else m[0][:-1], text)
 _one = re.compile(
-    r'(?<![\w.,/])1 (?:other )?(?:pages|links|addresses|images|titles|descriptions|headings|characters|words|redirects|scripts|forms|versions|sitemaps|times|tries|clicks|elements|parameters|seconds|canonical addresses|style sheets|bytes|variants)\b')
+    r'(?<![\w.,/])1 (?:other )?(?:pages|links|addresses|images|titles|descriptions|headings|characters|words|redirects|scripts|forms|versions'
+    r'|sitemaps|times|tries|clicks|elements|parameters|seconds|canonical addresses|style sheets|bytes|variants)\b')
 
 def rows(db, kind=None, page=None, limit=100, after=0):
     "Findings as dicts id, kind, name, severity, url, other, text, detail; of one kind, of one page (an id), or all, by id"

@@ -137,9 +137,8 @@ def read(text, url, headers=None, size=0):
             place[e.mem_id] = depth+1, zone, inside, drawn
             if depth >= deepest: deepest = depth+1
             if 'itemtype' in a or 'typeof' in a:
-                schemas += [s.rstrip('/').rpartition('/')[2][:80]
-                            for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80]
-                                for s in (a.get('typeof') or '').split()]
+                schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a.get('itemtype') or '').split()]
+                schemas += [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a.get('typeof') or '').split()]
             if tag not in _telling: continue
         head = zone == 'head'
         if tag == 'a' or tag == 'area':

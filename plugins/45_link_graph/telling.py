@@ -15,9 +15,9 @@ class Fact:
         self.counts, self.percents = set(counts), set(percents)
         self.about, self.near = topics(f'{kind or ""} {text}'.replace('_', ' ')), topics(f'{kind or ""} {text} {more}'.replace('_', ' '))
         # what is said not to be
-        self.without = {w[:5].lower()
-                        for w in re.findall(
-                            r"(?:\b(?:no|not|never|cannot|nobody|without|no longer)|n't)\s+(?:(?:be|been|have|an?|any|the|yet|even)\s+)*(\w+)", f'{text} {more}', re.I)}
+        self.without = {w[:5].lower() for w in re.findall(
+            r"(?:\b(?:no|not|never|cannot|nobody|without|no longer)|n't)\s+(?:(?:be|been|have|an?|any|the|yet|even)\s+)*(\w+)",
+            f'{text} {more}', re.I)}
         self.lacks = bool(kind) and text.startswith('No ') or ' without ' in text.split(':')[0]
         self.spare = {n for n, percent, _, _ in numbers(more) if not percent}        # numbers of why and how to fix: 301, 60 characters
 
@@ -27,7 +27,8 @@ def facts(db, top=8):
     part = 100*z['errors']/z['pages'] if z['pages'] else 0
     out = [Fact('F0', None, 'notice',
                 f"The crawl saw {z['pages']:,} pages of the site and {z['links']:,} links; {z['html']:,} of the pages are documents that "
-                f"answer, {z['indexable']:,} may be found in search, and {z['errors']:,} ({part:.0f} %) answer with an error or not at all.", z.values(), {part}, part/100)]
+                f"answer, {z['indexable']:,} may be found in search, and {z['errors']:,} ({part:.0f} %) answer with an error or not at all.",
+                z.values(), {part}, part/100)]
     for n, s in enumerate(findings.summary(db)[:top], 1):
         example = findings.rows(db, s['kind'], limit=1)[0]
         text = f"{s['name']} ({s['severity']}): {s['findings']:,} {'finding' if s['findings'] == 1 else 'findings'} on {s['pages']:,} of {z['pages']:,} pages ({100*s['share']:.0f} %). For example: {example['text']}"
@@ -59,8 +60,8 @@ async def explain(db, ask, question='', top=8, tries=2):
     for _ in range(tries):
         raw.append(''.join([piece async for piece in ask(prompt(known, question, refused), system=system)]))
         got = await asyncio.to_thread(check, raw[-1], known, db)
-        said, talk = ([dict(text=g['text'], facts=g['facts']) for g in got if g['state'] == 'checked'],
-                      [g['text'] for g in got if g['state'] == 'talk'])
+        said = [dict(text=g['text'], facts=g['facts']) for g in got if g['state'] == 'checked']
+        talk = [g['text'] for g in got if g['state'] == 'talk']
         refused += [dict(text=g['text'], why=g['why']) for g in got if g['state'] == 'refused']
         if said: break
     return dict(plain=plain(known), said=said, talk=talk, refused=refused, raw=raw)
@@ -99,10 +100,9 @@ def sentences(text):
 _cite = re.compile(r'\[?\bF(\d+)\b\]?')
 _address = re.compile(r'https?://[^\s)\]>"”,]+|(?<![\w/.])/[\w%.~\-]+(?:/[\w%.~\-?=&]*)*')
 _number = re.compile(r'(?<![\w.,])(\d{1,3}(?:[,\u202f\u00a0 ]\d{3})+|\d+)(\.\d+)?(\s?%|\s?percent\b|\s?per cent\b)?(?!\w)')
-_small = {w: n
-          for n, w in enumerate(
-              'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen '
-              'nineteen'.split())} | {w: 10*n for n, w in enumerate('twenty thirty forty fifty sixty seventy eighty ninety'.split(), 2)}
+_small = {w: n for n, w in enumerate('zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen '
+                                     'sixteen seventeen eighteen nineteen'.split())}
+_small |= {w: 10*n for n, w in enumerate('twenty thirty forty fifty sixty seventy eighty ninety'.split(), 2)}
 _scale = {'dozen': 12, 'hundred': 100, 'thousand': 1000, 'million': 1_000_000}
 _spelt = re.compile(r'\b(?:(?:%s)[\s-]+(?:and\s+)?)*(?:%s)\b(\s?%%|\s?percent\b|\s?per cent\b)?' % ('|'.join([*_small, *_scale, 'a']),
     '|'.join([*_small, *_scale])), re.I)
@@ -189,10 +189,9 @@ def _judge(text, facts, db):
             return wrong(f'“{m[0]}” is denied by {against[0].id}: {against[0].text[:120]}')
     for a in _address.findall(text):
         a = a.rstrip('.,;:!?')
-        if (not any(a in f.text for f in facts)
-                and not (db and db.execute("select 1 from page where url=? or url like ? escape '\\' limit 1",
-                                           (a, '%' + a.replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_') if a.startswith('/')
-                                            else a)).fetchone())):
+        if any(a in f.text for f in facts): continue
+        end = '%' + a.replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_') if a.startswith('/') else a
+        if not (db and db.execute("select 1 from page where url=? or url like ? escape '\\' limit 1", (a, end)).fetchone()):
             return wrong(f'{a} is no address that was seen')
     plain_ = _address.sub(' ', _cite.sub(' ', text))
     counted = [n
