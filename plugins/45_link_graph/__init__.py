@@ -210,8 +210,8 @@ async def index():
     if run: seen['runs'][run] = number
     s = await state(number) if number else None
     if number and (not s or s['state'] in ('new', 'running', 'paused')): follow(number)
-    return (Link(rel='stylesheet', href='/link_graph/static/crawl.css'),
-            panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r))
+    below = panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r)
+    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), below
 
 async def show(number, runs=(), s=None):
     "Draw the panel anew in every tab that looks at a run with this crawl, as it is or as it was just read"
