@@ -92,47 +92,20 @@ function toEnd() {
 const atEnd = l => l.scrollHeight - l.scrollTop - l.clientHeight < 40;
 function listed() {
   const l = list();
-  l.addEventListener(
-    'scroll',
-    () => {
-      if (auto) {
-        auto = false;
-        return;
-      }
-      stuck = atEnd(l);
-      id('to-end').hidden = stuck;
-    },
-    { passive: true },
-  );
+  const hears = (name, f) => l.addEventListener(name, f, { passive: true });
+  hears('scroll', () => {
+    if (!auto) id('to-end').hidden = stuck = atEnd(l);
+    auto = false;
+  });
   // where all of it is in view there is nothing to go up to
   const up = () => {
     if (l.scrollTop > 0) stuck = false;
   };
   let finger = 0;
-  l.addEventListener(
-    'wheel',
-    e => {
-      if (e.deltaY < 0) up();
-    },
-    { passive: true },
-  );
-  l.addEventListener('keydown', e => {
-    if (['ArrowUp', 'PageUp', 'Home'].includes(e.key)) up();
-  });
-  l.addEventListener(
-    'touchstart',
-    e => {
-      finger = e.touches[0].clientY;
-    },
-    { passive: true },
-  );
-  l.addEventListener(
-    'touchmove',
-    e => {
-      if (e.touches[0].clientY > finger + 3) up();
-    },
-    { passive: true },
-  );
+  hears('wheel', e => e.deltaY < 0 && up());
+  hears('keydown', e => ['ArrowUp', 'PageUp', 'Home'].includes(e.key) && up());
+  hears('touchstart', e => (finger = e.touches[0].clientY));
+  hears('touchmove', e => e.touches[0].clientY > finger + 3 && up());
   busy();
 }
 // what comes into view gets its real height, and moves what was aimed at
