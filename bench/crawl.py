@@ -28,17 +28,23 @@ class One(Spider):
     def parse(self, r):
         links = self.found.extract_links(r) if 'text/html' in (r.headers.get('Content-Type') or b'').decode() else []
         one = lambda q: r.css(q).get()
-        yield {'url': r.url, 'status': r.status, 'size': len(r.body), 'title': one('title::text'), 'description': one('meta[name=description]::attr(content)'), 'canonical': one('link[rel=canonical]::attr(href)'), 'robots': one('meta[name=robots]::attr(content)'),
+        yield {'url': r.url, 'status': r.status, 'size': len(r.body), 'title': one('title::text'),
+               'description': one('meta[name=description]::attr(content)'), 'canonical': one('link[rel=canonical]::attr(href)'),
+               'robots': one('meta[name=robots]::attr(content)'),
                'h1': r.css('h1::text').getall(), 'h2': r.css('h2::text').getall(), 'links': [(l.url, l.text, l.nofollow) for l in links]}
         yield from r.follow_all([l.url for l in links])
-p = CrawlerProcess({'FEEDS': {out: {'format': 'jsonlines'}}, 'LOG_ENABLED': False, 'ROBOTSTXT_OBEY': True, 'CONCURRENT_REQUESTS': 16, 'CONCURRENT_REQUESTS_PER_DOMAIN': 16, 'DOWNLOAD_DELAY': 0, 'CLOSESPIDER_ITEMCOUNT': pages, 'TELNETCONSOLE_ENABLED': False, 'DEPTH_LIMIT': 0})
+p = CrawlerProcess({'FEEDS': {out: {'format': 'jsonlines'}}, 'LOG_ENABLED': False, 'ROBOTSTXT_OBEY': True, 'CONCURRENT_REQUESTS': 16,
+                    'CONCURRENT_REQUESTS_PER_DOMAIN': 16, 'DOWNLOAD_DELAY': 0, 'CLOSESPIDER_ITEMCOUNT': pages,
+                    'TELNETCONSOLE_ENABLED': False, 'DEPTH_LIMIT': 0})
 p.crawl(One)
 p.start()
 '''
 advertools_crawl = r'''
 import sys, advertools
 start, out, pages = sys.argv[1], sys.argv[2], int(sys.argv[3])
-advertools.crawl(start, out, follow_links=True, allowed_domains=['localhost'], custom_settings={'LOG_ENABLED': False, 'ROBOTSTXT_OBEY': True, 'CONCURRENT_REQUESTS': 16, 'CONCURRENT_REQUESTS_PER_DOMAIN': 16, 'DOWNLOAD_DELAY': 0, 'CLOSESPIDER_ITEMCOUNT': pages})
+advertools.crawl(start, out, follow_links=True, allowed_domains=['localhost'], custom_settings={
+    'LOG_ENABLED': False, 'ROBOTSTXT_OBEY': True, 'CONCURRENT_REQUESTS': 16, 'CONCURRENT_REQUESTS_PER_DOMAIN': 16, 'DOWNLOAD_DELAY': 0,
+    'CLOSESPIDER_ITEMCOUNT': pages})
 '''
 
 def ran(*command, path=None):
@@ -76,9 +82,10 @@ def crawlers(o):
     with served(o.pages) as url:
         wall, spent, most = ran(sys.executable, str(Path(__file__)), 'one', str(folder/'ours.sqlite'), url, str(o.pages))
         with contextlib.closing(room('schema').open(folder/'ours.sqlite')) as db:
-            n, links = (db.execute("select count(*) from page where state='done'").fetchone()[0],
-                        db.execute("select count(*) from link where kind in ('a','area')").fetchone()[0])
-        said = lambda n, links, wall, spent, most: f'{spent/n*1000:.2f} ms CPU a page; {most:.0f} MB; {n/wall:.0f} pages/s ({n:,} pages, {links:,} links, {wall:.0f} s)'
+            n = db.execute("select count(*) from page where state='done'").fetchone()[0]
+            links = db.execute("select count(*) from link where kind in ('a','area')").fetchone()[0]
+        said = lambda n, links, wall, spent, most: (f'{spent/n*1000:.2f} ms CPU a page; {most:.0f} MB; '
+                                                    f'{n/wall:.0f} pages/s ({n:,} pages, {links:,} links, {wall:.0f} s)')
         cost = spent/n
         row(f'Crawl of a site of {o.pages:,} pages', said(n, links, wall, spent, most), '', '0.8 ms, 60 MB')
         for name, code in (('scrapy', scrapy_spider), ('advertools', advertools_crawl)):
@@ -166,8 +173,8 @@ async def chat(o):
         await ws.close()
         edge = lambda took: sorted(took)[int(len(took) * .95)]
         row('First text while it crawls', f'{ms(mid(busy))} (95 %: {ms(edge(busy))})',
-            f'idle {ms(mid(idle))} (95 %: {ms(edge(idle))}); the crawl makes {pace:.0f} pages/s' + ('' if going
-                else '; it was over before the last reply'), '95 % within 20 ms of idle')
+            f'idle {ms(mid(idle))} (95 %: {ms(edge(idle))}); the crawl makes {pace:.0f} pages/s'
+            + ('' if going else '; it was over before the last reply'), '95 % within 20 ms of idle')
 
 # a million links
 

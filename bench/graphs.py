@@ -51,10 +51,10 @@ def make(path, pages=1000, links=10_000, seed=1, host='https://example.test'):
     chain = np.arange(at, at + n_chain); at += n_chain
     island = np.arange(at, at + n_island); at += n_island
     orphans = np.arange(at, at + n_orphan)
-    url += [f'{host}/matrix/{i}.html' for i in range(n_missing)] + [f'{host}/{section[1]}/page/{i+2}'
-        for i in range(n_chain)] + [f'{host}/old/{i}' for i in range(n_island)] + [f'{host}/campaign/{i}' for i in range(n_orphan)]
-    edges += [np.c_[np.full(n_missing, star), missing], np.c_[np.r_[first[1], chain[:-1]], chain], np.c_[island, np.roll(island, 1)],
-              np.c_[island, np.roll(island, n_island // 3)]]
+    url += [f'{host}/matrix/{i}.html' for i in range(n_missing)] + [f'{host}/{section[1]}/page/{i+2}' for i in range(n_chain)]
+    url += [f'{host}/old/{i}' for i in range(n_island)] + [f'{host}/campaign/{i}' for i in range(n_orphan)]
+    edges += [np.c_[np.full(n_missing, star), missing], np.c_[np.r_[first[1], chain[:-1]], chain],
+              np.c_[island, np.roll(island, 1)], np.c_[island, np.roll(island, n_island // 3)]]
     edges, bar = np.concatenate(edges), set(menu.tolist())
     kind_at = np.arange(len(edges))
     edges = edges[np.lexsort((kind_at, edges[:, 0]))]
@@ -74,15 +74,14 @@ def make(path, pages=1000, links=10_000, seed=1, host='https://example.test'):
     known = lambda i: 'start' if i == 0 else 'sitemap' if i >= island[0] else 'link'
     db = schema.open(path, fresh=True)
     db.execute('begin')
-    db.executemany(
-        'insert into '
-        'page(id,url,internal,state,source,depth,status,type,bytes,ms,title,words,indexable,why,inlinks,unique_inlinks,outlinks,unique_outlinks,pagerank,score,section,orphan,redirect,sitemap) '
-                   "values (?,?,1,'done',?,?,?,'text/html',?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        ((i+1, u, known(i), depth[i], 404 if gone[i] else 301 if moved[i] else 200, 2000 + i * 37 % 90000, 20 + i * 13 % 900,
-          f'Page {i}' if i % 17 else None, 50 + i * 7 % 1500, int(not gone[i] and not moved[i]),
-          '4xx' if gone[i] else 'redirect' if moved[i] else None, int(inlinks[i]), int(inlinks[i]), int(out[i]), int(out[i]),
-          float(rank[i]), float(score[i]), where(i), int(i >= orphans[0]), int(first[group[i]] + 1) if moved[i] else None,
-          int(i >= island[0])) for i, u in enumerate(url)))
+    row = lambda i, u: (
+        i+1, u, known(i), depth[i], 404 if gone[i] else 301 if moved[i] else 200, 2000 + i * 37 % 90000, 20 + i * 13 % 900,
+        f'Page {i}' if i % 17 else None, 50 + i * 7 % 1500, int(not gone[i] and not moved[i]),
+        '4xx' if gone[i] else 'redirect' if moved[i] else None, int(inlinks[i]), int(inlinks[i]), int(out[i]), int(out[i]),
+        float(rank[i]), float(score[i]), where(i), int(i >= orphans[0]), int(first[group[i]] + 1) if moved[i] else None, int(i >= island[0]))
+    db.executemany('insert into page(id,url,internal,state,source,depth,status,type,bytes,ms,title,words,indexable,why,inlinks,unique_inlinks,'
+                   'outlinks,unique_outlinks,pagerank,score,section,orphan,redirect,sitemap) '
+                   "values (?,?,1,'done',?,?,?,'text/html',?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", (row(i, u) for i, u in enumerate(url)))
     db.executemany("insert into link(source,target,kind,anchor,position,at) values (?,?,'a',?,?,?)",
                    ((s+1, t+1, f'to {t}', 'nav' if t in bar else 'main', 0) for s, t in edges.tolist()))
     db.executemany('insert or replace into crawl values (?,?)', [('state', 'done'), ('asked', '{"url": "%s/"}' % host), ('start', '[1]')])

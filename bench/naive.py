@@ -40,8 +40,8 @@ async def listen(ws):
                     async for line in r.content: await ws.send_text(json.loads(line)['message']['content'])
                 await ws.send_text('done')
                 continue
-            async with aiohttp.ClientSession() as s, s.post(f'{upstream}/api/chat', json={'model': 'double',
-                    'messages': [{'role': 'user', 'content': said['msg']}]}) as r:
+            body = {'model': 'double', 'messages': [{'role': 'user', 'content': said['msg']}]}
+            async with aiohttp.ClientSession() as s, s.post(f'{upstream}/api/chat', json=body) as r:
                 async for line in r.content:
                     text = json.loads(line)['message']['content']
                     await all_(to_xml(Span(text, hx_swap_oob='beforeend:#reply')))
@@ -53,8 +53,8 @@ def listing():
     return to_xml(Ol(*[Li(Input(type='checkbox', checked=bool(done), value=i), Span(name), cls='is-done' if done else '', id=f'thing-{i}')
                        for i, name, done in db.execute('select * from thing order by id')], id='thing-list'))
 def page(req):
-    return HTMLResponse(
-        f"""{listing()}<script>document.onchange = async e => {{ document.getElementById('thing-list').outerHTML = await (await fetch('/tick/' + e.target.value, {{method: 'POST'}})).text() }}</script>""")
+    return HTMLResponse(f"""{listing()}<script>document.onchange = async e => {{ document.getElementById('thing-list').outerHTML = """
+                        """await (await fetch('/tick/' + e.target.value, {method: 'POST'})).text() }</script>""")
 def tick(req):
     db.execute('update thing set done=1-done where id=?', (req.path_params['id'],))
     return HTMLResponse(listing())

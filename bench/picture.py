@@ -45,8 +45,8 @@ def measure(pages, links):
     folder = Path(tempfile.mkdtemp())
     db, _ = make(folder/'big.db', pages, links)
     g, read_, _ = timed(layout.read, db)
-    print(f'| {g.n:,} pages, {len(g.edges):,} links, {int((~g.loose).sum()):,} of them backbone | wall | CPU | beside one plain pass over '
-          f'the links |\n|---|---|---|---|')
+    print(f'| {g.n:,} pages, {len(g.edges):,} links, {int((~g.loose).sum()):,} of them backbone | wall | CPU '
+          f'| beside one plain pass over the links |\n|---|---|---|---|')
     plain = min(timed(np.bincount, g.edges[:, 1], g.edges[:, 0].astype(float))[1] for _ in range(5))
     row = lambda what, wall, cpu: print(f'| {what} | {wall:.2f} s | {cpu:.2f} s | ×{wall / plain:,.0f} |', flush=True)
     row("read from SQLite", read_, read_)
@@ -68,7 +68,11 @@ def measure(pages, links):
               f'{said["rested"] / 1000:.2f} s | | |')
         page.evaluate('picture.stats.frames.length = 0; picture.exact = true')
         frames = page.evaluate(
-            '''async () => { const out = []; for (let i = 0; i < 60; i++) { const v = picture.look(); picture.hold = 1; document.getElementById('scene').dispatchEvent(new WheelEvent('wheel', {deltaY: i < 30 ? -6 : 6, clientX: 400, clientY: 400, cancelable: true})); const t = performance.now(); await new Promise(requestAnimationFrame); out.push(performance.now() - t) } return {wall: out.slice(5), own: picture.stats.frames.slice(5)} }''')
+            '''async () => { const out = []; for (let i = 0; i < 60; i++) { const v = picture.look(); picture.hold = 1; '''
+            '''document.getElementById('scene').dispatchEvent('''
+            '''new WheelEvent('wheel', {deltaY: i < 30 ? -6 : 6, clientX: 400, clientY: 400, cancelable: true})); '''
+            '''const t = performance.now(); await new Promise(requestAnimationFrame); out.push(performance.now() - t) } '''
+            '''return {wall: out.slice(5), own: picture.stats.frames.slice(5)} }''')
         for what, f in frames.items():
             print(f'| viewer: a frame while it moves ({"between frames" if what == "wall" else "drawn and finished"}), median and 95 % | '
                   f'{np.median(f):.0f} ms, {np.quantile(f, .95):.0f} ms | | |')

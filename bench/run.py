@@ -281,8 +281,8 @@ def browser():
                     p.fill('#msg', 'go')
                     p.press('#msg', 'Enter')
                     p.wait_for_function(
-                        'last => { const now = [...document.querySelectorAll("#msg-list > .assistant")].pop(); return now.id !== last && '
-                        'now.dataset.status === "done" }', arg=last, timeout=120_000, polling=250)
+                        'last => { const now = [...document.querySelectorAll("#msg-list > .assistant")].pop(); '
+                        'return now.id !== last && now.dataset.status === "done" }', arg=last, timeout=120_000, polling=250)
                     after = spent()
                     return after['TaskDuration']-before['TaskDuration'], after['ScriptDuration']-before['ScriptDuration'], time.perf_counter()-began
                 main, script, took = map(mid, zip(*(reply() for _ in range(times))))
@@ -294,9 +294,9 @@ def browser():
                 tasks, gaps = p.evaluate('longest'), p.evaluate('gaps')
                 row(f"Browser, a reply of {n:,} chunks {f'at {rate}/s' if rate else 'as fast as they come'} under {shown} messages",
                     f'{main:.2f} s main thread ({script:.2f} s script)',
-                    f'{sum(t > 50 for t in tasks)} tasks over 50 ms, {sum(g > 34 for g in gaps)} of {len(gaps)} frames late' + (
-                        f'; {took:.0f} s of frames in which nothing changes: {empty:.2f} s' if rate else ''),
-                        'no task over 50 ms' if rate else '0.1 s')
+                    f'{sum(t > 50 for t in tasks)} tasks over 50 ms, {sum(g > 34 for g in gaps)} of {len(gaps)} frames late'
+                    + (f'; {took:.0f} s of frames in which nothing changes: {empty:.2f} s' if rate else ''),
+                    'no task over 50 ms' if rate else '0.1 s')
 
 def plugin():
     "A plugin's file is saved until a page shows it: new in the menu, changed on the left; and what the server needs of that"
@@ -325,9 +325,12 @@ def plugin():
             row('Plugin changed until the left column shows it', f'{ms(mid(changed))} (slowest {ms(max(changed))})', '', '1 s')
         finally: s.kill()
 
-things = '"Things: a table to measure."\nfrom pianola import Crud\nclass Thing:\n    name: str\n    done: bool = False\n    minutes: int = 5\nthing = Crud(Thing, name="thing")\n'
-counts = '"Counts: a job that says how far it is, 50 times a second."\nimport asyncio\nfrom pianola import Page, P, action, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n' \
-         '@action\nasync def count(job, n: int = 500):\n    "Count."\n    for i in range(n):\n        await asyncio.sleep(.02)\n        await job.progress(i+1, n)\n'
+things = ('"Things: a table to measure."\nfrom pianola import Crud\n'
+          'class Thing:\n    name: str\n    done: bool = False\n    minutes: int = 5\nthing = Crud(Thing, name="thing")\n')
+counts = ('"Counts: a job that says how far it is, 50 times a second."\nimport asyncio\n'
+          'from pianola import Page, P, action, job_list\npage = Page()\n@page\nasync def index(): return await job_list()\n'
+          '@action\nasync def count(job, n: int = 500):\n    "Count."\n    for i in range(n):\n        await asyncio.sleep(.02)\n'
+          '        await job.progress(i+1, n)\n')
 
 @contextlib.contextmanager
 def with_plugin(url=None, **files):
@@ -460,8 +463,8 @@ async def job():
                 spent_[how] = used, got
                 if how == 'sockets':
                     id = (await asyncio.to_thread(s.act, 'counts.count', n=n))['result']['job']
-                    tasks, talks = ([asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', [])) for w in watchers],
-                                    asyncio.create_task(talk(talker, stop, busy)))
+                    tasks = [asyncio.create_task(watch(w, f'"job":{{"id":{id},', '"state":"done"', [])) for w in watchers]
+                    talks = asyncio.create_task(talk(talker, stop, busy))
                     await asyncio.gather(*tasks)
                     stop.set()
                     await talks
@@ -536,13 +539,14 @@ async def table():
 
 def machine():
     "In a line: what this was measured on, and when"
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')),
-                 '') if os.path.exists('/proc/cpuinfo') else platform.processor()
-    return f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    lines = Path('/proc/cpuinfo').read_text().splitlines() if os.path.exists('/proc/cpuinfo') else [f'model name: {platform.processor()}']
+    model = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), '')
+    return (f"{os.cpu_count()} cores of {model or platform.machine()}, {platform.system()}, Python {platform.python_version()}, "
+            f"{time.strftime('%Y-%m-%d')}")
 
 def main():
-    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click, tabs=tabs,
-                job=job, table=table)
+    jobs = dict(start=start, page=page, long=long, first=first, stream=stream, browser=browser, plugin=plugin, click=click,
+                tabs=tabs, job=job, table=table)
     print(f"{machine()}\n\n| what | Pianola | beside it | aim |\n|---|---|---|---|")
     for name in sys.argv[1:] or jobs:
         f = jobs[name]

@@ -48,7 +48,7 @@ def main():
             server.post('/api/settings/link_graph', {'proxy': proxy.url, 'comments': 'false'})
             with sync_playwright() as p:
                 b = p.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader',
-                    '--enable-unsafe-swiftshader'])
+                                                                          '--enable-unsafe-swiftshader'])
                 page = b.new_page(viewport={'width': 1280, 'height': 860}, reduced_motion='reduce', color_scheme='light')
                 state = lambda step, *states: page.wait_for_selector(','.join(f'#link_graph-{step}[data-state={s}]' for s in states), timeout=120_000)
                 def shoot(name, first, last=None, pad=12, upto=0):
@@ -57,8 +57,7 @@ def main():
                     page.mouse.move(1, 1)
                     page.set_viewport_size({'width': 1280, 'height': 2600})         # all of it in one piece
                     page.wait_for_timeout(500)
-                    box, end, left = (page.locator(first).bounding_box(), page.locator(last or first).bounding_box(),
-                                      page.locator('#main').bounding_box())
+                    box, end, left = (page.locator(at).bounding_box() for at in (first, last or first, '#main'))
                     high = end['y'] + end['height'] - box['y'] + 2*pad
                     keep(name, page.screenshot(clip={'x': left['x'], 'y': box['y'] - pad, 'width': left['width'], 'height': min(high, upto or high)}))
                     page.set_viewport_size({'width': 1280, 'height': 860})

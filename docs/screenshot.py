@@ -13,14 +13,14 @@ def main():
         for name in ('Water the plants', 'Book the train to Lyon', 'Send Acme the offer'): server.act('tasks.create', name=name)
         server.act('tasks.update', id=1, done=True)
         with sync_playwright() as p:
-            page = p.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--disable-gpu']).new_page(
-                viewport={'width': 1280, 'height': 760}, device_scale_factor=1.5)
+            browser = p.chromium.launch(executable_path=browser_path, args=['--no-sandbox', '--disable-gpu'])
+            page = browser.new_page(viewport={'width': 1280, 'height': 760}, device_scale_factor=1.5)
             page.goto(server.url + '/tasks')
             for n, text in enumerate(['add a task: call the dentist', 'which tasks are there?', 'delete all tasks']):
                 page.fill('#msg', text)
                 page.press('#msg', 'Enter')
-                expect(page.locator('#msg-list > [data-role=assistant]').nth(n)).to_have_attribute('data-status', re.compile('done|error'),
-                    timeout=120_000)
+                reply = page.locator('#msg-list > [data-role=assistant]').nth(n)
+                expect(reply).to_have_attribute('data-status', re.compile('done|error'), timeout=120_000)
             page.wait_for_timeout(600)
             page.screenshot(path=str(root/'docs/screenshot.png'))
     finally: server.kill()

@@ -14,8 +14,8 @@ def folder(path: str = '', order: Literal['in order', 'at random'] = 'in order',
     "Which folder of Markdown or text files shall be swept?"
     place = Path(path).expanduser()
     if not path or not place.is_dir(): raise Refused(f'there is no folder {path or "named"}', 'give the path of a folder on this machine')
-    files = sorted(str(f) for f in place.rglob('*') if f.suffix.lower() in ('.md', '.markdown', '.txt') and f.is_file()
-                   and f.stat().st_size < 2_000_000)
+    read = lambda f: f.suffix.lower() in ('.md', '.markdown', '.txt') and f.is_file() and f.stat().st_size < 2_000_000
+    files = sorted(str(f) for f in place.rglob('*') if read(f))
     if order == 'at random': random.shuffle(files)
     return {'files': files[:most]}
 

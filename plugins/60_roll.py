@@ -11,10 +11,10 @@ async def index(): return filters(), await listing()
 def filters():
     return Form(Input(type='search', name='words', placeholder='Search', aria_label='Words in it'),
                 Select(Option('Everybody', value=''), *[Option(t, value=k) for k, t in who.items()], name='by', aria_label='Who did it'),
-                Select(Option('Everything', value=''), *[Option(p.title, value=n) for n, p in loaded.items()], name='plugin',
-                       aria_label='In which plugin'), cls='tools',
-                hx_get='/roll/list', hx_trigger='change, input changed delay:250ms from:find input, submit', hx_target='#roll,#roll-some',
-                hx_swap='outerHTML')
+                Select(Option('Everything', value=''), *[Option(p.title, value=n) for n, p in loaded.items()],
+                       name='plugin', aria_label='In which plugin'),
+                cls='tools', hx_get='/roll/list', hx_trigger='change, input changed delay:250ms from:find input, submit',
+                hx_target='#roll,#roll-some', hx_swap='outerHTML')
 
 @page.get('/list')
 async def listing(words: str = '', by: str = '', plugin: str = ''):
@@ -23,12 +23,13 @@ async def listing(words: str = '', by: str = '', plugin: str = ''):
 @page.get('/more')
 async def lines(words: str = '', by: str = '', plugin: str = '', before: int = 0):
     found = await story(words, by, plugin, before, 51)
-    more = Li(Button('Earlier', type='button', cls='quiet', hx_get='/roll/more',
-                     hx_vals={'words': words, 'by': by, 'plugin': plugin, 'before': found[49]['id']}, hx_target='closest li',
-                     hx_swap='outerHTML')) if len(found) > 50 else None
-    return ([*map(line, found[:50]), more] if found
-            else [Li(P('Nothing here.' if words or by
-                       or plugin else 'Nothing yet. Whatever you or the model change is listed here, and can be undone.'), cls='nothing')])
+    if not found:
+        nothing = 'Nothing yet. Whatever you or the model change is listed here, and can be undone.'
+        return [Li(P('Nothing here.' if words or by or plugin else nothing), cls='nothing')]
+    if len(found) <= 50: return [*map(line, found)]
+    earlier = Button('Earlier', type='button', cls='quiet', hx_get='/roll/more', hx_target='closest li', hx_swap='outerHTML',
+                     hx_vals={'words': words, 'by': by, 'plugin': plugin, 'before': found[49]['id']})
+    return [*map(line, found[:50]), Li(earlier)]
 
 @page.hears
 async def news(e):

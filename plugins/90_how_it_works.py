@@ -11,14 +11,14 @@ def index():
     rooms = Table(*[Tr(Td(Code(name)), Td(*map(worded, re.split(r'(`[^`]+`|\*[^*]+\*)', what)))) for name, what in house()], cls='rooms')
     sources = [Details(Summary(p.title, ' ', Small(p.path.name)), P(p.state, cls='help') if p.state != 'ok' else None,
                        Pre(Code(p.source()), cls='text'), id=f'source-{n}') for n, p in loaded.items()]
-    return (P('click or chat → act → store → event → every tab shows it, and the model overhears it',
-              cls='lead'), Article(H2('What happens just now'), Ol(id='events', cls='activity'),
-                                   P('Do something, or say something.', cls='help'), cls='card'),
+    return (P('click or chat → act → store → event → every tab shows it, and the model overhears it', cls='lead'),
+            Article(H2('What happens just now'), Ol(id='events', cls='activity'), P('Do something, or say something.', cls='help'), cls='card'),
             Article(H2('The rooms'), P('Each builds on those above it only.', cls='help'), rooms, cls='card'),
             Article(H2('The plugins'), *sources, cls='card'))
 
 @page.hears
 async def event(e):
     if e.kind == 'piece' or not (to := viewers(page.plugin_name)): return
-    put(item(f'event-{e.id}', Li(when(e.at), ' ', Code(f'{e.id} {e.kind} {e.what}'), ' ', Small(f'by {e.by}'), ' ', e.text[:120],
-                                 id=f'event-{e.id}', data_pos=-e.id), 'events'), gone=[f'event-{e.id-50}'], to=to)
+    line = Li(when(e.at), ' ', Code(f'{e.id} {e.kind} {e.what}'), ' ', Small(f'by {e.by}'), ' ', e.text[:120],
+              id=f'event-{e.id}', data_pos=-e.id)
+    put(item(f'event-{e.id}', line, 'events'), gone=[f'event-{e.id-50}'], to=to)

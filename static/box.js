@@ -1,10 +1,9 @@
-// The message box: what is said, and the keys of the keyboard.
+// The message box, which says what is written in it, and the keys of the keyboard.
 
 // ---- speaking
 
 // on the way to another conversation ('new' or its number): what is typed meanwhile is for that one, and goes out there
-let going = null,
-  goes = false;
+let going = null, goes = false;
 const panelOf = d => /^\/api\/conversations\/(new|\d+)\/panel/.exec(d.pathInfo?.requestPath || '')?.[1];
 document.addEventListener('htmx:beforeRequest', e => {
   const to = e.detail.target?.id === 'chat' && panelOf(e.detail);
@@ -13,9 +12,9 @@ document.addEventListener('htmx:beforeRequest', e => {
   going = to;
   goes = false;
 });
-// somebody went on to another one meanwhile
 document.addEventListener('htmx:beforeSwap', e => {
   const to = e.detail.target?.id === 'chat' && panelOf(e.detail);
+  // somebody went on to another one meanwhile
   if (to && to !== going) e.detail.shouldSwap = false;
 });
 document.addEventListener('htmx:afterRequest', e => {
@@ -88,14 +87,13 @@ function acked(cid, failed) {
     box().value = [box().value, w.msg].filter(Boolean).join('\n\n');
     draft.set(left === conversation() ? 'new' : conversation() || 'new', box().value);
   }
-  // said twice, it is heard once
   if (w && !w.conversation) {
     if (!failed)
-      for (const v of waiting)
-        if (!v.conversation) {
-          v.conversation = conversation();
-          keep.set('unsent:' + v.cid, JSON.stringify(v));
-        }
+      for (const v of waiting.filter(v => !v.conversation)) {
+        v.conversation = conversation();
+        keep.set('unsent:' + v.cid, JSON.stringify(v));
+      }
+    // said twice, it is heard once
     for (const v of ready()) tell(v);
   }
 }
@@ -108,12 +106,13 @@ document.addEventListener('submit', e => {
     send();
   } else if (f.matches('[hx-post]') && !e.defaultPrevented) {
     e.preventDefault();
+    // quicker than htmx, which takes a moment to see a new form
     if (!f.early) {
       f.early = true;
       htmx.process(f);
       f.requestSubmit();
     }
-  } // quicker than htmx, which takes a moment to see a new form
+  }
 });
 document.addEventListener('input', e => {
   if (e.target.id === 'msg') draft.set(here(), e.target.value);
@@ -159,8 +158,8 @@ const press = (name, args) =>
     () => say('Pianola does not answer.', 'Is it still running?'),
   );
 document.addEventListener('keydown', e => {
-  const t = e.target,
-    typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');
+  const t = e.target;
+  const typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');
   if (e.isComposing || e.keyCode === 229) return;
   if (t.id === 'msg') {
     if (e.key === 'Enter' && !e.shiftKey) {
@@ -169,8 +168,8 @@ document.addEventListener('keydown', e => {
       return;
     }
     if ((e.key === 'ArrowUp' || e.key === 'ArrowDown') && (!t.value || t.value === t.recalled)) {
-      const said = [...document.querySelectorAll('.msg.user .body.said')].map(b => b.textContent),
-        at = t.value ? t.at + (e.key === 'ArrowUp' ? 1 : -1) : e.key === 'ArrowUp' ? 1 : 0;
+      const said = [...document.querySelectorAll('.msg.user .body.said')].map(b => b.textContent);
+      const at = t.value ? t.at + (e.key === 'ArrowUp' ? 1 : -1) : e.key === 'ArrowUp' ? 1 : 0;
       if (at < 0 || at > said.length || (!t.value && !at)) return;
       e.preventDefault();
       t.at = at;
@@ -182,8 +181,7 @@ document.addEventListener('keydown', e => {
   }
   if (t.closest('.body.edit') && (e.key === 'Escape' || (e.key === 'Enter' && (e.ctrlKey || e.metaKey)))) {
     e.preventDefault();
-    const f = t.closest('form'),
-      m = f.closest('.msg');
+    const f = t.closest('form'), m = f.closest('.msg');
     if (e.key === 'Enter') f.requestSubmit();
     else $('[data-redraw]', f).click();
     return;
@@ -196,12 +194,8 @@ document.addEventListener('keydown', e => {
       return;
     }
     // also before the page shows that a reply was begun
-    if (
-      !id('dialog').open &&
-      (!id('stop').hidden || $('#memory .reading') || waiting.length || Date.now() - spoke < 500) &&
-      tell({ stop: id('stop').hidden ? 'said' : true })
-    )
-      return;
+    const begun = !id('stop').hidden || $('#memory .reading') || waiting.length || Date.now() - spoke < 500;
+    if (!id('dialog').open && begun && tell({ stop: id('stop').hidden ? 'said' : true })) return;
     if (!id('dialog').open && document.body.classList.contains('sheet')) closeSheet();
   }
   if (e.altKey && e.code === 'KeyM') {
@@ -220,9 +214,9 @@ document.addEventListener('keydown', e => {
     e.preventDefault();
     if (row.closest('.crud').matches('.sorted'))
       return say('The rows are sorted by a column.', 'Press its name until they are as you put them; then they can be moved.');
-    const seen = [...row.parentNode.children].filter(r => r.matches('.row')),
-      at = seen.indexOf(row),
-      to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
+    const seen = [...row.parentNode.children].filter(r => r.matches('.row'));
+    const at = seen.indexOf(row);
+    const to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
     if ((e.key === 'ArrowUp' && !to) || (e.key === 'ArrowDown' && at === seen.length - 1)) return;
     move(row, to);
     return;

@@ -2,10 +2,9 @@
 'use strict';
 {
   const { written, upload } = forms;
-  const me = Math.random().toString(36).slice(2),
-    unsaved = new Map(); // what the server has not said it has: {url: {field: value}}
-  const draftUrl = f => f?.dataset?.draft,
-    fieldsOf = f => f.querySelectorAll('[name]');
+  const me = Math.random().toString(36).slice(2);
+  const unsaved = new Map(); // what the server has not said it has: {url: {field: value}}
+  const draftUrl = f => f?.dataset?.draft, fieldsOf = f => f.querySelectorAll('[name]');
   function value(f, name) {
     return written(f)[name] ?? '';
   }
@@ -41,8 +40,7 @@
       if (now) for (const k of Object.keys(values)) if (JSON.stringify(now[k]) === JSON.stringify(values[k])) delete now[k];
       if (now && !Object.keys(now).length) unsaved.delete(url);
       if (r.ok && left?.isConnected && left.name in values) {
-        const said = (await r.json()).wrong,
-          f = left.form;
+        const said = (await r.json()).wrong, f = left.form;
         if (said[left.name] && draftUrl(f) === url) {
           const w = [...f.querySelectorAll('.wrong')].find(w => w.dataset.for === left.name);
           if (w) {
@@ -91,8 +89,7 @@
       for (const f of document.querySelectorAll('form[data-draft]'))
         if (draftUrl(f) === `/api/runs/${d.run}/drafts/${d.step}`) write(f, d.draft);
     if (d.list) {
-      const menu = id(d.list + '-runs'),
-        q = menu && $('input[type=search]', menu);
+      const menu = id(d.list + '-runs'), q = menu && $('input[type=search]', menu);
       if (menu?.open)
         htmx.ajax('GET', `/api/flows/${d.list}/runs?now=${id(d.list + '-flow').dataset.run}&words=${encodeURIComponent(q.value)}`, {
           target: $('.run-list', menu),
@@ -117,8 +114,7 @@
     }).catch(() => say('Pianola does not answer.', 'The fold is not remembered.'));
   });
   function addressed() {
-    const r = $('#main [data-run]'),
-      u = new URL(location);
+    const r = $('#main [data-run]'), u = new URL(location);
     if (r && u.searchParams.get('run') !== r.dataset.run) {
       u.searchParams.set('run', r.dataset.run);
       history.replaceState(null, '', u.pathname === '/' ? '/' + id('main').dataset.view + u.search : u);

@@ -8,13 +8,12 @@ const forms = (() => {
 
   function beside(form, fields) {
     // true when every message found its place
-    let all = true,
-      first;
+    let all = true, first;
     for (const [name, text] of Object.entries(fields || {})) {
-      const place = [...form.querySelectorAll('.wrong')].find(w => w.dataset.for === name),
-        control = [...form.querySelectorAll('input:not([type=hidden]),select,textarea')].find(
-          i => i.name === name || (place && i.getAttribute('aria-describedby')?.includes(place.id)),
-        );
+      const place = [...form.querySelectorAll('.wrong')].find(w => w.dataset.for === name);
+      const control = [...form.querySelectorAll('input:not([type=hidden]),select,textarea')].find(
+        i => i.name === name || (place && i.getAttribute('aria-describedby')?.includes(place.id)),
+      );
       if (!place) {
         all = false;
         continue;
@@ -27,9 +26,9 @@ const forms = (() => {
     return all && !!Object.keys(fields || {}).length;
   }
   function fine(t) {
-    const f = t.closest('form'),
-      name = t.name || $('input[type=hidden]', t.parentNode)?.name,
-      w = f && [...f.querySelectorAll('.wrong')].find(w => w.dataset.for === name);
+    const f = t.closest('form');
+    const name = t.name || $('input[type=hidden]', t.parentNode)?.name;
+    const w = f && [...f.querySelectorAll('.wrong')].find(w => w.dataset.for === name);
     t.removeAttribute('aria-invalid');
     if (w) w.textContent = '';
   }
@@ -91,8 +90,7 @@ const forms = (() => {
   }
   function written(form) {
     // what a form says, as {name: text, or a list where several may be ticked}
-    const out = {},
-      data = new FormData(form);
+    const out = {}, data = new FormData(form);
     for (const k of new Set(data.keys())) {
       const v = data.getAll(k).filter(x => typeof x === 'string');
       out[k] =
@@ -127,9 +125,7 @@ const forms = (() => {
   document.addEventListener('change', async e => {
     const t = e.target;
     if (!t.matches('[data-upload]') || !t.files[0]) return;
-    const box = t.closest('.file'),
-      h = $('input[type=hidden]', box),
-      has = $('.has', box);
+    const box = t.closest('.file'), h = $('input[type=hidden]', box), has = $('.has', box);
     t.setAttribute('aria-busy', 'true');
     const kept = await upload(t.files[0]);
     t.removeAttribute('aria-busy');
@@ -154,9 +150,9 @@ const forms = (() => {
     }
   }
   async function find(box, words) {
-    const asked = (box.asked = (box.asked || 0) + 1),
-      r = await fetch(`${box.dataset.pick}?q=${encodeURIComponent(words)}`),
-      found = r.ok ? await r.json() : [];
+    const asked = (box.asked = (box.asked || 0) + 1);
+    const r = await fetch(`${box.dataset.pick}?q=${encodeURIComponent(words)}`);
+    const found = r.ok ? await r.json() : [];
     if (asked !== box.asked || document.activeElement !== box) return;
     shut();
     options = document.createElement('ul');
@@ -164,8 +160,8 @@ const forms = (() => {
     options.setAttribute('role', 'listbox');
     options.id = 'options';
     options.box = box;
-    const now = $('input[type=hidden]', box.parentNode).value,
-      all = box.required ? found : [['', '— none —'], ...found];
+    const now = $('input[type=hidden]', box.parentNode).value;
+    const all = box.required ? found : [['', '— none —'], ...found];
     options.append(
       ...all.map(([v, text], n) => {
         const o = document.createElement('li');
@@ -186,8 +182,7 @@ const forms = (() => {
     options.popover = 'manual';
     box.parentNode.append(options);
     options.showPopover();
-    const r_ = box.getBoundingClientRect(),
-      below = innerHeight - r_.bottom;
+    const r_ = box.getBoundingClientRect(), below = innerHeight - r_.bottom;
     options.style.left = `${Math.min(r_.left, innerWidth - 200)}px`;
     options.style.minWidth = `${r_.width}px`;
     below > 180 || below > r_.top ? (options.style.top = `${r_.bottom + 2}px`) : (options.style.bottom = `${innerHeight - r_.top + 2}px`);
@@ -202,9 +197,8 @@ const forms = (() => {
     o.scrollIntoView({ block: 'nearest' });
   }
   function choose(o) {
-    const box = options.box,
-      h = $('input[type=hidden]', box.parentNode),
-      text = o.dataset.value ? o.textContent : '';
+    const box = options.box, h = $('input[type=hidden]', box.parentNode);
+    const text = o.dataset.value ? o.textContent : '';
     box.value = box.defaultValue = text;
     const changed = h.value !== o.dataset.value;
     h.value = o.dataset.value;
@@ -253,8 +247,8 @@ const forms = (() => {
         }
         return;
       }
-      const all = [...options.querySelectorAll('[role=option]')],
-        at = all.findIndex(o => o.classList.contains('at'));
+      const all = [...options.querySelectorAll('[role=option]')];
+      const at = all.findIndex(o => o.classList.contains('at'));
       if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
         stop();
         if (all.length)
@@ -276,20 +270,18 @@ const forms = (() => {
   document.addEventListener('input', async e => {
     const t = e.target;
     if (!t.matches('[data-boxes]')) return;
-    const asked = (t.asked = (t.asked || 0) + 1),
-      r = await fetch(`${t.dataset.boxes}?q=${encodeURIComponent(t.value)}`),
-      found = r.ok ? await r.json() : [],
-      boxes = $('.boxes', t.closest('fieldset'));
+    const asked = (t.asked = (t.asked || 0) + 1);
+    const r = await fetch(`${t.dataset.boxes}?q=${encodeURIComponent(t.value)}`);
+    const found = r.ok ? await r.json() : [], boxes = $('.boxes', t.closest('fieldset'));
     if (asked !== t.asked) return;
-    const kept = [...boxes.children].filter(l => $('input', l).checked),
-      here = new Set(kept.map(l => $('input', l).value));
+    const kept = [...boxes.children].filter(l => $('input', l).checked);
+    const here = new Set(kept.map(l => $('input', l).value));
     boxes.replaceChildren(
       ...kept,
       ...found
         .filter(([v]) => !here.has(String(v)))
         .map(([v, text]) => {
-          const l = document.createElement('label'),
-            i = document.createElement('input');
+          const l = document.createElement('label'), i = document.createElement('input');
           i.type = 'checkbox';
           i.name = t.dataset.name;
           i.value = v;

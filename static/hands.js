@@ -1,4 +1,4 @@
-// The smaller things: moving rows, copying, the dialog, toasts, theme, split and sheet; and what htmx must be told.
+// The smaller things: moving rows, buttons, sheet, dialog, toasts, the list of conversations, split and theme; what htmx must be told; and the start.
 
 // ---- rows: move (the rest is in tables.js)
 
@@ -46,7 +46,7 @@ document.addEventListener('dragend', () => {
   dragged = null;
 });
 
-// ---- small things: copy, dialog, toast, theme, split, sheet
+// ---- buttons, and what they copy
 
 async function copy(text, button) {
   try {
@@ -108,52 +108,55 @@ document.addEventListener('click', e => {
   if (b.id === 'chat-close') closeSheet();
   if (b.id === 'theme') {
     // the first press always shows a difference
-    const ways = matchMedia('(prefers-color-scheme:dark)').matches ? ['', 'light', 'dark'] : ['', 'dark', 'light'],
-      next = ways[(ways.indexOf(document.documentElement.dataset.theme || '') + 1) % 3];
+    const ways = matchMedia('(prefers-color-scheme:dark)').matches ? ['', 'light', 'dark'] : ['', 'dark', 'light'];
+    const next = ways[(ways.indexOf(document.documentElement.dataset.theme || '') + 1) % 3];
     keep.set('theme', next || null);
     theme(next);
   }
 });
+
+// ---- the chat as a sheet, on a small screen
+
 const small = matchMedia('(max-width:899px)');
 function sheet() {
-  const open = small.matches && document.body.classList.contains('sheet'),
-    c = chat();
+  const open = small.matches && document.body.classList.contains('sheet');
   for (const e of [id('nav'), id('main')]) e.inert = open;
-  open
-    ? (c.setAttribute('role', 'dialog'), c.setAttribute('aria-modal', 'true'))
-    : (c.removeAttribute('role'), c.removeAttribute('aria-modal'));
+  for (const [name, value] of [['role', 'dialog'], ['aria-modal', 'true']])
+    open ? chat().setAttribute(name, value) : chat().removeAttribute(name);
 }
 const openSheet = () => {
-    document.body.classList.add('sheet');
-    sheet();
-  },
-  closeSheet = () => {
-    document.body.classList.remove('sheet');
-    sheet();
-    id('chat-open').focus();
-  };
+  document.body.classList.add('sheet');
+  sheet();
+};
+const closeSheet = () => {
+  document.body.classList.remove('sheet');
+  sheet();
+  id('chat-open').focus();
+};
 small.addEventListener('change', sheet);
+
+// ---- the dialog, and what is said in passing
+
+const dialog = id('dialog');
 function openDialog(html) {
-  const d = id('dialog');
   if (html) {
     document.body.append(id('toasts'));
-    d.innerHTML = html;
+    dialog.innerHTML = html;
   }
-  if (!d.open) d.showModal();
-  d.scrollTop = 0;
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
 }
-id('dialog').addEventListener('click', e => {
-  if (e.target === id('dialog')) id('dialog').close();
+dialog.addEventListener('click', e => {
+  if (e.target === dialog) dialog.close();
 });
-const dialog = id('dialog'),
-  seen = t => {
-    const b = id('toasts');
-    (dialog.open ? dialog : document.body).append(b);
-    b.append(t);
-    while (b.childElementCount > 3) b.firstChild.remove();
-    const leave = () => (t.matches(':hover,:focus-within') ? setTimeout(leave, 2000) : t.remove());
-    setTimeout(leave, 9000);
-  };
+const seen = t => {
+  const b = id('toasts');
+  (dialog.open ? dialog : document.body).append(b);
+  b.append(t);
+  while (b.childElementCount > 3) b.firstChild.remove();
+  const leave = () => (t.matches(':hover,:focus-within') ? setTimeout(leave, 2000) : t.remove());
+  setTimeout(leave, 9000);
+};
 dialog.addEventListener('close', () => document.body.append(id('toasts')));
 function toast(html) {
   const t = parse(html);
@@ -170,14 +173,15 @@ function say(text, hint) {
   t.append(s);
   seen(t);
 }
+
+// ---- the list of conversations, as it is shown: unfolded as far, searched for the same, at the same place
+
 let chatsSoon;
-// as it is shown: unfolded as far, searched for the same, at the same place
 function refreshChats() {
   clearTimeout(chatsSoon);
   chatsSoon = setTimeout(async () => {
     const ask = () => {
-      const l = id('chats'),
-        n = l ? l.querySelectorAll('a').length : 0;
+      const l = id('chats'), n = l ? l.querySelectorAll('a').length : 0;
       return (
         l &&
         new URLSearchParams({
@@ -191,17 +195,15 @@ function refreshChats() {
     if (!asked) return;
     const r = await fetch('/api/conversations?' + asked, { headers: { 'hx-request': 'true' } }).catch(() => null);
     if (!r?.ok) return;
-    const el = parse(await r.text()),
-      old = id('chats');
+    const el = parse(await r.text()), old = id('chats');
     if (!el || !old) return;
     if (ask() !== asked) return refreshChats();
-    const top = old.scrollTop,
-      focus = old.contains(document.activeElement) && document.activeElement,
-      to =
-        focus &&
-        (focus.matches('a')
-          ? [...el.querySelectorAll('a')].find(a => a.getAttribute('href') === focus.getAttribute('href')) || $('a', el)
-          : $('li > button', el) || [...el.querySelectorAll('a')].pop());
+    const top = old.scrollTop;
+    const focus = old.contains(document.activeElement) && document.activeElement;
+    const links = [...el.querySelectorAll('a')];
+    let to;
+    if (focus && focus.matches('a')) to = links.find(a => a.getAttribute('href') === focus.getAttribute('href')) || links[0];
+    else if (focus) to = $('li > button', el) || links.at(-1);
     old.replaceWith(el);
     htmx.process(el);
     el.scrollTop = top;
@@ -211,6 +213,8 @@ function refreshChats() {
   }, 150);
 }
 
+// ---- the split between the columns, and the theme
+
 const split = id('split');
 // neither column is ever narrower than it can be read
 const setSplit = p => {
@@ -219,13 +223,13 @@ const setSplit = p => {
   split.setAttribute('aria-valuenow', Math.round((chat().offsetWidth / innerWidth) * 100));
   keep.set('split', p.toFixed(1));
 };
-// also when the pointer is taken away
 split.addEventListener('pointerdown', e => {
   if (e.button) return;
   split.setPointerCapture(e.pointerId);
   document.body.classList.add('splitting');
   const go = m => setSplit(((innerWidth - m.clientX) / innerWidth) * 100);
   split.addEventListener('pointermove', go);
+  // also when the pointer is taken away
   split.addEventListener(
     'lostpointercapture',
     () => {
@@ -255,9 +259,9 @@ requestAnimationFrame(() => $('#menu [aria-current]')?.scrollIntoView({ block: '
 
 // ---- htmx: what went wrong, and what must happen after a swap
 
-// answered in the conversation this tab shows
 document.addEventListener('htmx:configRequest', e => {
   if (e.detail.elt.matches?.('.to-chat')) {
+    // answered in the conversation this tab shows
     e.detail.parameters.conversation = conversation() || -1;
     stuck = true;
   }
@@ -275,10 +279,9 @@ const wrong = e => {
   if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected;
 };
 document.addEventListener('htmx:responseError', wrong);
-// what was pressed may be gone from the page by then, and its own word reaches nobody
 document.addEventListener('htmx:beforeRequest', e => {
-  const t = e.detail.elt,
-    x = e.detail.xhr;
+  const t = e.detail.elt, x = e.detail.xhr;
+  // what was pressed may be gone from the page by then, and its own word reaches nobody
   x.addEventListener('loadend', () => {
     if (x.status >= 400 && !x.told) wrong({ detail: { xhr: x, elt: t } });
   });
@@ -291,8 +294,8 @@ document.addEventListener('htmx:afterRequest', e => {
   if (!e.detail.successful) return;
   if (t.matches('.to-chat') && small.matches) openSheet();
   if (t.matches('form[data-reset]')) {
-    const i = $('input.main', t) || $('input', t),
-      more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : '';
+    const i = $('input.main', t) || $('input', t);
+    const more = i.value !== t.sent && i.value.startsWith(t.sent) ? i.value.slice(t.sent.length) : '';
     t.reset();
     if (more) i.value = more;
     i.focus();
@@ -305,10 +308,12 @@ document.addEventListener('htmx:afterSwap', e => {
   if (t.id === 'main') {
     sheet();
     const m = id('main');
-    for (const a of document.querySelectorAll('#menu a'))
-      (a.toggleAttribute('aria-current', false),
-        a.dataset.view === m.dataset.view &&
-          (a.setAttribute('aria-current', 'page'), a.scrollIntoView({ block: 'nearest', inline: 'nearest' })));
+    for (const a of document.querySelectorAll('#menu a')) {
+      a.removeAttribute('aria-current');
+      if (a.dataset.view !== m.dataset.view) continue;
+      a.setAttribute('aria-current', 'page');
+      a.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    }
     document.title = ($('h1', m)?.textContent || 'Pianola') + ' · Pianola';
     hello(Math.min(seq, +m.dataset.seq));
     m.focus({ preventScroll: true });
@@ -324,13 +329,12 @@ document.addEventListener('htmx:afterSwap', e => {
   }
 });
 document.addEventListener('htmx:beforeSwap', e => {
-  // older messages come in above: what is being read stays where it is
   if (e.detail.target?.id === 'dialog') document.body.append(id('toasts'));
+  // older messages come in above: what is being read stays where it is
   if (!e.detail.elt.matches?.('.earlier:not(.later)')) return;
-  const l = list(),
-    line = l.getBoundingClientRect().top,
-    read = [...l.querySelectorAll('.msg')].find(m => m.getBoundingClientRect().bottom > line),
-    at = read?.getBoundingClientRect().top;
+  const l = list(), line = l.getBoundingClientRect().top;
+  const read = [...l.querySelectorAll('.msg')].find(m => m.getBoundingClientRect().bottom > line);
+  const at = read?.getBoundingClientRect().top;
   stuck = false;
   requestAnimationFrame(() => {
     auto = true;
@@ -339,11 +343,12 @@ document.addEventListener('htmx:beforeSwap', e => {
 });
 // another plugin on the left, the same conversation on the right
 document.addEventListener('htmx:beforeHistoryUpdate', e => {
-  const h = e.detail.history,
-    now = new URLSearchParams(location.search).get('chat');
+  const h = e.detail.history, now = new URLSearchParams(location.search).get('chat');
   if (now && h.path && !h.path.includes('?')) h.path += '?chat=' + now;
 });
 addEventListener('popstate', () => location.reload());
+
+// ---- begin
 
 if (!window.htmx) {
   // neither here nor at its source: what is shown stays true, and nothing in it can be pressed

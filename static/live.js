@@ -4,8 +4,10 @@ const typed = el =>
   [...el.querySelectorAll('input[name]:not([type=hidden]),textarea[name],select[name]')].filter(i =>
     i.type === 'checkbox' ? i.checked !== i.defaultChecked : i.type !== 'file' && i.value !== i.defaultValue && i.matches('input,textarea'),
   );
-const where = i =>
-  `${i.form?.id ? '#' + CSS.escape(i.form.id) + ' ' : i.closest('[id]')?.id && i.closest('[id]') !== i ? '#' + CSS.escape(i.closest('[id]').id) + ' ' : ''}[name="${CSS.escape(i.name)}"]`;
+const where = i => {
+  const around = i.form?.id || (i.closest('[id]') !== i && i.closest('[id]')?.id);
+  return `${around ? '#' + CSS.escape(around) + ' ' : ''}[name="${CSS.escape(i.name)}"]`;
+};
 function mark() {
   for (const a of document.querySelectorAll('#menu a'))
     a.dataset.view === id('main').dataset.view ? a.setAttribute('aria-current', 'page') : a.removeAttribute('aria-current');
@@ -21,9 +23,9 @@ async function follow(view) {
   following = true;
   try {
     const answer = await fetch('/' + encodeURIComponent(view) + (location.pathname === '/' + view ? location.search : ''), {
-        headers: { 'HX-Request': 'true' },
-      }),
-      old = id('main');
+      headers: { 'HX-Request': 'true' },
+    });
+    const old = id('main');
     if (old.dataset.view !== view) return;
     if (answer.status === 404) {
       const p = document.createElement('article');
@@ -32,13 +34,13 @@ async function follow(view) {
       old.querySelector('section')?.replaceChildren(p);
       return mark();
     }
-    const el = parse(await answer.text()),
-      kept = typed(old).map(i => [where(i), i.value, i.checked, i.defaultValue]),
-      focus = old.contains(document.activeElement) && document.activeElement,
-      top = old.scrollTop;
+    const el = parse(await answer.text());
+    const kept = typed(old).map(i => [where(i), i.value, i.checked, i.defaultValue]);
+    const focus = old.contains(document.activeElement) && document.activeElement;
+    const top = old.scrollTop;
     const open = [...old.querySelectorAll('details[id]')].map(d => [d.id, d.open]);
-    const place = focus && focus.name ? where(focus) : focus && focus.id ? '#' + CSS.escape(focus.id) : null,
-      range = focus && focus.selectionStart != null ? [focus.selectionStart, focus.selectionEnd] : null;
+    const place = focus && focus.name ? where(focus) : focus && focus.id ? '#' + CSS.escape(focus.id) : null;
+    const range = focus && focus.selectionStart != null ? [focus.selectionStart, focus.selectionEnd] : null;
     old.replaceWith(el);
     for (const [q, value, checked, was] of kept) {
       const i = el.querySelector(q);

@@ -1,7 +1,9 @@
-// The page's own hands: one socket, things put in their place, the message box. What is true lives on the server; this only shows it.
+// Where the page's script begins: what all its files use, and the socket. What is true lives on the server; this only shows it.
 'use strict';
-const $ = (q, at = document) => at.querySelector(q),
-  id = i => document.getElementById(i);
+
+// ---- what all of it uses
+
+const $ = (q, at = document) => at.querySelector(q), id = i => document.getElementById(i);
 const keep = {
   get: k => {
     try {
@@ -18,8 +20,8 @@ const keep = {
     }
   },
 };
+// what is half written: this tab's own first, else what any tab wrote last there
 const draft = {
-  // what is half written: this tab's own first, else what any tab wrote last there
   get: c => {
     try {
       const own = sessionStorage.getItem('draft:' + c);
@@ -38,7 +40,7 @@ const draft = {
     keep.set('draft:' + c, v || null);
   },
 };
-// each goes out under its own name: said twice, it is heard once
+// what was said and not yet heard; each goes out under its own name: said twice, it is heard once
 function unsent() {
   const out = [];
   try {
@@ -48,9 +50,7 @@ function unsent() {
   }
   return out.sort((a, b) => (a.at || 0) - (b.at || 0));
 }
-const chat = () => id('chat'),
-  list = () => id('msg-list'),
-  box = () => id('msg');
+const chat = () => id('chat'), list = () => id('msg-list'), box = () => id('msg');
 // how this tab looks at each table; see tables.js
 const looks = (() => {
   try {
@@ -69,16 +69,8 @@ const conversation = () => +chat().dataset.conversation || null;
 
 // ---- the socket: says hello with the last line it saw, and gets what it missed
 
-let ws,
-  seq = 0,
-  tries = 0,
-  lastFrame = 0,
-  spoke = 0,
-  left = 0,
-  retry,
-  waiting = unsent(),
-  asked = new Set(),
-  lost;
+let ws, seq = 0, tries = 0, lastFrame = 0, retry, lost;
+let waiting = unsent(), spoke = 0, left = 0, asked = new Set();
 function connect() {
   ws = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
   ws.onopen = () => {
@@ -151,6 +143,8 @@ addEventListener('online', awake);
 addEventListener('pageshow', e => e.persisted && awake());
 document.addEventListener('visibilitychange', () => document.hidden || awake());
 
+// ---- what it hears
+
 const foreign = f => f.of && f.of !== conversation(); // of a conversation that this tab has left, or has not come to yet
 const ofChat = it => it.into === 'msg-list' || /^(msg-|out-|memory$)/.test(it.id);
 function hear(f) {
@@ -216,22 +210,3 @@ const busy = () => {
   const on = !!$('#msg-list > [data-status=streaming]');
   if (id('stop').hidden === on) id('stop').hidden = !on;
 };
-
-function worked(j) {
-  // bars and buttons of a job, wherever they stand
-  const running = j.state === 'running' || j.state === 'waiting';
-  for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
-    const bar = $('progress', e),
-      text = $('.text', e);
-    e.hidden = !running;
-    if (bar && j.total) {
-      bar.max = j.total;
-      bar.value = j.done;
-    }
-    if (text) text.textContent = j.said;
-  }
-  for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) {
-    b.disabled = running;
-    running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy');
-  }
-}

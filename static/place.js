@@ -1,5 +1,7 @@
 // Things in their place: what the server sends is put where it belongs, and what somebody is typing or looking at stays as it is.
 
+// ---- what is put, and where
+
 function parse(html) {
   const t = document.createElement('template');
   t.innerHTML = html;
@@ -13,6 +15,11 @@ function place(el, into) {
   if (el.parentNode === into && el.previousElementSibling === at) return;
   at ? at.after(el) : into.prepend(el);
 }
+const halfTyped = (el, focus) =>
+  el.contains(focus) &&
+  focus.matches('input,textarea') &&
+  !['checkbox', 'hidden'].includes(focus.type) &&
+  ![focus.defaultValue, focus.sent].includes(focus.value);
 const later = new Map(); // by element: what is drawn when the user is done typing there, unless something newer is by then
 function put(items, gone) {
   for (const i of gone) {
@@ -26,19 +33,10 @@ function put(items, gone) {
   }
   for (const it of items) {
     if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue; // of a run this tab no longer shows
-    const old = id(it.id),
-      focus = document.activeElement;
+    const old = id(it.id), focus = document.activeElement;
     if (it.run && old?.drawn === it.html) continue;
-    // half-typed: wait until the user is done
-    if (
-      old &&
-      old.contains(focus) &&
-      focus.matches('input,textarea') &&
-      focus.type !== 'checkbox' &&
-      focus.type !== 'hidden' &&
-      focus.value !== focus.defaultValue &&
-      focus.value !== focus.sent
-    ) {
+    if (old && halfTyped(old, focus)) {
+      // wait until the user is done
       if (!later.has(it.id))
         focus.addEventListener(
           'blur',
@@ -62,21 +60,21 @@ function put(items, gone) {
       continue;
     }
     if (old) {
-      const within = old.contains(focus) && focus !== old,
-        call = n =>
-          n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : ''),
-        name = within ? call(focus) : null,
-        caret = within && focus.matches('.cell') ? focus.selectionStart : null;
+      const within = old.contains(focus) && focus !== old;
+      const call = n =>
+        n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : '');
+      const name = within ? call(focus) : null;
+      const caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) {
         const same = el.querySelector('#' + CSS.escape(d.id));
         if (same) same.open = true;
       }
       const moved = old.dataset.pos !== el.dataset.pos;
-      // only its number changed
       if (it.into === 'menu') {
         if ($('[aria-current]', old)) $('a', el).setAttribute('aria-current', 'page');
         old.dataset.pos = el.dataset.pos;
         if (old.isEqualNode(el)) {
+          // only its number changed
           place(old, id('menu'));
           continue;
         }
@@ -107,8 +105,8 @@ function put(items, gone) {
       if (into.id === 'msg-list') {
         const first = [...into.children].find(c => c.matches('[data-role]'));
         if (first && +el.dataset.pos < +first.dataset.pos && $('.earlier:not(.later)', into)) continue; // older than what is loaded
-        // newer
         if ($('.later', into) && +el.dataset.pos > +[...into.querySelectorAll('[data-role]')].pop().dataset.pos) {
+          // newer
           id('to-end').hidden = false;
           continue;
         }
@@ -118,9 +116,7 @@ function put(items, gone) {
       if (into.id === 'msg-list' && el.dataset.role === 'user') stuck = true;
     }
     if (it.id.startsWith('msg-')) asked.delete(el.dataset.pos);
-    if (it.id === 'msg-list') {
-      listed();
-    }
+    if (it.id === 'msg-list') listed();
     if (it.run) el.drawn = it.html;
     htmx.process(el);
   }
@@ -130,8 +126,7 @@ function put(items, gone) {
 // a row stands behind the one it names: '' is first, null is last; the gap stands behind the rows that are drawn
 function seat(el, after, into) {
   if (!into) return;
-  const gap = $(':scope > .gap', into),
-    limit = +into.dataset.limit;
+  const gap = $(':scope > .gap', into), limit = +into.dataset.limit;
   if (el.matches('.gap')) {
     const rows = [...into.children].filter(r => r !== el);
     if (el.previousElementSibling !== rows[limit - 1]) rows[limit - 1]?.after(el);
@@ -145,6 +140,8 @@ function seat(el, after, into) {
   if (gap) seat(gap, null, into);
 }
 
+// ---- what goes away under somebody's hands
+
 function unfinished(el) {
   // a row goes while somebody types in it: the words are shown once more
   const f = document.activeElement;
@@ -155,9 +152,9 @@ function unfinished(el) {
 function leaveFocus(el) {
   const focus = document.activeElement;
   if (!el.contains(focus)) return;
-  const row = el.closest('ol.rows > li'),
-    near = row && [row.nextElementSibling, row.previousElementSibling].find(r => r && !r.hidden),
-    same = near && [...near.querySelectorAll('input,button')].find(n => n.className === focus.className && n.type === focus.type);
+  const row = el.closest('ol.rows > li');
+  const near = row && [row.nextElementSibling, row.previousElementSibling].find(r => r && !r.hidden);
+  const same = near && [...near.querySelectorAll('input,button')].find(n => n.className === focus.className && n.type === focus.type);
   if (row)
     (same || near?.querySelector('input,button') || $('form.new input', row.closest('.crud')) || id('main')).focus({ preventScroll: true });
   else elsewhere(el);
@@ -165,47 +162,23 @@ function leaveFocus(el) {
 function elsewhere(el) {
   (el.closest('.msg') || (el.closest('#chat') ? box() : el.closest('dialog')) || id('main')).focus({ preventScroll: true });
 }
-// what comes into view gets its real height, and moves what was aimed at
-function settle(m, block, times = 4) {
-  auto = true;
-  m.scrollIntoView({ block });
-  if (times) requestAnimationFrame(() => settle(m, block, times - 1));
-}
-function arrive(at, focused) {
-  // another branch is shown: stay at the message that was asked for
-  const m = id('msg-' + at);
-  if (!m) return;
-  stuck = false;
-  settle(m, 'nearest');
-  if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
-}
-function grown(old, el) {
-  // a reply that ends keeps the blocks it has, and with them what the user selected in it
-  if (!old.matches('.msg.assistant[data-n]') || !el.matches('.msg.assistant')) return false;
-  const a = $('.body', old),
-    b = $('.body', el),
-    tail = $('.tail', a),
-    n = +old.dataset.n;
-  if (!a || !b || !tail) return false;
-  const now = [...a.querySelectorAll(':scope > .block')],
-    then = [...b.querySelectorAll(':scope > .block')];
-  if (now.length !== n || then.length < n || now.some((x, i) => x.innerHTML !== then[i].innerHTML)) return false;
-  if (then.length === n + 1 && then[n].innerHTML === tail.innerHTML) {
-    const last = document.createElement('div');
-    last.className = 'block';
-    last.append(...tail.childNodes);
-    tail.before(last);
-  } else {
-    tail.replaceChildren(...b.querySelector('.tail').childNodes);
-    tail.before(...then.slice(n));
+
+// ---- a job, wherever it is shown
+
+function worked(j) {
+  // its bars and buttons
+  const running = j.state === 'running' || j.state === 'waiting';
+  for (const e of document.querySelectorAll(`[data-job="${j.id}"]`)) {
+    const bar = $('progress', e), text = $('.text', e);
+    e.hidden = !running;
+    if (bar && j.total) {
+      bar.max = j.total;
+      bar.value = j.done;
+    }
+    if (text) text.textContent = j.said;
   }
-  for (const c of [...old.children]) if (c !== a) c.remove();
-  let before = true;
-  for (const c of [...el.children]) {
-    if (c === b) before = false;
-    else before ? a.before(c) : old.append(c);
+  for (const b of document.querySelectorAll(`[data-presses="${CSS.escape(j.name)}"]`)) {
+    b.disabled = running;
+    running ? b.setAttribute('aria-busy', 'true') : b.removeAttribute('aria-busy');
   }
-  for (const k of [...old.attributes]) if (!el.hasAttribute(k.name)) old.removeAttribute(k.name);
-  for (const k of [...el.attributes]) old.setAttribute(k.name, k.value);
-  return true;
 }

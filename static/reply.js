@@ -1,4 +1,4 @@
-// A growing reply, and staying at its end unless the user looks elsewhere.
+// A growing reply, staying at its end unless the user looks elsewhere, and coming into a conversation.
 
 // ---- a growing reply: finished blocks are added once, only the open one is drawn again
 
@@ -40,9 +40,9 @@ function grow(f) {
 function phase(f) {
   const a = id('msg-' + f.phase);
   if (!a || a.dataset.status !== 'streaming') return;
-  // behind what was said already
   let p = $('.phase', a);
   if (!p) {
+    // behind what was said already
     const b = $('.body', a);
     p = document.createElement('p');
     p.className = 'phase';
@@ -52,10 +52,36 @@ function phase(f) {
   toEnd();
 }
 
+function grown(old, el) {
+  // a reply that ends keeps the blocks it has, and with them what the user selected in it
+  if (!old.matches('.msg.assistant[data-n]') || !el.matches('.msg.assistant')) return false;
+  const a = $('.body', old), b = $('.body', el), tail = $('.tail', a), n = +old.dataset.n;
+  if (!a || !b || !tail) return false;
+  const now = [...a.querySelectorAll(':scope > .block')], then = [...b.querySelectorAll(':scope > .block')];
+  if (now.length !== n || then.length < n || now.some((x, i) => x.innerHTML !== then[i].innerHTML)) return false;
+  if (then.length === n + 1 && then[n].innerHTML === tail.innerHTML) {
+    const last = document.createElement('div');
+    last.className = 'block';
+    last.append(...tail.childNodes);
+    tail.before(last);
+  } else {
+    tail.replaceChildren(...b.querySelector('.tail').childNodes);
+    tail.before(...then.slice(n));
+  }
+  for (const c of [...old.children]) if (c !== a) c.remove();
+  let before = true;
+  for (const c of [...el.children]) {
+    if (c === b) before = false;
+    else before ? a.before(c) : old.append(c);
+  }
+  for (const k of [...old.attributes]) if (!el.hasAttribute(k.name)) old.removeAttribute(k.name);
+  for (const k of [...el.attributes]) old.setAttribute(k.name, k.value);
+  return true;
+}
+
 // ---- staying at the end, unless the user looks elsewhere
 
-let stuck = true,
-  auto = false;
+let stuck = true, auto = false;
 function toEnd() {
   const l = list();
   if (stuck && l) {
@@ -66,49 +92,39 @@ function toEnd() {
 const atEnd = l => l.scrollHeight - l.scrollTop - l.clientHeight < 40;
 function listed() {
   const l = list();
-  l.addEventListener(
-    'scroll',
-    () => {
-      if (auto) {
-        auto = false;
-        return;
-      }
-      stuck = atEnd(l);
-      id('to-end').hidden = stuck;
-    },
-    { passive: true },
-  );
+  const hears = (name, f) => l.addEventListener(name, f, { passive: true });
+  hears('scroll', () => {
+    if (!auto) id('to-end').hidden = stuck = atEnd(l);
+    auto = false;
+  });
   // where all of it is in view there is nothing to go up to
   const up = () => {
     if (l.scrollTop > 0) stuck = false;
   };
   let finger = 0;
-  l.addEventListener(
-    'wheel',
-    e => {
-      if (e.deltaY < 0) up();
-    },
-    { passive: true },
-  );
-  l.addEventListener('keydown', e => {
-    if (['ArrowUp', 'PageUp', 'Home'].includes(e.key)) up();
-  });
-  l.addEventListener(
-    'touchstart',
-    e => {
-      finger = e.touches[0].clientY;
-    },
-    { passive: true },
-  );
-  l.addEventListener(
-    'touchmove',
-    e => {
-      if (e.touches[0].clientY > finger + 3) up();
-    },
-    { passive: true },
-  );
+  hears('wheel', e => e.deltaY < 0 && up());
+  hears('keydown', e => ['ArrowUp', 'PageUp', 'Home'].includes(e.key) && up());
+  hears('touchstart', e => (finger = e.touches[0].clientY));
+  hears('touchmove', e => e.touches[0].clientY > finger + 3 && up());
   busy();
 }
+// what comes into view gets its real height, and moves what was aimed at
+function settle(m, block, times = 4) {
+  auto = true;
+  m.scrollIntoView({ block });
+  if (times) requestAnimationFrame(() => settle(m, block, times - 1));
+}
+function arrive(at, focused) {
+  // another branch is shown: stay at the message that was asked for
+  const m = id('msg-' + at);
+  if (!m) return;
+  stuck = false;
+  settle(m, 'nearest');
+  if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
+}
+
+// ---- coming into a conversation
+
 // a chat column is on the page: anew, or another conversation.
 // `soon`: what measures the page waits for it to be laid out anyway
 function entered(soon = f => f()) {

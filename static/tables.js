@@ -1,15 +1,14 @@
-// Tables: how a tab looks at one (words, filters, order, how many rows), cells and keys, several rows at once, import. What is true lives on the server.
+// Tables: how a tab looks at one (words, filters, order, how many rows), cells and keys, several rows at once, import.
 'use strict';
 {
   const { json, pressed, written, upload, find } = forms;
-  const tableOf = e => e.closest('.crud').dataset.table,
-    rowsOf = p => [...p.querySelectorAll('ol.rows > li.row')];
+  const tableOf = e => e.closest('.crud').dataset.table;
+  const rowsOf = p => [...p.querySelectorAll('ol.rows > li.row')];
 
   // ---- how this tab looks at a table: said to the server, which draws it so from then on
 
   function look(panel, change) {
-    const t = panel.dataset.table,
-      l = (looks[t] = { ...looks[t], ...change });
+    const t = panel.dataset.table, l = (looks[t] = { ...looks[t], ...change });
     if (!l.words) delete l.words;
     if (!l.sort) {
       delete l.sort;
@@ -59,8 +58,7 @@
     }
   });
   document.addEventListener('change', e => {
-    const t = e.target,
-      p = t.closest('.crud');
+    const t = e.target, p = t.closest('.crud');
     if (!p) return;
     if (t.matches('.which')) look(p, { which: { ...looks[tableOf(t)]?.which, [t.dataset.col]: t.value } });
     if (t.matches('.order')) {
@@ -87,9 +85,8 @@
   // ---- cells: kept when they change; what is wrong stands under the cell, with what was typed
 
   async function save(t) {
-    const row = t.closest('li.row'),
-      name = t.dataset.col || t.name,
-      shown = t.type === 'hidden' ? t.nextElementSibling : t;
+    const row = t.closest('li.row'), name = t.dataset.col || t.name;
+    const shown = t.type === 'hidden' ? t.nextElementSibling : t;
     t.sent = shown.sent = shown.value;
     let r;
     try {
@@ -151,15 +148,12 @@
     const t = e.target;
     if (t.matches?.('li.row .cell')) t.dataset.editing = '';
   });
-  // a value no calendar can show stays text
   document.addEventListener('focusin', e => {
     const t = e.target;
     if (t.matches?.('li.row .cell[data-type]') && t.type === 'text') {
       const v = t.value;
       t.type = t.dataset.type;
-      if (v && !t.value) {
-        t.type = 'text';
-      }
+      if (v && !t.value) t.type = 'text'; // a value no calendar can show stays text
     }
   });
   document.addEventListener('focusout', e => {
@@ -177,20 +171,19 @@
     e => {
       const t = e.target;
       if (!t.matches?.('li.row .cell,li.row .tick') || e.isComposing || e.altKey || e.ctrlKey || e.metaKey) return;
-      const editing = 'editing' in t.dataset,
-        text = t.matches('input[type=text],textarea'),
-        done = () => {
-          e.preventDefault();
-          e.stopPropagation();
-        };
-      const all = cells(t.closest('li.row')),
-        side = n => {
-          const to = all[all.indexOf(t) + n];
-          if (to) {
-            done();
-            go(t, to);
-          }
-        };
+      const editing = 'editing' in t.dataset, text = t.matches('input[type=text],textarea');
+      const done = () => {
+        e.preventDefault();
+        e.stopPropagation();
+      };
+      const all = cells(t.closest('li.row'));
+      const side = n => {
+        const to = all[all.indexOf(t) + n];
+        if (to) {
+          done();
+          go(t, to);
+        }
+      };
       if (e.key === 'F2') {
         done();
         editing ? delete t.dataset.editing : (t.dataset.editing = '');
@@ -228,8 +221,7 @@
 
   // ---- several rows at once
 
-  const picked = new Map(),
-    every = new Set();
+  const picked = new Map(), every = new Set();
   let anchor;
   const mine = p => {
     const t = p.dataset.table;
@@ -238,23 +230,18 @@
   };
   function marks() {
     for (const p of document.querySelectorAll('.crud')) {
-      const set = mine(p),
-        rows = rowsOf(p),
-        t = p.dataset.table,
-        here = new Set(rows.map(rowId));
+      const set = mine(p), rows = rowsOf(p), t = p.dataset.table, here = new Set(rows.map(rowId));
       for (const i of set) if (!here.has(i)) set.delete(i);
       if (!set.size || set.size < here.size) every.delete(t);
       for (const r of rows) {
-        const b = $('.select', r),
-          on = String(set.has(rowId(r)));
+        const b = $('.select', r), on = String(set.has(rowId(r)));
         if (b.getAttribute('aria-checked') !== on) {
           b.setAttribute('aria-checked', on);
           r.classList.toggle('picked', on === 'true');
         }
       }
       $('.head .all', p)?.setAttribute('aria-checked', set.size && set.size === rows.length ? 'true' : set.size ? 'mixed' : 'false');
-      const bar = $('.bulk', p),
-        total = +($('.gap', p)?.dataset.total || 0);
+      const bar = $('.bulk', p), total = +($('.gap', p)?.dataset.total || 0);
       if (!bar) continue;
       if (bar.hidden !== !set.size) {
         bar.hidden = !set.size;
@@ -276,10 +263,8 @@
     return every.has(p.dataset.table) ? { match: { words: l.words || '', which: l.which || {} } } : { ids: [...mine(p)] };
   };
   document.addEventListener('click', e => {
-    const b = e.target.closest?.('button,a'),
-      p = b?.closest('.crud'),
-      row = b?.closest('li.row'),
-      d = id('dialog');
+    const b = e.target.closest?.('button,a'), p = b?.closest('.crud'), row = b?.closest('li.row');
+    const d = id('dialog');
     if (b?.matches('#dialog .shut')) d.close();
     if (b?.dataset.press) {
       b.disabled = true;
@@ -289,21 +274,16 @@
       });
     }
     if (!p) return;
-    const t = p.dataset.table,
-      set = mine(p),
-      n = row && rowId(row);
+    const t = p.dataset.table, set = mine(p), n = row && rowId(row);
     if (b.matches('.select.all')) {
-      const rows = rowsOf(p),
-        on = set.size < rows.length;
+      const rows = rowsOf(p), on = set.size < rows.length;
       set.clear();
       every.delete(t);
       if (on) rows.forEach(r => set.add(rowId(r)));
       marks();
     } else if (b.matches('.select')) {
-      const rows = rowsOf(p),
-        a = rows.findIndex(r => r.id === anchor),
-        z = rows.indexOf(row),
-        on = !set.has(n);
+      const rows = rowsOf(p), a = rows.findIndex(r => r.id === anchor), z = rows.indexOf(row);
+      const on = !set.has(n);
       every.delete(t);
       for (const r of e.shiftKey && a >= 0 ? rows.slice(Math.min(a, z), Math.max(a, z) + 1) : [row])
         on ? set.add(rowId(r)) : set.delete(rowId(r));
@@ -329,34 +309,32 @@
     else if (b.matches('.edit')) htmx.ajax('GET', `/api/tables/${t}/${n}/form`, { target: '#dialog', swap: 'innerHTML' });
     else if (b.matches('.more')) look(p, { limit: +$('.rows', p).dataset.limit + 200 });
     else if (b.matches('.by')) {
-      const l = looks[t] || {},
-        by = b.dataset.sort;
+      const l = looks[t] || {}, by = b.dataset.sort;
       look(p, l.sort !== by ? { sort: by, down: false } : l.down ? { sort: '', down: false } : { sort: by, down: true });
     } else if (b.matches('.export')) {
-      const l = looks[t] || {},
-        q = new URLSearchParams({ words: l.words || '', sort: l.sort || '', down: !!l.down });
+      const l = looks[t] || {};
+      const q = new URLSearchParams({ words: l.words || '', sort: l.sort || '', down: !!l.down });
       for (const [k, v] of Object.entries(l.which || {})) q.set('which.' + k, v);
       b.href = b.href.split('?')[0] + '?' + q;
     }
   });
   document.addEventListener('submit', async e => {
-    const f = e.target,
-      p = f.closest('.crud');
+    const f = e.target, p = f.closest('.crud');
     if (f.matches('.bulk')) {
       e.preventDefault();
-      const col = $('.col', f).value,
-        to = [...f.querySelectorAll('.to')].find(s => s.dataset.for === col);
+      const col = $('.col', f).value;
+      const to = [...f.querySelectorAll('.to')].find(s => s.dataset.for === col);
       if (!to) return;
       const box = document.createElement('form');
       box.append(to.cloneNode(true));
       for (const [n, s] of [...to.querySelectorAll('select')].entries()) box.querySelectorAll('select')[n].value = s.value;
-      const v = written(box)[col] ?? '',
-        r = await fetch(`/api/actions/${p.dataset.table}.update_many`, {
-          method: 'POST',
-          headers: json,
-          body: JSON.stringify({ ...meant(p), set: { [col]: v } }),
-        }).catch(() => null),
-        said = r && !r.ok ? await r.json() : {};
+      const v = written(box)[col] ?? '';
+      const r = await fetch(`/api/actions/${p.dataset.table}.update_many`, {
+        method: 'POST',
+        headers: json,
+        body: JSON.stringify({ ...meant(p), set: { [col]: v } }),
+      }).catch(() => null);
+      const said = r && !r.ok ? await r.json() : {};
       $('.wrong', f).textContent = r?.ok
         ? ''
         : said.fields?.[col]
@@ -366,9 +344,7 @@
     if (f.matches('form.sheet')) {
       // only what was changed is said, so that two people on one row do not undo each other
       e.preventDefault();
-      const now = written(f),
-        then = f.was || {},
-        args = { id: +f.dataset.id };
+      const now = written(f), then = f.was || {}, args = { id: +f.dataset.id };
       for (const k in now) if (JSON.stringify(now[k]) !== JSON.stringify(then[k])) args[k] = now[k];
       if (Object.keys(args).length < 2 || (await pressed(f.dataset.key, args, f))) id('dialog').close();
     }

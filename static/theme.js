@@ -7,9 +7,7 @@
       return null;
     }
   };
-  const root = document.documentElement,
-    theme = get('theme'),
-    split = get('split');
+  const root = document.documentElement, theme = get('theme'), split = get('split');
   if (theme === 'light' || theme === 'dark') root.dataset.theme = theme;
   if (/^\d\d(\.\d+)?$/.test(split || '')) root.style.setProperty('--chat', split + '%');
 })();

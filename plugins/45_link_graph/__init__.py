@@ -13,18 +13,16 @@ class Settings:
 
 flow = Flow()
 page = Page()
-hows = {'follow its links': 'links', 'read its sitemap': 'sitemap',
-        'only these addresses': 'list', 'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools',
-        'take a project of Botify': 'botify'}
+hows = {'follow its links': 'links', 'read its sitemap': 'sitemap', 'only these addresses': 'list',
+        'take exports of Screaming Frog': 'screaming_frog', 'take the output of advertools': 'advertools', 'take a project of Botify': 'botify'}
 
 def file(number): return own_folder()/f'{int(number)}.sqlite'
 
 # the steps
 
 @flow.step(button='Look at it', shows=('look', 'not_addresses'))
-def site(url: Annotated[Url,
-                        'Where it begins: example.com, or the address of a sitemap, or that of a project of Botify. A site that asks for a '
-                        'name and password: https://name:password@example.com; they are kept as a secret.'] = '',
+def site(url: Annotated[Url, 'Where it begins: example.com, or the address of a sitemap, or that of a project of Botify. '
+                             'A site that asks for a name and password: https://name:password@example.com; they are kept as a secret.'] = '',
          how: Literal[tuple(hows)] = 'follow its links',
          addresses: Annotated[Long, 'Addresses to begin at, one a line.'] = '',
          table: Annotated[File, 'A table with addresses (CSV, TXT), or what another crawler wrote; of Screaming Frog: Internal.'] = '',
@@ -39,8 +37,9 @@ def site(url: Annotated[Url,
         from . import botify
         try: there = asyncio.run(botify.look(Settings.botify_token or '', url, Settings.botify_api))
         except ValueError as e: raise Refused(str(e)) from None
-        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, "
-            f"{there['analyses'][0]}, is taken.", 'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': there['analyses'][0]}}
+        newest = there['analyses'][0]
+        return {'look': f"{there['user']}/{there['project']} at Botify has {len(there['analyses'])} analyses; the newest, {newest}, is taken.",
+                'starts': [], 'kind': kind, 'seen': {'project': url, 'analysis': newest}}
     for line in ([url] if url and kind != 'list' else []) + [l for l in addresses.splitlines() if l.strip()]:
         try: starts.append(urls.address(line))
         except ValueError as e: wrong.append(str(e))
@@ -73,14 +72,14 @@ def how_far(starts, seen, pages: Annotated[Range(1, 5_000_000), 'Stop after so m
     As it stands it is right for most sites; the estimate comes next."""
     if not 0 <= speed <= 1000: raise Refused(f'{speed:g} requests a second is no speed', 'say a number from 0 to 1000')
     if not starts:
-        return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last." if seen
-                else 'It comes from a table: nothing is asked for.', 'asked': {'pages': pages} if seen else {}}
+        if not seen: return {'estimate': 'It comes from a table: nothing is asked for.', 'asked': {}}
+        return {'estimate': f"At most {pages:,} pages and 1,000,000 links are exported, deepest last.", 'asked': {'pages': pages}}
     local = all(urls.private(urls.host(u)[0]) or urls.host(u)[0] == 'localhost' for u in starts)
     from . import look as first
     many, seconds, said = first.estimate(seen, pages, speed, local)
-    return {'estimate': said, 'asked': dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed,
-                                            obey=robots, javascript=javascript, resources=images, external=external, unverified=unverified,
-                                            **({'agent': agent.strip()} if agent.strip() else {}))}
+    asked = dict(pages=pages, depth=depth, subdomains=subdomains, include=include, exclude=exclude, speed=speed, obey=robots,
+                 javascript=javascript, resources=images, external=external, unverified=unverified)
+    return {'estimate': said, 'asked': {**asked, **({'agent': agent.strip()} if agent.strip() else {})}}
 
 @flow.step(runs='process', button='Crawl', retries=3, shows=('counts',))
 def crawl(job, starts, kind, asked, table, second, seen):
@@ -94,10 +93,10 @@ def crawl(job, starts, kind, asked, table, second, seen):
         from . import botify
         with closing(schema.open(file(job.id), fresh=True)) as db, closing(schema.open(own_folder()/'botify.sqlite', fresh=True)) as ledger:
             try:
-                return {'crawled': job.id,
-                        'counts': asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'],
-                                                           own_folder()/f'botify-{job.id}', seen['analysis'], at=Settings.botify_api,
-                                                           tell=job.progress, ledger=ledger, by=job.id, most_pages=asked['pages']))}
+                counts = asyncio.run(botify.fetch(db, Settings.botify_token or '', seen['project'], own_folder()/f'botify-{job.id}',
+                                                  seen['analysis'], at=Settings.botify_api, tell=job.progress, ledger=ledger, by=job.id,
+                                                  most_pages=asked['pages']))
+                return {'crawled': job.id, 'counts': counts}
             except ValueError as e: raise Refused(str(e)) from None
     from .crawler import Crawl
     if hasattr(os, 'nice'): os.nice(5)                      # whoever talks meanwhile comes first
@@ -125,8 +124,8 @@ def examine(job, crawled, visitors):
         findings.find(db, tell=lambda done, total, what: job.progress(done + 1, total + 1, what))
         kinds = findings.summary(db)
         many = {sev: sum(k['findings'] for k in kinds if k['severity'] == sev) for sev in findings.grave}
-        out = {'found': ', '.join(f"{n:,} {sev}{'s' if n != 1 else ''}" for sev, n in many.items() if n) + f' of {len(kinds)} kinds'
-               if kinds else 'nothing is wrong', **out, 'kinds': kinds}
+        said = ', '.join(f"{n:,} {sev}{'s' if n != 1 else ''}" for sev, n in many.items() if n) + f' of {len(kinds)} kinds'
+        out = {'found': said if kinds else 'nothing is wrong', **out, 'kinds': kinds}
     if old := compare.before(file(crawled)): out = {'since_the_crawl_before': compare.compare(old, file(crawled))['text'], **out}
     return out
 
@@ -146,9 +145,8 @@ def draw(job, crawled):
 def export(job, crawled,
            tables: Annotated[Literal['CSV', 'CSV, compressed', 'Parquet', 'none'],
                              'Pages, links (“edges”) and findings, one table each.'] = 'CSV',
-                             fields: Annotated[str,
-                                               'Of the pages only these columns, with commas between; empty: all. For example url, status, '
-                                               'title.'] = '',
+           fields: Annotated[str, 'Of the pages only these columns, with commas between; empty: all. '
+                                  'For example url, status, title.'] = '',
            workbook: Annotated[bool, 'The findings for Excel: what, why, how to fix it, and where.'] = False,
            picture: Annotated[bool, 'The X-ray as PNG.'] = True, database: Annotated[bool, 'All of the crawl as one SQLite file.'] = True,
            gephi: Annotated[bool, 'The graph as GEXF, for Gephi.'] = False):
@@ -199,8 +197,8 @@ def catalogue():
 
 def before(r):
     "What is known of a run that has not crawled yet: what a look told, and the estimate"
-    said = [(s.get('result') or {}).get(k) for s in r['steps'] for k in ('look', 'estimate') if s['step'] in ('site', 'how_far')
-            and s['state'] == 'done'] if r else []
+    over = [s for s in r['steps'] if s['step'] in ('site', 'how_far') and s['state'] == 'done'] if r else []
+    said = [(s.get('result') or {}).get(k) for s in over for k in ('look', 'estimate')]
     return panel.before([x for x in said if x])
 
 @page
@@ -212,8 +210,8 @@ async def index():
     if run: seen['runs'][run] = number
     s = await state(number) if number else None
     if number and (not s or s['state'] in ('new', 'running', 'paused')): follow(number)
-    return (Link(rel='stylesheet', href='/link_graph/static/crawl.css'),
-            panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r))
+    below = panel.draw(run, number, s, await asyncio.to_thread(catalogue)) if s else before(r)
+    return Link(rel='stylesheet', href='/link_graph/static/crawl.css'), below
 
 async def show(number, runs=(), s=None):
     "Draw the panel anew in every tab that looks at a run with this crawl, as it is or as it was just read"
@@ -271,8 +269,8 @@ async def sentence(facts):
     try:
         async with asyncio.timeout(60):
             async for piece in ask(f"{' '.join(facts)[:1500]}\n\nTell the user in one short sentence what happened in the crawl:",
-                                   system='You comment on a crawl of a web site. One short sentence, only what the text says, no number '
-                                   'that is not in it.', most=60):
+                                   system='You comment on a crawl of a web site. One short sentence, only what the text says, '
+                                          'no number that is not in it.', most=60):
                 said += piece
     except (Refused, TimeoutError) as e: log.debug('no comment on the crawl: {}', e)
     said = said.strip().splitlines()[0].strip(' "') if said.strip() else ''
@@ -316,7 +314,10 @@ async def enough(run: Optional[int] = None):
     return await control('stop', ('running', 'paused', 'new'), 'no crawl is running', run)
 
 @action(local=True, title='Filter the pages',
-        phrases=(r'(?:show|list|filter)(?: me)?(?: all)?(?: the| only)?(?: pages)?(?: that| which)?(?: answer| return| with| by)?(?: with| by)? (?P<only>[2345])(?:\d\d|xx)s?(?: pages| errors)?', r'(?:show|list)(?: me)? (?:all|every)(?: the)?(?: pages)?'), say=lambda a, r, c: f"Shows {r['pages']:,} pages")
+        phrases=(r'(?:show|list|filter)(?: me)?(?: all)?(?: the| only)?(?: pages)?(?: that| which)?'
+                 r'(?: answer| return| with| by)?(?: with| by)? (?P<only>[2345])(?:\d\d|xx)s?(?: pages| errors)?',
+                 r'(?:show|list)(?: me)? (?:all|every)(?: the)?(?: pages)?'),
+        say=lambda a, r, c: f"Shows {r['pages']:,} pages")
 async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'blocked', 'skipped', 'orphan', 'noindex'] = '',
                  finding: str = '', run: Optional[int] = None):
     "Show pages of the crawl: those with these words in the address or title, `only` of a kind of answer (4 for 4xx), or with a finding. Nothing: all."
@@ -332,7 +333,12 @@ async def filter(words: str = '', only: Literal['', '2', '3', '4', '5', '0', 'bl
     return {'pages': s['many'], 'first': [{'url': r['url'], 'status': r['status'], 'title': r['title']} for r in s['rows'][:10]]}
 
 @action(local=True, title='Open a finding',
-        phrases=(r'(?:which|what|how many|show(?: me)?|list|open|find)(?: all)?(?: of)?(?: the| those)? (?P<kind>(?:pages?|links?|redirects?|images?|titles?|descriptions?|canonicals?|orphans?|headings?|duplicates?|sitemaps?|dead|broken|slow|missing|404s)\b.*)', r'(?:welche|wie viele|zeig(?:e)?(?: mir)?)(?: die| alle)? (?P<kind>(?:seiten|links|bilder|titel)\b.*)'), say=lambda a, r, c: f"“{r['name']}”: {r['pages']:,} {'page' if r['pages'] == 1 else 'pages'}, shown on the left. {r['why']} What to do: {r['fix']}")
+        phrases=(r'(?:which|what|how many|show(?: me)?|list|open|find)(?: all)?(?: of)?(?: the| those)? '
+                 r'(?P<kind>(?:pages?|links?|redirects?|images?|titles?|descriptions?|canonicals?|orphans?|headings?|duplicates?|sitemaps?'
+                 r'|dead|broken|slow|missing|404s)\b.*)',
+                 r'(?:welche|wie viele|zeig(?:e)?(?: mir)?)(?: die| alle)? (?P<kind>(?:seiten|links|bilder|titel)\b.*)'),
+        say=lambda a, r, c: f"“{r['name']}”: {r['pages']:,} {'page' if r['pages'] == 1 else 'pages'}, shown on the left. "
+                            f"{r['why']} What to do: {r['fix']}")
 async def finding(kind: str, run: Optional[int] = None):
     "Open a finding, by its kind or in words (“pages without title”): its pages, why it matters and what to do."
     def meant():
@@ -352,10 +358,11 @@ async def examined(run=None):
 
 @action(local=True, title='Explain the findings', risk='read',
         phrases=(r"what(?:'s| is| was)? (?:wrong|broken|bad)(?: (?:with|on|about|in) .{1,40})?",
-                 r'(?:explain|summari[sz]e|tell me about|show(?: me)?)(?: me)?(?: the| all| its| what)? (?:findings|problems|issues|errors|mistakes|was found|results?)(?: .{1,40})?',
-        r'what (?:should|shall|must|do|can) (?:i|we) (?:fix|mend|repair|change|improve|do)(?: first| next| now)?(?: .{1,30})?',
-        r'what (?:did (?:you|it|the crawl(?:er)?) find|was found|are the (?:findings|problems|issues|errors))(?: .{1,40})?',
-        r'(?:was|welche fehler) (?:ist|sind|stimmt|gibt es).{0,40}', r'erkl\u00e4r.{0,6} (?:die )?(?:befunde|fehler|probleme).{0,30}'),
+                 r'(?:explain|summari[sz]e|tell me about|show(?: me)?)(?: me)?(?: the| all| its| what)? '
+                 r'(?:findings|problems|issues|errors|mistakes|was found|results?)(?: .{1,40})?',
+                 r'what (?:should|shall|must|do|can) (?:i|we) (?:fix|mend|repair|change|improve|do)(?: first| next| now)?(?: .{1,30})?',
+                 r'what (?:did (?:you|it|the crawl(?:er)?) find|was found|are the (?:findings|problems|issues|errors))(?: .{1,40})?',
+                 r'(?:was|welche fehler) (?:ist|sind|stimmt|gibt es).{0,40}', r'erkl\u00e4r.{0,6} (?:die )?(?:befunde|fehler|probleme).{0,30}'),
         say=lambda a, r, c: 'Asked what was found, and why it matters')
 async def explain(question: str = '', run: Optional[int] = None):
     "What is wrong with the site that was crawled, in code's words at once, and in the model's words in the chat as soon as it has found them; or an answer to a question about it. What the model says is checked against the findings."
@@ -378,13 +385,15 @@ async def explained(path, question, told):
             log.debug('no word on the findings: {}', e)
             got = {'said': [], 'refused': []}
     lines = telling.worth(got['said'], '' if question else told)
-    if got['refused'] and lines:
-        lines.append(
-            f"({len(got['refused'])} more {'sentence was' if len(got['refused']) == 1 else 'sentences were'} left out: the findings do not say so.)")
+    if (n := len(got['refused'])) and lines:
+        lines.append(f"({n} more {'sentence was' if n == 1 else 'sentences were'} left out: the findings do not say so.)")
     if lines or question: await say('\n'.join(lines) if lines else told)
 
 @action(local=True, title='Compare with the crawl before', risk='read',
-        phrases=(r"compare(?: it| this| the crawls?)?(?: (?:with|to) (?:the )?(?:crawl before|last (?:crawl|run|one|time)|previous (?:crawl|run|one)|before))?", r"what(?:'s| is| has)? (?:new|changed|gone|different)(?: since .{1,40})?"), say=lambda a, r, c: 'Compared with the crawl before')
+        phrases=(r"compare(?: it| this| the crawls?)?"
+                 r"(?: (?:with|to) (?:the )?(?:crawl before|last (?:crawl|run|one|time)|previous (?:crawl|run|one)|before))?",
+                 r"what(?:'s| is| has)? (?:new|changed|gone|different)(?: since .{1,40})?"),
+        say=lambda a, r, c: 'Compared with the crawl before')
 async def changes(run: Optional[int] = None):
     "What is new, gone and changed since the last crawl of the same site, and which findings came and went."
     path = await examined(run)

@@ -35,8 +35,8 @@ class Unsure(Botify): "An export was sent and no answer came: it may have been t
 def project(text):
     "(organisation, project) of a Botify address such as https://app.botify.com/ORG/PROJECT/…, or of ORG/PROJECT; ValueError in words"
     parts = [p for p in (urlsplit(text.strip()).path if '://' in text else text.strip()).split('/') if p]
-    if (('://' in text and not re.search(r'(^|\.)botify\.com$', urlsplit(text.strip()).hostname or '')) or len(parts) < 2
-            or not all(re.fullmatch(r'\w[\w.\-]*', p) for p in parts[:2])):
+    elsewhere = '://' in text and not re.search(r'(^|\.)botify\.com$', urlsplit(text.strip()).hostname or '')
+    if elsewhere or len(parts) < 2 or not all(re.fullmatch(r'\w[\w.\-]*', p) for p in parts[:2]):
         raise ValueError(f'{text[:100]!r} is no Botify project; paste its address, like https://app.botify.com/organisation/project')
     return parts[0], parts[1]
 
@@ -94,8 +94,8 @@ class Api:
                              or {401: codes[1001], 403: codes[1002], 404: 'Botify does not know this project or analysis'}.get(status)
                              or f'Botify refused with {status}')
                     more = self.clean(error.get('message') or '')
-                    raise Botify(known + (f': {more}' if more else '') + (f' ({self.clean(json.dumps(error["error_detail"]))})'
-                        if error.get('error_detail') else ''), code or status)
+                    detail = f' ({self.clean(json.dumps(error["error_detail"]))})' if error.get('error_detail') else ''
+                    raise Botify(known + (f': {more}' if more else '') + detail, code or status)
             await self.sleep(pause)
             pause = min(30, pause * 2)
         raise Botify(f'{last}; given up after {self.tries} tries', 'tries')
@@ -122,8 +122,8 @@ def wanted(have, asked, collection):
     missing = [f for f in asked if f not in have]
     if missing:
         near = difflib.get_close_matches(missing[0], have, 3, .5)
-        raise Botify(f'{collection} has no field {missing[0]}' + (f' (is it {", ".join(near)}?)' if near
-            else '') + (f', nor {", ".join(missing[1:4])}' if missing[1:] else '') + f'; it has {len(have):,} fields', 1029)
+        raise Botify(f'{collection} has no field {missing[0]}' + (f' (is it {", ".join(near)}?)' if near else '')
+                     + (f', nor {", ".join(missing[1:4])}' if missing[1:] else '') + f'; it has {len(have):,} fields', 1029)
     return list(asked)
 
 def query_pages(collection, fields):
@@ -187,9 +187,8 @@ async def export(api, db, what, user, name, query, path, size=most_rows, tell=la
         tell('looking for the export that was asked for')
         if job := await adopt(api, user, name, query, kept['at']): kept = note(db, what, {**kept, 'job': job, 'state': 'running'})
         elif time.time() - kept['at'] < 3600:
-            raise Unsure(
-                'an export was sent to Botify, and whether it took it is not known: its list of jobs does not show it. Try again later; '
-                'after an hour it is asked for anew', 'unsure')
+            raise Unsure('an export was sent to Botify, and whether it took it is not known: its list of jobs does not show it. '
+                         'Try again later; after an hour it is asked for anew', 'unsure')
         else: kept = {}
     if not kept:
         kept = note(db, what, {'query': query, 'state': 'asked', 'at': time.time(), 'by': by})
@@ -279,9 +278,8 @@ def put(db, analysis, page_file, link_file, fields):
         for r in labelled(page_file, fields):
             values = {pages[f]: read[how[pages[f]]](v) if pages[f] in how else v for f, v in r.items() if f != 'url' and str(v).strip()}
             if 'score' in values:
-                values['score'] = max(0.,
-                                      min(100., 10 * values['score'] if values['score'] is not None and values['score'] <= 10
-                                          else values['score'] or 0.))
+                score = values['score'] or 0.
+                values['score'] = max(0., min(100., 10 * score if score <= 10 else score))
             store.page(r['url'], **values)
             for k in ('redirect', 'canonical'):
                 if values.get(k): store.link(r['url'], values[k], k)

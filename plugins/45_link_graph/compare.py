@@ -60,14 +60,13 @@ def compare(old, new, only=None):
     db = both(old, new)
     try:
         counts['before'], counts['now'] = (db.execute(f'select count(*) from {n}.page where {_seen}').fetchone()[0] for n in 'ab')
-        sure = not any(
-            db.execute(f"select 1 from {n}.page where internal and (state in ('new','busy') or state='skipped' and error in "
-                       f"('limit','depth')) limit 1").fetchone() for n in 'ab')
+        sure = not any(db.execute(f"select 1 from {n}.page where internal and (state in ('new','busy') "
+                                  f"or state='skipped' and error in ('limit','depth')) limit 1").fetchone() for n in 'ab')
         db.executescript('create temp table was(kind, url, n); create temp table is_(kind, url, n);')
         for n, t in (('a', 'was'), ('b', 'is_')):
-            db.execute(f"insert into temp.{t} select f.kind, coalesce(p.url,'')||' '||coalesce(o.url,''), count(*) from {n}.finding f left "
-                       f"join {n}.page p on p.id=f.page left join {n}.page o on o.id=f.other and f.kind in "
-                       f"('external_dead','external_redirect','local_link','hreflang_no_return') group by 1, 2")
+            db.execute(f"insert into temp.{t} select f.kind, coalesce(p.url,'')||' '||coalesce(o.url,''), count(*) "
+                       f"from {n}.finding f left join {n}.page p on p.id=f.page left join {n}.page o on o.id=f.other "
+                       f"and f.kind in ('external_dead','external_redirect','local_link','hreflang_no_return') group by 1, 2")
             db.execute(f'create index temp.{t}_key on {t}(kind, url)')
         number = lambda sql: dict(db.execute(sql).fetchall())
         was, now = (number(f'select kind, count(*) from temp.{t} group by kind') for t in ('was', 'is_'))

@@ -98,13 +98,11 @@ class Crawl:
         "Where the crawl is, from what is written down"
         self.starts = set(self.get('start'))
         self.last = (self.count("select coalesce(min(queue),0) from page where state='new' and queue is not null") or self.queued+1) - 1
-        self.soft = {id
-                     for id, in self.db.execute(
-                         "select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
+        self.soft = {id for id, in self.db.execute(
+            "select id from page where queue is null and internal and (state='new' or error in ('depth','trap','resource'))")}
         self.fetched = self.count("select count(*) from page where state='done' and internal and source!='resource'")
-        self.statuses = collections.Counter(
-            {s or 0: n for s, n in self.db.execute(
-                "select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
+        self.statuses = collections.Counter({s or 0: n for s, n in self.db.execute(
+            "select status, count(*) from page where state='done' and source!='resource' and internal group by status")})
         self.began, self.milestone = time.monotonic(), self.get('milestone', 0)
         self.phase = self.get('phase')
 
@@ -174,8 +172,8 @@ class Crawl:
 
     async def work(self):
         "Claims, fetches side by side, writes in order"
-        ready, flying, self.todo, self.slots, self.order = ({}, set(), collections.deque(), asyncio.Semaphore(self.asked['connections']),
-                                                            collections.deque())
+        ready, flying, self.slots = {}, set(), asyncio.Semaphore(self.asked['connections'])
+        self.todo, self.order = collections.deque(), collections.deque()
         self.flown = 0                                  # pages in the air that count against the limit
         at, looked, committed, paused = None, 0.0, time.monotonic(), False
         if self.phase == 'done': return 'done'          # killed between its last page and its last word
@@ -220,10 +218,9 @@ class Crawl:
     def claim(self):
         "The next page in the queue, or None"
         if not self.todo:
-            self.todo.extend(map(Claim,
-                                 self.db.execute(
-                                     "select id, url, depth, chain, source, internal, queue from page where queue>? and state='new' order "
-                                     "by queue limit 500", (self.last,))))
+            self.todo.extend(map(Claim, self.db.execute(
+                "select id, url, depth, chain, source, internal, queue from page where queue>? and state='new' order by queue limit 500",
+                (self.last,))))
             if not self.todo: return None
         if self.phase != 'checks' and self.asked['pages'] and self.fetched + self.flown >= self.asked['pages']: return None
         c = self.todo.popleft()
@@ -291,8 +288,9 @@ class Crawl:
                 host.rest(wait)
                 events.append(('warning', f'{urls.origin(c.url)} asks to be asked less often (429); it is, now every {host.gap:.1f} s', None))
             await asyncio.sleep(wait)
-        row |= {k: got[k] for k in ('status', 'error', 'type', 'bytes', 'ttfb_ms', 'ms')} | dict(tries=attempt+1, at=got['at'],
-            headers=_json(got['headers']) if got['headers'] else None, x_robots=got['headers'].get('x-robots-tag', '').lower() or None)
+        row |= {k: got[k] for k in ('status', 'error', 'type', 'bytes', 'ttfb_ms', 'ms')}
+        row |= dict(tries=attempt+1, at=got['at'], headers=_json(got['headers']) if got['headers'] else None,
+                    x_robots=got['headers'].get('x-robots-tag', '').lower() or None)
         page = to = kind = rendered = None
         if got['status'] in moved:
             kind = str(got['status'])
@@ -438,9 +436,9 @@ class Crawl:
                 r, row = (robots.Robots(self.asked['agent'], all=False, why=f'robots.txt cannot be read: {e}'),
                           dict(host=at, url=at+'/robots.txt', status=0, bytes=0, text=None, delay=None, error=str(e)[:300]))
             if r.delay and self.asked['obey']: host.gap = max(host.gap, r.delay)
-            self.db.execute(
-                'insert or replace into robots(host,url,status,bytes,text,delay,error,at) values '
-                '(:host,:url,:status,:bytes,:text,:delay,:error,:at)', row | {'at': time.time(), 'text': read.sound(row['text'])})
+            self.db.execute('insert or replace into robots(host,url,status,bytes,text,delay,error,at) '
+                            'values (:host,:url,:status,:bytes,:text,:delay,:error,:at)',
+                            row | {'at': time.time(), 'text': read.sound(row['text'])})
             host.robots.set_result(r)
         return await host.robots
 
@@ -501,8 +499,8 @@ class Crawl:
                         for lang, href in langs[:200]:
                             try: other = urls.join(URL(url), href)
                             except ValueError: other = None
-                            self.db.execute('insert into hreflang values (?,?,?,?)', (page, read.sound(lang[:50]),
-                                self.met(other, 'sitemap', None, None) if other else None, 'sitemap'))
+                            to = self.met(other, 'sitemap', None, None) if other else None
+                            self.db.execute('insert into hreflang values (?,?,?,?)', (page, read.sound(lang[:50]), to, 'sitemap'))
                         self.flush()
         with self.all_or_nothing(): self.put('sitemaps_read', True)
 
@@ -575,9 +573,8 @@ class Crawl:
             return
         self.queued += 1
         self.soft.discard(id)
-        self.db.execute(
-            "update page set state='new', error=null, queue=?, chain=?, source=case source when 'resource' then ? else source end where "
-            "id=?", (self.queued, chain, source, id))
+        self.db.execute("update page set state='new', error=null, queue=?, chain=?, source=case source when 'resource' then ? else source end "
+                        "where id=?", (self.queued, chain, source, id))
 
     def keep(self, c, got):
         "A page that was looked at, its links and what is new on them"
@@ -644,15 +641,15 @@ class Crawl:
     @property
     def columns(self):
         if not hasattr(self, '_columns'):
-            self._columns = {r['name'] for r in self.db.execute('pragma table_info(page)')} - {'id', 'url', 'source', 'first_from', 'depth',
-                'queue', 'chain'}
+            others = {'id', 'url', 'source', 'first_from', 'depth', 'queue', 'chain'}
+            self._columns = {r['name'] for r in self.db.execute('pragma table_info(page)')} - others
         return self._columns
 
     # how far it is
 
     def left(self):
-        return (self.count("select count(*) from page where queue>? and state='new'", self.last) + len(self.todo) + len(self.order)
-                if self.phase in ('links', 'sitemaps', 'checks') else 0)
+        if self.phase not in ('links', 'sitemaps', 'checks'): return 0
+        return self.count("select count(*) from page where queue>? and state='new'", self.last) + len(self.todo) + len(self.order)
     def progress(self):
         left = self.count("select count(*) from page where state='new'")
         total = self.fetched + left

@@ -32,9 +32,8 @@ def choose(db, what, wanted=None):
     if not wanted: return list(have)
     for w in wanted:
         if w not in have:
-            raise ValueError(f'{what} have no field {w[:60]!r}'
-                             + (f' (is it {near[0]}?)' if (near := difflib.get_close_matches(w.lower().replace(' ', '_'), have, 1, .5))
-                                else '') + f'; there is {", ".join(have)}')
+            near = difflib.get_close_matches(w.lower().replace(' ', '_'), have, 1, .5)
+            raise ValueError(f'{what} have no field {w[:60]!r}' + (f' (is it {near[0]}?)' if near else '') + f'; there is {", ".join(have)}')
     return list(dict.fromkeys(wanted))
 
 def rows(db, what, names, ids=None):
@@ -44,9 +43,9 @@ def rows(db, what, names, ids=None):
     whose = {'pages': 'p.id', 'edges': 'l.source', 'findings': 'f.page'}[what]
     only = [*(['p.internal'] if what == 'pages' and ids is None else []),
             *([f'{whose} in (select value from json_each(?))'] if ids is not None else [])]
-    return plain.execute(
-        f"select {','.join(have[n] for n in names)} from {ties[what]}{' where ' + ' and '.join(only) if only else ''} order by "
-        f"{dict(pages='p.id', edges='l.id', findings='f.id')[what]}", [json.dumps(list(ids))] if ids is not None else [])
+    where, order = ' where ' + ' and '.join(only) if only else '', dict(pages='p.id', edges='l.id', findings='f.id')[what]
+    return plain.execute(f"select {','.join(have[n] for n in names)} from {ties[what]}{where} order by {order}",
+                         [json.dumps(list(ids))] if ids is not None else [])
 
 def safe(v): return "'" + v if isinstance(v, str) and v and formula.match(v) else v
 
@@ -110,8 +109,8 @@ def to_parquet(db, what, path, wanted=None, ids=None):
     try: import polars
     except ImportError: raise ValueError('Parquet needs polars or pyarrow, and neither is installed; CSV needs nothing') from None
     schema = {name: {int: polars.Int64, float: polars.Float64, str: polars.String}[t] for name, t in zip(names, types)}
-    polars.concat([polars.DataFrame(schema=schema), *(polars.DataFrame(part, schema=schema) for part in columns())]).write_parquet(path,
-        compression='zstd')
+    parts = (polars.DataFrame(part, schema=schema) for part in columns())
+    polars.concat([polars.DataFrame(schema=schema), *parts]).write_parquet(path, compression='zstd')
     return n
 
 def to_xlsx(db, what, path, wanted=None, ids=None, catalogue=None):
@@ -140,15 +139,14 @@ def to_xlsx(db, what, path, wanted=None, ids=None, catalogue=None):
         if what == 'findings':
             s = sheet('Summary', ('Finding', 'Severity', 'Pages', 'Why it matters', 'How to fix it', 'Kind'), (38, 10, 9, 60, 60, 26))
             many = db.execute(
-                "select kind, severity, count(distinct coalesce(page, -id)) n from finding group by kind, severity order by case severity "
-                "when 'error' then 0 when 'warning' then 1 else 2 end, n desc, kind").fetchall()
+                "select kind, severity, count(distinct coalesce(page, -id)) n from finding group by kind, severity "
+                "order by case severity when 'error' then 0 when 'warning' then 1 else 2 end, n desc, kind").fetchall()
             for y, (kind, severity, pages_) in enumerate(many, 1):
                 known = catalogue.get(kind, {})
                 for x, v in enumerate((known.get('name', kind), severity, pages_, known.get('why', ''), known.get('fix', ''), kind)):
                     cell(s, y, x, v, wrap if x in (3, 4) else top)
-        s, y, part = sheet(what.capitalize(),
-                           names, [max(10, min(60, {'url': 60, 'source': 50, 'target': 50, 'other': 50, 'title': 40}.get(x, 14)))
-                                   for x in names]), 0, 1
+        widths = [max(10, min(60, {'url': 60, 'source': 50, 'target': 50, 'other': 50, 'title': 40}.get(x, 14))) for x in names]
+        s, y, part = sheet(what.capitalize(), names, widths), 0, 1
         for r in rows(db, what, names, ids):
             if y == 1_048_575: part, y, s = part + 1, 0, sheet(f'{what.capitalize()} {part + 1}', names, [])
             y, n = y + 1, n + 1
@@ -178,13 +176,12 @@ def to_gexf(db, path):
         f.write('</attributes>\n<nodes>\n')
         for i in range(g.n):
             title, section = names.get(int(g.id[i]), ('', ''))
-            f.write(f'<node id="{g.id[i]}" label={clean(g.url[i])}><attvalues>'
-                    + ''.join(f'<attvalue for="{k}" value={clean(v)}/>'
-                              for k, v in enumerate((int(g.status[i]), int(g.depth[i]), round(float(g.score[i]), 3), title, section))
-                              if v not in (None, '')) +
-                    f'</attvalues><viz:position x="{g.xy[i, 0] * 10:.2f}" y="{g.xy[i, 1] * 10:.2f}" z="0"/><viz:size '
-                    f'value="{2 + float(np.sqrt(g.score[i])):.2f}"/><viz:color r="{colour[how[i]][0]}" g="{colour[how[i]][1]}" '
-                    f'b="{colour[how[i]][2]}"/></node>\n')
+            values = ''.join(f'<attvalue for="{k}" value={clean(v)}/>' for k, v in enumerate(
+                (int(g.status[i]), int(g.depth[i]), round(float(g.score[i]), 3), title, section)) if v not in (None, ''))
+            r_, g_, b_ = colour[how[i]]
+            f.write(f'<node id="{g.id[i]}" label={clean(g.url[i])}><attvalues>{values}</attvalues>'
+                    f'<viz:position x="{g.xy[i, 0] * 10:.2f}" y="{g.xy[i, 1] * 10:.2f}" z="0"/>'
+                    f'<viz:size value="{2 + float(np.sqrt(g.score[i])):.2f}"/><viz:color r="{r_}" g="{g_}" b="{b_}"/></node>\n')
         f.write('</nodes>\n<edges>\n')
         for k, (a, b) in enumerate(g.id[g.edges].tolist()): f.write(f'<edge id="{k}" source="{a}" target="{b}" weight="{many.get((a, b), 1)}"/>\n')
         f.write('</edges>\n</graph>\n</gexf>\n')

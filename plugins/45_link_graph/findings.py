@@ -41,10 +41,9 @@ def find(db, own=None, tell=None):
             page, other = names.index('page'), names.index('other') if 'other' in names else None
             rest = [(i, c) for i, c in enumerate(names) if c not in ('page', 'other')]
             try:
-                many = db.executemany('insert into finding(kind,page,other,severity,detail) values (?,?,?,?,?)',
-                                      ((kind, r[page], r[other] if other is not None else None,
-                                        entry['severity'], json.dumps({c: r[i] for i, c in rest}, ensure_ascii=False) if rest else None)
-                                        for r in got)).rowcount
+                rows = ((kind, r[page], r[other] if other is not None else None, entry['severity'],
+                         json.dumps({c: r[i] for i, c in rest}, ensure_ascii=False) if rest else None) for r in got)
+                many = db.executemany('insert into finding(kind,page,other,severity,detail) values (?,?,?,?,?)', rows).rowcount
             except sqlite3.Error as e:
                 db.execute('delete from finding where kind=?', (kind,))
                 db.execute("insert into event(at,kind,text) values (?,'warning',?)",
@@ -67,13 +66,16 @@ def words(db):
     db.executescript('create temp table if not exists plain(word text primary key)')
     db.executemany('insert or ignore into plain values (?)', [(w,) for w in _file()['words']['say_nothing']])
     db.executescript('''
-        drop view if exists temp.html; drop view if exists temp.indexed; drop view if exists temp.click; drop table if exists temp.dead; drop table if exists temp.start; drop table if exists temp.odd; drop table if exists temp.hint;
-        create temp view html as select * from main.page where internal and state='done' and source<>'resource' and status between 200 and 299 and type in ('text/html','application/xhtml+xml');
+        drop view if exists temp.html; drop view if exists temp.indexed; drop view if exists temp.click;
+        drop table if exists temp.dead; drop table if exists temp.start; drop table if exists temp.odd; drop table if exists temp.hint;
+        create temp view html as select * from main.page where internal and state='done' and source<>'resource'
+            and status between 200 and 299 and type in ('text/html','application/xhtml+xml');
         create temp view indexed as select * from html where indexable=1;
         create temp view click as select * from main.link where kind in ('a','area');
         create temp table dead as select id from main.page where state='done' and (status>=400 or status=0 and coalesce(error,'')<>'private');
         create unique index temp.dead_id on dead(id);
-        create temp table odd as select * from main.link where kind in ('a','area') and (length(anchor)<20 and (trim(anchor)='' or lower(trim(anchor, ' .»›>…')) in (select word from plain))
+        create temp table odd as select * from main.link where kind in ('a','area') and (
+            length(anchor)<20 and (trim(anchor)='' or lower(trim(anchor, ' .»›>…')) in (select word from plain))
             or anchor is null or length(anchor)>100 or rendered=1 or rel like '%nofollow%' or anchor like 'http%' or anchor like 'www.%');
         create index temp.odd_target on odd(target);
         create temp table hint as select * from main.link where kind in ('next','prev','amp','hreflang');
@@ -117,8 +119,8 @@ def valid_lang(code):
     "1 for a language, perhaps with script, country and variants, that exists: en, de-AT, zh-Hant-TW; 0 for en-UK, en_GB, english"
     first, *more = str(code or '').strip().split('-')
     if not (first.lower() in languages if len(first) == 2 else re.fullmatch('[A-Za-z]{3}', first)): return 0
-    return int(all(p.upper() in regions if re.fullmatch('[A-Za-z]{2}', p) and i == (len(more[0]) == 4) else re.fullmatch('[A-Za-z0-9]{1,8}',
-        p) for i, p in enumerate(more)))
+    return int(all(p.upper() in regions if re.fullmatch('[A-Za-z]{2}', p) and i == (len(more[0]) == 4)
+                   else re.fullmatch('[A-Za-z0-9]{1,8}', p) for i, p in enumerate(more)))
 
 def skips(outline):
     "“h2 to h4” for the first place where an outline (JSON) leaves out a level on the way down, else None"
@@ -186,13 +188,16 @@ def sentence(kind, url='', other='', detail=None):
     text = catalogue()[kind]['says'].format_map({k: number(v) for k, v in said.items()} | {'url': url or '', 'other': other or ''})
     return _one.sub(lambda m: m[0][:-2] if m[0].endswith('addresses') else m[0][:-1], text)
 _one = re.compile(
-    r'(?<![\w.,/])1 (?:other )?(?:pages|links|addresses|images|titles|descriptions|headings|characters|words|redirects|scripts|forms|versions|sitemaps|times|tries|clicks|elements|parameters|seconds|canonical addresses|style sheets|bytes|variants)\b')
+    r'(?<![\w.,/])1 (?:other )?(?:pages|links|addresses|images|titles|descriptions|headings|characters|words|redirects|scripts|forms|versions'
+    r'|sitemaps|times|tries|clicks|elements|parameters|seconds|canonical addresses|style sheets|bytes|variants)\b')
 
 def rows(db, kind=None, page=None, limit=100, after=0):
     "Findings as dicts id, kind, name, severity, url, other, text, detail; of one kind, of one page (an id), or all, by id"
     if kind is not None and kind not in catalogue(): raise ValueError(f"there is no kind of finding {kind}; there are {', '.join(catalogue())}")
-    got = db.execute('''select f.id, f.kind, f.severity, p.url url, o.url other, f.detail from finding f left join page p on p.id=f.page left join page o on o.id=f.other
-                        where f.id>:after and (:kind is null or f.kind=:kind) and (:page is null or f.page=:page) order by f.id limit :limit''', dict(after=after, kind=kind, page=page, limit=limit))
+    got = db.execute('''select f.id, f.kind, f.severity, p.url url, o.url other, f.detail
+                        from finding f left join page p on p.id=f.page left join page o on o.id=f.other
+                        where f.id>:after and (:kind is null or f.kind=:kind) and (:page is null or f.page=:page)
+                        order by f.id limit :limit''', dict(after=after, kind=kind, page=page, limit=limit))
     return [dict(id=r[0], kind=r[1], name=catalogue()[r[1]]['name'], severity=r[2], url=r[3], other=r[4],
                  text=sentence(r[1], r[3], r[4], r[5]), detail=json.loads(r[5] or '{}')) for r in got]
 
@@ -204,12 +209,14 @@ def summary(db):
     out = [dict(kind=k, findings=n, pages=pages, share=round(pages/total, 4) if total else 0,
                 **{c: catalogue()[k][c] for c in ('name', 'group', 'severity', 'why', 'fix')}) for k, n, pages in got if k in catalogue()]
     for o in out:
-        o['text'] = f"{o['name']}: {o['findings']:,} {'finding' if o['findings'] == 1 else 'findings'} on {o['pages']:,} of {total:,} pages ({o['severity']})."
+        many = f"{o['findings']:,} {'finding' if o['findings'] == 1 else 'findings'}"
+        o['text'] = f"{o['name']}: {many} on {o['pages']:,} of {total:,} pages ({o['severity']})."
     return sorted(out, key=lambda o: (grave[o['severity']], -o['pages'], o['kind']))
 
 def sized(db):
     """What the crawl amounts to: dict pages (of the site, that were asked for or
     forbidden), html, indexable, links, errors (answers of 400 and more, or none)"""
-    r = db.execute('''select count(*), sum(status between 200 and 299 and type in ('text/html','application/xhtml+xml')), sum(coalesce(indexable,0)), sum(state='done' and (status>=400 or status=0))
+    r = db.execute('''select count(*), sum(status between 200 and 299 and type in ('text/html','application/xhtml+xml')),
+                             sum(coalesce(indexable,0)), sum(state='done' and (status>=400 or status=0))
                       from page where internal and state in ('done','blocked') and source<>'resource' ''').fetchone()
     return dict(pages=r[0] or 0, html=r[1] or 0, indexable=r[2] or 0, errors=r[3] or 0, links=db.execute('select count(*) from link').fetchone()[0])

@@ -274,8 +274,8 @@ def near(db, g):
     are alone: equal text, or fingerprints of which at most `bits_apart` bits differ"""
     import numpy as np
     rows = db.execute(
-        "select id, simhash, text_hash from page where internal and state='done' and status between 200 and 299 and words>=? and (simhash "
-        "is not null or text_hash is not null) order by id", (least_words,)).fetchall()
+        "select id, simhash, text_hash from page where internal and state='done' and status between 200 and 299 and words>=? "
+        "and (simhash is not null or text_hash is not null) order by id", (least_words,)).fetchall()
     out = np.full(len(g.ids), None, object)
     if not rows: return out
     ids = np.array([r[0] for r in rows], np.int64)

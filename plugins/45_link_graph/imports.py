@@ -172,8 +172,10 @@ def search(db, path, source=None):
         raise
     out['without'] = db.execute(
         'select count(*) from page where internal and indexable and id not in (select page from search where source=?)', (source,)).fetchone()[0]
-    out['text'] = f"{out['rows']:,} rows of {source}: {out['joined']:,} joined ({out['exactly']:,} to the very address, {out['alike']:,} to another spelling of it), {out['not_joined']:,} not" + \
-        (f", as {', '.join(out['examples'][:3])}" if out['examples'] else '') + f". It says nothing of {out['without']:,} indexable pages."
+    out['text'] = (f"{out['rows']:,} rows of {source}: {out['joined']:,} joined ({out['exactly']:,} to the very address, "
+                   f"{out['alike']:,} to another spelling of it), {out['not_joined']:,} not"
+                   + (f", as {', '.join(out['examples'][:3])}" if out['examples'] else '')
+                   + f". It says nothing of {out['without']:,} indexable pages.")
     return out
 
 # crawls of others
@@ -275,8 +277,9 @@ def screaming_frog(store, *paths):
         labels, rows = table(path)
         known.append(path)
         if (source := pick(labels, 'Source', 'From')) and (target := pick(labels, 'Destination', 'To')):
-            words = {k: pick(labels, *names) for k, names in dict(kind=('Type',), anchor=('Anchor', 'Anchor Text'), alt=('Alt Text',),
-                rel=('Rel',), follow=('Follow',), position=('Link Position',), status=('Status Code',)).items()}
+            called = dict(kind=('Type',), anchor=('Anchor', 'Anchor Text'), alt=('Alt Text',), rel=('Rel',), follow=('Follow',),
+                          position=('Link Position',), status=('Status Code',))
+            words = {k: pick(labels, *names) for k, names in called.items()}
             kinds = {'hyperlink': 'a', 'ahref': 'a', 'image': 'image', 'javascript': 'script', 'css': 'style', 'iframe': 'iframe',
                      'http redirect': 'redirect', 'html canonical': 'canonical', 'canonical': 'canonical',
                      'http canonical': 'canonical', 'hreflang': 'hreflang', 'rel next': 'next', 'rel prev': 'prev',
@@ -339,8 +342,10 @@ def advertools(store, *paths):
                 code = whole(answers[i]) if i < len(answers) else None
                 store.page(hop, status=code or 301, redirect=chain[i+1], redirect_kind=str(code or 301), why='redirect', indexable=0)
                 store.link(hop, chain[i+1], 'redirect')
-            why = (f'{status // 100}xx' if status and status >= 400 else 'no answer' if status == 0 else 'noindex' if robots
-                   and 'noindex' in robots.lower() else 'canonical' if canonical and alike(canonical) != alike(url) else None)
+            why = (f'{status // 100}xx' if status and status >= 400 else
+                   'no answer' if status == 0 else
+                   'noindex' if robots and 'noindex' in robots.lower() else
+                   'canonical' if canonical and alike(canonical) != alike(url) else None)
             store.page(url, status=status, type=type, title=first(get('title')), titles=many(get('title')),
                        description=first(get('meta_desc')), descriptions=many(get('meta_desc')), h1=first(get('h1')), h1s=many(get('h1')),
                        h2=first(get('h2')), h2s=many(get('h2')),

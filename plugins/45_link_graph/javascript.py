@@ -16,13 +16,13 @@ def find():
     for n in ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge', 'microsoft-edge'):
         if p := shutil.which(n): return p
     homes = [os.environ.get(v, '') for v in ('PROGRAMFILES', 'PROGRAMFILES(X86)', 'LOCALAPPDATA')]
-    return next((str(p)
-                 for p in [Path('/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'),
-                           Path('/Applications/Chromium.app/Contents/MacOS/Chromium'),
-                           Path('/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge'),
-                                  *[Path(h)/part for h in homes if h
-                                    for part in (r'Google\Chrome\Application\chrome.exe', r'Chromium\Application\chrome.exe',
-                                                 r'Microsoft\Edge\Application\msedge.exe')]] if p.is_file()), None)
+    mac = Path('/Applications')
+    places = [mac/'Google Chrome.app/Contents/MacOS/Google Chrome', mac/'Chromium.app/Contents/MacOS/Chromium',
+              mac/'Microsoft Edge.app/Contents/MacOS/Microsoft Edge']
+    for h in filter(None, homes):
+        places += [Path(h)/part for part in (r'Google\Chrome\Application\chrome.exe', r'Chromium\Application\chrome.exe',
+                                             r'Microsoft\Edge\Application\msedge.exe')]
+    return next((str(p) for p in places if p.is_file()), None)
 
 class Gone(Exception): "The browser is not there any more"
 
@@ -157,8 +157,8 @@ class Browser:
         if (name, port) in self.typed: return True
         if name not in self.known:
             try:
-                self.known[name] = not all(urls.private(a[4][0])
-                                           for a in await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM))
+                found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+                self.known[name] = not all(urls.private(a[4][0]) for a in found)
             except (OSError, UnicodeError): self.known[name] = True          # a name that is none: the browser says so itself
         return self.known[name]
 
@@ -201,9 +201,8 @@ class Tab:
         c, b = p['authChallenge'], self.browser
         who = None if p['requestId'] in self.told else b.proxy_login if c.get('source') == 'Proxy' else b.login(c['origin'] + '/')
         self.told.add(p['requestId'])
-        await self.ask('Fetch.continueWithAuth',
-                       {'requestId': p['requestId'], 'authChallengeResponse': {'response': 'ProvideCredentials', 'username': who[0],
-                           'password': who[1]} if who else {'response': 'CancelAuth'}})
+        answer = {'response': 'ProvideCredentials', 'username': who[0], 'password': who[1]} if who else {'response': 'CancelAuth'}
+        await self.ask('Fetch.continueWithAuth', {'requestId': p['requestId'], 'authChallengeResponse': answer})
     async def render(self, url):
         self.console, self.status, self.flying, self.told = [], None, set(), set()
         self.loaded.clear()
@@ -220,15 +219,14 @@ class Tab:
                 # by the page's own clock: on a busy machine its timers are late, and ours would not know
                 moved = self.moved
                 try:
-                    await asyncio.wait_for(self.ask('Runtime.evaluate', {'expression': f'new Promise(r => setTimeout(r, {quiet*1000:.0f}))',
-                        'awaitPromise': True}), left)
+                    pause = {'expression': f'new Promise(r => setTimeout(r, {quiet*1000:.0f}))', 'awaitPromise': True}
+                    await asyncio.wait_for(self.ask('Runtime.evaluate', pause), left)
                 except TimeoutError: break
                 except RuntimeError: await asyncio.sleep(.05)    # the page went on to another one
                 else:
                     if moved == self.moved: break
-        said = await self.ask('Runtime.evaluate',
-                              {'expression': f"(document.documentElement ? '<!doctype html>' + document.documentElement.outerHTML : "
-                              f"'').slice(0, {most_html})", 'returnByValue': True, 'timeout': 5000})
+        html = f"(document.documentElement ? '<!doctype html>' + document.documentElement.outerHTML : '').slice(0, {most_html})"
+        said = await self.ask('Runtime.evaluate', {'expression': html, 'returnByValue': True, 'timeout': 5000})
         await self.ask('Page.navigate', {'url': 'about:blank'})
         self.well = True
         return {'html': said.get('result', {}).get('value') or '', 'error': None, 'console': self.console[:20]}

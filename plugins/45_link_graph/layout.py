@@ -20,8 +20,8 @@ def read(db):
     while some := flat.fetchmany(100_000): pairs.append(np.fromiter(chain.from_iterable(some), np.int64, 2 * len(some)))
     pairs = np.concatenate(pairs).reshape(-1, 2)
     rows = plain.execute(
-        "select id,url,coalesce(status,-1),coalesce(depth,-1),coalesce(score,-1),source in ('start','sitemap','list') from page where "
-        "internal=1 order by id").fetchall()
+        "select id,url,coalesce(status,-1),coalesce(depth,-1),coalesce(score,-1),source in ('start','sitemap','list') "
+        "from page where internal=1 order by id").fetchall()
     linked = np.zeros(max([rows[-1][0]] if rows else [0], default=0) + 2, bool)
     pairs = pairs[(pairs < len(linked)).all(1)]
     linked[pairs.ravel()] = True

@@ -49,14 +49,13 @@ async def look(starts, how='links', agent='', timeout=15, **way):
 def said(seen):
     "What was seen, as a sentence or two"
     if seen.get('wrong'): return seen['wrong']
-    return ' '.join(x
-                    for x in (f"“{seen['title'][:80]}” answers {seen['answers']}" if seen.get('title') else f"It answers {seen['answers']}",
-                              f"in {seen['ms']} ms", f"with {seen['links']:,} links into the site" if seen.get('links') else '') if x) + \
-        (f", and leads to {seen['leads_to']}" if seen.get('leads_to')
-         else '') + '; ' + (f"sitemaps name {'about ' if seen.get('sitemaps', 0) > most_files else ''}{seen['sitemap_pages']:,} pages"
-                            if seen.get('sitemap_pages') else 'no sitemap was found') + f"; robots.txt {seen['robots']}." + (
-                                f" {seen['certificate']} Say “unverified” in the next step to crawl it all the same."
-                                if seen.get('certificate') else '')
+    about = (f"“{seen['title'][:80]}” answers {seen['answers']}" if seen.get('title') else f"It answers {seen['answers']}",
+             f"in {seen['ms']} ms", f"with {seen['links']:,} links into the site" if seen.get('links') else '')
+    leads = f", and leads to {seen['leads_to']}" if seen.get('leads_to') else ''
+    many = (f"sitemaps name {'about ' if seen.get('sitemaps', 0) > most_files else ''}{seen['sitemap_pages']:,} pages"
+            if seen.get('sitemap_pages') else 'no sitemap was found')
+    certificate = f" {seen['certificate']} Say “unverified” in the next step to crawl it all the same." if seen.get('certificate') else ''
+    return ' '.join(x for x in about if x) + f"{leads}; {many}; robots.txt {seen['robots']}.{certificate}"
 
 def sorry(error, url):
     "An error's one word as a sentence"
@@ -78,5 +77,5 @@ def estimate(seen, pages, speed, local):
     long = f'{seconds:.0f} seconds' if seconds < 100 else f'{seconds/60:.0f} minutes' if seconds < 6000 else f'{seconds/3600:.1f} hours'
     return (many, seconds,
             f"{'About' if named else 'At most'} {many:,} pages, {'about' if named else 'at most'} {long} at {rate:.3g} a second"
-            + (f"; robots.txt asks for {seen['delay']:g} s between two" if seen.get('delay') else '') + ('' if named
-                else '; no sitemap says how many there are') + '.')
+            + (f"; robots.txt asks for {seen['delay']:g} s between two" if seen.get('delay') else '')
+            + ('' if named else '; no sitemap says how many there are') + '.')

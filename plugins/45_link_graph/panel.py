@@ -35,15 +35,13 @@ def state(path, filter=None):
         out['by_state'] = {}
         for g in groups:
             if g['internal']: out['by_state'][g['state']] = out['by_state'].get(g['state'], 0) + g['n']
-        out['pages'], out['queue'], out['others'] = (sum(out['status'].values()), out['by_state'].get('new', 0),
-                                                     sum(g['n'] for g in groups if not g['internal']))
+        out['pages'], out['queue'] = sum(out['status'].values()), out['by_state'].get('new', 0)
+        out['others'] = sum(g['n'] for g in groups if not g['internal'])
         out['links'] = one('select coalesce(max(id),0) from link')
         out['last'] = max((g['at'] for g in groups if g['at']), default=None) if out['pages'] else None
         out['placed'] = bool(one('select exists(select 1 from place)'))
-        out['kinds'] = [tuple(r)
-                        for r in db.execute(
-                            "select kind, severity, count(*) n from finding group by 1,2 order by severity='error' desc, "
-                            "severity='warning' desc, n desc")]
+        out['kinds'] = [tuple(r) for r in db.execute("select kind, severity, count(*) n from finding group by 1,2 "
+                                                     "order by severity='error' desc, severity='warning' desc, n desc")]
         out['events'] = [dict(r) for r in db.execute("select id, at, kind, text from event order by id desc limit 20")]
         f = {'words': '', 'only': '', 'finding': '', **(filter or {})}
         where, args = ['1'], []
@@ -52,10 +50,9 @@ def state(path, filter=None):
         if f['finding']: where.append('id in (select page from finding where kind=?)'); args.append(f['finding'])
         out['filter'], out['filtered'] = f, len(where) > 1
         if not out['filtered']: where.append("state='done' and source!='resource'")
-        out['rows'] = [dict(r)
-                       for r in db.execute(
-                           f"select id, url, status, state, error, depth, title, type, ms, at from page where {' and '.join(where)} order "
-                           f"by {'id' if out['filtered'] else 'at desc'} limit {shown}", args)]
+        out['rows'] = [dict(r) for r in db.execute(
+            f"select id, url, status, state, error, depth, title, type, ms, at from page where {' and '.join(where)} "
+            f"order by {'id' if out['filtered'] else 'at desc'} limit {shown}", args)]
         out['many'] = (one(f"select count(*) from page where {' and '.join(where)}", *args) if out['filtered']
                        else sum(g['n'] for g in groups if g['seen']))
         return out
@@ -73,39 +70,38 @@ def draw(run, number, s, catalogue=None):
     "The panel of a crawl, as a run shows it"
     running = s['state'] == 'running'
     words = {'new': 'beginning', 'running': 'crawling', 'paused': 'paused', 'stopped': 'stopped: what is there counts', 'done': 'crawled'}[s['state']]
-    ways = ([press('Pause', 'pause', run, 'quiet'), press('Stop here and examine', 'enough', run, 'quiet')] if running
-            else [press('Go on', 'go_on', run), press('Stop here and examine', 'enough', run, 'quiet')] if s['state'] == 'paused' else [])
+    end = press('Stop here and examine', 'enough', run, 'quiet')
+    ways = [press('Pause', 'pause', run, 'quiet'), end] if running else [press('Go on', 'go_on', run), end] if s['state'] == 'paused' else []
     if s['state'] in ('done', 'stopped') and s['kinds']:
         ways += [press('Explain in the chat', 'explain', run, 'quiet'), press('Compare with the crawl before', 'changes', run, 'quiet')]
-    cell = lambda n, what, only='': Button(Strong(f'{n:,}'), Small(what), cls=f'lg-n {"bad" if only in ("4", "5", "0") and n else ""}',
-                                           aria_pressed=str(s['filter']['only'] == only).lower(), title='Show these pages',
-                                           **pressed('filter',
-                                                     {'run': run, 'only': '' if s['filter']['only'] == only else only})) if only else Span(
-                                                         Strong(f'{n:,}'), Small(what), cls='lg-n')
+    def cell(n, what, only=''):
+        if not only: return Span(Strong(f'{n:,}'), Small(what), cls='lg-n')
+        on = s['filter']['only'] == only
+        return Button(Strong(f'{n:,}'), Small(what), cls=f'lg-n {"bad" if only in ("4", "5", "0") and n else ""}',
+                      aria_pressed=str(on).lower(), title='Show these pages', **pressed('filter', {'run': run, 'only': '' if on else only}))
     seconds = max(.1, (s['ended'] or s['last'] or 0) - (s['began'] or 0)) if s['began'] and s['pages'] else 0
     numbers = Div(cell(s['pages'], 'pages'), cell(s['queue'], 'in the queue') if s['queue'] else None,
                   *[cell(s['status'][k], answers[k], k) for k in '23450' if s['status'].get(k)],
                   cell(s['by_state']['blocked'], 'blocked by robots.txt', 'blocked') if s['by_state'].get('blocked') else None,
                   cell(s['by_state']['skipped'], 'left out', 'skipped') if s['by_state'].get('skipped') else None,
                   cell(s['links'], 'links'), cell(s['others'], 'addresses elsewhere') if s['others'] else None,
-                  cell(round(s['pages']/seconds, 1) if seconds else 0, 'pages a second') if running and seconds else None, cls='lg-numbers',
-                  role='group', aria_label='What answers')
+                  cell(round(s['pages']/seconds, 1) if seconds else 0, 'pages a second') if running and seconds else None,
+                  cls='lg-numbers', role='group', aria_label='What answers')
     picture = A(Img(src=f'/link_graph/picture/{number}/drawn.png', alt='', loading='lazy', width=1600, height=1600),
                 Span('Open the picture', cls='button'), href=f'/link_graph/picture/{number}', cls='lg-picture') if s['placed'] else None
     return Section(Div(Strong(s['start']), Small(words, cls='state', role='status'), Div(*ways, cls='ways'), cls='lg-head'),
-                   Div(numbers, picture, cls='lg-top'), found(run, s, catalogue), listing(run, s, catalogue), id='link_graph-panel',
-                   cls='card lg', data_crawl=number, data_state=s['state'])
+                   Div(numbers, picture, cls='lg-top'), found(run, s, catalogue), listing(run, s, catalogue),
+                   id='link_graph-panel', cls='card lg', data_crawl=number, data_state=s['state'])
 
 def found(run, s, catalogue=None):
     "The findings by how grave they are; each a button that opens it"
     name = lambda kind: (catalogue or {}).get(kind, {}).get('name') or kind.replace('_', ' ')
-    one = lambda kind, n: Li(Button(Span(name(kind)), Small(f'{n:,}'),
-                                    cls='lg-finding', aria_pressed=str(s['filter']['finding'] == kind).lower(),
-                                    **pressed('finding', {'run': run, 'kind': kind})))
+    one = lambda kind, n: Li(Button(Span(name(kind)), Small(f'{n:,}'), cls='lg-finding',
+                                    aria_pressed=str(s['filter']['finding'] == kind).lower(), **pressed('finding', {'run': run, 'kind': kind})))
     part = lambda sev, mine: Section(H3(Span(cls=f'lg-mark {sev}', aria_hidden='true'), grave[sev][0], Small(grave[sev][1])),
                                      Ul(*[one(kind, n) for kind, _, n in mine])) if mine else None
-    return (Section(H2('Findings'), *[part(sev, [k for k in s['kinds'] if k[1] == sev]) for sev in grave], cls='lg-findings') if s['kinds']
-            else P('Nothing was found to be wrong.', cls='none') if s['state'] in ('done', 'stopped') else None)
+    if s['kinds']: return Section(H2('Findings'), *[part(sev, [k for k in s['kinds'] if k[1] == sev]) for sev in grave], cls='lg-findings')
+    return P('Nothing was found to be wrong.', cls='none') if s['state'] in ('done', 'stopped') else None
 
 def listing(run, s, catalogue=None):
     "The rows: those seen last, or those that the filter leaves"
@@ -114,28 +110,28 @@ def listing(run, s, catalogue=None):
     tools = Form(Input(type='hidden', name='run', value=run),
                  Input(type='search', name='words', value=f['words'], placeholder='Words in the address or title',
                        aria_label='Words in the address or title'),
-                       Select(*[Option(t, value=k, selected=k == f['only']) for k, t in filters.items()], name='only', aria_label='Which pages'),
+                 Select(*[Option(t, value=k, selected=k == f['only']) for k, t in filters.items()], name='only', aria_label='Which pages'),
                  Button('Filter', cls='quiet'), press('Show all', 'filter', run, 'quiet') if s['filtered'] else None,
                  hx_post='/api/actions/link_graph.filter', hx_swap='none', cls='lg-tools')
-    said = lambda r: r['status'] if r['status'] else {'dns': 'no such host', 'tls': 'certificate', 'refused': 'refused',
-                                                      'timeout': 'too slow', 'proxy': 'proxy'}.get(r['error'],
-                                                          r['error'] or '—') if r['state'] == 'done' else {'limit': 'over the limit',
-                                                              'depth': 'too deep', 'trap': 'endless row', 'resource': 'file',
-                                                              'list': 'not on the list'}.get(r['error'], r['error'] or r['state'])
+    silent = {'dns': 'no such host', 'tls': 'certificate', 'refused': 'refused', 'timeout': 'too slow', 'proxy': 'proxy'}
+    left = {'limit': 'over the limit', 'depth': 'too deep', 'trap': 'endless row', 'resource': 'file', 'list': 'not on the list'}
+    def said(r):
+        if r['status']: return r['status']
+        return silent.get(r['error'], r['error'] or '—') if r['state'] == 'done' else left.get(r['error'], r['error'] or r['state'])
     row = lambda r: Tr(Td(Span(said(r), cls=f"lg-s s{str(r['status'] or 0)[0]}")),
                        Td(A(r['url'], href=r['url'], target='_blank', rel='noopener noreferrer nofollow', cls='lg-url'),
-                          Small(r['title']) if r['title'] else None), Td('' if r['depth'] is None else r['depth'], cls='num'),
-                          Td(f"{r['ms']:.0f}" if r['ms'] else '', cls='num'))
-    title = (opened or {}).get('name') or (f"Pages with {f['finding'].replace('_', ' ')}" if f['finding']
-                                           else filters[f['only']] if f['only'] and not f['words'] else 'Pages that the filter leaves'
-                                           if s['filtered'] else 'Pages seen last')
+                          Small(r['title']) if r['title'] else None),
+                       Td('' if r['depth'] is None else r['depth'], cls='num'), Td(f"{r['ms']:.0f}" if r['ms'] else '', cls='num'))
+    if opened and opened.get('name'): title = opened['name']
+    elif f['finding']: title = f"Pages with {f['finding'].replace('_', ' ')}"
+    elif f['only'] and not f['words']: title = filters[f['only']]
+    else: title = 'Pages that the filter leaves' if s['filtered'] else 'Pages seen last'
+    why = Div(P(Strong('Why it matters: '), opened['why']), P(Strong('What to do: '), opened['fix']), cls='lg-why') if opened else None
+    heads = Tr(Th('Answer', scope='col'), Th('Address and title', scope='col'),
+               Th('Clicks', scope='col', cls='num', title='Clicks from the start'),
+               Th('ms', scope='col', cls='num', title='Milliseconds until it was here'))
+    rows = (Div(Table(Thead(heads), Tbody(*map(row, s['rows']))),
+                cls='table', tabindex='0', role='region', aria_labelledby='link_graph-rows-title') if s['rows']
+            else P('Nothing yet.' if not s['filtered'] else 'No page is left by this filter.', cls='none'))
     return Section(H2(title, Small(f"{s['many']:,}" + (f', the first {shown}' if s['many'] > shown else '')), id='link_graph-rows-title'),
-                   Div(P(Strong('Why it matters: '), opened['why']), P(Strong('What to do: '), opened['fix']), cls='lg-why') if opened
-                   else None, tools,
-                   Div(Table(Thead(Tr(Th('Answer', scope='col'), Th('Address and title', scope='col'),
-                                      Th('Clicks', scope='col', cls='num', title='Clicks from the start'),
-                                      Th('ms', scope='col', cls='num', title='Milliseconds until it was here'))),
-                                      Tbody(*map(row, s['rows']))), cls='table', tabindex='0', role='region',
-                                      aria_labelledby='link_graph-rows-title') if s['rows']
-                                      else P('Nothing yet.' if not s['filtered'] else 'No page is left by this filter.', cls='none'),
-                                      id='link_graph-rows')
+                   why, tools, rows, id='link_graph-rows')

@@ -23,8 +23,9 @@ def codec(label):
     label = label.strip().strip('"\'').lower()
     try: name = codecs.lookup(_label.get(label, label)).name
     except (LookupError, ValueError): return None
-    return (name if name not in ('idna', 'punycode', 'unicode_escape', 'raw_unicode_escape', 'utf-7', 'utf-16')
-            and getattr(codecs.lookup(name), '_is_text_encoding', True) else 'utf-16-le' if name == 'utf-16' else None)
+    if name == 'utf-16': return 'utf-16-le'
+    odd = name in ('idna', 'punycode', 'unicode_escape', 'raw_unicode_escape', 'utf-7')
+    return name if not odd and getattr(codecs.lookup(name), '_is_text_encoding', True) else None
 
 def decode(body, header=''):
     """(text, label, where it was said: bom header meta guess). A BOM is stronger
@@ -137,9 +138,8 @@ def read(text, url, headers=None, size=0):
             place[e.mem_id] = depth+1, zone, inside, drawn
             if depth >= deepest: deepest = depth+1
             if 'itemtype' in a or 'typeof' in a:
-                schemas += [s.rstrip('/').rpartition('/')[2][:80]
-                            for s in (a.get('itemtype') or '').split()] + [s.rpartition(':')[2].rpartition('/')[2][:80]
-                                for s in (a.get('typeof') or '').split()]
+                schemas += [s.rstrip('/').rpartition('/')[2][:80] for s in (a.get('itemtype') or '').split()]
+                schemas += [s.rpartition(':')[2].rpartition('/')[2][:80] for s in (a.get('typeof') or '').split()]
             if tag not in _telling: continue
         head = zone == 'head'
         if tag == 'a' or tag == 'area':

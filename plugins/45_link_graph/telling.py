@@ -15,9 +15,9 @@ class Fact:
         self.counts, self.percents = set(counts), set(percents)
         self.about, self.near = topics(f'{kind or ""} {text}'.replace('_', ' ')), topics(f'{kind or ""} {text} {more}'.replace('_', ' '))
         # what is said not to be
-        self.without = {w[:5].lower()
-                        for w in re.findall(
-                            r"(?:\b(?:no|not|never|cannot|nobody|without|no longer)|n't)\s+(?:(?:be|been|have|an?|any|the|yet|even)\s+)*(\w+)", f'{text} {more}', re.I)}
+        self.without = {w[:5].lower() for w in re.findall(
+            r"(?:\b(?:no|not|never|cannot|nobody|without|no longer)|n't)\s+(?:(?:be|been|have|an?|any|the|yet|even)\s+)*(\w+)",
+            f'{text} {more}', re.I)}
         self.lacks = bool(kind) and text.startswith('No ') or ' without ' in text.split(':')[0]
         self.spare = {n for n, percent, _, _ in numbers(more) if not percent}        # numbers of why and how to fix: 301, 60 characters
 
@@ -27,10 +27,12 @@ def facts(db, top=8):
     part = 100*z['errors']/z['pages'] if z['pages'] else 0
     out = [Fact('F0', None, 'notice',
                 f"The crawl saw {z['pages']:,} pages of the site and {z['links']:,} links; {z['html']:,} of the pages are documents that "
-                f"answer, {z['indexable']:,} may be found in search, and {z['errors']:,} ({part:.0f} %) answer with an error or not at all.", z.values(), {part}, part/100)]
+                f"answer, {z['indexable']:,} may be found in search, and {z['errors']:,} ({part:.0f} %) answer with an error or not at all.",
+                z.values(), {part}, part/100)]
     for n, s in enumerate(findings.summary(db)[:top], 1):
         example = findings.rows(db, s['kind'], limit=1)[0]
-        text = f"{s['name']} ({s['severity']}): {s['findings']:,} {'finding' if s['findings'] == 1 else 'findings'} on {s['pages']:,} of {z['pages']:,} pages ({100*s['share']:.0f} %). For example: {example['text']}"
+        text = (f"{s['name']} ({s['severity']}): {s['findings']:,} {'finding' if s['findings'] == 1 else 'findings'} "
+                f"on {s['pages']:,} of {z['pages']:,} pages ({100*s['share']:.0f} %). For example: {example['text']}")
         said = [v for v in example['detail'].values() if isinstance(v, (int, float)) and not isinstance(v, bool)]
         parts = [float(v.rstrip(' %')) for v in example['detail'].values() if isinstance(v, str) and re.fullmatch(r'[\d.]+ %', v)]
         out.append(Fact(f'F{n}', s['kind'], s['severity'], text, [s['findings'], s['pages'], z['pages'], *said], [100*s['share'], *parts],
@@ -59,8 +61,8 @@ async def explain(db, ask, question='', top=8, tries=2):
     for _ in range(tries):
         raw.append(''.join([piece async for piece in ask(prompt(known, question, refused), system=system)]))
         got = await asyncio.to_thread(check, raw[-1], known, db)
-        said, talk = ([dict(text=g['text'], facts=g['facts']) for g in got if g['state'] == 'checked'],
-                      [g['text'] for g in got if g['state'] == 'talk'])
+        said = [dict(text=g['text'], facts=g['facts']) for g in got if g['state'] == 'checked']
+        talk = [g['text'] for g in got if g['state'] == 'talk']
         refused += [dict(text=g['text'], why=g['why']) for g in got if g['state'] == 'refused']
         if said: break
     return dict(plain=plain(known), said=said, talk=talk, refused=refused, raw=raw)
@@ -99,10 +101,9 @@ def sentences(text):
 _cite = re.compile(r'\[?\bF(\d+)\b\]?')
 _address = re.compile(r'https?://[^\s)\]>"”,]+|(?<![\w/.])/[\w%.~\-]+(?:/[\w%.~\-?=&]*)*')
 _number = re.compile(r'(?<![\w.,])(\d{1,3}(?:[,\u202f\u00a0 ]\d{3})+|\d+)(\.\d+)?(\s?%|\s?percent\b|\s?per cent\b)?(?!\w)')
-_small = {w: n
-          for n, w in enumerate(
-              'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen '
-              'nineteen'.split())} | {w: 10*n for n, w in enumerate('twenty thirty forty fifty sixty seventy eighty ninety'.split(), 2)}
+_small = {w: n for n, w in enumerate('zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen '
+                                     'sixteen seventeen eighteen nineteen'.split())}
+_small |= {w: 10*n for n, w in enumerate('twenty thirty forty fifty sixty seventy eighty ninety'.split(), 2)}
 _scale = {'dozen': 12, 'hundred': 100, 'thousand': 1000, 'million': 1_000_000}
 _spelt = re.compile(r'\b(?:(?:%s)[\s-]+(?:and\s+)?)*(?:%s)\b(\s?%%|\s?percent\b|\s?per cent\b)?' % ('|'.join([*_small, *_scale, 'a']),
     '|'.join([*_small, *_scale])), re.I)
@@ -155,23 +156,33 @@ def topics(text):
     return {t for t, p in _topics.items() if p.search(text)}
 
 _praise = re.compile(
-    r'\bwell[- ](?:structured|optimi[sz]ed|organi[sz]ed|built|maintained|designed|made|linked|crafted)|\boptimi[sz]ed for (?:search|seo)|\b(?:good|great|excellent|healthy|solid|strong|perfect|fine|flawless|clean|impressive|robust)\b[^.]{0,30}\b(?:shape|condition|site|website|seo|structure|state|health|performance|quality|job|foundation|navigation|overall)\b|'
-                     r'\b(?:site|website|seo|structure|everything|overall)\b[^.]{0,40}\b(?:is|are|looks?|seems?|appears?|performs?|works?)\b[^.]{0,25}\b(?:good|great|excellent|healthy|solid|strong|perfect|fine|flawless|clean|well|impressive|robust|in order|friendly|optimal)\b|\berror[- ]free\b|\bsearch[- ]engine[- ]friendly\b', re.I)
+    r'\bwell[- ](?:structured|optimi[sz]ed|organi[sz]ed|built|maintained|designed|made|linked|crafted)|\boptimi[sz]ed for (?:search|seo)'
+    r'|\b(?:good|great|excellent|healthy|solid|strong|perfect|fine|flawless|clean|impressive|robust)\b[^.]{0,30}'
+    r'\b(?:shape|condition|site|website|seo|structure|state|health|performance|quality|job|foundation|navigation|overall)\b'
+    r'|\b(?:site|website|seo|structure|everything|overall)\b[^.]{0,40}\b(?:is|are|looks?|seems?|appears?|performs?|works?)\b[^.]{0,25}'
+    r'\b(?:good|great|excellent|healthy|solid|strong|perfect|fine|flawless|clean|well|impressive|robust|in order|friendly|optimal)\b'
+    r'|\berror[- ]free\b|\bsearch[- ]engine[- ]friendly\b', re.I)
 _denial = re.compile(
-    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|not (?:have )?any|n[o']t have any|not a single|none of the|nothing)\b(?:\s+\w+){0,3}?\s*\b(errors?|problems?|issues?|defects?|findings?|wrong|warnings?|(?:dead|broken) (?:links?|pages?)|404s?|duplicates?|redirects?|orphans?|chains?|loops?)\b", re.I)
+    r"\b(?:no|zero|without(?: any)?|free (?:of|from)|not (?:have )?any|n[o']t have any|not a single|none of the|nothing)\b(?:\s+\w+){0,3}?\s*"
+    r"\b(errors?|problems?|issues?|defects?|findings?|wrong|warnings?|(?:dead|broken) (?:links?|pages?)|404s?|duplicates?|redirects?|orphans?"
+    r"|chains?|loops?)\b", re.I)
 _grave = re.compile(r'\b(?:critical|severe|serious|urgent|major|gravest?|most important|worst)\b', re.I)
-_light = re.compile(
-    r'\b(?:minor|harmless|negligible|trivial|not (?:a )?(?:serious|big|urgent|critical)|only a notice|no need to|can be ignored|insignificant)\b', re.I)
+_light = re.compile(r'\b(?:minor|harmless|negligible|trivial|not (?:a )?(?:serious|big|urgent|critical)|only a notice|no need to|can be ignored'
+                    r'|insignificant)\b', re.I)
 _shares = [(re.compile(p, re.I), low, high, name) for p, low, high, name in (
     (r'\b(?:nearly|almost) (?:all|every|each)\b', .9, 1, 'nearly all'),
-    (r'(?<!nearly )(?<!almost )(?<!not )\b(?:all|every|each)(?: (?:of )?(?:the|its|your|this site.s))?(?: \w+)? (?:pages?|links?|titles?|documents?|addresses|urls?)\b', .9999, 1, 'all'), (r'\b(?:more than|over) (?:a )?half\b|\bmost (?:of|pages|links)\b|\bmajority\b', .5, 1, 'more than half'),
-    (r'\b(?:less than|under) (?:a )?half\b', 0, .5, 'less than half'), (r'(?<!than )(?<!than a )(?<!over )(?<!under )\bhalf (?:of|the)\b',
-        .45, .55, 'half'), (r'\b(?:a|one)[ -]third\b', .28, .38, 'a third'), (r'\btwo[ -]thirds\b', .6, .72, 'two thirds'),
-        (r'\b(?:a|one)[ -]quarter\b', .2, .3, 'a quarter'), (r'\bthree[ -]quarters\b', .7, .8, 'three quarters'),
+    (r'(?<!nearly )(?<!almost )(?<!not )\b(?:all|every|each)(?: (?:of )?(?:the|its|your|this site.s))?(?: \w+)? '
+     r'(?:pages?|links?|titles?|documents?|addresses|urls?)\b', .9999, 1, 'all'),
+    (r'\b(?:more than|over) (?:a )?half\b|\bmost (?:of|pages|links)\b|\bmajority\b', .5, 1, 'more than half'),
+    (r'\b(?:less than|under) (?:a )?half\b', 0, .5, 'less than half'),
+    (r'(?<!than )(?<!than a )(?<!over )(?<!under )\bhalf (?:of|the)\b', .45, .55, 'half'),
+    (r'\b(?:a|one)[ -]third\b', .28, .38, 'a third'), (r'\btwo[ -]thirds\b', .6, .72, 'two thirds'),
+    (r'\b(?:a|one)[ -]quarter\b', .2, .3, 'a quarter'), (r'\bthree[ -]quarters\b', .7, .8, 'three quarters'),
     (r'\b(?:only )?(?:a )?(?:few|handful|small (?:number|part))\b(?! words)', 0, .1, 'a few'))]
 
 _turned = re.compile(
-    r"(?:\b(?:not|never|cannot|no longer)|n['’]t)\s+(?:(?:be|been|being|have|has|had|a|an|any|the|contain|include|provide|show|only|even|properly|yet|fully)\s+)*(\w+)", re.I)
+    r"(?:\b(?:not|never|cannot|no longer)|n['’]t)\s+"
+    r"(?:(?:be|been|being|have|has|had|a|an|any|the|contain|include|provide|show|only|even|properly|yet|fully)\s+)*(\w+)", re.I)
 _lacking = re.compile(
     r"\b(?:no|not|never|none|without|missing|lacks?|lacking|add|adding|write|give|needs?|empty|absent|should|must|cannot)\b|n['’]t\b", re.I)
 
@@ -189,15 +200,13 @@ def _judge(text, facts, db):
             return wrong(f'“{m[0]}” is denied by {against[0].id}: {against[0].text[:120]}')
     for a in _address.findall(text):
         a = a.rstrip('.,;:!?')
-        if (not any(a in f.text for f in facts)
-                and not (db and db.execute("select 1 from page where url=? or url like ? escape '\\' limit 1",
-                                           (a, '%' + a.replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_') if a.startswith('/')
-                                            else a)).fetchone())):
+        if any(a in f.text for f in facts): continue
+        end = '%' + a.replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_') if a.startswith('/') else a
+        if not (db and db.execute("select 1 from page where url=? or url like ? escape '\\' limit 1", (a, end)).fetchone()):
             return wrong(f'{a} is no address that was seen')
     plain_ = _address.sub(' ', _cite.sub(' ', text))
-    counted = [n
-               for n in numbers(text) if not (not n[1] and n[0] <= len(facts)
-                                              and re.search(r'\b(?:top|first|these|following|main)\s+' + re.escape(n[3]), plain_, re.I))]
+    some = lambda n: re.search(r'\b(?:top|first|these|following|main)\s+' + re.escape(n[3]), plain_, re.I)        # the first 3 of them
+    counted = [n for n in numbers(text) if n[1] or n[0] > len(facts) or not some(n)]
     shares = [s for s in _shares if s[0].search(plain_)]
     about = topics(text)
     if not (counted or shares or about or cited or _address.search(text)): return said | {'state': 'talk'}
@@ -213,8 +222,8 @@ def _judge(text, facts, db):
         for _, low, high, name in shares:
             if not any(f.share is not None and low <= f.share <= high for f in group):
                 return f'“{name}” is not so: it is ' + ', '.join(f'{100*f.share:.0f} %' for f in group if f.share is not None)
-        firm = (set().union(*(f.about for f in group)) if any(v not in spare or percent for v, percent, _, _ in counted)
-                or shares else set().union(*(f.near for f in group)))
+        exact = any(v not in spare or percent for v, percent, _, _ in counted) or shares
+        firm = set().union(*(f.about if exact else f.near for f in group))
         if stray := about - firm: return f"{', '.join(sorted(stray))}: not what {', '.join(f.id for f in group)} is about"
         if turned := [m[0] for m in _turned.finditer(plain_) if not any(m[1].lower()[:5] in f.without for f in group)]:
             return f'“{turned[0]}” is not what ' + ', '.join(f.id for f in group) + ' says'

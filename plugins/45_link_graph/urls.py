@@ -61,8 +61,8 @@ def whole(u):
     if u.raw_fragment: u = u.with_fragment(None)
     if u.raw_user is not None or u.raw_password is not None: u = u.with_user(None)      # a login is no part of a page's address
     text = str(u)
-    return (text if u.raw_path != '/' or text[len(u.scheme)+3:].find('/') >= 0 else str(u.with_path('/').with_query(u.raw_query_string))
-            if u.raw_query_string else text + '/')
+    if u.raw_path != '/' or text[len(u.scheme)+3:].find('/') >= 0: return text
+    return str(u.with_path('/').with_query(u.raw_query_string)) if u.raw_query_string else text + '/'
 
 def address(text):
     "What a user typed as an address: https:// where no scheme is said (http:// for this machine); ValueError in words"

@@ -27,10 +27,10 @@ def reading(path):
 
 def stamp(db):
     "What changes when the crawl, or what was computed of it, does."
-    return json.dumps([list(r)
-                       for r in db.execute(
-                           "select (select max(id) from page), (select max(id) from link), (select count(*) from place), (select total(x) "
-                           "from place)")] + [list(r) for r in db.execute("select key,value from crawl where key in ('state','ended') order by key")])
+    grew = db.execute("select (select max(id) from page), (select max(id) from link), (select count(*) from place), "
+                      "(select total(x) from place)")
+    state = db.execute("select key,value from crawl where key in ('state','ended') order by key")
+    return json.dumps([list(r) for r in [*grew, *state]])
 
 def drawn(path):
     """The graph of a crawl as it is sent: (head, arrays by name, bytes). Drawn once
@@ -132,10 +132,9 @@ def table(path, q='', sort='score', desc=True, at=0, limit=100, only='', ids=Non
     where, limit, at = ' and '.join(wanted), max(1, min(500, limit)), max(0, at)
     with closing(reading(path)) as db:
         total = db.execute(f'select count(*) from page where {where}', args).fetchone()[0]
-        rows = [list(r)
-                for r in db.execute(
-                    f"select id,{','.join(shown)} from page where {where} order by {sort} is null, {sort} {'desc' if desc else 'asc'}, id "
-                    f"limit ? offset ?", [*args, limit, at])]
+        rows = [list(r) for r in db.execute(
+            f"select id,{','.join(shown)} from page where {where} "
+            f"order by {sort} is null, {sort} {'desc' if desc else 'asc'}, id limit ? offset ?", [*args, limit, at])]
         out = {'rows': rows, 'columns': [[c, columns[c]] for c in shown], 'total': total, 'at': at}
         if all_ids: out['ids'] = [r[0] for r in db.execute(f'select id from page where {where}', args)]
     return out
@@ -147,10 +146,9 @@ def one(path, page, most=60):
         row = db.execute('select * from page where id=?', (page,)).fetchone()
         if not row: raise KeyError(f'there is no page {page}')
         def links(mine, other):
-            return [list(r)
-                    for r in db.execute(
-                        f'select p.id,p.url,max(l.anchor),p.status,min(l.position) from link l join page p on p.id=l.{other} where '
-                        f'l.{mine}=? and l.kind not in ("image","script","style") group by p.id order by p.score desc, p.id limit ?'.replace('"', "'"), (page, most))]
+            return [list(r) for r in db.execute(
+                f"select p.id,p.url,max(l.anchor),p.status,min(l.position) from link l join page p on p.id=l.{other} "
+                f"where l.{mine}=? and l.kind not in ('image','script','style') group by p.id order by p.score desc, p.id limit ?", (page, most))]
         count = lambda mine, other: db.execute(
             f"select count(distinct {other}) from link where {mine}=? and kind not in ('image','script','style')", (page,)).fetchone()[0]
         facts = [[columns[c], row[c]] for c in columns if c not in ('url', 'title') and row[c] not in (None, '')]
@@ -159,8 +157,8 @@ def one(path, page, most=60):
         return {'id': page, 'url': row['url'], 'title': row['title'], 'status': row['status'], 'facts': facts,
                 'in': links('target', 'source'), 'out': links('source', 'target'), 'more_in': count('target', 'source'),
                 'more_out': count('source', 'target'),
-                'findings': [list(r)
-                             for r in db.execute('select kind,severity,detail from finding where page=? order by severity,kind limit 100', (page,))]}
+                'findings': [list(r) for r in db.execute(
+                    'select kind,severity,detail from finding where page=? order by severity,kind limit 100', (page,))]}
 
 def document(run, base, title, text, back):
     "The whole page of the picture, as FastHTML tags. `base` is its address, `text` what the picture says in words."
@@ -169,36 +167,32 @@ def document(run, base, title, text, back):
     own = base.split('/picture/')[0] + '/static'
     tool = lambda said, key, does, **kw: Button(said, type='button', cls='tool', data_does=does, title=f'{kw.pop("help", said)} ({key})',
                                                 aria_label=kw.pop('label', said), **kw)
-    return Html(
-        Head(Meta(charset='utf-8'), Meta(name='viewport', content='width=device-width,initial-scale=1'), Title(f'{title} · picture'),
-             Link(rel='stylesheet', href='/static/pianola.css'), Link(rel='stylesheet', href=f'{own}/viewer.css'),
-             Link(rel='icon', href='/static/icon.svg'), Script(src='/static/theme.js'), Script(src=f'{own}/viewer.js', defer=True)),
-        Body(
-            Header(A('‹', href=back, cls='button quiet', aria_label='Back to the run', title='Back to the run'), H1(title),
-                   P(id='sum', cls='soft'), cls='top'),
-            Main(
-                Div(Canvas(id='scene', tabindex='0', role='img', aria_label=text, aria_describedby='how'), Canvas(id='over', aria_hidden='true'),
-                    P('Arrow keys move, + and − come nearer and go away, 0 shows all, Enter opens the page in the middle, / searches, L '
-                      'draws a lasso, Escape lets go. The table beside says the same.', id='how', cls='sr'),
-                    Div(id='tip', hidden=True, role='status'),
-                    Div(tool('+', '+', 'in', label='Nearer'), tool('−', '-', 'out', label='Farther'),
-                        tool('⤢', '0', 'fit', label='Show all'),
-                        tool('◌', 'L', 'lasso', label='Lasso', help='Draw around pages to list them', aria_pressed='false'), cls='zoom'),
-                    Div(Div(id='legend', role='group', aria_label='What the colours say'), cls='key'),
-                    P('Loading…', id='phase', role='status'), cls='stage'),
-                Section(
-                    Div(Label('Search ', Input(type='search', id='q', placeholder='Search addresses and titles', autocomplete='off'), cls='bare'),
-                        Label('Colour ', Select(Option('Answer', value='how'), id='colour')),
-                        Label('Links ', Select(Option('Backbone', value='backbone'), Option('All', value='all'),
-                                               Option('None', value='none'), id='links')), cls='bar'),
-                    Section(H2('What stands out'), Ol(id='marks'), id='marked'),
-                    Section(id='card', hidden=True, tabindex='-1', aria_live='polite'),
-                    Section(Div(H2('Pages', id='what'), Button('All pages', type='button', cls='quiet', id='all', hidden=True),
-                                Button('Download CSV', type='button', cls='quiet', id='csv'), cls='head'),
-                            Div(Table(Thead(Tr(id='heads')), Tbody(id='rows')), cls='scroll', tabindex='0', role='region',
-                                aria_labelledby='what'), Div(Button('Back', type='button', cls='quiet', id='less'), Span(id='of'),
-                                    Button('More', type='button', cls='quiet', id='more-rows'), cls='pager'), id='pages'), cls='side')),
-                                    cls='picture', data_base=base), lang='en')
+    head = Head(Meta(charset='utf-8'), Meta(name='viewport', content='width=device-width,initial-scale=1'), Title(f'{title} · picture'),
+                Link(rel='stylesheet', href='/static/pianola.css'), Link(rel='stylesheet', href=f'{own}/viewer.css'),
+                Link(rel='icon', href='/static/icon.svg'), Script(src='/static/theme.js'), Script(src=f'{own}/viewer.js', defer=True))
+    top = Header(A('‹', href=back, cls='button quiet', aria_label='Back to the run', title='Back to the run'), H1(title),
+                 P(id='sum', cls='soft'), cls='top')
+    stage = Div(Canvas(id='scene', tabindex='0', role='img', aria_label=text, aria_describedby='how'), Canvas(id='over', aria_hidden='true'),
+                P('Arrow keys move, + and − come nearer and go away, 0 shows all, Enter opens the page in the middle, / searches, '
+                  'L draws a lasso, Escape lets go. The table beside says the same.', id='how', cls='sr'),
+                Div(id='tip', hidden=True, role='status'),
+                Div(tool('+', '+', 'in', label='Nearer'), tool('−', '-', 'out', label='Farther'), tool('⤢', '0', 'fit', label='Show all'),
+                    tool('◌', 'L', 'lasso', label='Lasso', help='Draw around pages to list them', aria_pressed='false'), cls='zoom'),
+                Div(Div(id='legend', role='group', aria_label='What the colours say'), cls='key'),
+                P('Loading…', id='phase', role='status'), cls='stage')
+    bar = Div(Label('Search ', Input(type='search', id='q', placeholder='Search addresses and titles', autocomplete='off'), cls='bare'),
+              Label('Colour ', Select(Option('Answer', value='how'), id='colour')),
+              Label('Links ', Select(Option('Backbone', value='backbone'), Option('All', value='all'), Option('None', value='none'),
+                                     id='links')), cls='bar')
+    pages = Section(Div(H2('Pages', id='what'), Button('All pages', type='button', cls='quiet', id='all', hidden=True),
+                        Button('Download CSV', type='button', cls='quiet', id='csv'), cls='head'),
+                    Div(Table(Thead(Tr(id='heads')), Tbody(id='rows')),
+                        cls='scroll', tabindex='0', role='region', aria_labelledby='what'),
+                    Div(Button('Back', type='button', cls='quiet', id='less'), Span(id='of'),
+                        Button('More', type='button', cls='quiet', id='more-rows'), cls='pager'), id='pages')
+    side = Section(bar, Section(H2('What stands out'), Ol(id='marks'), id='marked'),
+                   Section(id='card', hidden=True, tabindex='-1', aria_live='polite'), pages, cls='side')
+    return Html(head, Body(top, Main(stage, side), cls='picture', data_base=base), lang='en')
 
 def mount(get, post, where, base='/link_graph', called=lambda run: '', back=None):
     """Adds the routes under `/picture/{run}`: the page itself, /graph, /column/{name},

@@ -51,9 +51,9 @@ def spots(g, most=9):
         if len(fresh) < max(8, .001 * g.n) or len([s for _, s in out]) >= 3: continue
         said |= set(fresh.tolist())
         mine = int((only[fresh] == 1).sum())
-        spot('star', fresh,
-             f'{name(g.url[page])} links to {count(len(to), "page")} that are not there' + (f', {mine:,} of them linked from nowhere else'
-                 if mine else ''), 3 * len(fresh), page=int(g.id[page]), errors=len(to), only=mine)
+        spot('star', fresh, f'{name(g.url[page])} links to {count(len(to), "page")} that are not there'
+             + (f', {mine:,} of them linked from nowhere else' if mine else ''),
+             3 * len(fresh), page=int(g.id[page]), errors=len(to), only=mine)
     edges = layout.pull(g)
     label = layout.components(g.n, edges)
     size = np.bincount(label, minlength=g.n)
@@ -77,8 +77,8 @@ def spots(g, most=9):
         rows = np.flatnonzero(chain == part)
         spot('chain', rows,
              f'{count(len(rows), "page")} one behind the other ({name(g.url[rows[0]])} …)'
-             + (f', the last {g.depth[rows].max()} clicks from the start' if g.depth[rows].max() > 0 else ''), len(rows) * 2,
-             size=len(rows), depth=int(g.depth[rows].max()))
+             + (f', the last {g.depth[rows].max()} clicks from the start' if g.depth[rows].max() > 0 else ''),
+             len(rows) * 2, size=len(rows), depth=int(g.depth[rows].max()))
     known = {p for _, s in out for p in s.pages}
     deep = np.flatnonzero((g.depth > 10) & ~np.isin(g.id, list(known)))
     if len(deep) >= 3:

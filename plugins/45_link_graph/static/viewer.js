@@ -1,38 +1,36 @@
-// The picture: a graph whose places are given, drawn with WebGL2. Links glow in a picture of their own that is made piece by piece when the view rests, and moves along while it does not: so a million of them cost a rest, never a frame.
+// The picture: a graph whose places are given, drawn with WebGL2.
+// Links glow in a picture of their own that is made piece by piece when the view rests, and moves along while it does not:
+// so a million of them cost a rest, never a frame.
 'use strict';
 {
-  const $ = (s, r = document) => r.querySelector(s),
-    id = s => document.getElementById(s),
-    base = document.body.dataset.base;
+  const $ = (s, r = document) => r.querySelector(s), id = s => document.getElementById(s);
+  const base = document.body.dataset.base;
   const make = (tag, more = {}, ...inside) => {
     const e = Object.assign(document.createElement(tag), more);
     e.append(...inside);
     return e;
   };
-  const scene = id('scene'),
-    over = id('over'),
-    pen = over.getContext('2d'),
-    tip = id('tip'),
-    phase = id('phase');
+  const scene = id('scene'), over = id('over'), pen = over.getContext('2d'), tip = id('tip');
+  const phase = id('phase');
   const gl = scene.getContext('webgl2', {
     antialias: false,
     alpha: false,
     preserveDrawingBuffer: false,
     powerPreference: 'high-performance',
   });
-  const began = performance.now(),
-    picture = (window.picture = { stats: { frames: [], pieces: [] }, ready: false });
-  const number = n => n.toLocaleString('en'),
-    css = name => {
-      const d = make('i');
-      d.style.color = `var(${name})`;
-      document.body.append(d);
-      const c = getComputedStyle(d)
-        .color.match(/[\d.]+/g)
-        .map(Number);
-      d.remove();
-      return c.slice(0, 3).map(v => v / 255);
-    };
+  const began = performance.now();
+  const picture = (window.picture = { stats: { frames: [], pieces: [] }, ready: false });
+  const number = n => n.toLocaleString('en');
+  const css = name => {
+    const d = make('i');
+    d.style.color = `var(${name})`;
+    document.body.append(d);
+    const c = getComputedStyle(d)
+      .color.match(/[\d.]+/g)
+      .map(Number);
+    d.remove();
+    return c.slice(0, 3).map(v => v / 255);
+  };
   const trouble = said => {
     phase.textContent = said;
     phase.hidden = false;
@@ -49,17 +47,9 @@
 
   // ---- the graph as arrays
 
-  let g,
-    head,
-    view = { x: 0, y: 0, scale: 1 },
-    home = view,
-    index = new Map(),
-    chosen = -1,
-    lit = null,
-    lasso = null,
-    links = 'backbone',
-    marked = -1,
-    hovered = -1;
+  let g, head, index = new Map();
+  let view = { x: 0, y: 0, scale: 1 }, home = view, links = 'backbone';
+  let chosen = -1, marked = -1, hovered = -1, lit = null, lasso = null;
   const types = { u4: Uint32Array, f4: Float32Array, i2: Int16Array, u1: Uint8Array };
   function unpack(buffer) {
     const size = new DataView(buffer).getUint32(8, true);
@@ -99,18 +89,8 @@
     return { p, u };
   };
   const place = 'uniform vec3 view; uniform vec2 half_; vec4 placed(vec2 at){ return vec4((at - view.xy) * view.z / half_, 0., 1.); }\n';
-  let lines,
-    points,
-    tint,
-    sheet,
-    vao,
-    buffers = {},
-    light,
-    seen,
-    mode,
-    dpr = 1,
-    dark = true,
-    tones;
+  let lines, points, tint, sheet, vao, buffers = {};
+  let light, seen, mode, dpr = 1, dark = true, tones;
   function setup() {
     const float = gl.getExtension('EXT_color_buffer_float') || gl.getExtension('EXT_color_buffer_half_float');
     picture.stats.float = !!float;
@@ -192,8 +172,7 @@
           [0.14, 0.42, 0.6],
           [0.25, 0.1, 0.4],
         ];
-    const k = Math.min(2, Math.floor(t * 3)),
-      f = t * 3 - k;
+    const k = Math.min(2, Math.floor(t * 3)), f = t * 3 - k;
     return stops[k].map((v, i) => v + (stops[k + 1][i] - v) * f);
   };
   const hues = () =>
@@ -204,19 +183,12 @@
   function paint() {
     // colours of the pages; the last byte says two things at once: is it an error (below one half), is it pale
     if (!g?.colour) return;
-    const c = colouring,
-      tone =
-        c.kind === 'how'
-          ? i => tones.ways[g.how[i]]
-          : c.kind === 'words'
-            ? (
-                h => i =>
-                  h[c.values[i]]
-              )(hues().map(rgb))
-            : i => (c.at[i] < 0 ? tones.ways[4] : ramp(c.at[i]));
+    const c = colouring, hue = hues().map(rgb);
+    let tone = i => (c.at[i] < 0 ? tones.ways[4] : ramp(c.at[i]));
+    if (c.kind === 'how') tone = i => tones.ways[g.how[i]];
+    if (c.kind === 'words') tone = i => hue[c.values[i]];
     for (let i = 0; i < g.n; i++) {
-      const [r, gr, b] = tone(i),
-        pale = lit && !lit.has(i);
+      const [r, gr, b] = tone(i), pale = lit && !lit.has(i);
       g.colour.set([r * 255, gr * 255, b * 255, (g.how[i] === 2 ? 0 : 128) + (pale ? 60 : 0)], i * 4);
     }
     gl.bindBuffer(gl.ARRAY_BUFFER, buffers.colour);
@@ -225,8 +197,8 @@
 
   function sized() {
     dpr = Math.min(2, devicePixelRatio || 1);
-    const w = Math.max(1, Math.round(scene.clientWidth * dpr)),
-      h = Math.max(1, Math.round(scene.clientHeight * dpr));
+    const w = Math.max(1, Math.round(scene.clientWidth * dpr));
+    const h = Math.max(1, Math.round(scene.clientHeight * dpr));
     if (scene.width === w && scene.height === h) return;
     for (const c of [scene, over]) {
       c.width = w;
@@ -254,11 +226,8 @@
   };
   const classes = () => head.classes.filter(([, , , wide]) => links === 'all' || (links === 'backbone' && !wide));
 
-  // a piece of the links into their film: each class in the same share, so that what is there is always a fair sample
-  let share = 1,
-    resting,
-    queued = false,
-    moving = 0; // share: how much of the links is in the film, 0 to 1
+  let share = 1; // how much of the links is in the film, 0 to 1
+  let resting, queued = false, moving = 0;
   const many = () => classes().reduce((s, c) => s + c[1], 0);
   function rest() {
     clearTimeout(resting);
@@ -271,13 +240,13 @@
     );
   }
   picture.budget = 20_000;
-  const wait4 = new Float32Array(4),
-    wait1 = new Uint8Array(4);
+  const wait4 = new Float32Array(4), wait1 = new Uint8Array(4);
   // until all is drawn: gl.finish does not wait
   const waited = () =>
     mode[0] === gl.RGBA16F
       ? gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, wait4)
       : gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, wait1);
+  // a piece of the links into their film: each class in the same share, so that what is there is always a fair sample
   function glow() {
     gl.bindFramebuffer(gl.FRAMEBUFFER, light.frame);
     gl.viewport(0, 0, scene.width, scene.height);
@@ -294,11 +263,10 @@
     waited();
     const start = performance.now();
     do {
-      const t = performance.now(),
-        next = Math.min(1, share + picture.budget / Math.max(1, many()));
+      const t = performance.now();
+      const next = Math.min(1, share + picture.budget / Math.max(1, many()));
       for (const [first, count, weight] of classes()) {
-        const a = Math.floor(count * share),
-          b = Math.floor(count * next);
+        const a = Math.floor(count * share), b = Math.floor(count * next);
         gl.uniform1f(lines.u.weight, weight);
         if (b > a) gl.drawElements(gl.LINES, (b - a) * 2, gl.UNSIGNED_INT, (first + a) * 8);
       }
@@ -311,8 +279,7 @@
     seen.fresh = false;
     if (share === 1) picture.stats.rested = performance.now() - began;
   }
-  let working,
-    shownAt = 0;
+  let working, shownAt = 0;
   function work() {
     // between frames, so that hands are never in its way; what is there is shown now and then
     clearTimeout(working);
@@ -327,8 +294,8 @@
     gl.bindFramebuffer(gl.FRAMEBUFFER, seen.frame);
     gl.viewport(0, 0, scene.width, scene.height);
     gl.disable(gl.BLEND);
-    const near = Math.max(1, light.view.scale / home.scale),
-      crowd = classes().reduce((s, c) => s + c[1] * c[2], 0) / Math.max(1, (scene.width * scene.height) / 900);
+    const near = Math.max(1, light.view.scale / home.scale);
+    const crowd = classes().reduce((s, c) => s + c[1] * c[2], 0) / Math.max(1, (scene.width * scene.height) / 900);
     gl.useProgram(tint.p);
     gl.uniform4f(tint.u.moved, 0, 0, 1, 1);
     gl.uniform1f(tint.u.gain, (1.2 * Math.min(1.6, near ** 0.5)) / Math.max(0.35, crowd ** 0.45) / Math.max(0.1, share));
@@ -406,9 +373,7 @@
   };
   function overlay() {
     pen.clearRect(0, 0, over.width, over.height);
-    const u = dpr,
-      taken = [],
-      said = getComputedStyle(document.body).fontFamily;
+    const u = dpr, taken = [], said = getComputedStyle(document.body).fontFamily;
     const free = (x, y, w, h) => {
       const b = [x - w / 2 - 4 * u, y - h / 2, x + w / 2 + 4 * u, y + h / 2];
       if (taken.some(t => b[0] < t[2] && t[0] < b[2] && b[1] < t[3] && t[1] < b[3])) return false;
@@ -416,15 +381,14 @@
       return true;
     };
     head.marks.forEach((m, i) => {
-      const [x, y] = onto(m.x, m.y),
-        r = Math.max(m.radius * view.scale, 10 * u) + 6 * u,
-        tone = m.kind === 'star' ? tones.wrong : tones.moved;
+      const [x, y] = onto(m.x, m.y);
+      const r = Math.max(m.radius * view.scale, 10 * u) + 6 * u;
+      const tone = m.kind === 'star' ? tones.wrong : tones.moved;
       pen.strokeStyle = rgba(tone, marked < 0 || marked === i ? 0.95 : 0.35);
       pen.lineWidth = (marked === i ? 2.6 : 1.5) * u;
       circle(x, y, r);
       pen.stroke();
-      const bx = x + r * 0.707,
-        by = y - r * 0.707;
+      const bx = x + r * 0.707, by = y - r * 0.707;
       pen.fillStyle = rgba(tone);
       circle(bx, by, 9 * u);
       pen.fill();
@@ -517,10 +481,8 @@
   let flight = 0;
   function fly(to) {
     // there in a quarter of a second, or at once for who wants no motion
-    const from = view,
-      start = performance.now(),
-      mine = ++flight,
-      still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const from = view, start = performance.now(), mine = ++flight;
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     if (still) {
       look(to.x, to.y, to.scale);
       return rest();
@@ -531,10 +493,9 @@
         moving = Math.max(0, moving - 1);
         return;
       }
-      const t = Math.min(1, (performance.now() - start) / 260),
-        e = t * (2 - t),
-        k = (to.scale / from.scale) ** e,
-        w = Math.abs(to.scale / from.scale - 1) < 1e-6 ? e : (1 - 1 / k) / (1 - from.scale / to.scale);
+      const t = Math.min(1, (performance.now() - start) / 260);
+      const e = t * (2 - t), k = (to.scale / from.scale) ** e;
+      const w = Math.abs(to.scale / from.scale - 1) < 1e-6 ? e : (1 - 1 / k) / (1 - from.scale / to.scale);
       look(from.x + (to.x - from.x) * w, from.y + (to.y - from.y) * w, from.scale * k);
       if (t < 1) requestAnimationFrame(step);
       else {
@@ -546,9 +507,9 @@
   }
   function zoom(by, px, py) {
     flight++;
-    const [x, y] = px === undefined ? [view.x, view.y] : back(px, py),
-      s = Math.max(home.scale * 0.4, Math.min(home.scale * 400, view.scale * by)),
-      k = view.scale / s;
+    const [x, y] = px === undefined ? [view.x, view.y] : back(px, py);
+    const s = Math.max(home.scale * 0.4, Math.min(home.scale * 400, view.scale * by));
+    const k = view.scale / s;
     look(x + (view.x - x) * k, y + (view.y - y) * k, s);
     restless();
   }
@@ -565,12 +526,11 @@
 
   // ---- which page is meant: a grid of them, made once
 
-  let grid,
-    near = { in: [], out: [] };
+  let grid, near = { in: [], out: [] };
   function sort() {
-    const f = fit(everyone(), 1),
-      cell = Math.max(1e-6, Math.sqrt(Math.max(1, (scene.width / f.scale) * (scene.height / f.scale)) / Math.max(1, g.n)) * 2),
-      at = new Map();
+    const f = fit(everyone(), 1);
+    const cell = Math.max(1e-6, Math.sqrt(Math.max(1, (scene.width / f.scale) * (scene.height / f.scale)) / Math.max(1, g.n)) * 2);
+    const at = new Map();
     for (let i = 0; i < g.n; i++) {
       const k = Math.floor(g.xy[i * 2] / cell) + ',' + Math.floor(g.xy[i * 2 + 1] / cell);
       at.has(k) ? at.get(k).push(i) : at.set(k, [i]);
@@ -580,11 +540,8 @@
   function nearest(x, y, reach) {
     if (!grid) sort();
     const { cell, at } = grid;
-    let best = -1,
-      far = reach * reach;
-    const r = Math.min(40, Math.ceil(reach / cell)),
-      cx = Math.floor(x / cell),
-      cy = Math.floor(y / cell);
+    let best = -1, far = reach * reach;
+    const r = Math.min(40, Math.ceil(reach / cell)), cx = Math.floor(x / cell), cy = Math.floor(y / cell);
     for (let i = -r; i <= r; i++)
       for (let j = -r; j <= r; j++)
         for (const p of at.get(cx + i + ',' + (cy + j)) || []) {
@@ -611,8 +568,8 @@
       else if (g.edges[e + 1] === i) near.in.push(g.edges[e]);
     }
     if (go) {
-      const [x, y] = onto(g.xy[i * 2], g.xy[i * 2 + 1]),
-        inside = x > 40 && y > 40 && x < scene.width - 40 && y < scene.height - 40;
+      const [x, y] = onto(g.xy[i * 2], g.xy[i * 2 + 1]);
+      const inside = x > 40 && y > 40 && x < scene.width - 40 && y < scene.height - 40;
       if (!inside || go === 'near')
         fly({ x: g.xy[i * 2], y: g.xy[i * 2 + 1], scale: Math.max(view.scale, home.scale * (go === 'near' ? 4 : 1)) });
     }
@@ -679,23 +636,16 @@
       textContent: p.url,
     });
     const facts = make('dl');
-    for (const [k, v] of p.facts)
+    for (const [k, v] of p.facts) {
+      let text = v;
+      if (k === 'Status') text = said(v);
+      else if (k === 'Indexable' || k === 'Orphan') text = v ? 'yes' : 'no';
+      else if (typeof v === 'number') text = number(Math.round(v * 100) / 100);
       facts.append(
         make('dt', { textContent: k }),
-        make('dd', {
-          className: k === 'Status' ? `status is-${way(p.status)}` : '',
-          textContent:
-            k === 'Status'
-              ? said(v)
-              : k === 'Indexable' || k === 'Orphan'
-                ? v
-                  ? 'yes'
-                  : 'no'
-                : typeof v === 'number'
-                  ? number(Math.round(v * 100) / 100)
-                  : v,
-        }),
+        make('dd', { className: k === 'Status' ? `status is-${way(p.status)}` : '', textContent: text }),
       );
+    }
     const found = p.findings.length
       ? [
           make('h3', { textContent: `Findings: ${number(p.findings.length)}` }),
@@ -722,23 +672,20 @@
 
   // ---- the table beside it
 
-  let asked = { q: '', sort: 'score', desc: 1, at: 0, only: '', ids: null },
-    turn = 0;
+  let asked = { q: '', sort: 'score', desc: 1, at: 0, only: '', ids: null };
+  let turn = 0;
   async function list(more = {}) {
     asked = { ...asked, at: 0, ...more };
-    const mine = ++turn,
-      filtered = !!(asked.q || asked.only || asked.ids),
-      p = new URLSearchParams({ q: asked.q, sort: asked.sort, desc: asked.desc, at: asked.at, only: asked.only, all: filtered ? 1 : 0 });
+    const mine = ++turn, filtered = !!(asked.q || asked.only || asked.ids);
+    const p = new URLSearchParams({ q: asked.q, sort: asked.sort, desc: asked.desc, at: asked.at, only: asked.only, all: filtered ? 1 : 0 });
     try {
-      const d = await (
-        await (asked.ids
-          ? ask(`/list?${p}`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json', 'hx-request': 'true' },
-              body: JSON.stringify({ ids: asked.ids }),
-            })
-          : ask(`/table?${p}`))
-      ).json();
+      const posted = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'hx-request': 'true' },
+        body: JSON.stringify({ ids: asked.ids }),
+      };
+      const r = await (asked.ids ? ask(`/list?${p}`, posted) : ask(`/table?${p}`));
+      const d = await r.json();
       if (mine !== turn) return;
       lit = filtered ? new Set(d.ids.map(i => index.get(i)).filter(i => i !== undefined)) : null;
       paint();
@@ -764,20 +711,12 @@
             { ariaSelected: String(index.get(i) === chosen) },
             ...values.map((v, k) => {
               const c = d.columns[k][0];
-              return make(
-                'td',
-                {
-                  className: c === 'status' ? `status is-${way(v)}` : typeof v === 'number' ? 'n' : '',
-                  title: c === 'url' || c === 'title' ? (v ?? '') : '',
-                },
-                c === 'url'
-                  ? make('button', { type: 'button', textContent: path(v) })
-                  : c === 'status'
-                    ? said(v)
-                    : typeof v === 'number'
-                      ? number(Math.round(v * 10) / 10)
-                      : (v ?? ''),
-              );
+              let inside = v ?? '';
+              if (c === 'url') inside = make('button', { type: 'button', textContent: path(v) });
+              else if (c === 'status') inside = said(v);
+              else if (typeof v === 'number') inside = number(Math.round(v * 10) / 10);
+              const className = c === 'status' ? `status is-${way(v)}` : typeof v === 'number' ? 'n' : '';
+              return make('td', { className, title: c === 'url' || c === 'title' ? (v ?? '') : '' }, inside);
             }),
           );
           r.dataset.id = i;
@@ -818,11 +757,11 @@
   id('csv').onclick = async () => {
     try {
       const r = await ask('/csv', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'hx-request': 'true' },
-          body: JSON.stringify({ ids: picture.found ?? null }),
-        }),
-        a = make('a', { href: URL.createObjectURL(await r.blob()), download: 'pages.csv' });
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'hx-request': 'true' },
+        body: JSON.stringify({ ids: picture.found ?? null }),
+      });
+      const a = make('a', { href: URL.createObjectURL(await r.blob()), download: 'pages.csv' });
       a.click();
       setTimeout(() => URL.revokeObjectURL(a.href), 10_000);
     } catch (e) {
@@ -845,40 +784,29 @@
   }
 
   function legend() {
-    const box = id('legend'),
-      key = (tone, text, more = {}) => {
-        const d = make('i');
-        d.style.background = tone;
-        return make(more.onclick ? 'button' : 'span', { type: 'button', ...more }, d, text);
-      };
+    const box = id('legend');
+    const key = (tone, text, more = {}) => {
+      const d = make('i');
+      d.style.background = tone;
+      return make(more.onclick ? 'button' : 'span', { type: 'button', ...more }, d, text);
+    };
+    const one = words =>
+      words
+        .replace(/^(are|were) /, m => (m === 'are ' ? 'is ' : 'was '))
+        .replace(/^answer$/, 'answers')
+        .replace(/^lead /, 'leads ')
+        .replace(/^give /, 'gives ');
+    const only = (k, e) => {
+      const on = asked.only !== k;
+      mark(-1);
+      list({ only: on ? k : '' });
+      e.currentTarget.ariaPressed = String(on);
+    };
+    const answers = head.counts.filter(([, , n]) => n);
     if (colouring.kind === 'how')
       box.replaceChildren(
-        ...head.counts.flatMap(([k, words, n], i) =>
-          n
-            ? [
-                key(
-                  `var(--g-${k})`,
-                  `${number(n)} ${
-                    n === 1
-                      ? words
-                          .replace(/^(are|were) /, m => (m === 'are ' ? 'is ' : 'was '))
-                          .replace(/^answer$/, 'answers')
-                          .replace(/^lead /, 'leads ')
-                          .replace(/^give /, 'gives ')
-                      : words
-                  }`,
-                  {
-                    ariaPressed: 'false',
-                    onclick: e => {
-                      const on = asked.only !== k;
-                      mark(-1);
-                      list({ only: on ? k : '' });
-                      e.currentTarget.ariaPressed = String(on);
-                    },
-                  },
-                ),
-              ]
-            : [],
+        ...answers.map(([k, words, n]) =>
+          key(`var(--g-${k})`, `${number(n)} ${n === 1 ? one(words) : words}`, { ariaPressed: 'false', onclick: e => only(k, e) }),
         ),
       );
     else if (colouring.kind === 'words') box.replaceChildren(...colouring.names.map((n, i) => key(hues()[i], n)));
@@ -897,8 +825,8 @@
         const c = await (await ask(`/column/${name}`)).json();
         if (c.kind === 'number') {
           // by rank, so that one huge value does not make all others alike
-          const have = [...new Set(c.values.filter(v => v !== null))].sort((a, b) => a - b),
-            rank = new Map(have.map((v, i) => [v, have.length > 1 ? i / (have.length - 1) : 0.5]));
+          const have = [...new Set(c.values.filter(v => v !== null))].sort((a, b) => a - b);
+          const rank = new Map(have.map((v, i) => [v, have.length > 1 ? i / (have.length - 1) : 0.5]));
           colouring = {
             kind: 'number',
             at: Float32Array.from(c.values, v => (v === null ? -1 : rank.get(v))),
@@ -923,9 +851,7 @@
 
   // ---- hands: mouse, fingers, keys
 
-  let held = null,
-    fingers = new Map(),
-    drawing = false;
+  let held = null, fingers = new Map(), drawing = false;
   const spot = e => {
     const r = scene.getBoundingClientRect();
     return [e.clientX - r.left, e.clientY - r.top];
@@ -956,9 +882,8 @@
     if (!g) return;
     const p = spot(e);
     if (fingers.size === 2 && fingers.has(e.pointerId)) {
-      const [a, b] = fingers.values(),
-        before = Math.hypot(a[0] - b[0], a[1] - b[1]),
-        mid = [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+      const [a, b] = fingers.values(), before = Math.hypot(a[0] - b[0], a[1] - b[1]);
+      const mid = [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
       fingers.set(e.pointerId, p);
       const [c, d] = fingers.values();
       zoom(Math.hypot(c[0] - d[0], c[1] - d[1]) / Math.max(1, before), ...mid);
@@ -974,8 +899,7 @@
       return again();
     }
     if (held) {
-      const dx = p[0] - held.at[0],
-        dy = p[1] - held.at[1];
+      const dx = p[0] - held.at[0], dy = p[1] - held.at[1];
       held.far = Math.max(held.far, Math.hypot(dx, dy));
       if (held.far > 3) look(held.from.x - (dx * dpr) / view.scale, held.from.y + (dy * dpr) / view.scale, view.scale);
       return;
@@ -1053,12 +977,10 @@
     }
     const ids = [];
     for (let i = 0; i < g.n; i++) {
-      const x = g.xy[i * 2],
-        y = g.xy[i * 2 + 1];
+      const x = g.xy[i * 2], y = g.xy[i * 2 + 1];
       let inside = false;
       for (let a = 0, b = lasso.length - 1; a < lasso.length; b = a++) {
-        const [ax, ay] = lasso[a],
-          [bx, by] = lasso[b];
+        const [ax, ay] = lasso[a], [bx, by] = lasso[b];
         if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
       }
       if (inside) ids.push(g.id[i]);
