@@ -10,7 +10,7 @@ steps = ['a', 'b', 'c', 'd']
 fields = {'a': ['x', 'loud'], 'b': [], 'c': ['z', 'word'], 'd': []}
 
 class Tab:
-    "A page without a browser: what was drawn with it, and what the socket put in its place, by the rules of static/pianola.js and static/flow.js"
+    "A page without a browser: what was drawn with it, and what the socket put in its place, by the rules of static/place.js and static/flow.js"
     def __init__(self, server, run):
         self.server, self.seq = server, 0
         self.open(run)

@@ -45,7 +45,7 @@ def tree(html):
     return r.root
 
 def add(root, text):
-    "What the browser does with `append` (the same rule stands in static/pianola.js)"
+    "What the browser does with `append` (the same rule stands in static/reply.js)"
     n = root
     while (kids := [k for k in n.kids if isinstance(k, Node)]) and (re.fullmatch('p|h[1-6]|ul|ol|li|blockquote|figure|pre', kids[-1].tag)
             or (n.tag, kids[-1].tag) == ('pre', 'code')):
