@@ -184,6 +184,7 @@ async def main(argv):
             for name, cols in file['schema']['tables'].items(): (c.plugins/f'{name}.py').write_text(source(name, cols), 'utf-8')
             await plugins.load(None, c.plugins)
             chat.engines, chat.talk, orders.by_rules = (Silent() if a.engine == 'none' else Engines(c)), False, True
+            await chat.wake()               # the file before put it to sleep
             try:
                 if a.engine != 'none': models.add('/'.join([(got := await chat.engines.choose())[0].name, got[1]]))
                 for n, case in enumerate(file['cases']):

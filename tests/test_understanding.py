@@ -283,11 +283,12 @@ def test_a_case_file_may_use_the_names_the_app_uses(tmp_path):
             'states': {'now': {'job': [{'id': 1, 'work': 'Menu', 'words': 300, 'class': 'a'}]}},
             'cases': [{'id': 'a', 'category': 'set', 'state': 'now', 'utterance': 'set the words of Menu to 420',
                        'expected': [{'op': 'update', 'table': 'job', 'id': 1, 'values': {'words': 420}}]}]}
-    (tmp_path/'job.json').write_text(json.dumps(file))
-    done = subprocess.run([sys.executable, '-m', 'pianola', 'eval', str(tmp_path/'job.json'), '--engine', 'none', '--json',
-                           str(tmp_path/'out.json')], cwd=root, capture_output=True, text=True, timeout=60)
+    for name in ('job', 'once_more'): (tmp_path/f'{name}.json').write_text(json.dumps(file))      # what comes after another file is answered too
+    done = subprocess.run([sys.executable, '-m', 'pianola', 'eval', str(tmp_path/'job.json'), str(tmp_path/'once_more.json'), '--engine', 'none',
+                           '--json', str(tmp_path/'out.json')], cwd=root, capture_output=True, text=True, timeout=60)
     assert not done.returncode, done.stderr
-    assert {r['end'] for r in json.loads((tmp_path/'out.json').read_text())['results']} <= {'right', 'chip'}
+    results = json.loads((tmp_path/'out.json').read_text())['results']
+    assert len(results) == 2 and {r['end'] for r in results} <= {'right', 'chip'}
 
 def cases():
     "(the folder, the world, its rows, a case) of every case there is"
