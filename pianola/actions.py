@@ -293,9 +293,12 @@ def parts(actions):
             raise Refused(f'{a.name} cannot be done together with others', 'press it by itself')
         out.append((a, a.check(one.get('args') or {})))
     return out
+def each(name, args):
+    "[(name, arguments)] of the keys that a press stands for: one, or each of several"
+    return [(name, args)] if name != 'several' else [(one.get('action'), one.get('args') or {}) for one in args.get('actions') or ()]
 def keys_of(what, data):
-    "The names of the keys that an entry of the roll stands for: one, or each of several"
-    return {what} if what != 'several' else {one.get('action') for one in (data.get('args') or {}).get('actions') or ()}
+    "The names of the keys that an entry of the roll stands for"
+    return {name for name, _ in each(what, data.get('args') or {})}
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
     return (max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read')

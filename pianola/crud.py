@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Optional
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
 from . import forms, grid, growth, sheets, tabs
-from .actions import Action, keys_of, on_undo, register
+from .actions import Action, each, keys_of, on_undo, register
 from .store import fold, store, Refused, put, got
 from .plugins import Kind, plugins
 
@@ -392,10 +392,9 @@ class Crud(Kind):
         # only then rows that refer to it look different
         renamed = lambda t, i: not (other := plugins.table(t)) or bool({'id', other.main} & what.get((t, i), {'id'}))
         back = await store.read(self.current) if self.owner and any(t == self.owner and before is None for t, _, before, _ in changes) else None
-        if {f'{self.name}.choose', f'{self.owner}.choose'} & keys_of(e.what, e.data):
-            draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
-        elif self.owner and any(t == self.owner and (after is None or i in (back, 'lot')) for t, i, _, after in changes):
-            # perhaps the chosen one went or came back: then other rows are in view
+        chosen = {f'{self.name}.choose', f'{self.owner}.choose'} & keys_of(e.what, e.data)
+        # perhaps the chosen one went or came back: then other rows are in view
+        if chosen or self.owner and any(t == self.owner and (after is None or i in (back, 'lot')) for t, i, _, after in changes):
             draw = lambda tx, look: {'items': [tabs.item(f'{self.name}-panel', self.panel(tx, look), only=True)]}
         elif any(renamed(t, i) for t, i in e.rows if t in others): draw = lambda tx, look: grid.again(tx, self, look)
         else:
@@ -456,9 +455,7 @@ def choices(e):
     "[(table, number)] that an entry of the log chose"
     d = json.loads(e['data'] or '{}')
     if d.get('status') != 'done': return []
-    args = d.get('args') or {}
-    did = args.get('actions') or [] if e['what'] == 'several' else [{'action': e['what'], 'args': args}]
-    return [(a['action'].removesuffix('.choose'), (a.get('args') or {}).get('id')) for a in did if a['action'].endswith('.choose')]
+    return [(name.removesuffix('.choose'), args.get('id')) for name, args in each(e['what'], d.get('args') or {}) if name.endswith('.choose')]
 
 @on_undo
 def whole(tx, e=None):

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from loguru import logger
 from . import chat, config, orders, prompts
+from .actions import each
 from .engines import Engines
 from .plugins import plugins, reserved
 from .store import store
@@ -86,7 +87,7 @@ def operation(name, args):
     if op == 'sort': out |= {'by': args.get('by'), 'order': args.get('order', 'asc')}
     return out
 def flat(name, args):
-    return [o for x in (args['actions'] if name == 'several' else [{'action': name, 'args': args}]) if (o := operation(x['action'], x['args']))]
+    return [o for one in each(name, args) if (o := operation(*one))]
 
 class Silent:
     "No model at all: what rules alone can do"

@@ -143,11 +143,12 @@ const help = `<h2>Keys</h2><table><tbody>${[
 ]
   .map(([k, w]) => `<tr><th><kbd>${k}</kbd></th><td>${w}</td></tr>`)
   .join('')}</tbody></table><form method="dialog" class="closer"><button class="quiet">Close</button></form>`;
-const press = (name, args) =>
-  fetch('/api/actions/' + name, {
+// a key is pressed; what went wrong is said, with this hint where nobody answers
+const pressAt = (url, args, hint) =>
+  fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'hx-request': 'true' },
-    body: JSON.stringify(args || {}),
+    body: JSON.stringify(args),
   }).then(
     async r => {
       if (!r.ok) {
@@ -155,8 +156,9 @@ const press = (name, args) =>
         say(e.error, e.hint);
       }
     },
-    () => say('Pianola does not answer.', 'Is it still running?'),
+    () => say('Pianola does not answer.', hint),
   );
+const press = (name, args) => pressAt('/api/actions/' + name, args || {}, 'Is it still running?');
 document.addEventListener('keydown', e => {
   const t = e.target;
   const typing = t.matches('input:not([type=checkbox]),textarea,select,[contenteditable]');

@@ -4,19 +4,7 @@
 
 const rowId = r => +r.id.slice(r.id.lastIndexOf('-') + 1);
 const move = (row, before) =>
-  fetch(row.parentNode.dataset.move, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'hx-request': 'true' },
-    body: JSON.stringify({ id: rowId(row), before: before ? rowId(before) : null }),
-  }).then(
-    async r => {
-      if (!r.ok) {
-        const e = await r.json();
-        say(e.error, e.hint);
-      }
-    },
-    () => say('Pianola does not answer.', 'The row stays where it was.'),
-  );
+  pressAt(row.parentNode.dataset.move, { id: rowId(row), before: before ? rowId(before) : null }, 'The row stays where it was.');
 let dragged;
 document.addEventListener('dragstart', e => {
   if (!e.target.matches?.('.grip')) return;

@@ -1018,16 +1018,20 @@ def test_another_website_open_in_the_same_browser_reads_and_changes_nothing(pian
     assert (now['message'] == before['message'] and now['tasks'] == before['tasks'] and now['log'] == before['log']
             and now['approval'] == before['approval'])
 
-def test_a_name_that_was_rebound_to_this_machine_opens_nothing(piano, page):
-    answer = page.goto(f'http://rebind.example:{piano.port}/')
-    assert answer.status == 403 and 'Pianola' not in page.title()
-    for path in ('/api/conversation', '/api/roll', '/static/pianola.js'): assert page.evaluate("p => fetch(p).then(r => r.status)", path) == 403
+def may_change_nothing(page):
+    "A page of somewhere else presses no key and gets no socket"
     assert page.evaluate(
         "fetch('/api/actions/tasks.create', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"name\": "
         "\"pwned\"}'}).then(r => r.status)") == 403
     assert page.evaluate(
         "new Promise(d => { const s = new WebSocket(`ws://${location.host}/ws`); s.onopen = () => d('OPEN'); s.onerror = () => "
         "d('refused') })") == 'refused'
+
+def test_a_name_that_was_rebound_to_this_machine_opens_nothing(piano, page):
+    answer = page.goto(f'http://rebind.example:{piano.port}/')
+    assert answer.status == 403 and 'Pianola' not in page.title()
+    for path in ('/api/conversation', '/api/roll', '/static/pianola.js'): assert page.evaluate("p => fetch(p).then(r => r.status)", path) == 403
+    may_change_nothing(page)
     assert not page.context.cookies(f'http://rebind.example:{piano.port}')
 
 def test_a_page_whose_name_is_rebound_while_it_is_open_gets_nothing_either(serve, page):
@@ -1041,12 +1045,7 @@ def test_a_page_whose_name_is_rebound_while_it_is_open_gets_nothing_either(serve
     before = rested(s)
     got = page.evaluate("p => fetch(p, {cache: 'no-store'}).then(async r => `${r.status} ${await r.text()}`)", '/api/roll')
     assert got.startswith('403') and 'private' not in got
-    assert page.evaluate(
-        "fetch('/api/actions/tasks.create', {method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"name\": "
-        "\"pwned\"}'}).then(r => r.status)") == 403
-    assert page.evaluate(
-        "new Promise(d => { const s = new WebSocket(`ws://${location.host}/ws`); s.onopen = () => d('OPEN'); s.onerror = () => "
-        "d('refused') })") == 'refused'
+    may_change_nothing(page)
     assert everything(s) == before
 
 # everything at once
