@@ -112,15 +112,19 @@ def args_of(f, name):
     return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
 
 def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
-    "Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction and can be taken back."
+    """Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction
+    and can be taken back; without it, it runs beside: a coroutine, or a plain function in a thread of its own."""
     def make(f):
         plug = plugin or contain.of(f.__module__) or f.__module__.rpartition('.')[2].lstrip('0123456789_')
-        n, fn = name or f'{plug}.{f.__name__}', f
-        if 'job' in inspect.signature(f).parameters:       # long work: the key begins it, the journal has the rest
+        n, fn, takes = name or f'{plug}.{f.__name__}', f, [*inspect.signature(f).parameters]
+        if 'tx' in takes and (takes[0] != 'tx' or inspect.iscoroutinefunction(f)):
+            raise TypeError(f'{f.__name__}: tx is the first parameter of a plain function; what awaits has no transaction')
+        if 'job' in takes:       # long work: the key begins it, the journal has the rest
             more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw}
             more['runs'] = kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
+        elif takes[:1] != ['tx']: fn = contain.beside_us(f, plug)
         register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()),
                         sound(inspect.getdoc(f) or ''), plug, risk, **kw))
         return f

@@ -185,7 +185,8 @@ function refreshChats() {
     if (!r?.ok) return;
     const el = parse(await r.text()), old = id('chats');
     if (!el || !old) return;
-    if (ask() !== asked) return refreshChats();
+    // a link that is exchanged between the press of a button and its release would never be clicked
+    if (ask() !== asked || old.matches(':active')) return refreshChats();
     const top = old.scrollTop;
     const focus = old.contains(document.activeElement) && document.activeElement;
     const links = [...el.querySelectorAll('a')];

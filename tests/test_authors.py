@@ -71,3 +71,18 @@ def test_a_word_that_nobody_awaits_is_named_with_its_line(tmp_path):
             and '✗ loads: line 6 of x.py calls say without `await`: nothing comes of it; line 7 of x.py calls kv.set without `await`: '
             'nothing comes of it\n' in said.stdout), said.stdout
     assert said.stdout.count('✓') == 5
+
+def test_a_key_without_a_transaction_runs_beside_and_one_that_mixes_both_is_named(serve, tmp_path):
+    f = tmp_path/'p'
+    f.mkdir()
+    (f/'greet.py').write_text(
+        '"Greet: says hello."\nimport threading\nfrom pianola import Page, P, action\npage = Page()\n@page\ndef index(): return P("x")\n'
+        '@action\ndef hello(name: str, often: int = 1):\n    "Say hello."\n    return [threading.current_thread().name, *[f"Hello {name}"]*often]\n'
+        '@action\ndef worse(n: int):\n    "Break."\n    return 1/n\n')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    assert s.act('greet.hello', name='Bo', often=2)['result'] == ['plugin greet', 'Hello Bo', 'Hello Bo']
+    status, said = s.post('/api/actions/greet.worse', {'n': 0})
+    assert status == 422 and 'ZeroDivisionError: division by zero (line 14 of greet.py)' in said['error'], (status, said)
+    for head, line in (('def f(name: str, tx): ', 'f: tx is the first parameter'), ('async def f(tx): ', 'what awaits has no transaction')):
+        (f/'greet.py').write_text(f'"Greet: x."\nfrom pianola import action\n@action\n{head}return 1\n')
+        s.until(lambda: line in s.get('/greet', HX_Request='true')[1])      # noqa: B023

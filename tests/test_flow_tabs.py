@@ -22,7 +22,7 @@ class Tab:
         self.seq = (max(self.seq, int(re.search(r'data-seq="(\d+)"', html)[1])) if not hasattr(self, 'ws')
                     else int(re.search(r'data-seq="(\d+)"', html)[1]))
     def join(self):
-        self.ws = connect(self.server.ws, max_size=None)
+        self.ws = connect(self.server.ws, max_size=None).__enter__()
         self.hello()
         threading.Thread(target=self._read, args=(self.ws,), daemon=True).start()
     def hello(self):

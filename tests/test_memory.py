@@ -1,5 +1,5 @@
 "What the model still has of a conversation: where its memory begins, what is told of the rest, and finding it again."
-import asyncio, json, re, threading, time
+import asyncio, contextlib, json, re, threading, time
 from html import unescape
 from urllib.parse import urlencode
 import pytest
@@ -14,20 +14,21 @@ def script(body): return ['SUMMARY: the word is banana.'] if sums(body) else ['W
 @pytest.fixture
 def talk(serve, upstream, tmp_path):
     "talk(script, models) → (server, upstream, say); a system message of two words, so that little fills the memory"
+    open_ = contextlib.ExitStack()
     def start(script=script, context=900, **models):
         (tmp_path/'p').mkdir(exist_ok=True)
         (tmp_path/'p'/'system.md').write_text('Be brief.')
         u = upstream(script, models={'small:latest': {'context': context}, **models})
         s = serve(env=u.env, prompts=tmp_path/'p')
         s.act('model.choose', model='ollama/small:latest')
-        ws = connect(s.ws)
+        ws = open_.enter_context(connect(s.ws))
         def say(text):
             had = len(s.get('/api/conversation')[1])
             ws.send(json.dumps({'msg': text, 'conversation': 1 if had else None}))
             s.until(lambda: (c := s.get('/api/conversation')[1]) and len(c) == had+2 and c[-1]['status'] != 'streaming')
             return told(s)
         return s, u, say
-    return start
+    with open_: yield start
 
 def told(s):
     "What the newest reply was given, as one text"

@@ -383,13 +383,15 @@ class Crawl:
     async def way(self, url):
         "How an address is asked for, beside what is the same for all: with a login, through the proxy, without a look at its certificate"
         import aiohttp
-        out = {}
+        out = {'headers': {}}
         if (who := self.login(url)) and not (self.asked['unverified'] == 'to look' and urls.origin(url) in self.unverified):
-            out['auth'] = aiohttp.BasicAuth(*who, encoding='utf-8')
+            out['headers']['Authorization'] = aiohttp.encode_basic_auth(*who)
         if self.proxy and not self.near(url):
             if (at := urls.host(url)) not in self.abroad: await self.known_elsewhere(*at); self.abroad.add(at)
             out['proxy'] = self.proxy
-            if who := self.login(self.proxy): out['proxy_auth'] = aiohttp.BasicAuth(*who, encoding='utf-8')
+            if who := self.login(self.proxy):       # https: told to the proxy alone, as the way through it is opened
+                told = out.setdefault('proxy_headers', {}) if url.startswith('https:') else out['headers']
+                told['Proxy-Authorization'] = aiohttp.encode_basic_auth(*who)
         if urls.origin(url) in self.unverified: out['ssl'] = False
         return out
     async def known_elsewhere(self, host, port):

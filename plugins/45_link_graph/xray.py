@@ -89,6 +89,7 @@ def spots(g, most=9):
 def sections(g, most=14):
     "The parts that hold together in the picture, by the first word of the path: a list of (name, x, y, pages), largest first."
     import numpy as np
+    if not g.n: return []
     first = [name(u, 24).split('/')[1:3] for u in g.url]
     of, back = np.unique([f'/{f[0]}/' if len(f) > 1 else '/' for f in first], return_inverse=True)
     total, out = np.hypot(*(g.xy - np.median(g.xy, 0)).T), []
