@@ -88,6 +88,33 @@ def models_dir():
     from pianola.config import read
     return read([]).models_dir
 
+@pytest.fixture(scope='session')
+def warmed(tmp_path_factory, models_dir):
+    "A data folder for which the instructions were read once, as the set-up does it, by whichever worker needs it first; (the folder, what was said)"
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base)/'warmed'
+    told = folder/'said.json'
+    try: folder.mkdir()
+    except FileExistsError:
+        end = time.monotonic() + 900
+        while not told.exists() and time.monotonic() < end: time.sleep(.2)
+    else:
+        said = None
+        try:
+            run = lambda: subprocess.run([sys.executable, '-m', 'pianola', 'warm', '--data', str(folder/'data')], cwd=root, capture_output=True,
+                                         env={**os.environ, 'PIANOLA_ENGINE': 'embedded'}, text=True, check=True).stdout
+            said = [run(), run()]
+        finally:
+            (folder/'said').write_text(json.dumps(said), 'utf-8')
+            (folder/'said').rename(told)
+    said = json.loads(told.read_text('utf-8'))
+    assert said, 'the worker that had to warm it failed'
+    return folder/'data', said
+@pytest.fixture
+def warm(warmed, tmp_path):
+    "A copy of it"
+    return shutil.copytree(warmed[0], tmp_path/'warm')
+
 def two_models(folder):
     "A folder with the default model under two names, the second `twin`: another model for the engine, and no second download"
     from pianola import fetch

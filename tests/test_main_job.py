@@ -1,8 +1,7 @@
 "The main job as a newcomer does it: the real model, the real browser, two tabs."
-import json, os, re, shutil, subprocess, sys
+import json, re
 import pytest
 from playwright.sync_api import expect
-from conftest import root
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
 
@@ -15,18 +14,6 @@ def finished(page, n, seconds=300):
 def say(page, text):
     page.fill('#msg', text)
     page.press('#msg', 'Enter')
-
-@pytest.fixture(scope='module')
-def warmed(tmp_path_factory, models_dir):
-    "A data folder for which the instructions were read once, as the set-up does it; (the folder, what was said)"
-    data, env = tmp_path_factory.mktemp('warm')/'data', {**os.environ, 'PIANOLA_ENGINE': 'embedded'}
-    run = lambda: subprocess.run([sys.executable, '-m', 'pianola', 'warm', '--data', str(data)], cwd=root, env=env, capture_output=True,
-                                 text=True, check=True).stdout
-    return data, [run(), run()]
-@pytest.fixture
-def warm(warmed, tmp_path):
-    "A copy of it"
-    return shutil.copytree(warmed[0], tmp_path/'warm')
 
 def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, page, warm):
     server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
@@ -109,13 +96,15 @@ def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, p
     assert stats['cached'] > .9 * (stats['prompt_tokens'] - 60) > 0, stats
 
 def test_a_fresh_process_answers_as_fast_as_a_warm_one(serve, page, models_dir, tmp_path):
-    server = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    (tmp_path/'brief').mkdir()
+    (tmp_path/'brief/system.md').write_text('You are brief, and you are kind. ' + 'You answer in one short sentence. '*40, 'utf-8')         # soon read
+    server = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url)
     say(page, 'hello')
     finished(page, 1)
     server.until(lambda: list((server.data/'engine').rglob('*.state')) or list((server.data/'engine').rglob('*')))
     server.stop()
-    again = serve(data=server.data, env={'PIANOLA_ENGINE': 'embedded'})
+    again = serve(data=server.data, prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(again.url)
     say(page, 'what is the capital of France?')
     finished(page, 2)

@@ -776,11 +776,11 @@ def test_a_reading_that_writes_what_was_not_said_is_odd(said, op, odd): assert r
 
 @pytest.mark.model
 @pytest.mark.asyncio
-async def test_the_model_itself_reads_what_no_rule_knows(tmp_path, models_dir):
+async def test_the_model_itself_reads_what_no_rule_knows(warm):
     "The default model, as it is: most of these are right, and whatever it says is made of what was said"
     from pianola import config, prompts
     from pianola.engines import Engines
-    c = config.read(['--data', str(tmp_path/'data')])
+    c = config.read(['--data', str(warm)])
     c.engine, prompts.folder = 'embedded', root/'prompts'
     engines = Engines(c)
     dogs = Table('dogs', {'name': 'text', 'breed': 'text', 'weight': 'number', 'arrived': 'date', 'chipped': 'bool'}, 'name', [
