@@ -393,8 +393,9 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     for body, says in {'1/0': 'ZeroDivisionError', 'import sys; sys.exit()': 'SystemExit', 'open("/nowhere/x")': 'FileNotFoundError',
                        'while True: pass': 'took too long'}.items():
         for how in ('def', 'async def'):
-            f.save('v', f'"V: x"\nfrom pianola import Page\npage = Page()\n@page\n{how} index():\n    {body}\n')
-            f.s.until(lambda says=says: 'v' in f.health() and says in f.s.get('/v', HX_Request='true')[1])
+            f.save('v', f'"V: {how} {says}"\nfrom pianola import Page\npage = Page()\n@page\n{how} index():\n    {body}\n')
+            this = f'class="help">{how.capitalize()} {says}'              # and not the one before
+            f.s.until(lambda says=says, this=this: 'v' in f.health() and all(t in f.s.get('/v', HX_Request='true')[1] for t in (this, says)))
             html = f.s.get('/v', HX_Request='true')[1]
             assert 'card failed' in html and 'line 6 of v.py' in html and 'its view broke' in f.health()['v'], html
     f.save('v', page_ % 'mended')
