@@ -6,7 +6,9 @@ row is for, what *everything* leaves out, who is chosen before the rest is done.
 import re
 from functools import lru_cache
 from . import gist, rules
-from .rules import Op, Reading, Table, World, gate, joined, language, longest, spoken_name
+from .language import gate, language, mask, quotation, spoken_name
+from .rules import longest
+from .world import Op, Reading, Table, World, by_noun, joined
 
 half = Reading('unsure', name='half')        # a part was heard that rules cannot do: the whole is for the model
 
@@ -17,11 +19,11 @@ def _patterns(code, shape):
     "The patterns of a language over tables of this shape, compiled once"
     lang, p = language(code), language(code).parts
     # “wechsle bitte zu Bob”
-    nouns, spaced = alt(rules._nouns(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")
+    nouns, spaced = alt(by_noun(code, shape)), alt(p['choose']).replace(r'\s+', rf"\s+(?:{alt(lang.words['polite'])}\s+)?")
     return {'whom': re.compile(rf"(?P<head>[^:]*?(?<!\w){nouns})\s+{alt(p['for'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)"
                                rf"(?P<off>\s+{alt(p['particles'])})?\s*:\s*(?P<what>\S.*)", re.I | re.S),
             'into': re.compile(rf"(?P<head>.+?)\s+(?P<to>{alt(p['into'])})\s+(?P<who>[^:,;.!?]{{1,60}}?)(?:'s?|s)?\s+"
-                               rf"(?P<noun>{alt([*rules._nouns(code, shape), *lang.words['list']])})"
+                               rf"(?P<noun>{alt([*by_noun(code, shape), *lang.words['list']])})"
                                rf"(?P<off>\s+{alt(p['particles'])})?[.!]?", re.I),
             'hand': re.compile(rf"(?:{alt([*lang.words['polite'], *lang.words['wish']])}[, ]+)*"
                                rf"{alt(p['hand'])}\s+(?P<row>.+?)\s+{alt(p['over'])}\s+(?P<who>[^:,;.!?]{{1,60}}?)"
@@ -45,13 +47,13 @@ class Parts:
     "The parts of one sentence against one world"
     def __init__(self, text, world, lang, read, plain):
         self.text, self.world, self.lang, self.read, self.plain, self.p = text, world, lang, read, plain, _patterns(lang.code, world.shape)
-        self.quoted, self.p_end = [m.span() for m in rules._quote.finditer(text)], lang.parts.get('choose_end', ())
+        self.quoted, self.p_end = [m.span() for m in quotation.finditer(text)], lang.parts.get('choose_end', ())
     def free(self, n): return not any(a < n < b for a, b in self.quoted)
     def rows(self, words, table=None):
         "The rows that the longest beginning of some words names, as ([(Table, row)], how many words those are); ([], 0) for none"
         reader = rules.Reader(' '.join(words), self.world, self.lang)
         for n in range(min(len(words), 12), 0, -1):
-            said = rules.mask(' '.join(words[:n]).strip(',;:.! '))[0]
+            said = mask(' '.join(words[:n]).strip(',;:.! '))[0]
             if said and set(self.lang.tokens(said)) and (got := reader.find(said, table))[0] in ('one', 'several'): return got[1], n
         return [], 0
 
@@ -93,14 +95,14 @@ class Parts:
         return half if nobody or any(self.rows(m['who'].split(), t)[0] for t in owners) else None
     def named(self, said, owners):
         "(Table, row, is it all of its name?) that words name as what others belong to (“Bob”, “the profile Bob”, “Bob's tasks”), else None"
-        reader, nouns = rules.Reader('', self.world, self.lang), rules._nouns(self.lang.code, self.world.shape)
+        reader, nouns = rules.Reader('', self.world, self.lang), by_noun(self.lang.code, self.world.shape)
         said = reader.trim(re.sub(rf"\s+{alt(self.p_end)}$", '', said.strip(' ,;:.!'), flags=re.I))
         for tb in owners:
             theirs = [n for n, t in nouns.items() if self.world.tables[t].owner == tb.name]
             who = re.sub(rf"(?:['’]s?|(?<=\w)s)?\s+{alt(theirs)}$", '', said, flags=re.I)
             who = re.sub(rf"^(?:{alt(self.lang.words['a'])}\s+)*{alt(tb.nouns(self.lang))}\s+(?=\S)|\s+{alt(tb.nouns(self.lang))}$", '',
                          who, flags=re.I)
-            masked, reader.quotes = rules.mask(who)
+            masked, reader.quotes = mask(who)
             status, rows = reader.find(masked, tb) if self.lang.tokens(who) else ('none', [])
             if status != 'one': continue
             own, want = {*self.lang.tokens(str(rows[0][1].get(tb.main) or ''))}, {*self.lang.tokens(who)}
@@ -117,7 +119,7 @@ class Parts:
                                            if self.free(e.start()) and not m.start() < e.start() < m.end()
                                            and not re.search(r'[.;!]', self.text[e.end():m.start()])), None))):
                 continue
-            noun = every['noun'] and rules._nouns(self.lang.code, self.world.shape).get(' '.join(every['noun'].lower().split()))
+            noun = every['noun'] and by_noun(self.lang.code, self.world.shape).get(' '.join(every['noun'].lower().split()))
             words = self.text[m.end():].split()
             left, n = self.rows(words, noun and self.world.tables[noun])
             if not left or len({tb.name for tb, _ in left}) > 1: continue
@@ -157,7 +159,7 @@ class Parts:
         return found[0] if len(found) == 1 else None
     def whom(self):
         "“A task for Anna: bake a cake”, “… to Anna's tasks”, “give the rent to Anna”: a row is hers where its table belongs to what she is a row of"
-        nouns, owned = rules._nouns(self.lang.code, self.world.shape), [t for t in self.world.tables.values() if t.owner in self.world.tables]
+        nouns, owned = by_noun(self.lang.code, self.world.shape), [t for t in self.world.tables.values() if t.owner in self.world.tables]
         if m := self.p['whom'].fullmatch(self.text) if ':' in self.text else None:
             heads = [t for n, t in nouns.items() if re.search(rf'(?<!\w){re.escape(n)}$', m['head'].lower())]
             table = self.world.tables[heads[0]] if heads else None

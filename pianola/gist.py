@@ -7,9 +7,11 @@ A pattern knows how a sentence goes; this knows what the tables are called and w
 stands in them, so that terse notes and polite detours meet in the same place."""
 import re
 from . import naming, rules, several
+from .language import gate, language, late, mask, spoken_name, unmask
 from .mention import Mention, Mentions, name_like, off_by
-from .rules import Op, Reading, gate, most_asked, most_rows, spoken_name, unmask
+from .rules import most_asked, most_rows
 from .slots import Slots
+from .world import Op, Reading
 
 _title = re.compile(r"(?<=[\w,:;] )[A-ZÄÖÜ][\w'’-]*(?: (?:(?:of|the|a|an|and|in|for|to|my|der|die|das|und) )?[A-ZÄÖÜ][\w'’-]*){2,}")
 
@@ -310,7 +312,7 @@ class Gist(Mentions):
                 <= {w.stem for w in self.words[a:at]})
     def alike(self, new, now):
         "Is a name like another, but for a letter or a word?"
-        return rules.late('rapidfuzz.fuzz').ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
+        return late('rapidfuzz.fuzz').ratio(new.casefold(), now.casefold()) >= 62 and len(new) > 2
     def close(self, x, y): return len(x) > 4 and len(y) > 4 and x[0] == y[0] and off_by(x, y) <= 1
     def revise(self, a, b, cues):
         "(Reading, words unexplained, the Slots) of a row that is named and what becomes different about it, else None"
@@ -1099,11 +1101,11 @@ class Gist(Mentions):
 
 def hushed(text, code):
     "Is this no order in a language, whatever it is about?"
-    lang = rules.language(code)
-    t = rules.mask(text)[0]
+    lang = language(code)
+    t = mask(text)[0]
     return bool(lang.gist and (gate(t, lang) or lang.beside(t)))
 
 def read(text, world, code='en'):
     "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"
-    lang = rules.language(code)
+    lang = language(code)
     return Gist(text, world, lang).read() if lang.gist else Reading('unsure')

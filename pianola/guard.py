@@ -6,7 +6,9 @@ The evidence is the user's own sentence, never the reply, never what stands in q
 import re
 from dataclasses import dataclass, field
 from . import gist
-from .rules import Op, World, gate, longest, mask
+from .language import gate, mask
+from .rules import longest
+from .world import Op, World
 
 names = {           # why something was not simply done, as the page says it
     'how': 'that was a question', 'negation': 'you said not to', 'condition': 'that was only an if',

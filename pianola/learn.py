@@ -5,7 +5,9 @@ Learned rules are listed and can be removed; none can delete."""
 import json, re, time
 from . import actions, history, prompts, rules, understand
 from .actions import action
+from .language import language
 from .store import Refused
+from .world import Op, Reading
 
 minute = 60             # seconds in which an undo says that it was wrong
 most_examples = 6
@@ -34,7 +36,7 @@ def taught(tx, message, name, args, verdict):
     kind = understand.plugins.table(table)
     shape, hole = '', None
     if verdict == 'yes' and verb == 'update' and kind and (row := tx.row(table, args.get('id')) if args.get('id') else None):
-        lang = rules.language(understand.tongue(said['text']))
+        lang = language(understand.tongue(said['text']))
         values = {k: v for k, v in args.items() if k in kind.columns}
         hole = next((k for k, v in values.items() if not isinstance(v, bool)), None)
         if len(values) == 1:
@@ -78,14 +80,14 @@ def read(tx, text, world):
         if table not in world.tables or verb == 'delete': continue
         rx = re.escape(l['pattern']).replace(r'\{row\}', '(?P<row>.+?)', 1).replace(r'\{value\}', '(?P<value>.+?)', 1)
         if not (m := re.fullmatch(rx, t)): continue
-        lang, tb = rules.language(understand.tongue(text)), world.tables[table]
+        lang, tb = language(understand.tongue(text)), world.tables[table]
         r = rules.Reader(text, world, lang)
         status, rows = r.find(m['row'], tb)
         if status != 'one': continue
         at = m.start('value') if 'value' in m.groupdict() else 0
         sets = {k: r.typed(tb, k, ' '.join(text.split())[at:m.end('value')]) if v == '{value}' else v for k, v in json.loads(l['sets']).items()}
         if any(v is None for v in sets.values()) or all(rows[0][1].get(k) == v for k, v in sets.items()): continue
-        return rules.Reading('press', [rules.Op(table, 'update', rows[0][1]['id'], sets)], name='learned')
+        return Reading('press', [Op(table, 'update', rows[0][1]['id'], sets)], name='learned')
     return None
 understand.learned.append(read)
 

@@ -5,7 +5,7 @@ flags, values that some row has, and rows, by their words, numbers, codes, dates
 import re
 from dataclasses import dataclass
 from . import frames, rules, several
-from .rules import spoken_name, unmask
+from .language import late, mask, spoken_name, unmask
 
 @dataclass
 class Word:
@@ -54,13 +54,13 @@ def name_like(v): return str(v)[:1].isupper() and ' ' in str(v)
 
 def off_by(word, full):
     "How many letters one is off the other, a swap counting once; 2 for more than one"
-    return rules.late('rapidfuzz.distance').OSA.distance(word, full, score_cutoff=1)
+    return late('rapidfuzz.distance').OSA.distance(word, full, score_cutoff=1)
 
 class Mentions:
     "The words of one sentence, held against one world"
     short = staticmethod(short)
     def __init__(self, text, world, lang):
-        self.reader = rules.Reader(text if rules.mask(text)[1] else re.sub(lang.gist['preface'], ' ', text, flags=re.I), world, lang)
+        self.reader = rules.Reader(text if mask(text)[1] else re.sub(lang.gist['preface'], ' ', text, flags=re.I), world, lang)
         self.world, self.lang, self.text, self.quotes, self.g = world, lang, self.reader.text, self.reader.quotes, lang.gist
         self.words = [Word(m[0], m[0].lower(), lang.stem(m[0].lower().removesuffix("'s")), m.lastgroup, m.start(), m.end())
                       for m in _word.finditer(self.text)]

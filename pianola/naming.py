@@ -5,8 +5,8 @@ ball instead of Exercise ball*, *it's Popsy with a P*, *change Max to Maxwell*.
     the old one) → where it ends → the row that is meant, by its name or because it is called nearly so"""
 import re
 from . import several
-from .rules import Op, Reading, late
-from .rules import like as akin
+from .language import late
+from .world import Op, Reading, like as akin
 
 def leads(g, a, b):
     "[(where a new name may begin, is it a verb of naming that says so)]"

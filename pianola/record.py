@@ -13,10 +13,11 @@ from collections import Counter
 from contextlib import aclosing
 from functools import lru_cache
 from loguru import logger as log
-from . import gist, prompts, rules
+from . import gist, prompts
 from .engines.base import Fault, Phase, Said
 from .guard import Evidence
-from .rules import Op
+from .language import language, languages, late
+from .world import Op
 
 # records one sentence is held against, its length, that of an answer, and of a value in words
 most_rows, most_chars, most_tokens, most_words = 3, 300, 300, 7
@@ -29,7 +30,7 @@ empty = {'number': 0, 'bool': False}
 def about(text, world, code):
     """[(Table, row)] that a sentence may change: up to three rows that it names, else a new row
     (None) of each table it may be for; [] where it asks, forbids or says nothing of the kind"""
-    lang, text = rules.language(code), own_words(text)
+    lang, text = language(code), own_words(text)
     if not lang.gist or not text or len(text) > most_chars or '\n' in text or text.endswith('?') or re.match(lang.gist['wonder'], text, re.I):
         return []
     if any(re.search(p, text, re.I) for p in lang.record['asks']): return []
@@ -49,12 +50,12 @@ def own_words(text): return re.sub(r'(["“„«])[^"”“»]{25,}["”“»]|(
 @lru_cache(1)
 def small():
     "The small words of every language: people mix them"
-    return frozenset(w for c in rules.languages() for w in rules.language(c).record['small'])
+    return frozenset(w for c in languages() for w in language(c).record['small'])
 
 def named(text, world):
     "[(Table, row)] whose name, or part of it, stands in a text, a letter off or not; a row of which less is said than of another is left out"
     said = {w for w in words(text) if w not in small()}
-    found, ratio = [], rules.late('rapidfuzz.fuzz').ratio
+    found, ratio = [], late('rapidfuzz.fuzz').ratio
     near = lambda w, x: len(w) > 3 and len(x) > 3 and (x.startswith(w) and len(x)-len(w) < 3 or w.startswith(x) and len(w)-len(x) < 3
                                                        or ratio(x, w) >= 80)
     for t in world.tables.values():
@@ -130,7 +131,7 @@ def among(table, column, nums):
 @lru_cache(1)
 def edge():
     "The words with which no value begins or ends"
-    return frozenset(w for c in rules.languages() for w in rules.language(c).record['edge'])
+    return frozenset(w for c in languages() for w in language(c).record['edge'])
 def phrases(text):
     "The parts of a sentence that can be a value: some words of one clause, without small words around them"
     out = dict.fromkeys(m[1].strip() for m in re.finditer(r'["“„«]([^"”“»]{1,80})["”“»]', text))
@@ -251,12 +252,12 @@ def changed(table, row, after, open, text, lang):
 def whole(name, text):
     "Is at least half of a name said?"
     own = [w for w in words(name) if w not in small()]
-    return 2*sum(w in words(text) or any(len(w) > 3 and rules.late('rapidfuzz.fuzz').ratio(w, x) >= 80 for x in words(text)) for w in own) >= len(own)
+    return 2*sum(w in words(text) or any(len(w) > 3 and late('rapidfuzz.fuzz').ratio(w, x) >= 80 for x in words(text)) for w in own) >= len(own)
 
 def removed(text, world, code):
     """[Op] to offer where somebody says that a row is to go (“chuck it off the board”) in
     whatever words, and names one row and nothing else that would change: never done, only asked"""
-    lang = rules.language(code)
+    lang = language(code)
     said = own_words(text)
     if (not lang.gist or not said or len(said) > most_chars or '\n' in said or said.endswith('?')
             or not any(re.search(p, said, re.I) for p in lang.record['off']) or any(re.search(p, said, re.I) for p in lang.record['asks'])
@@ -316,7 +317,7 @@ async def ask(engine, model, turns, asked, schema, phase):
 async def read(engine, model, text, found, code, phase=lambda p: None):
     """[Op] that a sentence asks for, of the records `about` found, by a model that
     is asked about each; [] where nothing is. Its way is told to phase(Phase)."""
-    ops, lang, whole_text = [], rules.language(code), text
+    ops, lang, whole_text = [], language(code), text
     text = own_words(text)
     async def put(layer, lines, schema):
         turns = head(layer)
@@ -362,7 +363,7 @@ async def read(engine, model, text, found, code, phase=lambda p: None):
 def odd(ops, text, world, code):
     """Does a reading write what the sentence does not say, or what looks like
     nothing that stands in the column? A step (two more) is worked out, not said."""
-    lang = rules.language(code)
+    lang = language(code)
     for o in ops:
         if o.verb not in ('create', 'update'): continue
         table, row = world.tables[o.table], next((r for r in world.tables[o.table].rows if r['id'] == o.id), None)

@@ -3,8 +3,10 @@
     words → the rows that are named outright → parts at *and*, commas, points → the grouping in which each
     group is one change · one sentence about several rows · a row and a number, like the one before"""
 import re
-from .rules import Op, Reading, gate, joined, most_rows
+from .language import gate
+from .rules import most_rows
 from .slots import Slots
+from .world import Op, Reading, joined
 
 most_parts = 7
 

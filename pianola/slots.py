@@ -7,7 +7,7 @@ is there: by the columns' names and kinds, and by what stands in the rows.
 Every word ends as part of a value, as glue, or unexplained; a reading that leaves much unexplained is none."""
 import re
 from datetime import date, timedelta
-from .rules import spoken_name, unmask
+from .language import spoken_name, unmask
 
 class Slots:
     "The words from a up to b of a `Gist`, read into a table's columns; `row`: the row that is meant, `spent`: words that are explained already"

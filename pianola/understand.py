@@ -8,9 +8,10 @@ from functools import cache, lru_cache
 from . import clauses, gist, record, rules, several
 from .actions import registry, find
 from .guard import Evidence, Verdict, ground, judge
+from .language import language, languages
 from .plugins import plugins
-from .rules import Op, Reading, Table, World, language
 from .store import Refused
+from .world import Op, Reading, Table, World
 
 learned = []            # readers that grew from the user's confirmations: f(tx, text, world) → Reading or None
 most_seen = 2000        # rows of a table that are looked at
@@ -48,7 +49,7 @@ def world(tx):
 def tongue(text, sure=False):
     "The language a text is written in, by its small words; English where nothing tells (with `sure`: None)"
     words = set(text.lower().replace('’', "'").split())
-    found = {c: len(words & language(c).telling) for c in rules.languages()}
+    found = {c: len(words & language(c).telling) for c in languages()}
     best = max(found, key=lambda c: (found[c], c == 'en'))
     return None if sure and sum(n == found[best] for n in found.values()) > 1 else best
 
@@ -64,7 +65,7 @@ def speaks(text, code, first, least=1):
 
 def mixture(text, first, least=1):
     "The two languages that a text is written in, as one (`en+de`), where it holds so many words of the second; '' when it is written in one"
-    return next((f'{first}+{c}' for c in rules.languages() if c != first and speaks(text, c, first, least)), '')
+    return next((f'{first}+{c}' for c in languages() if c != first and speaks(text, c, first, least)), '')
 
 def read(tx, text):
     "What the rules make of a sentence; every language is tried"
@@ -90,12 +91,12 @@ def runs_on(value, lang, text):
 
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
-    codes = [tongue(text)] if tongue(text, True) else sorted(rules.languages(), key=lambda c: c != tongue(text))
+    codes = [tongue(text)] if tongue(text, True) else sorted(languages(), key=lambda c: c != tongue(text))
     return next((got for c in codes if (got := clauses.read(text, w, c, heard, _whole))), None) or _whole(text, w)
 
 def _whole(text, w):
     got = _heard(text, w)
-    if got.end == 'chip' and any(rules.Reader(text, w, language(c)).misnamed(got.ops) for c in rules.languages()):
+    if got.end == 'chip' and any(rules.Reader(text, w, language(c)).misnamed(got.ops) for c in languages()):
         return Reading('unsure', name='half')
     return several.listed(text, w, language(tongue(text)), got) or got
 
@@ -122,15 +123,15 @@ def _heard(text, w):
                     and any(v not in ('', None) and c != w.tables[o.table].main and w.tables[o.table].columns[c] == 'text'
                             for c, v in o.values.items()) for o in got.ops)):
         got.end, got.name = 'chip', 'unlike'
-    quiet = any(c != first and speaks(text, c, first, 2) and gist.hushed(text, c) for c in rules.languages())
+    quiet = any(c != first and speaks(text, c, first, 2) and gist.hushed(text, c) for c in languages())
     mixed = mixture(text, first, 2)
     if got.end == 'unsure' and got.name != 'long' and mixed and not quiet and (likely := meant(mixed)).end in ('press', 'chip', 'ask'): return likely
     if (got.end == 'unsure' and got.name != 'long' and not quiet and not tongue(text, True)
             and (likely := meant(first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops)):
         return likely
-    hushed = any(gist.hushed(text, c) for c in rules.languages())          # what keeps quiet in one language is no order in another
+    hushed = any(gist.hushed(text, c) for c in languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':
-        for code in () if tongue(text, True) or hushed else rules.languages():          # too short to tell whose words they are
+        for code in () if tongue(text, True) or hushed else languages():          # too short to tell whose words they are
             if code != first and (other := rules.read(text, w, code)).end == 'press':
                 if any(o.verb != 'list' for o in other.ops): other.end, other.name = 'chip', 'unlike'
                 return other
@@ -138,7 +139,7 @@ def _heard(text, w):
         return listed
     if not quiet and (got.end == 'unsure' and got.name != 'long'
                       or got.end == 'nothing' and got.name not in ('no_row', 'so_already', 'many_rows', 'writing', 'reported')):
-        for code in [first] if tongue(text, True) or hushed else sorted(rules.languages(), key=lambda c: c != first):
+        for code in [first] if tongue(text, True) or hushed else sorted(languages(), key=lambda c: c != first):
             if code != first and not speaks(text, code, first): continue
             likely = meant(code)
             if likely.end in ('press', 'chip', 'ask'): return likely
@@ -162,7 +163,7 @@ def spoken(text, plugin):
 def word(text, which):
     "Is this nothing but a yes (or a no)?"
     t = ' '.join(text.lower().strip().rstrip('.!').split())
-    return any(t in language(c).words.get(which, ()) for c in rules.languages())
+    return any(t in language(c).words.get(which, ()) for c in languages())
 
 def weigh(tx, text, found):
     "The guard's word on one action of a reply: a Verdict whose op has a name and args to press"
@@ -195,6 +196,6 @@ def weigh(tx, text, found):
 def warm():
     "Compile the patterns before somebody waits for them"
     w = World([Table(k.name, k.kinds, k.main, one=k.one, title=k.title) for k in plugins.tables()])
-    for code in rules.languages():
+    for code in languages():
         rules.read('warm up', w, code)
         gist.read('please warm this up', w, code)

@@ -97,7 +97,8 @@ def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, p
 
 def test_a_fresh_process_answers_as_fast_as_a_warm_one(serve, page, models_dir, tmp_path):
     (tmp_path/'brief').mkdir()
-    (tmp_path/'brief/system.md').write_text('You are brief, and you are kind. ' + 'You answer in one short sentence. '*40, 'utf-8')         # soon read
+    # soon read
+    (tmp_path/'brief/system.md').write_text('You are brief, and you are kind. ' + 'You answer in one short sentence. '*40, 'utf-8')
     server = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url)
     say(page, 'hello')

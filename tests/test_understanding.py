@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 from conftest import busy
 from pianola import actions, evaluate, gist, guard, record, rules, understand
-from pianola.rules import Op, Table, World
+from pianola.language import Language, language
+from pianola.world import Op, Table, World
 
 root = Path(__file__).parent.parent
 
@@ -115,7 +116,7 @@ def test_it_means_what_was_touched_last():
     ('the dentist has been changed', Op('tasks', 'update', 2, {'priority': 55}), 'chip', 'not_your_words'),
     ('good to know', Op('tasks', 'delete', 2), 'chip', 'row')])
 def test_the_guard_holds_a_proposal_against_the_words(said, op, end, name):
-    v = guard.judge(guard.Evidence(said, rules.language('en')), op, world())
+    v = guard.judge(guard.Evidence(said, language('en')), op, world())
     assert (v.end, v.name) == (end, name), v
     if 'Wayne' in said: assert v.op.id == 8, 'the row that was meant, not the one the model wrote'
 
@@ -160,13 +161,13 @@ def test_where_nothing_is_asked_for_nothing_is_offered(said): assert gist.read(s
                                                  ('one hundred and thirty', False, 130),
                                                  ('12 000', False, 12000), ('five six', False, None), ('five', False, 5),
                                                  ('2,5', False, 2.5), ('1,2,3', False, None)])
-def test_numbers_in_digits_and_words(said, whole, number): assert rules.language('en').number(said, whole) == number
+def test_numbers_in_digits_and_words(said, whole, number): assert language('en').number(said, whole) == number
 def test_a_german_comma_is_a_point():
-    assert [rules.language('de').number(x) for x in ('1.234', '1.234,50', '2,5')] == [1234, 1234.5, 2.5]
+    assert [language('de').number(x) for x in ('1.234', '1.234,50', '2,5')] == [1234, 1234.5, 2.5]
 @pytest.mark.parametrize('said, day', [('the second of June 2016', '2016-06-02'), ('sixteenth of November 2026', '2026-11-16'),
                                        ('june 3rd 2010', '2010-06-03'), ('12 March 2027', '2027-03-12'), ('June 2016', None),
                                        ('30 february 2026', None), ('march', None)])
-def test_dates_in_words_are_whole_or_none(said, day): assert rules.language('en').day(said) == day
+def test_dates_in_words_are_whole_or_none(said, day): assert language('en').day(said) == day
 
 def school():
     return World(
@@ -266,7 +267,7 @@ def test_two_languages_in_one_sentence_are_read_as_one():
 
 @pytest.mark.parametrize('said, number', [('fourteen point two', 14.2), ('four and a half', 4.5), ('thirty nine and a half', 39.5),
                                           ('point', None), ('nine point eleven', None), ('and a half', None)])
-def test_halves_and_points_in_words(said, number): assert rules.language('en').number(said) == number
+def test_halves_and_points_in_words(said, number): assert language('en').number(said) == number
 
 def test_words_in_any_order_break_nothing():
     "The reader asks itself many questions on its way; none of them may lead it in circles"
@@ -342,8 +343,8 @@ def test_a_delete_that_could_mean_another_row_asks_which():
     assert rules.read('delete the task vegan cheese', w).ops == [Op('tasks', 'delete', 1)]
 
 def test_two_threads_that_read_at_once_get_their_own_stems():
-    said, stem = ['reminding', 'afternoons', 'dentists', 'calling', 'nationally', 'x'*200], rules.Language.stem      # without its memory
-    lang, every = rules.language('en'), sys.getswitchinterval()
+    said, stem = ['reminding', 'afternoons', 'dentists', 'calling', 'nationally', 'x'*200], Language.stem      # without its memory
+    lang, every = language('en'), sys.getswitchinterval()
     right = [stem(lang, w) for w in said]
     sys.setswitchinterval(1e-5)
     try:
@@ -353,11 +354,11 @@ def test_two_threads_that_read_at_once_get_their_own_stems():
 def test_a_library_that_two_threads_need_first_at_once_comes_whole():
     code = """import sys, threading
 sys.setswitchinterval(1e-6)
-from pianola import rules
+from pianola.language import late
 wrong, both = [], threading.Barrier(2)
 def need(name):
     both.wait()
-    try: rules.late(name)
+    try: late(name)
     except Exception as e: wrong.append(e)
 threads = [threading.Thread(target=need, args=(n,)) for n in ('rapidfuzz.fuzz', 'rapidfuzz.distance')]
 [t.start() for t in threads]; [t.join() for t in threads]
@@ -445,7 +446,7 @@ def test_what_rules_can_do_but_half_of_they_leave(said): assert heard(said) == (
 @pytest.mark.parametrize('said, end', [('move pay rent up', 'chip'), ('set pay rent to high', 'chip'), ('I paid the rent', 'run'),
                                        ('tick pay rent', 'run'), ('pay rent is finished', 'run'), ('I did pay rent', 'run')])
 def test_what_the_model_ticks_off_was_said(said, end):
-    assert guard.judge(guard.Evidence(said, rules.language('en')), Op('tasks', 'update', 3, {'done': True}), home()).end == end
+    assert guard.judge(guard.Evidence(said, language('en')), Op('tasks', 'update', 3, {'done': True}), home()).end == end
 
 def homes(id=1):
     "Anna's tasks, or Bob's once he is chosen; there may be no task that is both of theirs"
@@ -728,7 +729,7 @@ def test_which_record_a_sentence_is_about(said, named):
     ('Emma has 480 pages, due 5 January 2027', {'pages': '480', 'read': 'true', 'due': 20270105, 'title': ['Emma'], 'author': {'a': 1},
                                                 'url': True}, {}), ('Emma has 1 page', {'pages': True}, {})])
 def test_only_what_the_user_said_changes_in_a_record(said, after, values):
-    books, lang = world().tables['books'], rules.language('en')
+    books, lang = world().tables['books'], language('en')
     open = record.allowed(books, books.rows[0], said, lang)
     assert record.changed(books, books.rows[0], {**record.shown(books, books.rows[0]), **after}, open, said, lang) == values
 
@@ -739,7 +740,7 @@ def test_a_column_may_hold_what_is_there_and_what_was_said_and_looks_like_it():
                                  'site': 'text', 'old': 'bool'}, 'label', [
         {'id': n, 'label': l, 'shelf': s, 'price': p, 'year': y, 'weight_kg': w, 'site': f'https://shop.example/{n}', 'old': False}
         for n, l, s, p, y, w in ((1, 'hammer', 'B2', 12.5, 2015, 1.5), (2, 'saw', 'C3', 20.0, 2019, .8),
-                                 (3, 'vice', 'A1', 30.0, 2012, 6.0))]), rules.language('en')
+                                 (3, 'vice', 'A1', 30.0, 2012, 6.0))]), language('en')
     new = record.allowed(part, None, 'pls add a pipe wrench 25mm, shelf D4, 2 kg @ 14.20, from 2018', lang)
     assert ('pipe wrench 25mm' in new['label'] and new['shelf'] == ['', 'D4'] and new['price'] == [0, 14.2] and new['year'] == [0, 2018]
             and 2 in new['weight_kg'] and 2 not in new['price'] and not {'site', 'old'} & {*new})
@@ -761,7 +762,7 @@ def test_that_a_row_is_to_go_is_asked_in_whatever_words(said, gone):
     assert [(o.verb, o.id) for o in record.removed(said, world(), 'en')] == [('delete', n) for n in gone]
 
 def test_each_row_gets_its_own_part_of_a_sentence():
-    w, lang = world(), rules.language('en')
+    w, lang = world(), language('en')
     rows = [(w.tables['tasks'], r) for r in w.tables['tasks'].rows[3:]]
     assert record.shares('Stark has priority 9, and Wayne 12', rows, lang) == ['Stark has priority 9', 'Wayne 12']
     assert record.shares('Stark and Wayne both got theirs', rows, lang) == ['Stark and Wayne both got theirs']*2
