@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 root = Path(__file__).parent.parent
-order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'slots', 'several', 'frames', 'naming',
+order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'columns', 'likeness', 'values',
+         'filling', 'titles', 'changing', 'slots', 'several', 'frames', 'naming',
          'mention', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
          'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
          'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
