@@ -5,7 +5,8 @@ import pytest
 
 root = Path(__file__).parent.parent
 order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano',
-         'language', 'world', 'phrases', 'rules', 'slots', 'several', 'frames', 'naming',
+         'language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots',
+         'several', 'frames', 'naming',
          'mention', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
          'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
          'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
