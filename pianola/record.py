@@ -17,6 +17,7 @@ from . import gist, prompts, rules
 from .engines.base import Fault, Phase, Said
 from .guard import Evidence
 from .rules import Op
+from .slots import Slots
 
 # records one sentence is held against, its length, that of an answer, and of a value in words
 most_rows, most_chars, most_tokens, most_words = 3, 300, 300, 7
@@ -84,7 +85,7 @@ def likely(tables, g, text):
     if len(tables) < 2: return tables
     nums = amounts(text, g.lang)
     fit = [t for t in tables if not nums or any(k == 'number' and among(t, c, nums) for c, k in t.columns.items())] or tables
-    told = {t.name: sum(bool(s.label(n)) for n in range(len(g.words))) for t in fit for s in [gist.Slots(g, t, 0, len(g.words))]}
+    told = {t.name: sum(bool(s.label(n)) for n in range(len(g.words))) for t in fit for s in [Slots(g, t, 0, len(g.words))]}
     return [t for t in fit if told[t.name] == max(told.values())]
 
 # what can be said

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 root = Path(__file__).parent.parent
-order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'slots', 'several', 'frames', 'naming',
-         'mention', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
-         'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
-         'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
-         'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing', 'evaluate', 'headless', '__main__']
+order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'rules', 'slots', 'several', 'frames', 'mention',
+         'picking', 'contents', 'naming', 'changing', 'adding', 'looking', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms',
+         'settings', 'needs', 'trial', 'plugins', 'layers', 'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries',
+         'journal', 'fleet', 'board', 'handle', 'worker', 'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs',
+         'packing', 'cards', 'flow', 'schedule', 'live', 'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing',
+         'evaluate', 'headless', '__main__']
 
 def imports(path):
     "Names of our modules that a file imports at its top level or anywhere inside"
