@@ -412,6 +412,26 @@ class Mentions:
                          for tb in self.world.tables.values() for ix in [tb.index(self.lang)]}
                 out |= {k: there for k in range(a, b) if self.words[k].low == got[0]}
         return self._seen['told'].get(n)
+
+    def unit(self, table, n, b):
+        "(column, factor) that the words beside a number say"
+        for k in (n+1, n-1):
+            if 0 <= k < b and self.words[k].kind == 'word':
+                for c, us in self.g['units'].items():
+                    if c in table.columns and self.words[k].low in us: return c, us[self.words[k].low]
+                if c := next((c for c, kind in table.columns.items() if kind == 'number' and '_' in c
+                              and self.words[k].low in self.g['suffixes'].get(c.rpartition('_')[2], ())), None):
+                    return c, 1
+        w = self.words[n].low
+        if w[0] in '€$£': return next(((c, 1) for c in self.g['units'] if c in table.columns and w[0] in self.g['units'][c]), None)
+        return None
+
+    def beside(self, table, n, a, b):
+        "(column, 1) when the number stands beside a column's name"
+        return next(((m.key, 1) for m in self.mentions(table, max(a, n-2), min(b, n+3)) if m.what == 'column'
+                     and table.columns[m.key] == 'number'
+                     and (m.b == n or m.a == n+1 and not (m.b < b and self.words[m.b].kind in ('number', 'arrow')))), None)
+
     def rows(self, a, b, skip=(), table=None):
         "`_rows`, found once"
         key = 'rows', a, b, tuple(sorted((m.a, m.b) for m in skip)), table and table.name, self.plainly

@@ -4,35 +4,39 @@ from pathlib import Path
 import pytest
 
 root = Path(__file__).parent.parent
-order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano',
-         'language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots',
-         'several', 'frames', 'naming',
-         'mention', 'gist', 'clauses', 'guard', 'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
+order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'reading',
+         *(f'reading.{n}' for n in ('language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming',
+                                    'slots', 'several', 'frames', 'mention', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking',
+                                    'gist', 'clauses', 'guard')),
+         'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
          'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
          'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
          'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing', 'evaluate', 'headless', '__main__']
 
 def imports(path):
-    "Names of our modules that a file imports at its top level or anywhere inside"
-    deep = 2 if path.parent.name == 'engines' else 1
-    out = set()
+    "Names of our modules (`store`, `reading.rules`) that a file imports at its top level or anywhere inside"
+    inside, out = path.relative_to(root/'pianola').parts[:-1], set()
     for n in ast.walk(ast.parse(path.read_text('utf-8'))):
-        if isinstance(n, ast.ImportFrom) and n.level == deep:
-            out |= {n.module.split('.')[0]} if n.module else {a.name for a in n.names}
-        elif isinstance(n, ast.ImportFrom) and n.module and n.module.startswith('pianola'):
-            out |= {n.module.split('.')[1]} if '.' in n.module else {a.name for a in n.names}
-    return out
+        if not isinstance(n, ast.ImportFrom): continue
+        where = (n.module or '').split('.') if n.module else []
+        if n.level: where = [*inside[:len(inside)-n.level+1], *where]
+        elif where[:1] == ['pianola']: where = where[1:]
+        else: continue
+        out |= {'.'.join(where), *('.'.join([*where, a.name]) for a in n.names)}
+    return {'engines' if o.startswith('engines.') else o for o in out}
 
 def first_sentence(path):
     doc = ast.get_docstring(ast.parse(path.read_text('utf-8'))) or ''
     return doc.split('\n\n')[0].replace('\n', ' ').strip()
 
-def modules(): return [(n, root/'pianola'/(f'{n}.py' if n != 'engines' else 'engines/__init__.py')) for n in order]
+packages = {'engines', 'reading'}
+def modules(): return [(n, root/'pianola'/(f'{n}/__init__.py' if n in packages else f"{n.replace('.', '/')}.py")) for n in order]
 
-def the_map(): return '\n'.join(['| module | it is |', '|---|---|', *(f'| `{n}` | {first_sentence(p)} |' for n, p in modules())])
+def the_map(): return '\n'.join(['| module | it is |', '|---|---|', *(f"| `{n.replace('.', '/')}` | {first_sentence(p)} |" for n, p in modules())])
 
 def test_every_module_has_its_place_in_the_order():
-    assert {p.stem for p in (root/'pianola').glob('*.py')} - {'__init__'} == set(order) - {'engines'}
+    there = {'.'.join(p.relative_to(root/'pianola').with_suffix('').parts) for p in (root/'pianola').rglob('*.py')}
+    assert {n.removesuffix('.__init__') for n in there if n != '__init__' and not n.startswith('engines.')} | {'engines'} == set(order)
 
 @pytest.mark.parametrize('name', order)
 def test_a_module_imports_only_what_stands_above_it(name):
