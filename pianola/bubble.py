@@ -4,8 +4,9 @@ from functools import cache
 from types import SimpleNamespace
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
 from fastcore.xml import Safe
-from . import guard, render, tabs
+from . import render, tabs
 from .history import grown, thought, later, leaf, line, mark, overheard, path, siblings
+from .reading import guard
 
 key = lambda name: f'/api/actions/{name}'
 def press(label, name, args, cls='quiet', **kw):

@@ -2,6 +2,7 @@
 import json
 from . import history, learn, prompts, understand
 from .engines.base import Fault
+from .piano import neutral
 from .plugins import plugins
 from .store import kv, store
 
@@ -55,16 +56,16 @@ def brought(tx, m, asked):
     b = json.loads(asked['brings'])
     who, *rest = (prompts.question(b['prompt']) or 'Explain what you are given, in plain words.').split('\n---\n')
     examples, how = prompts.turns('\n'.join(rest[:-1])), rest[-1].strip() if rest else ''
-    for k, v in b['fill'].items(): how = how.replace('{%s}' % k, prompts.neutral(v))
+    for k, v in b['fill'].items(): how = how.replace('{%s}' % k, neutral(v))
     # the user's own words, where they are more than the button's
-    if not how or asked['text'] != b['said']: how = f"{how}\n\n{prompts.neutral(asked['text'])}".strip()
+    if not how or asked['text'] != b['said']: how = f"{how}\n\n{neutral(asked['text'])}".strip()
     def cut(most):
         out = []
         for title, text in b['parts']:
             if len(text) > most: text = text[:most].rpartition('\n')[0] + '\n... (the rest is left out)'
-            out.append(f"{title}:\n{rule}\n{prompts.neutral(text)}\n{rule}")
+            out.append(f"{title}:\n{rule}\n{neutral(text)}\n{rule}")
         said = [{'role': 'system', 'content': who.strip()}, *examples, {'role': 'user', 'content': '\n\n'.join([*out, how])}]
-        return said + ([{'role': 'assistant', 'content': prompts.neutral(m['text'])}] if m['text'] else [])
+        return said + ([{'role': 'assistant', 'content': neutral(m['text'])}] if m['text'] else [])
     messages = cut(10**9)
     n = 1 + len(examples)
     return {'head': messages[:n], 'said': messages[n:], 'messages': messages, 'turns': [0], 'ids': [asked['id']], 'parts': b['parts'], 'cut': cut}
@@ -85,16 +86,16 @@ def compose(tx, m, plugin, asked=None, c=None):
         if s['role'] == 'user':
             before, note = '\n'.join(x for x in (note, s['prelude']) if x), ''
             text = prompts.wrap(before, s['text'])
-        elif not (text := prompts.neutral(s['text'])).strip(): continue         # a reply that failed before its first word
+        elif not (text := neutral(s['text'])).strip(): continue         # a reply that failed before its first word
         out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
-    if m['text']: out.append({'role': 'assistant', 'content': prompts.neutral(m['text'])}); ids.append(m['id'])
+    if m['text']: out.append({'role': 'assistant', 'content': neutral(m['text'])}); ids.append(m['id'])
     turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
     return {'head': head, 'said': out, 'messages': merged(head + noted(out, k and k['summary'])), 'turns': turns, 'ids': ids, 'room': c['room']}
 
 def noted(said, summary):
     "The turns with a summary of what was said before them, where there is one"
     if not summary: return said
-    note = f'[Summary of what was said before: {prompts.neutral(summary)}]'
+    note = f'[Summary of what was said before: {neutral(summary)}]'
     return ([{'role': 'user', 'content': f"{note}\n\n{said[0]['content']}"}, *said[1:]] if said and said[0]['role'] == 'user'
             else [{'role': 'user', 'content': note}, *said])
 

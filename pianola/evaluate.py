@@ -10,7 +10,7 @@ from pathlib import Path
 from loguru import logger
 from . import chat, config, orders, prompts
 from .actions import each
-from .engines import Engines
+from .engines import Engines, Fault
 from .plugins import plugins, reserved
 from .store import store
 
@@ -91,7 +91,7 @@ def flat(name, args):
 
 class Silent:
     "No model at all: what rules alone can do"
-    async def choose(self, remembered=''): raise chat.Fault('no-engine', 'This evaluation runs without a model.')
+    async def choose(self, remembered=''): raise Fault('no-engine', 'This evaluation runs without a model.')
     async def forget(self): return
     async def close(self): return
     async def models(self): return []

@@ -3,11 +3,14 @@ did not know becomes an example for the model, and, confirmed again for another 
 
 Learned rules are listed and can be removed; none can delete."""
 import json, re, time
-from . import actions, history, prompts, rules, understand
+from . import actions, history, understand
 from .actions import action
-from .language import language
+from .piano import neutral
+from .plugins import plugins
+from .reading import rules
+from .reading.language import language
+from .reading.world import Op, Reading
 from .store import Refused
-from .world import Op, Reading
 
 minute = 60             # seconds in which an undo says that it was wrong
 most_examples = 6
@@ -33,7 +36,7 @@ def taught(tx, message, name, args, verdict):
     table, _, verb = name.partition('.')
     before = tx.value("select id from label where message=? and action=? and args=? order by id desc", said['id'], name, json.dumps(args))
     if before and verdict == 'undone': return tx.run('update label set verdict=? where id=?', verdict, before)
-    kind = understand.plugins.table(table)
+    kind = plugins.table(table)
     shape, hole = '', None
     if verdict == 'yes' and verb == 'update' and kind and (row := tx.row(table, args.get('id')) if args.get('id') else None):
         lang = language(understand.tongue(said['text']))
@@ -97,7 +100,7 @@ def examples(tx):
     told = tx.q("select text, action, args from label where verdict='yes' and action not like '%.delete' group by text order by max(id) desc "
                 "limit ?", most_examples)
     for l in told[::-1]:
-        out += [{'role': 'user', 'content': prompts.neutral(l['text'])},
+        out += [{'role': 'user', 'content': neutral(l['text'])},
                 {'role': 'assistant', 'content': json.dumps({'action': l['action'], 'args': json.loads(l['args'])}, ensure_ascii=False)}]
     return out
 

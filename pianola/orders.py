@@ -4,10 +4,11 @@
     play(id, text)         behind: every key written in a reply, each in its place"""
 import json
 import apsw
-from . import context, guard, history, piano, understand
+from . import context, history, piano, understand
 from .actions import act, decided, find, press, wait
 from .config import details
 from .contain import hold
+from .reading import guard
 from .store import Refused, store
 from loguru import logger as log
 

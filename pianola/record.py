@@ -13,12 +13,14 @@ from collections import Counter
 from contextlib import aclosing
 from functools import lru_cache
 from loguru import logger as log
-from . import gist, prompts
+from . import prompts
 from .engines.base import Fault, Phase, Said
-from .guard import Evidence
-from .language import language, languages, late
-from .slots import Slots
-from .world import Op
+from .piano import neutral
+from .reading import gist
+from .reading.guard import Evidence
+from .reading.language import language, languages, late
+from .reading.slots import Slots
+from .reading.world import Op
 
 # records one sentence is held against, its length, that of an answer, and of a value in words
 most_rows, most_chars, most_tokens, most_words = 3, 300, 300, 7
@@ -222,7 +224,7 @@ def line(table, row, open):
     like = next((r for r in table.rows if all(r.get(c) for c in open)), table.rows[0] if table.rows else None)
     return f'new {table.one or table.name} like ' + json.dumps({c: v for c, v in shown(table, like).items() if c in open}, ensure_ascii=False)
 
-def question(lines, text): return prompts.neutral('\n'.join(lines) + f'\nThe person says: {text}')
+def question(lines, text): return neutral('\n'.join(lines) + f'\nThe person says: {text}')
 
 def changed(table, row, after, open, text, lang):
     "What is new in a record: {column: value}, each one of those that were open, as the user said it"

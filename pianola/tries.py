@@ -5,6 +5,7 @@ from . import bubble, chat, context, history, prompts, tabs
 from .actions import action
 from .chat import readers, relist, runners, start
 from .engines.base import Done, Fault, Phase, Said
+from .piano import neutral
 from .store import Refused, kv, store
 
 @asynccontextmanager
@@ -113,7 +114,7 @@ async def digest(conversation, old):
     engine, model, _ = await chat.engines.choose(await kv.get('model', ''))
     room = (await engine.model(model)).context or 4096
     budget = room - min(1024, room//3)
-    text, at, summary, most = '\n'.join(f"{'User' if m['role'] == 'user' else 'Assistant'}: {prompts.neutral(m['text'])}" for m in old), 0, '', room*3
+    text, at, summary, most = '\n'.join(f"{'User' if m['role'] == 'user' else 'Assistant'}: {neutral(m['text'])}" for m in old), 0, '', room*3
     order = {'role': 'system', 'content': prompts.question('summary')
              or 'Summarise the conversation in a few short sentences. Keep names, numbers and decisions.'}
     def part(n):

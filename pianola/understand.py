@@ -5,13 +5,14 @@
 import json, re
 from collections import OrderedDict
 from functools import cache, lru_cache
-from . import clauses, gist, record, rules, several
+from . import record
 from .actions import registry, find
-from .guard import Evidence, Verdict, ground, judge
-from .language import language, languages
 from .plugins import plugins
+from .reading import clauses, gist, rules, several
+from .reading.guard import Evidence, Verdict, ground, judge
+from .reading.language import language, languages
+from .reading.world import Op, Reading, Table, World
 from .store import Refused
-from .world import Op, Reading, Table, World
 
 learned = []            # readers that grew from the user's confirmations: f(tx, text, world) → Reading or None
 most_seen = 2000        # rows of a table that are looked at

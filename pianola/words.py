@@ -3,8 +3,10 @@ import re, sys
 from pathlib import Path
 from contextlib import aclosing
 from loguru import logger as log      # noqa: F401  a word of plugins
-from . import bubble, chat, history, layers, prompts, settings, store as _store
+from . import bubble, chat, history, layers, settings, store as _store
+from .contain import Refused
 from .engines.base import Fault, Said
+from .piano import neutral
 
 def _plugin(depth=2):
     name = sys._getframe(depth).f_globals.get('__name__', '')
@@ -35,14 +37,14 @@ async def _talk(text, who):
 
 async def ask(text, system='', most=0):
     "Ask the model something, apart from the conversation; yields the answer piece by piece. Refused says why there is none."
-    messages = [*([{'role': 'system', 'content': system}] if system else []), {'role': 'user', 'content': prompts.neutral(str(text))}]
+    messages = [*([{'role': 'system', 'content': system}] if system else []), {'role': 'user', 'content': neutral(str(text))}]
     try:
         engine, model, _ = await chat.engines.choose(await _store.kv.get('model', ''))
         room = (await engine.model(model)).context
         async with aclosing(engine.chat(model, messages, context=room, limit=most or chat.most)) as stream:
             async for p in stream:
                 if isinstance(p, Said) and p.text: yield p.text
-    except Fault as e: raise _store.Refused(e.text, e.hint, 503)
+    except Fault as e: raise Refused(e.text, e.hint, 503)
 
 class _Own:
     "`kv` as a plugin sees it: the space of whoever asks"

@@ -35,14 +35,44 @@ def modules(): return [(n, root/'pianola'/(f'{n}/__init__.py' if n in packages e
 def the_map(): return '\n'.join(['| module | it is |', '|---|---|', *(f"| `{n.replace('.', '/')}` | {first_sentence(p)} |" for n, p in modules())])
 
 def test_every_module_has_its_place_in_the_order():
-    there = {'.'.join(p.relative_to(root/'pianola').with_suffix('').parts) for p in (root/'pianola').rglob('*.py')}
+    there = {*map(dotted, (root/'pianola').rglob('*.py'))}
     assert {n.removesuffix('.__init__') for n in there if n != '__init__' and not n.startswith('engines.')} | {'engines'} == set(order)
 
 @pytest.mark.parametrize('name', order)
 def test_a_module_imports_only_what_stands_above_it(name):
     path = dict(modules())[name]
-    known = set().union(*map(imports, path.parent.glob('*.py') if name == 'engines' else [path])) & set(order)
+    known = (set().union(*map(imports, path.parent.glob('*.py'))) - {name} if name == 'engines' else imports(path)) & set(order)
     assert not (late := {k for k in known if order.index(k) >= order.index(name)}), f'{name} imports {late}, which stand below it'
+
+def names(path):
+    "What a module has at its top level"
+    out = set()
+    def under(body):
+        for n in body:
+            if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): out.add(n.name)
+            elif isinstance(n, (ast.Import, ast.ImportFrom)): out.update((a.asname or a.name).split('.')[0] for a in n.names)
+            else:
+                out.update(x.id for x in ast.walk(n) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store))
+                for part in ('body', 'orelse', 'finalbody', 'handlers'): under(getattr(n, part, ()))
+    under(ast.parse(path.read_text('utf-8')).body)
+    return out
+
+def dotted(p): return '.'.join(p.relative_to(root/'pianola').with_suffix('').parts)
+@pytest.mark.parametrize('path', sorted((root/'pianola').rglob('*.py')), ids=dotted)
+def test_what_is_asked_of_another_module_is_its_own(path):
+    "`gist.Slots` where gist only imports Slots works until gist does not"
+    inside, tree, there = path.relative_to(root/'pianola').parts[:-1], ast.parse(path.read_text('utf-8')), {}
+    for n in ast.walk(tree):
+        if isinstance(n, ast.ImportFrom) and n.level:
+            folder = root.joinpath('pianola', *inside[:len(inside)-n.level+1], *(n.module.split('.') if n.module else ()))
+            there |= {a.asname or a.name: f for a in n.names for f in (folder/f'{a.name}.py', folder/a.name/'__init__.py') if f.exists()}
+    own = {name: names(f) - {(a.asname or a.name).split('.')[0] for n in ast.parse(f.read_text('utf-8')).body
+                             if isinstance(n, ast.ImportFrom) and n.level for a in n.names} for name, f in there.items()}
+    shadowed = {n.arg if isinstance(n, ast.arg) else n.id for n in ast.walk(tree)
+                if isinstance(n, ast.arg) or isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    asked = {(n.value.id, n.attr) for n in ast.walk(tree)
+             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in {*own} - shadowed}
+    assert not (lost := {f'{a}.{b}' for a, b in asked if b not in own[a]}), lost
 
 def test_plugins_import_nothing_of_ours_but_the_words_of_pianola():
     import pianola

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 from conftest import busy
-from pianola import actions, evaluate, gist, guard, record, rules, understand
-from pianola.language import Language, language
-from pianola.world import Op, Table, World
+from pianola import actions, evaluate, record, understand
+from pianola.reading import gist, guard, rules
+from pianola.reading.language import Language, language
+from pianola.reading.world import Op, Table, World
 
 root = Path(__file__).parent.parent
 
@@ -354,7 +355,7 @@ def test_two_threads_that_read_at_once_get_their_own_stems():
 def test_a_library_that_two_threads_need_first_at_once_comes_whole():
     code = """import sys, threading
 sys.setswitchinterval(1e-6)
-from pianola.language import late
+from pianola.reading.language import late
 wrong, both = [], threading.Barrier(2)
 def need(name):
     both.wait()
