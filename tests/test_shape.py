@@ -5,9 +5,10 @@ import pytest
 
 root = Path(__file__).parent.parent
 order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'reading',
-         *(f'reading.{n}' for n in ('language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming',
-                                    'slots', 'several', 'frames', 'mention', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking',
-                                    'gist', 'clauses', 'guard')),
+         *(f'reading.{n}' for n in (
+             'language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots', 'several',
+             'frames', 'sentence', 'mention', 'targets', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking', 'gist',
+             'clauses', 'guard')),
          'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
          'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
          'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',

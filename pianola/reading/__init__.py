@@ -2,7 +2,7 @@
 
     language, world → phrases → rules               a sentence that goes as one of the patterns does
     frames, several, clauses                        its parts: what only asks, several changes, what one part says of another
-    mention → picking, contents → naming, changing, adding, looking → gist
+    sentence → mention → targets → picking, contents → naming, changing, adding, looking → gist
                                                     a sentence that fits no pattern: what it names, and the one change that explains it
     columns → likeness → values → filling → titles, becoming → slots
                                                     which column each of its words fills

@@ -3,7 +3,7 @@ goes, with a loose list behind the name. The one that explains more of the sente
 import re
 from .contents import Contents
 from .language import spoken_name, unmask
-from .mention import Mention, name_like
+from .sentence import Mention, name_like
 from .slots import Slots
 from .world import Op, Reading
 

@@ -3,8 +3,8 @@
     words → the row that is named → what differs in it, column by column · else the column that is named and what could be its value"""
 import re
 from .contents import Contents
-from .mention import Mention
 from .picking import Picking
+from .sentence import Mention
 from .slots import Slots
 from .world import Op, Reading
 

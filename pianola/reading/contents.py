@@ -1,9 +1,9 @@
 """What of a sentence could stand in a column: its numbers, dates, addresses and quotes, and a text
 behind *to* or a column's name, from where it begins to where politeness or a comma ends it."""
 import re
-from .mention import Mentions
+from .targets import Targets
 
-class Contents(Mentions):
+class Contents(Targets):
     "The values that one sentence tells, whichever column they are for"
 
     def values(self, a, b):

@@ -13,9 +13,9 @@ from .adding import Adding
 from .changing import Changing
 from .language import gate, language, mask
 from .looking import Looking
-from .mention import Mention
 from .naming import Naming
 from .rules import most_rows
+from .sentence import Mention
 from .world import Op, Reading
 
 _title = re.compile(r"(?<=[\w,:;] )[A-ZÄÖÜ][\w'’-]*(?: (?:(?:of|the|a|an|and|in|for|to|my|der|die|das|und) )?[A-ZÄÖÜ][\w'’-]*){2,}")

@@ -8,8 +8,8 @@ import re
 from . import several
 from .contents import Contents
 from .language import late
-from .mention import Mention, off_by
 from .picking import Picking
+from .sentence import Mention, off_by
 from .world import Op, Reading, like as akin
 
 def leads(g, a, b):

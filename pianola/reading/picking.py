@@ -2,11 +2,11 @@
 
     rows that fit the words → one: a chip · *both*, *14, 17 and 21*, *all that are open*: one chip with every row · several: which?"""
 import re
-from .mention import Mentions
 from .rules import most_asked
+from .targets import Targets
 from .world import Op, Reading
 
-class Picking(Mentions):
+class Picking(Targets):
     "The rows that one sentence asks for, and the end they lead to"
 
     def offer(self, rows, op):
