@@ -36,6 +36,8 @@ def world(recent=()):
     ('I bought the milk and called the dentist', [('tasks.update', {'id': 1, 'done': True}), ('tasks.update', {'id': 2, 'done': True})]),
     ('the quarterly report is not done', [('tasks.update', {'id': 3, 'done': False})]),
     ('rename Buy milk to Buy oat milk', [('tasks.update', {'id': 1, 'name': 'Buy oat milk'})]),
+    ('rename buy milk to buy oat milk', [('tasks.update', {'id': 1, 'name': 'Buy oat milk'})]),
+    ('rename Buy milk to "buy oat milk"', [('tasks.update', {'id': 1, 'name': 'buy oat milk'})]),
     ('set the priority of the dentist to 9', [('tasks.update', {'id': 2, 'priority': 9})]),
     ('Emma is due on 2027-01-05', [('books.update', {'id': 4, 'due': '2027-01-05'})]),
     ('I read Emma', [('books.update', {'id': 4, 'read': True})]),
@@ -401,12 +403,12 @@ def heard(said, **kw):
     return got.end, [(o.action, o.args) for o in got.ops]
 
 @pytest.mark.parametrize('said, end, ops', [
-    ('rename buy milk to buy oat milk and tick it', 'press', [('update', {'id': 1, 'name': 'buy oat milk', 'done': True})]),
-    ('tick buy milk and rename that to oat milk', 'press', [('update', {'id': 1, 'done': True, 'name': 'oat milk'})]),
+    ('rename buy milk to buy oat milk and tick it', 'press', [('update', {'id': 1, 'name': 'Buy oat milk', 'done': True})]),
+    ('tick buy milk and rename that to oat milk', 'press', [('update', {'id': 1, 'done': True, 'name': 'Oat milk'})]),
     ('add a task: wash the car, and tick it', 'chip', [('create', {'name': 'Wash the car', 'done': True})]),
     ('Benenne Buy milk in Hafermilch um und hake es ab', 'chip', [('update', {'id': 1, 'name': 'Hafermilch', 'done': True})]),
     ('rename buy milk to buy oat milk, then tick it and delete pay rent', 'press',
-     [('update', {'id': 1, 'name': 'buy oat milk', 'done': True}), ('delete', {'id': 3})]),
+     [('update', {'id': 1, 'name': 'Buy oat milk', 'done': True}), ('delete', {'id': 3})]),
     ('move buy milk up and tick it', 'press', [('update', {'id': 1, 'done': True})]),
     ('delete buy milk and tick it', 'unsure', []), ('tick buy milk and delete it', 'unsure', []),
     ('ich habe den Zahnarzt angerufen, streich das', 'unsure', []),
@@ -427,7 +429,7 @@ def test_a_task_for_nobody_we_know_is_for_the_model(): assert heard('add a task 
                                             ('move pay rent to Carl', 'unsure', []),
     ('assign pay rent to Carl', 'unsure', []), ('set pay rent to high', 'unsure', []), ('change pay rent to Anna', 'unsure', []),
     ('rename pay rent to Anna', 'press', [('tasks.update', {'id': 3, 'name': 'Anna'})]),
-    ('change pay rent to urgent', 'chip', [('tasks.update', {'id': 3, 'name': 'urgent'})]),
+    ('change pay rent to urgent', 'chip', [('tasks.update', {'id': 3, 'name': 'Urgent'})]),
     ('move pay rent to the top', 'press', [('tasks.move', {'id': 3, 'before': 1})]),
     ('put buy milk last', 'press', [('tasks.move', {'id': 1, 'before': None})]), ('move pay rent down', 'nothing', []),
     ('move it up', 'press', [('tasks.move', {'id': 3, 'before': 2})])])

@@ -42,6 +42,10 @@ def _compiled(code, shape):
 
 order = ('list', 'sort', 'move', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
 
+def capital(name):
+    "As a list is written: a name that begins with a plain word begins with a capital"
+    return name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) else name
+
 class Reader(Phrases):
     "One sentence against one world"
     def __init__(self, text, world, lang):
@@ -217,7 +221,7 @@ class Reader(Phrases):
         # “add sprint 43” is more than a number
         if 'Q' not in g['value'] and not re.search(r'[^\W\d_]', name): return Reading('unsure', name='missing')
         if table.columns[table.main] == 'text':
-            values[table.main] = name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) and 'Q' not in rest else name
+            values[table.main] = name if 'Q' in rest else capital(name)
         elif (v := self.typed(table, table.main, name)) is not None: values[table.main] = v
         else: return None
         if 'Q' in rest and re.sub(r'Q\d+Q', ' ', rest).strip(' ¦,;:.'): return Reading('unsure', name='missing')          # more than the quotation
@@ -331,7 +335,7 @@ class Reader(Phrases):
         if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}:
             return Reading('unsure', name='value')
         self.doubt = self.doubt or not plainly and not like(name, str(rows[0][1].get(rows[0][0].main) or ''))
-        return self.update(rows, lambda tb, r: {tb.main: name})
+        return self.update(rows, lambda tb, r: {tb.main: capital(name) if 'Q' not in g['value'] and str(r.get(tb.main))[:1].isupper() else name})
     def set(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
