@@ -1,5 +1,6 @@
 "The shape of the house: who may know whom, what the docs promise, what the code says of itself."
 import ast, sys, tokenize
+from functools import cache
 from pathlib import Path
 import pytest
 
@@ -14,16 +15,21 @@ order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'p
          'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
          'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing', 'evaluate', 'headless', '__main__']
 
-def imports(path):
-    "Names of our modules (`store`, `reading.rules`) that a file imports at its top level or anywhere inside"
-    inside, out = path.relative_to(root/'pianola').parts[:-1], set()
+def dotted(p): return '.'.join(p.relative_to(root/'pianola').with_suffix('').parts)
+
+def of_ours(path):
+    "What a file imports from us, at its top level or anywhere inside: [(where below pianola/, as parts of a path; the names)]"
+    inside, out = path.relative_to(root/'pianola').parts[:-1], []
     for n in ast.walk(ast.parse(path.read_text('utf-8'))):
         if not isinstance(n, ast.ImportFrom): continue
-        where = (n.module or '').split('.') if n.module else []
-        if n.level: where = [*inside[:len(inside)-n.level+1], *where]
-        elif where[:1] == ['pianola']: where = where[1:]
-        else: continue
-        out |= {'.'.join(where), *('.'.join([*where, a.name]) for a in n.names)}
+        where = n.module.split('.') if n.module else []
+        if n.level: out.append(([*inside[:len(inside)-n.level+1], *where], n.names))
+        elif where[:1] == ['pianola']: out.append((where[1:], n.names))
+    return out
+
+def imports(path):
+    "Names of our modules (`store`, `reading.rules`) that a file imports"
+    out = {'.'.join(name) for where, names in of_ours(path) for name in (where, *([*where, a.name] for a in names))}
     return {'engines' if o.startswith('engines.') else o for o in out}
 
 def first_sentence(path):
@@ -45,35 +51,32 @@ def test_a_module_imports_only_what_stands_above_it(name):
     known = (set().union(*map(imports, path.parent.glob('*.py'))) - {name} if name == 'engines' else imports(path)) & set(order)
     assert not (late := {k for k in known if order.index(k) >= order.index(name)}), f'{name} imports {late}, which stand below it'
 
+@cache
 def names(path):
-    "What a module has at its top level"
+    "What a module has of its own at its top level, and libraries it imports; not what it takes from another of our modules"
     out = set()
     def under(body):
         for n in body:
             if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)): out.add(n.name)
-            elif isinstance(n, (ast.Import, ast.ImportFrom)): out.update((a.asname or a.name).split('.')[0] for a in n.names)
+            elif isinstance(n, (ast.Import, ast.ImportFrom)):
+                if not getattr(n, 'level', 0): out.update((a.asname or a.name).split('.')[0] for a in n.names)
             else:
                 out.update(x.id for x in ast.walk(n) if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store))
                 for part in ('body', 'orelse', 'finalbody', 'handlers'): under(getattr(n, part, ()))
     under(ast.parse(path.read_text('utf-8')).body)
     return out
 
-def dotted(p): return '.'.join(p.relative_to(root/'pianola').with_suffix('').parts)
 @pytest.mark.parametrize('path', sorted((root/'pianola').rglob('*.py')), ids=dotted)
 def test_what_is_asked_of_another_module_is_its_own(path):
     "`gist.Slots` where gist only imports Slots works until gist does not"
-    inside, tree, there = path.relative_to(root/'pianola').parts[:-1], ast.parse(path.read_text('utf-8')), {}
-    for n in ast.walk(tree):
-        if isinstance(n, ast.ImportFrom) and n.level:
-            folder = root.joinpath('pianola', *inside[:len(inside)-n.level+1], *(n.module.split('.') if n.module else ()))
-            there |= {a.asname or a.name: f for a in n.names for f in (folder/f'{a.name}.py', folder/a.name/'__init__.py') if f.exists()}
-    own = {name: names(f) - {(a.asname or a.name).split('.')[0] for n in ast.parse(f.read_text('utf-8')).body
-                             if isinstance(n, ast.ImportFrom) and n.level for a in n.names} for name, f in there.items()}
-    shadowed = {n.arg if isinstance(n, ast.arg) else n.id for n in ast.walk(tree)
+    there = {a.asname or a.name: f for where, some in of_ours(path) for a in some
+             for f in (root.joinpath('pianola', *where, f'{a.name}.py'), root.joinpath('pianola', *where, a.name, '__init__.py')) if f.exists()}
+    tree = [*ast.walk(ast.parse(path.read_text('utf-8')))]
+    shadowed = {n.arg if isinstance(n, ast.arg) else n.id for n in tree
                 if isinstance(n, ast.arg) or isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    asked = {(n.value.id, n.attr) for n in ast.walk(tree)
-             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in {*own} - shadowed}
-    assert not (lost := {f'{a}.{b}' for a, b in asked if b not in own[a]}), lost
+    asked = {(n.value.id, n.attr) for n in tree
+             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in {*there} - shadowed}
+    assert not (lost := {f'{a}.{b}' for a, b in asked if b not in names(there[a])}), lost
 
 def test_plugins_import_nothing_of_ours_but_the_words_of_pianola():
     import pianola
