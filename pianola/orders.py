@@ -2,7 +2,7 @@
 
     obey(tx, said, id)     before: press, ask, or leave it to the model
     play(id, text)         behind: every key written in a reply, each in its place"""
-import json
+import asyncio, json
 import apsw
 from . import context, history, piano, understand
 from .actions import act, decided, find, press, wait
@@ -108,7 +108,8 @@ async def play(id, text):
     "Press every key written in a reply, once: each press has the message and its place as its name"
     try: m = await store.read(history.message, id)
     except Refused: return await store.write(_played, id, durable=False)      # its conversation was put away: nobody waits for it any more
-    for n, found in enumerate(piano.actions(text)):
+    written = await asyncio.to_thread(piano.actions, text) if len(text) > piano.longest else piano.actions(text)      # a long one takes a while
+    for n, found in enumerate(written):
         try:
             if found.error: raise Refused(found.error)
             if await store.write(_done_before, m, found, f'{id}:{n}'): continue

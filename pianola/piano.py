@@ -135,7 +135,7 @@ _next = re.compile(r'\n[ \t]*\n[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(?=\[?\s*\{
 
 def _read(s, offset, closed, skip):
     "The actions in one place; reading stays linear however many brackets are left open"
-    i, k, budget, out = 0, 0, 50*len(s) + 1_000_000, []
+    i, k, budget, out = 0, 0, 8*len(s) + 250_000, []
     while (m := _open.search(s, i)) and budget > 0:
         i = m.start()
         while k < len(skip) and skip[k][1] <= i: k += 1

@@ -16,10 +16,10 @@ from loguru import logger as log
 from . import prompts
 from .engines.base import Fault, Phase, Said
 from .piano import neutral
-from .reading import gist
 from .reading.guard import Evidence
 from .reading.language import language, languages, late
 from .reading.slots import Slots
+from .reading.targets import Targets
 from .reading.world import Op
 
 # records one sentence is held against, its length, that of an answer, and of a value in words
@@ -39,7 +39,7 @@ def about(text, world, code):
     if any(re.search(p, text, re.I) for p in lang.record['asks']): return []
     ev = Evidence(text, lang)
     if ev.gate: return []
-    g, rows = gist.Gist(text, world, lang), named(text, world)
+    g, rows = Targets(text, world, lang), named(text, world)
     cues = g.cues(0, len(g.words))
     if any(re.search(p, text, re.I) for p in lang.record['off']): return []         # “chuck it off the list” asks for no new row
     if rows and 'create' not in cues: return rows if len(rows) <= most_rows else []

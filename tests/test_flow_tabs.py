@@ -185,6 +185,6 @@ def test_whatever_is_pressed_in_whatever_tab_all_show_what_is_true(tmp_path):
     (folder/'numbers.py').write_text(numbers)
     Walk.server = Server(tmp_path/'d', plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
     try:
-        run_state_machine_as_test(Walk, settings=settings(max_examples=25, stateful_step_count=20, deadline=None, print_blob=False,
+        run_state_machine_as_test(Walk, settings=settings(max_examples=12, stateful_step_count=20, deadline=None, print_blob=False,
                                                           suppress_health_check=list(HealthCheck)))
     finally: Walk.server.kill()

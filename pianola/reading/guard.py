@@ -5,8 +5,8 @@
 The evidence is the user's own sentence, never the reply, never what stands in quotation marks or was pasted."""
 import re
 from dataclasses import dataclass, field
-from . import gist
 from .language import gate, mask
+from .mention import Mentions
 from .rules import longest
 from .world import Op, World
 
@@ -71,7 +71,7 @@ class Evidence:
                 or self.says([v for k in ('done', 'undone', 'on', 'off') for v in lang.verbs[k]])):
             return True
         if not lang.gist: return False
-        g = gist.Gist(self.text, World([table]), lang)
+        g = Mentions(self.text, World([table]), lang)
         return any(m.what == 'flag' and m.key == column for m in g.mentions(table, 0, len(g.words)))
 
     def more(self, table, values):
