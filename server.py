@@ -16,13 +16,15 @@ import apsw, uvicorn
 from urllib.parse import urlsplit
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
-from pianola import (api, chat, console, contain, fetch, forms, gate, jobs, layers, live, models, orders, page, prompts, render, settings,
-                     tabs, understand)
+from pianola import api, console, contain, fetch, forms, gate, layers, live, models, page, prompts, render, tabs
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.config import read
+from pianola.conversation import chat, orders, understand
 from pianola.engines import Engines
-from pianola.plugins import plugins
+from pianola.loading import settings
+from pianola.loading.plugins import plugins
 from pianola.store import Refused, kv, room, store, unopened, unusable
+from pianola.work import jobs
 
 def make(config):
     "The app for a Config: the gate outside, then the routes; the lifespan opens the store, the plugins and the engines, and closes them in turn"

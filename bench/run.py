@@ -198,7 +198,7 @@ def start():
 
 def old(folder, n):
     "A conversation of n messages, written while no server runs"
-    from pianola import history
+    from pianola.conversation import history
     def many(tx):
         c = history.begin(tx, 'Long')
         for i in range(n):

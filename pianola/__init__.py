@@ -1,11 +1,11 @@
 """The words a plugin author needs: our kinds of plugin, the keys and the chat,
 and FastHTML's tags. `from pianola import Crud, Page, say, H2, P`, or `*`"""
 _where = dict(Long='forms', Url='forms', Json='forms', Range='forms', Ref='forms', Rows='forms', File='forms', Secret='forms',
-              Crud='crud', Page='page', Flow='flow', Markdown='results', action='actions', act='actions', Refused='store', show='tabs',
-              say='words', ask='words', talk='words', kv='words', log='words',
-              loaded='plugins', put='tabs', item='tabs', viewers='tabs', address='tabs', story='words', outcome='bubble', when='words',
-              house='words', prompt_layers='words', kept_in='words', own_folder='words', logins='words',
-              job_list='board', plans='schedule', job_bar='board', job_button='board')
+              Crud='tables.crud', Page='page', Flow='flows.flow', Markdown='flows.results', action='actions', act='actions', Refused='store',
+              show='tabs', say='words', ask='words', talk='words', kv='words', log='words',
+              loaded='loading.plugins', put='tabs', item='tabs', viewers='tabs', address='tabs', story='words',
+              outcome='conversation.bubble', when='words', house='words', prompt_layers='words', kept_in='words', own_folder='words',
+              logins='words', job_list='work.board', plans='schedule', job_bar='work.board', job_button='work.board')
 
 def __getattr__(name):
     "Words are fetched when they are first said, so that a helper process that needs one module does not load the whole house"

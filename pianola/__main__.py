@@ -6,10 +6,11 @@ import signal, sys
 if __name__ == '__main__': signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 import asyncio, time
 from loguru import logger
-from . import config, fetch, prompts, record
+from . import config, fetch, prompts
 from .actions import registry
+from .conversation import record
 from .engines import Engines, Fault
-from .plugins import Plugin
+from .loading.plugins import Plugin
 
 async def warm(argv):
     """Read the system message and the examples as the first turn will send them,
@@ -52,7 +53,7 @@ def main(argv):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     jobs = {'warm': warm, 'eval': evaluate, 'run': run, 'new': new, 'check': check}
     if argv[:1] == ['work']:
-        from .worker import work
+        from .work.worker import work
         return work(argv[1:])
     if not argv or argv[0] not in jobs: sys.exit(f"{config.python()} -m pianola takes one of: {', '.join(jobs)}, work")
     try: return asyncio.run(jobs[argv[0]](argv[1:]))

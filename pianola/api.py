@@ -8,12 +8,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, board, bubble, chat, flow, forms, grid, history, jobs, journal, learn, live, models, page, settings, sheets, tabs
-from . import tries             # noqa: F401  the keys of a conversation
+from . import actions, forms, live, models, page, tabs
 from .actions import act
 from .config import details, version
-from .plugins import plugins
+from .conversation import bubble, chat, history, learn
+from .conversation import tries             # noqa: F401  the keys of a conversation
+from .flows import flow
+from .loading import settings
+from .loading.plugins import plugins
 from .store import Refused, got, put, sound, store
+from .tables import grid, sheets
+from .work import board, jobs, journal
 from loguru import logger as log
 
 biggest = 4_000_000                   # bytes of a request's body

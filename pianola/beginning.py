@@ -2,7 +2,7 @@
 import keyword, re
 from . import config
 from .contain import Refused
-from .plugins import on_page, own_names, own_tables, plugin_name, reserved
+from .loading.plugins import on_page, own_names, own_tables, plugin_name, reserved
 
 crud = '''"{title}: what is worth keeping."
 from pianola import Crud

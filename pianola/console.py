@@ -4,7 +4,8 @@ import logging, logging.handlers, re, sys, traceback
 from loguru import logger as log
 from rich.console import Console
 from rich.markup import escape
-from . import config as where, settings
+from . import config as where
+from .loading import settings
 from .store import store
 
 console = Console(highlight=False, soft_wrap=True)

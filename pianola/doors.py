@@ -3,9 +3,12 @@ runs side by side, a run as a file, and what steps made as pictures and CSV."""
 import asyncio, json
 from fasthtml.common import H2, JSONResponse, Response
 from starlette.responses import FileResponse
-from . import bubble, cards, flow, forms, packing, results, runs, schedule, settings, tabs
+from . import forms, schedule, tabs
 from .actions import act
 from .api import arguments, attached, door, ft, number, outcome, who
+from .conversation import bubble
+from .flows import cards, flow, packing, results, runs
+from .loading import settings
 from .store import Refused, store
 
 def run_of(req): return number(req.path_params['id'], 'the run')

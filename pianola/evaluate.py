@@ -8,10 +8,11 @@ import asyncio, json, keyword, math, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger
-from . import chat, config, orders, prompts
+from . import config, prompts
 from .actions import each
+from .conversation import chat, orders
 from .engines import Engines, Fault
-from .plugins import plugins, reserved
+from .loading.plugins import plugins, reserved
 from .store import store
 
 types = {'int': 'int', 'float': 'float', 'number': 'float', 'str': 'str', 'text': 'str', 'bool': 'bool', 'date': '_date', 'url': 'Url'}

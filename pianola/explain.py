@@ -3,11 +3,15 @@
     press “Explain” → what there is to know is gathered, kept with a short message of the user's → the reply to it is given that and nothing else"""
 import ast, inspect, json, re
 from pathlib import Path
-from . import chat, contain, handle, history, journal, runs, settings
+from . import contain
 from .actions import action
-from .plugins import plugins
+from .conversation import chat, history
+from .flows import runs
+from .loading import settings
+from .loading.plugins import plugins
 from .schedule import usual
 from .store import Refused, kv, sound, store
+from .work import handle, journal
 
 def found(name):
     if p := plugins.get(name): return p

@@ -6,13 +6,15 @@ result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when o
 import asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
-from . import board, chat, config, console, flow, jobs, journal, models, packing, prompts, results, runs
+from . import config, console, forms, models, prompts
 from .actions import act
+from .conversation import chat
 from .engines import Engines
-from . import forms
+from .flows import flow, packing, results, runs
 from .forms import File, keep_file
-from .plugins import plugins
+from .loading.plugins import plugins
 from .store import Refused, store
+from .work import board, jobs, journal
 
 def read(argv):
     p = config.Parser(prog=f'{config.python()} -m pianola run', description='Run a flow without a page.')

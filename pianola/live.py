@@ -4,11 +4,13 @@ import asyncio
 from fasthtml.common import P, Pre, to_xml
 from loguru import logger as log
 from watchfiles import awatch
-from . import board, contain, needs, page, prompts, tabs, trial
+from . import contain, page, prompts, tabs
 from .actions import action
 from .contain import Refused, hold
-from .plugins import plugins
+from .loading import needs, trial
+from .loading.plugins import plugins
 from .store import store
+from .work import board
 
 tasks = []
 def start(folder):

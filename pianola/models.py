@@ -3,13 +3,14 @@ import asyncio, time
 from contextlib import aclosing
 from fasthtml.common import Button, Div, Form, H2, Input, Label, Li, Optgroup, Option, P, Progress, Select, Small, Strong, Ul
 from loguru import logger as log
-from . import jobs, tabs
+from . import tabs
 from .actions import action
-from .bubble import closer, press, worded
-from .engines.base import Fault
-from .jobs import Job
 from .contain import hold
+from .conversation.bubble import closer, press, worded
+from .engines.base import Fault
 from .store import Refused, kv, store
+from .work import jobs
+from .work.jobs import Job
 
 engines = None
 now = {'at': 0.0, 'name': '', 'model': '', 'ready': False, 'why': 'looking for a model …', 'models': []}

@@ -9,9 +9,10 @@ from fasthtml.common import (A, APIRouter, Body, Button, Details, Dialog, Div, F
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
-from . import bubble, chat, contain, fetch, history, tabs
+from . import contain, fetch, tabs
 from .contain import Refused
-from .plugins import Kind, plugins, to_chat
+from .conversation import bubble, chat, history
+from .loading.plugins import Kind, plugins, to_chat
 from .store import store
 
 most_behind = 500           # lines of the log that a plugin has yet to hear

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from fasthtml.common import Article, Button, Details, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong, Summary
 import msgspec
 from loguru import logger as log
-from . import actions, contain, flow, forms, jobs, runs, tabs
+from . import actions, contain, forms, tabs
 from .actions import act, action
-from .bubble import press
 from .contain import hold
-from .plugins import plugins
+from .conversation.bubble import press
+from .flows import flow, runs
+from .loading.plugins import plugins
 from .store import Refused, store
+from .work import jobs
 
 days = ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')
 said = 'say `daily 07:30`, `weekdays 07:30`, `monday 07:30`, `every 30 minutes` or `every 2 hours`'

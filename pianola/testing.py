@@ -7,10 +7,11 @@ import ast, asyncio, json, shutil, tempfile
 from pathlib import Path
 from fasthtml.common import FastHTML, to_xml
 from loguru import logger
-from . import config, contain, piano, trial
+from . import config, contain, piano
 from .actions import act, registry
 from .contain import Broke, Refused
-from .plugins import plugins
+from .loading import trial
+from .loading.plugins import plugins
 from .store import store
 
 checks = ('loads', 'has help', 'shows itself empty', 'shows itself full', 'survives bad input', 'gives the model its keys')

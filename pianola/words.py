@@ -3,9 +3,11 @@ import re, sys
 from pathlib import Path
 from contextlib import aclosing
 from loguru import logger as log      # noqa: F401  a word of plugins
-from . import bubble, chat, history, layers, settings, store as _store
+from . import layers, store as _store
 from .contain import Refused
+from .conversation import bubble, chat, history
 from .engines.base import Fault, Said
+from .loading import settings
 from .piano import neutral
 
 def _plugin(depth=2):

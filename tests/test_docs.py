@@ -101,7 +101,7 @@ def test_every_selector_of_the_contract_is_on_the_page(server, page):
 
 def test_the_steps_of_a_flow_are_on_the_page_as_the_contract_says(server, page):
     states = re.findall(r'`(\w+)`', next(x for x in contract.splitlines() if x.startswith('| `#NAME-STEP`')).partition('with `data-state`')[2])
-    from pianola.cards import words
+    from pianola.flows.cards import words
     assert set(states) == set(words) >= {'waiting', 'open', 'running', 'done', 'failed', 'locked'}
     assert '| `details` |' in contract
     page.goto(server.url + '/trip')

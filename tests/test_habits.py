@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 def long_talk(folder, turns=30):
     "A data folder with one conversation of long replies"
-    from pianola import history
+    from pianola.conversation import history
     def many(tx):
         c = history.begin(tx, 'Long')
         for n in range(turns):

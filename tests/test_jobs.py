@@ -309,8 +309,8 @@ def beside(f):
     with ThreadPoolExecutor(1) as one: return one.submit(asyncio.run, f).result()
 
 def test_a_sleep_is_the_same_one_in_the_next_life_and_no_other(paper):
-    from pianola import journal
-    from pianola.handle import Handle
+    from pianola.work import journal
+    from pianola.work.handle import Handle
     id = journal.start(paper, 'x.y', {}, title='T', plugin='x')
     book = journal.Book(lambda f, *a, durable=True: f(paper, *a), id, lambda *a: None)
     def live(dies=None):
@@ -330,7 +330,7 @@ def test_a_sleep_is_the_same_one_in_the_next_life_and_no_other(paper):
     assert live() == [False, True, True, True], 'item 1 had slept; 2, 3 and what comes behind them had not'
 
 def test_how_a_process_ended_is_told_whole(paper):
-    from pianola import jobs, journal
+    from pianola.work import jobs, journal
     def ends(*end, retries=0):
         id = journal.start(paper, 'x.y', {}, title='T', plugin='x', runs='process', retries=retries)
         journal.begin(paper, id, 1)
@@ -350,7 +350,8 @@ def test_how_a_process_ended_is_told_whole(paper):
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     "own(f) runs f(store) on a store in a folder of its own that jobs use, and gives what it gives; `.config` is that of a process"
-    from pianola import config, jobs
+    from pianola import config
+    from pianola.work import jobs
     from pianola.store import Store
     (tmp_path/'p').mkdir()
     c = config.read(['--data', str(tmp_path/'d'), '--plugins', str(tmp_path/'p')], {})
@@ -366,7 +367,7 @@ def own(tmp_path, monkeypatch):
     return run
 
 def test_a_process_that_is_over_before_we_look_is_not_begun_again(own, monkeypatch):
-    from pianola import jobs, journal, worker
+    from pianola.work import jobs, journal, worker
     begun = []
     def quick(*a, **k):
         book, (_, begin), _ = worker._own_book(begun.append(1) or 1, own.config)
@@ -385,7 +386,8 @@ def test_a_process_that_is_over_before_we_look_is_not_begun_again(own, monkeypat
 
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw
-    from pianola import store, worker
+    from pianola import store
+    from pianola.work import worker
     async def nothing(st): pass
     own(nothing)
     real, tries, ran = store._connect, [], []
@@ -401,13 +403,13 @@ def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     assert len(ran) == 1
 
 def test_a_sign_of_life_that_fails_is_not_the_last(own):
-    from pianola import journal
+    from pianola.work import journal
     (own.config.plugins/'quiet.py').write_text(
         '"Quiet: waits."\nimport time\nfrom pianola import action\n@action(runs="process")\ndef wait(job):\n    "Waits."\n    while '
         'True:\n        job.check()\n        time.sleep(.02)\n')
     async def made(st): await st.write(lambda tx: journal.start(tx, 'quiet.wait', {}, title='T', plugin='quiet', runs='process'))
     own(made)
-    code = 'import sys\nfrom pianola import journal, worker\nreal, n = journal.Book.alive, []\ndef alive(self):\n    n.append(1)\n    if len(n) == 1: raise OSError("the disk is full")\n    return real(self)\njournal.Book.alive = alive\nworker.work(sys.argv[1:])'
+    code = 'import sys\nfrom pianola.work import journal, worker\nreal, n = journal.Book.alive, []\ndef alive(self):\n    n.append(1)\n    if len(n) == 1: raise OSError("the disk is full")\n    return real(self)\njournal.Book.alive = alive\nworker.work(sys.argv[1:])'
     p = subprocess.Popen([sys.executable, '-c', code, '1', '--data', str(own.config.data), '--plugins', str(own.config.plugins)], cwd=root,
                          stderr=subprocess.DEVNULL)
     try:
@@ -419,7 +421,7 @@ def test_a_sign_of_life_that_fails_is_not_the_last(own):
     finally: p.kill()
 
 def test_a_job_that_ends_with_a_timeout_of_its_own_is_over_in_postgresql_too():
-    from pianola import fleet
+    from pianola.work import fleet
     async def here(key): raise TimeoutError('the database did not answer')
     async def go():
         said, job = [], {'over': False, 'far': 'f', 'runs': 'thread'}
@@ -530,7 +532,7 @@ PathFinder.find_spec = classmethod(lambda c, name, *a, **kw: None if name.partit
         assert r.returncode == 2 and 'PIANOLA_JOBS must be' in r.stderr and 'hu' not in r.stderr.replace('#', ''), r.stderr
 
 def test_of_two_who_think_a_job_is_theirs_one_writes(postgres):
-    from pianola import fleet
+    from pianola.work import fleet
     line = fleet.Line(postgres.url())
     try:
         line(fleet.prepare)
@@ -553,7 +555,7 @@ def test_of_two_who_think_a_job_is_theirs_one_writes(postgres):
 
 def test_both_books_have_the_same_words():
     import inspect
-    from pianola import fleet, journal
+    from pianola.work import fleet, journal
     words = lambda c: {n: [p.name for p in inspect.signature(f).parameters.values()] for n, f in vars(c).items() if callable(f)
                        and not n.startswith('_')}
     assert words(journal.Book) == words(fleet.Book)

@@ -166,7 +166,7 @@ def test_a_table_called_like_one_of_ours_says_which_names_are_taken_and_what_to_
     assert f.s.act('notes.create', name='x')['id'] and f.health()['notes'] == 'ok'
 
 def test_no_plugin_gets_a_name_that_is_ours_however_it_is_written(tmp_path):
-    from pianola.plugins import Plugin, plugins
+    from pianola.loading.plugins import Plugin, plugins
     from pianola.store import Refused, Store
     async def names():
         st = Store()
@@ -189,7 +189,8 @@ def test_no_plugin_gets_a_name_that_is_ours_however_it_is_written(tmp_path):
             and wants('tâches-2') is None)
 
 def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_path, monkeypatch):
-    from pianola import growth, store
+    from pianola.tables import growth
+    from pianola import store
     from pianola.forms import of_class
     class Mark:
         name: str
@@ -216,7 +217,7 @@ def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_
     assert run(after) == ([{'name': 'Barn', 'sold': 1}, {'name': 'Field', 'sold': 1}], 2, 3, 'lot 1')
 
 def test_secrets_of_two_plugins_that_are_kept_at_once_are_all_kept(tmp_path, monkeypatch):
-    from pianola import settings
+    from pianola.loading import settings
     monkeypatch.setattr(settings.store, 'folder', tmp_path, raising=False)
     with ThreadPoolExecutor(4) as many:
         for kept in [many.submit(settings.hide, p, {f'key {n}': 'swordfish'}) for n in range(15) for p in 'abcd']: kept.result()
@@ -227,7 +228,7 @@ def test_a_file_is_tried_within_the_memory_there_is_and_a_long_error_is_told_wit
     import resource
     (tmp_path/'room.py').write_text('import resource\n__doc__ = f"{resource.getrlimit(resource.RLIMIT_AS)}: what there is."\n')
     (tmp_path/'long.py').write_text('raise ValueError("begins " + "é"*70_000 + " ends")')
-    code = "import json, sys\nfrom pianola.trial import helper, try_out\ntold = [try_out(p, n) for p, n in zip(sys.argv[1:], ('room', 'long'))]\nhelper.close()\nprint(json.dumps(told))"
+    code = "import json, sys\nfrom pianola.loading.trial import helper, try_out\ntold = [try_out(p, n) for p, n in zip(sys.argv[1:], ('room', 'long'))]\nhelper.close()\nprint(json.dumps(told))"
     p = subprocess.run([sys.executable, '-c', code, str(tmp_path/'room.py'), str(tmp_path/'long.py')], cwd=root, capture_output=True,
                        text=True, timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)))
     assert p.returncode == 0, p.stderr

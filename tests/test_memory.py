@@ -191,7 +191,8 @@ def test_escape_stops_the_reply_first_and_then_the_reading_for_a_summary(talk, p
     expect(last).to_have_attribute('data-status', 'streaming')
 
 def test_a_mark_and_a_summary_of_an_older_version_are_kept(tmp_path, monkeypatch):
-    from pianola import history, store
+    from pianola.conversation import history
+    from pianola import store
     async def older():
         st = store.Store()
         await st.open(tmp_path/'old')
@@ -226,7 +227,7 @@ def made(folder, fill):
     return folder
 
 def test_every_conversation_can_be_reached_and_one_far_down_the_list_shows_its_new_title(serve, tmp_path):
-    from pianola import history
+    from pianola.conversation import history
     s = serve(data=made(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}')
                                                      for n in range(1, 121)]), env={'PIANOLA_ENGINE': 'embedded'})
     for words, each in (('', 'Talk {}<'), ('river', '>river {}<')):
@@ -245,7 +246,7 @@ def test_every_conversation_can_be_reached_and_one_far_down_the_list_shows_its_n
     assert title['html'] == '<span id="chat-title">Far &lt;away&gt;</span>' and title['only']
 
 def test_scripts_without_spaces_are_searched_inside_and_signs_for_anything_find_nothing(serve, tmp_path):
-    from pianola import history
+    from pianola.conversation import history
     said = {'今日は学校で友達と話しました。図書館は閉まっていました。': ('友達', '図書館', '館', '話し', '図書館 友達'), '使用Python编程很有意思': ('编程', 'python', 'Python编程', '有意'),
             'ﾃﾚﾋﾞを見る。': ('テレビ',),
             '저는 도서관에 갔습니다': ('도서관', '서관'), 'ฉันไปห้องสมุด': ('ห้องสมุด',), 'Déjà vu at the café': ('deja', 'cafe', 'vu')}

@@ -216,7 +216,7 @@ def test_five_thousand_that_belong_to_one_go_and_come_back_exactly_as_they_were(
     "Three tables deep, in a few questions to SQLite, with everybody else waiting for it"
     from fasthtml.common import FastHTML
     from pianola.actions import act, decide, undo
-    from pianola.plugins import plugins
+    from pianola.loading.plugins import plugins
     from pianola.store import Refused, store
     (tmp_path/'p').mkdir()
     (tmp_path/'p'/'firms.py').write_text('"Firms: x"\nfrom pianola import Crud\nclass Firm: name: str\nfirms = Crud(Firm)\n'

@@ -239,7 +239,7 @@ def test_conversations_have_titles_search_rename_delete_and_export(app, page):
     s.until(lambda: len(s.get('/api/conversations')[1]) == 2)
 
 def test_the_unfolded_list_of_conversations_stays_as_it_is_when_one_of_them_changes(serve, upstream, page, context, tmp_path):
-    from pianola import history
+    from pianola.conversation import history
     written(tmp_path/'many', lambda tx: [history.add(tx, history.begin(tx, f'Talk {n}'), 'user', f'river {n}') for n in range(1, 121)])
     s, wrong = serve(data=tmp_path/'many', env=upstream(['Hello.']).env), []
     context.on('weberror', lambda e: wrong.append(str(e.error)))
@@ -519,7 +519,7 @@ def test_what_does_not_fit_the_models_memory_is_left_out_at_a_mark(app, page):
     assert 'Summary of what was said before' in json.dumps(u.asked[-1])
 
 def test_older_messages_come_when_asked_for(serve, page, tmp_path):
-    from pianola import history
+    from pianola.conversation import history
     def many(tx):
         c = history.begin(tx, 'Old')
         for n in range(200): history.add(tx, c, 'user' if n % 2 == 0 else 'assistant', f'number {n}')
@@ -570,7 +570,7 @@ def test_a_long_first_sentence_widens_nothing(app, page, width):
 
 def long_talk(folder, n=400):
     "A conversation of n messages, written while no server runs; the ids in order"
-    from pianola import history
+    from pianola.conversation import history
     def many(tx):
         c = history.begin(tx, 'Long')
         return [history.add(tx, c, 'user' if i % 2 == 0 else 'assistant', f'Number {i}' + (' with the word zanzibar' if i == 100 else ''))
@@ -798,7 +798,8 @@ def test_the_pages_own_scripts_come_as_one_and_its_sheets_too(serve, upstream):
 def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     "They are made from a mould; whatever stands on them is still drawn"
     from types import SimpleNamespace
-    from pianola import bubble, render, tabs
+    from pianola.conversation import bubble
+    from pianola import render, tabs
     m = {'id': 7, 'conversation': 1, 'role': 'user', 'status': 'done', 'text': 'a <b>bold</b> & "quoted"\nline \x00 0\ufdd0 1\ufdd0',
          'thinking': '', 'model': '', 'error': None, 'stats': None, 'at': 1_700_000_000.5}
     begun = SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None)

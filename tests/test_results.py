@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import pytest
 from fasthtml.common import B, Div, to_xml
 from hypothesis import given, settings, strategies as st
-from pianola import results
+from pianola.flows import results
 from pianola.forms import File
 from pianola.store import store
 

@@ -1,20 +1,26 @@
 "The shape of the house: who may know whom, what the docs promise, what the code says of itself."
-import ast, sys, tokenize
+import ast, re, sys, tokenize, tomllib
 from functools import cache
 from pathlib import Path
 import pytest
 
 root = Path(__file__).parent.parent
-order = ['config', 'contain', 'store', 'actions', 'tabs', 'fetch', 'engines', 'piano', 'reading',
-         *(f'reading.{n}' for n in (
-             'language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots', 'several',
-             'frames', 'sentence', 'mention', 'targets', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking', 'gist',
-             'clauses', 'guard')),
-         'prompts', 'record', 'render', 'forms', 'settings', 'needs', 'trial', 'plugins', 'layers',
-         'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries', 'journal', 'fleet', 'board', 'handle', 'worker',
-         'jobs', 'models', 'page', 'growth', 'sheets', 'grid', 'crud', 'results', 'runs', 'packing', 'cards', 'flow', 'schedule', 'live',
-         'explain', 'words', 'api', 'doors', 'gate', 'console', 'beginning', 'testing', 'evaluate', 'headless', '__main__']
-
+rooms = {
+    'config': (), 'contain': (), 'store': (), 'actions': (), 'tabs': (), 'fetch': (), 'engines': (), 'piano': (),
+    'reading': ('language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots', 'several',
+                'frames', 'sentence', 'mention', 'targets', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking', 'gist',
+                'clauses', 'guard'),
+    'prompts': (), 'render': (), 'forms': (),
+    'loading': ('settings', 'needs', 'trial', 'plugins'),
+    'layers': (),
+    'conversation': ('record', 'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries'),
+    'work': ('journal', 'fleet', 'board', 'handle', 'worker', 'jobs'),
+    'models': (), 'page': (),
+    'tables': ('growth', 'sheets', 'grid', 'crud'),
+    'flows': ('results', 'runs', 'packing', 'cards', 'flow'),
+    'schedule': (), 'live': (), 'explain': (), 'words': (), 'api': (), 'doors': (), 'gate': (), 'console': (), 'beginning': (), 'testing': (),
+    'evaluate': (), 'headless': (), '__main__': ()}
+order = [m for room, inside in rooms.items() for m in (room, *(f'{room}.{n}' for n in inside))]
 def dotted(p): return '.'.join(p.relative_to(root/'pianola').with_suffix('').parts)
 
 def of_ours(path):
@@ -36,8 +42,9 @@ def first_sentence(path):
     doc = ast.get_docstring(ast.parse(path.read_text('utf-8'))) or ''
     return doc.split('\n\n')[0].replace('\n', ' ').strip()
 
-packages = {'engines', 'reading'}
-def modules(): return [(n, root/'pianola'/(f'{n}/__init__.py' if n in packages else f"{n.replace('.', '/')}.py")) for n in order]
+def modules():
+    folder = lambda n: n == 'engines' or rooms.get(n)
+    return [(n, root/'pianola'/n.replace('.', '/')/'__init__.py' if folder(n) else root/'pianola'/f"{n.replace('.', '/')}.py") for n in order]
 
 def the_map(): return '\n'.join(['| module | it is |', '|---|---|', *(f"| `{n.replace('.', '/')}` | {first_sentence(p)} |" for n, p in modules())])
 
@@ -98,6 +105,15 @@ def test_the_map_in_the_docs_is_the_house_as_it_stands():
     text = (root/'docs/architecture.md').read_text('utf-8')
     assert text.split('<!-- map -->\n')[1].split('\n<!-- /map -->')[0] == the_map(), 'run: python tests/test_shape.py'
 
+def test_every_package_is_installed():
+    with (root/'pyproject.toml').open('rb') as f: listed = tomllib.load(f)['tool']['setuptools']['packages']
+    assert {*listed} == {'.'.join(p.parent.relative_to(root).parts) for p in (root/'pianola').rglob('__init__.py')}
+
+def test_a_file_that_the_docs_name_is_there():
+    named = {(p.name, m) for p in (*root.glob('*.md'), *root.glob('docs/*.md')) if p.name != 'CHANGELOG.md'
+             for m in re.findall(r'`((?:pianola|static|tests|bench|evals|docs)/[\w/.-]+)`', p.read_text('utf-8'))}
+    assert len(named) > 5 and not [n for n in named if not (root/n[1]).exists()]
+
 def ours():
     "Every Python file of the project"
     return sorted(root.glob('*.py')) + [p for d in ('pianola', 'plugins', 'tests', 'bench', 'docs') for p in sorted((root/d).rglob('*.py'))]
@@ -130,7 +146,7 @@ def test_nothing_in_git_names_a_package_registry():
 
 def proven():
     sys.path.insert(0, str(root))
-    from pianola.plugins import code
+    from pianola.loading.plugins import code
     return '\n'.join(f'{code(p)} {p.name}' for p in sorted((root/'plugins').iterdir()) if p.suffix == '.py' or (p/'__init__.py').exists()) + '\n'
 
 def test_our_own_plugins_are_the_ones_that_were_tried():

@@ -435,8 +435,8 @@ def test_many_at_once_is_all_or_nothing_and_an_agent_asks(server):
 def test_a_ticked_box_is_one_row_read_and_sent_however_many_there_are(tmp_path):
     "Under any look that does not ask for what changed; else the list is looked at"
     import asyncio
-    from pianola import grid
-    from pianola.crud import Crud
+    from pianola.tables import grid
+    from pianola.tables.crud import Crud
     from pianola.store import Store
     class Thing:
         name: str

@@ -178,19 +178,19 @@ def test_what_broke_names_the_log_file_that_has_the_details(serve, upstream, pag
     (tmp_path/'p').mkdir()
     (tmp_path/'p'/'saw.py').write_text('''"Saw: breaks Pianola."
 from pianola import action
-import pianola.context, pianola.history, pianola.api, pianola.piano
+import pianola.conversation.context, pianola.conversation.history, pianola.api, pianola.piano
 odd = compile("def broken(*a, **kw): raise KeyError('inside')", "inside.py", "exec")
 def saw(module, name):
     exec(odd, space := {})
     setattr(module, name, space["broken"])
 @action
-async def told(): saw(pianola.history, "told")
+async def told(): saw(pianola.conversation.history, "told")
 @action
 async def look(): saw(pianola.api, "catch_up")
 @action
-async def fit(): saw(pianola.context, "fit")
+async def fit(): saw(pianola.conversation.context, "fit")
 @action
-async def begin(): saw(pianola.context, "compose")
+async def begin(): saw(pianola.conversation.context, "compose")
 ''')
     s = serve(data=tmp_path/'far'/'away', env={**upstream(['Hello.']).env}, plugins=tmp_path/'p')
     file = str(tmp_path/'far'/'away'/'pianola.log')

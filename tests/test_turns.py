@@ -41,7 +41,7 @@ def test_what_a_plugin_says_of_itself_can_always_be_told(serve, upstream, tmp_pa
     assert s.get('/api/conversation')[1][-1]['text'] == 'Hello there.' and 'Wave at somebody' in json.dumps(u.asked[-1])
 
 def test_a_prompt_that_cannot_be_kept_does_not_take_the_reply_with_it(tmp_path):
-    from pianola import chat, history
+    from pianola.conversation import chat, history
     async def run():
         st = Store()
         await st.open(tmp_path)
@@ -128,7 +128,7 @@ def test_a_message_that_is_too_long_is_not_in_the_way_of_the_next(serve, upstrea
     assert s.get('/api/conversation')[1][-1]['text'] == 'Yes?' and u.asked[-1]['messages'][-1]['content'].endswith('hi again')
 
 def test_two_in_a_row_of_one_speaker_are_one_message_for_the_model():
-    from pianola.context import merged
+    from pianola.conversation.context import merged
     say = lambda role, text: {'role': role, 'content': text}
     said = [say('system', 's'), say('user', 'a'), say('user', 'b'), say('assistant', 'c'), say('user', 'd')]
     assert merged(said) == [say('system', 's'), say('user', 'a\n\nb'), say('assistant', 'c'), say('user', 'd')] and said[1] == say('user', 'a')
@@ -224,7 +224,7 @@ def test_what_is_said_and_stopped_at_once_while_keys_are_pressed_has_a_stopped_r
 
 
 def test_a_turn_that_breaks_is_not_the_end_of_what_was_said_meanwhile(monkeypatch):
-    from pianola import chat
+    from pianola.conversation import chat
     async def run():
         answered = []
         async def answer(conversation, **todo):

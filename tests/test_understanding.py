@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 from conftest import busy
-from pianola import actions, evaluate, record, understand
+from pianola import actions, evaluate
+from pianola.conversation import record, understand
 from pianola.reading import gist, guard, rules
 from pianola.reading.language import Language, language
 from pianola.reading.world import Op, Table, World
