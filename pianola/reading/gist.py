@@ -8,6 +8,7 @@ stands in them, so that terse notes and polite detours meet in the same place. H
 is decided which kind of change explains the words; what each makes of them stands in
 `changing`, `naming`, `adding` and `looking`, and what removes in `picking`."""
 import re
+from dataclasses import replace
 from . import naming, rules, several
 from .adding import Adding
 from .changing import Changing
@@ -253,4 +254,14 @@ def hushed(text, code):
 def read(text, world, code='en'):
     "What a sentence probably asks for: a Reading that is `chip`, `ask`, `nothing` or `unsure`; lists and orders, which change nothing, are `press`"
     lang = language(code)
-    return Gist(text, world, lang).read() if lang.gist else Reading('unsure')
+    if not lang.gist: return Reading('unsure')
+    g = Gist(text, world, lang)
+    got = g.read()
+    if not g.quotes: got.ops = [renamed(o, world) for o in got.ops]
+    return got
+
+def renamed(op, world):
+    "An operation as it is; a row's new name has its capitals where the old one has them"
+    tb = world.tables[op.table]
+    new, old = op.values.get(tb.main), next((str(r.get(tb.main) or '') for r in tb.rows if op.verb == 'update' and r['id'] == op.id), '')
+    return replace(op, values={**op.values, tb.main: rules.like_the_old(new, old)}) if new and isinstance(new, str) else op

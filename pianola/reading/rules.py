@@ -46,6 +46,12 @@ def capital(name):
     "As a list is written: a name that begins with a plain word begins with a capital"
     return name[0].upper() + name[1:] if re.match(r'[a-zäöü]+(?=[\s,]|$)', name) else name
 
+def like_the_old(new, old):
+    "A new name with capitals where the old one has them: at its beginning, or, where each of as many words has one, on each"
+    was, now = old.split(), new.split()
+    if len(was) == len(now) > 1 and all(w[0].isupper() for w in was): return ' '.join(map(capital, now))
+    return capital(new) if old[:1].isupper() else new
+
 class Reader(Phrases):
     "One sentence against one world"
     def __init__(self, text, world, lang):
@@ -335,7 +341,7 @@ class Reader(Phrases):
         if 'Q' not in g['value'] and {*name.lower().split()} < {*str(rows[0][1].get(rows[0][0].main) or '').lower().split()}:
             return Reading('unsure', name='value')
         self.doubt = self.doubt or not plainly and not like(name, str(rows[0][1].get(rows[0][0].main) or ''))
-        return self.update(rows, lambda tb, r: {tb.main: capital(name) if 'Q' not in g['value'] and str(r.get(tb.main))[:1].isupper() else name})
+        return self.update(rows, lambda tb, r: {tb.main: name if 'Q' in g['value'] else like_the_old(name, str(r.get(tb.main) or ''))})
     def set(self, g, t):
         rows, sorry = self.one(g['row'])
         if sorry: return sorry
