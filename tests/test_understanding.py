@@ -678,6 +678,19 @@ def test_a_chip_does_what_it_says_and_goes_stale_with_its_row(app, page):
     page.locator('#toasts', has_text='has changed since').wait_for()
     assert names(s)[0] == 'Buy oat milk'
 
+def test_a_bare_yes_means_what_was_asked_last_and_nothing_of_another_branch(app):
+    s = app('Shall I tell you a joke?')
+    say(s, 'delete all tasks')
+    asked = next(m for m in reversed(s.get('/api/conversation')[1]) if m['role'] == 'user')
+    s.act('chat.edit', message=asked['id'], text='How are you today?')
+    s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'done')
+    say(s, 'yes')
+    assert len(names(s)) == 3 and len(waits(s)) == 1, 'the card is on the branch that was left'
+    say(s, 'delete all tasks')
+    say(s, 'what is a river')
+    say(s, 'yes')
+    assert len(names(s)) == 3 and len(waits(s)) == 2, 'it was asked before that'
+
 def test_what_is_said_of_several_rows_is_one_sentence():
     said = [f'Delete “{n}” from Tasks' for n in 'ABCDEFGHIJ']
     assert actions.together(said[:3]) == ['Delete “A”, “B” and “C” from Tasks']

@@ -4,6 +4,7 @@
     play(id, text)         behind: every key written in a reply, each in its place"""
 import asyncio, json
 import apsw
+from itertools import takewhile
 from .. import piano
 from ..actions import act, decided, find, press, wait
 from ..config import details
@@ -28,8 +29,7 @@ def obey(tx, said, id):
     try:
         with tx.attempt():
             yes = understand.word(said['text'], 'yes')
-            waits = tx.q("select a.* from approval a join message m on m.id=a.message where m.conversation=? and a.status='waiting'",
-                         said['conversation']) if yes or understand.word(said['text'], 'no') else ()
+            waits = just_asked(tx, said) if yes or understand.word(said['text'], 'no') else ()
             if len(waits) == 1:
                 out = decided(tx, waits[0]['id'], yes)
                 note = (out.text if out.status == 'done' else
@@ -60,6 +60,11 @@ def obey(tx, said, id):
         return False, None
     noted(tx, said, note)
     return True, None
+
+def just_asked(tx, said):
+    "What waits for the user's word since they last said something; a bare yes means nothing older, and nothing of another branch"
+    since = [m['id'] for m in takewhile(lambda m: m['role'] != 'user', reversed(history.path(tx, said['parent'], 20)))]
+    return tx.q(f"select * from approval where status='waiting' and message in ({','.join('?'*len(since))})", *since)
 
 def noted(tx, said, note):
     "What was decided for the user's words is told to the model, which then only talks"
