@@ -27,6 +27,7 @@ class Action:
     # ready(**args) → what `fn` is given as `ready`: worked out in a thread before the transaction, so that nobody waits for it
     ready: Callable | None = None
     model: bool = True                                # may the model press it at all
+    grave: Callable | None = None                     # await grave(args): is this press to be asked about as a destructive one is?
     local: bool = False                               # offered to the model only while its plugin is open: a small model gets lost among many keys
     durable: bool = True
     # addresses in its arguments may be http://user:password@host: that is taken out and kept as a secret before anything is written down
@@ -161,7 +162,8 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     except Refused as e:
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
         raise
-    if (why or by in ('model', 'agent') and risk(a, args) == 'destructive') and not approved:
+    grave = by in ('model', 'agent') and (risk(a, args) == 'destructive' or a.grave and await a.grave(args))
+    if (why or grave) and not approved:
         return await store.write(_ask, a, args, by, key, message, why)
     try:
         if inspect.iscoroutinefunction(a.fn):

@@ -23,7 +23,7 @@ from loguru import logger as log
 
 biggest = 4_000_000                   # bytes of a request's body
 
-def ft(*tags, **heads): return HTMLResponse(to_xml(tags if len(tags) > 1 else tags[0], indent=False), headers=heads)
+def ft(*tags, **heads): return HTMLResponse(to_xml(tags if len(tags) != 1 else tags[0], indent=False), headers=heads)
 def who(req): return 'user' if req.scope.get('page') else 'agent'
 
 def door(path, methods=('GET',)):

@@ -90,7 +90,12 @@ def fixed(model):
     if model != 'auto' and c.engine not in ('auto', model.partition('/')[0]):
         raise Refused(f'PIANOLA_ENGINE asks for {c.engine} for this start', 'start Pianola without it to choose another engine here', 409)
 
-@action(name='model.choose', plugin='model', title='Choose the model', model=False, say=lambda a, r, c: f'Chose the model {r}')
+async def may_leave(args):
+    "Would what is said go to another machine? Whoever is not the user asks them before that"
+    return any(f'{m.engine}/{m.name}' == args['model'] and not m.local for m in await engines.models())
+
+@action(name='model.choose', plugin='model', title='Choose the model', model=False, grave=may_leave, say=lambda a, r, c: f'Chose the model {r}',
+        asks=lambda tx, model: f'Answer with {model} from now on, on another machine?')
 async def choose(model: str):
     "Answer with this model from now on: 'engine/name', or 'auto'."
     fixed(model)
@@ -103,10 +108,10 @@ async def choose(model: str):
 
 @action(name='model.next', plugin='model', title='Next model', model=False, say=lambda a, r, c: f'Chose the model {r}')
 async def next_():
-    "Go to the next model of the picker."
+    "Go to the next model of the picker that answers on this machine; another is chosen by its name alone."
     fixed('auto')
-    there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here and engines.config.engine in ('auto', m.engine)]
-    if not there: raise Refused('there is no model yet', 'download one first', 404)
+    there = [f'{m.engine}/{m.name}' for m in await engines.models() if m.here and m.local and engines.config.engine in ('auto', m.engine)]
+    if not there: raise Refused('there is no model here yet', 'download one first', 404)
     at = there.index(f"{now['name']}/{now['model']}") if f"{now['name']}/{now['model']}" in there else -1
     return await choose(there[(at+1) % len(there)])
 

@@ -83,6 +83,13 @@ def remove(tx, id: int):
     "Take a schedule out."
     return tx.delete('schedule', id)
 
+@actions.on_undo
+def on_time(tx, e):
+    "A schedule that comes back begins at its next time, not at one that went by meanwhile"
+    for id in {i for table, i, *_ in tx.changes if table == 'schedule'}:
+        s = tx.row('schedule', id)
+        if s and s['next_at'] < time.time(): tx.update('schedule', id, {'next_at': next_time(s['every'], time.time())})
+
 # on the page
 
 def listing(tx):

@@ -24,7 +24,8 @@ class Tab:
             while True:
                 text = await self.queue.get()
                 async with asyncio.timeout(15): await self.ws.send_text(text)      # not wait_for: Python 3.11's may swallow the cancel of `leave`
-        except (WebSocketDisconnect, RuntimeError, TimeoutError, OSError): tabs.discard(self)
+        except TimeoutError: self.drop()
+        except (WebSocketDisconnect, RuntimeError, OSError): tabs.discard(self)
     def put(self, text):
         "Queue one frame; never waits"
         try: self.queue.put_nowait(text)
@@ -34,7 +35,7 @@ class Tab:
         "It cannot keep up (a sleeping phone): close; the page comes back by itself and catches up"
         log.debug('a tab fell behind; it will come back and catch up')
         tabs.discard(self)
-        self.task.cancel()
+        if self.task is not asyncio.current_task(): self.task.cancel()
         self.closing = asyncio.create_task(self._close(1013))
     async def _close(self, code):
         try: await asyncio.wait_for(self.ws.close(code), 2)

@@ -127,6 +127,18 @@ def test_an_answer_that_no_longer_fits_waits_for_the_user_and_a_run_that_is_gone
     s = made()
     assert 'could not begin' in s.until(lambda: said(s, id)) and f'there is no run {run}' in said(s, id)
 
+def test_a_schedule_that_is_brought_back_waits_for_its_next_time(made):
+    s = made()
+    plan = s.act('schedule.add', action='trip.run', every=f'daily {later()}', args={'values': {'distance': 5}})['result']['id']
+    at(s, plan, time.time() + .5)
+    gone = s.act('schedule.remove', id=plan)['id']
+    time.sleep(.7)
+    assert s.post(f'/api/roll/{gone}/undo')[0] == 200
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        assert db.execute('select next_at from schedule where id=?', (plan,)).fetchone()[0] > time.time() + 60
+    assert s.get('/api/schedule/form?what=')[0] == s.get('/api/schedule/form?what=trip.again%201')[0] == 200
+    assert not said(s, plan), 'nothing was begun'
+
 def test_the_form_on_the_page(made, page):
     s = made()
     run = answered(s)

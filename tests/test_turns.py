@@ -142,6 +142,34 @@ def test_a_choice_that_this_start_does_not_leave_open_is_refused(serve, upstream
     assert status == 409 and 'PIANOLA_ENGINE' in said['error']
     assert s.post('/api/actions/model.choose', {'model': 'ollama/double:latest'})[0] == 200
 
+def test_a_model_on_another_machine_is_the_users_to_choose_and_by_its_name(serve, upstream):
+    s = serve(env=upstream(['hi'], models={'here:latest': {}, 'big:cloud': {}}).env)
+    answers = lambda: s.get('/api/health')[1]['engine']['model']
+    s.until(lambda: answers() == 'here:latest')
+    assert s.act('model.next')['status'] == s.act('model.choose', model='ollama/here:latest')['status'] == 'done' and answers() == 'here:latest'
+    status, said = s.post('/api/actions/model.choose', {'model': 'ollama/big:cloud'})            # an agent
+    assert status == 202 and 'on another machine?' in s.get('/api/approvals')[1][-1]['text'] and answers() == 'here:latest'
+    s.post(f"/api/approvals/{said['approval']}", {'approve': True})
+    s.until(lambda: answers() == 'big:cloud')
+
+def test_a_key_that_a_reply_cannot_press_is_told_and_not_only_folded(serve, upstream):
+    s = serve(env=upstream(['I check them daily.\n{"action": "tasks.create", "args": {"name": "x", "every": "day"}}']).env)
+    with connect(s.ws) as tab: tab.send(json.dumps({'msg': 'what would you do in my place this morning'}))
+    said = s.until(lambda: [e for e in s.get('/api/roll')[1] if e['by'] == 'model'])
+    assert [e['status'] for e in said] == ['refused'] and s.rows('tasks') == []
+
+def test_conversations_deleted_together_go_on_no_more(serve, upstream):
+    script, go = held(['word ']*50, 5)
+    s = serve(env=upstream(script).env)
+    with connect(s.ws) as tab:
+        tab.send(json.dumps({'msg': 'go'}))
+        s.until(lambda: any('word' in m['text'] for m in s.get('/api/conversation')[1]))
+        id = s.get('/api/conversations')[1][0]['id']
+        s.post('/api/actions/several', {'actions': [{'action': 'chat.delete', 'args': {'id': id}}]})
+        s.post(f"/api/approvals/{s.get('/api/approvals')[1][-1]['id']}", {'approve': True}) if s.get('/api/approvals')[1] else None
+        while 'deleted' not in tab.recv(timeout=30): pass
+    go.set()
+
 def test_whoever_comes_back_to_a_conversation_that_was_deleted_is_told(serve, upstream):
     s = serve(env=upstream(['Hello.']).env)
     with connect(s.ws) as ws:

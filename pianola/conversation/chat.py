@@ -5,6 +5,7 @@ import asyncio, json, time
 import apsw
 from contextlib import aclosing
 from .. import render, tabs
+from ..actions import each
 from ..config import details
 from ..contain import hold
 from ..engines.base import Fault, Phase, Said
@@ -434,10 +435,11 @@ def hear_log(e):
         draw_soon(e.ref, e.data['conversation'], e.what == 'new')
         if e.data.get('parent'): draw_soon(e.data['parent'], e.data['conversation'], False)       # its buttons come or go
     elif e.kind == 'action':
-        if e.what == 'chat.delete' and e.data.get('status') == 'done':
-            stop(e.data['args']['id'])      # what was put away goes on no more
+        for name, args in each(e.what, e.data.get('args') or {}) if e.data.get('status') == 'done' else ():
+            if name != 'chat.delete': continue
+            stop(args['id'])                # what was put away goes on no more
             hold(engines.forget(), 'the last conversation could not be dropped')      # also what an engine keeps of it on disk
-            tabs.send({'deleted': e.data['args']['id']}, e.id, e.data['args']['id'])
+            tabs.send({'deleted': args['id']}, e.id, args['id'])
         if e.ref:
             hold(outcome(e.ref), 'an outcome could not be drawn')
             if e.text and e.by == 'model': tabs.send({'live': e.text})

@@ -63,7 +63,7 @@ def obey(tx, said, id):
 
 def just_asked(tx, said):
     "What waits for the user's word since they last said something; a bare yes means nothing older, and nothing of another branch"
-    since = [m['id'] for m in takewhile(lambda m: m['role'] != 'user', reversed(history.path(tx, said['parent'], 20)))]
+    since = [m['id'] for m in takewhile(lambda m: m['role'] != 'user' or m['model'], reversed(history.path(tx, said['parent'], 20)))]
     return tx.q(f"select * from approval where status='waiting' and message in ({','.join('?'*len(since))})", *since)
 
 def noted(tx, said, note):
@@ -147,7 +147,8 @@ def _held(tx, m, found, key):
     that says why not. False: let it be pressed (perhaps on another row than was written)."""
     if tx.value('select 1 from log where key=?', key): return False             # pressed before a crash
     said = history.asked(tx, m)
-    v = understand.weigh(tx, said['text'] if said and not said['model'] else '', found)
+    try: v = understand.weigh(tx, said['text'] if said and not said['model'] else '', found)
+    except Refused: return False                # there is no such key, or it takes no such thing: pressing it says so
     if said and said['model'] and v.end != 'run': v.name = 'not_you'
     if v.op: found.name, found.args = v.op.action, v.op.args
     if v.end == 'run': return False

@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from . import rules
 from .language import gate, language, mask, quotation, spoken_name
-from .mention import Mentions
 from .rules import longest
+from .targets import Targets
 from .world import Op, Reading, Table, World, by_noun, joined
 
 half = Reading('unsure', name='half')        # a part was heard that rules cannot do: the whole is for the model
@@ -222,7 +222,7 @@ class Parts:
             status, rows = reader.find(got[1], extra=(verb := self.lang.stem(got[0]),))
             said, own = {*self.lang.tokens(got[1])}, {*self.lang.tokens(str(rows[0][1].get(rows[0][0].main) or ''))} if rows else set()
             return (rows, status == 'one' and said <= own <= said | {verb}) if status in ('one', 'many') else ([], False)
-        found = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in Mentions(text, self.world, self.lang).anchored()} if self.lang.gist else {}
+        found = {(x[2].name, x[3]['id']): (x[2], x[3]) for x in Targets(text, self.world, self.lang).anchored()} if self.lang.gist else {}
         return ([*found.values()], False) if len(found) == 1 else ([], False)
     def orders(self, part):
         "Is a part an order to *it*, whatever it be?"

@@ -257,11 +257,14 @@ def read(text, world, code='en'):
     if not lang.gist: return Reading('unsure')
     g = Gist(text, world, lang)
     got = g.read()
-    if not g.quotes: got.ops = [renamed(o, world) for o in got.ops]
+    if not g.quotes: got.ops = [lettered(o, world) for o in got.ops]
     return got
 
-def renamed(op, world):
-    "An operation as it is; a row's new name has its capitals where the old one has them"
+def lettered(op, world):
+    "An operation as it is; a row's new name has its capitals where the old one has them, and a new row's where all the others do"
     tb = world.tables[op.table]
-    new, old = op.values.get(tb.main), next((str(r.get(tb.main) or '') for r in tb.rows if op.verb == 'update' and r['id'] == op.id), '')
-    return replace(op, values={**op.values, tb.main: rules.like_the_old(new, old)}) if new and isinstance(new, str) else op
+    new, old = op.values.get(tb.main), next((str(r.get(tb.main) or '') for r in tb.rows if r['id'] == op.id), '')
+    if not new or not isinstance(new, str) or tb.columns[tb.main] != 'text': return op
+    if op.verb == 'create': fit = rules.capital(new) if all(str(r.get(tb.main) or 'A')[0].isupper() for r in tb.rows) else new
+    else: fit = rules.like_the_old(new, old)
+    return replace(op, values={**op.values, tb.main: fit})

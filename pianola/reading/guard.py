@@ -6,8 +6,8 @@ The evidence is the user's own sentence, never the reply, never what stands in q
 import re
 from dataclasses import dataclass, field
 from .language import gate, mask
-from .mention import Mentions
 from .rules import longest
+from .targets import Targets
 from .world import Op, World
 
 names = {           # why something was not simply done, as the page says it
@@ -71,7 +71,7 @@ class Evidence:
                 or self.says([v for k in ('done', 'undone', 'on', 'off') for v in lang.verbs[k]])):
             return True
         if not lang.gist: return False
-        g = Mentions(self.text, World([table]), lang)
+        g = Targets(self.text, World([table]), lang)
         return any(m.what == 'flag' and m.key == column for m in g.mentions(table, 0, len(g.words)))
 
     def more(self, table, values):

@@ -237,7 +237,13 @@ class Reader(Phrases):
         table = self.todo
         if not table: return None
         if re.match(r'(?:know|see|understand|ask|help|say|tell you|be|have|find out|think|do something|talk)\b', g['value'], re.I): return None
+        if t.endswith(g['value']) and self.elsewhere(t[:-len(g['value'])], g['value']): return Reading('unsure', name='missing')
         return self.create({**g, 'table': spoken_name(table.name), 'noted': t}, t)
+    def elsewhere(self, before, value):
+        "“Add an invoice of 90 euros” is for the table of that name, also where it cannot be read; “remind me to invoice Ann” is not"
+        nouns = {n for tb in self.world.tables.values() if tb is not self.todo for n in tb.nouns(self.lang)} - {*self.todo.nouns(self.lang)}
+        return (before.split()[-1:] and before.split()[-1].lower().strip(':,') in self.lang.verbs['create'] and nouns
+                and re.match(rf"(?:(?:{'|'.join(map(re.escape, self.lang.words['a']))})\s+)*(?:{'|'.join(map(re.escape, nouns))})(?!\w)", value, re.I))
 
     def delete(self, g, t):
         rows, sorry = self.one(g['row'], self.named(g))
