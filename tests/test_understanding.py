@@ -339,6 +339,28 @@ def test_no_case_is_written_wrongly_and_most_are_understood():
     least = {'strangers': .68}
     assert all(right[g] >= n*least.get(g, .9) for g, n in seen.items()), (right, seen)
 
+def test_what_is_for_one_table_is_never_a_row_of_another_and_a_choice_is_not_a_flag_of_its_kin():
+    tasks = Table('tasks', {'name': 'text', 'done': 'bool'}, 'name', [{'id': 1, 'name': 'Buy milk', 'done': False}], one='task', title='Tasks',
+                  required=('name',))
+    columns = {'number': 'text', 'customer': 'text', 'amount': 'number', 'due': 'date', 'paid': 'bool', 'status': 'choice'}
+    row = lambda *values: dict(zip(('id', *columns), values))
+    rows = [row(1, '2026-001', 'Moss & Sons', 1200.5, '2026-11-30', False, 'sent'), row(2, '2026-002', 'Gull Ltd', 80.0, '2026-12-04', True, 'paid'),
+            row(3, '2026-003', 'Acme', 450.0, '2026-12-15', False, 'overdue')]
+    invoices = Table('invoices', columns, 'number', rows, one='invoice', title='Invoices', choices={'status': ['draft', 'sent', 'paid', 'overdue']},
+                     required=('number', 'customer', 'amount', 'due'))
+    w = World([tasks, invoices], open='invoices')
+    heard = lambda t: (lambda got: (got.end, got.ops))(understand.heard(t, w))
+    for t in ('add an invoice', 'add invoice 2026-025', 'add an invoice for Moss of 90 euros'):
+        assert heard(t) == ('unsure', []), t
+    assert heard('add an invoice: 2026-020, Hilltop Farm, 450, due 2026-12-01') == ('chip', [Op('invoices', 'create', None,
+        {'number': '2026-020', 'customer': 'Hilltop Farm', 'amount': 450, 'due': '2026-12-01'})])
+    for t in ('remind me to invoice Acme', 'todo: invoice Acme', 'add a task: invoice Acme'):
+        assert heard(t) == ('press', [Op('tasks', 'create', None, {'name': 'Invoice Acme'})]), t
+    assert heard('which invoices are overdue?') == ('press', [Op('invoices', 'list', None, {'status': 'overdue'})])
+    assert heard('which invoices are unpaid?') == ('press', [Op('invoices', 'list', None, {'paid': False})])
+    assert heard('invoice 2026-001 is overdue') == ('press', [Op('invoices', 'update', 1, {'status': 'overdue'})])
+    assert heard('sort by amount, largest first') == ('press', [Op('invoices', 'sort', None, {'by': 'amount', 'order': 'desc'})])
+
 def test_a_delete_that_could_mean_another_row_asks_which():
     rows = [{'id': 1, 'name': 'Vegan cheese', 'done': False}, {'id': 2, 'name': 'Vegan cheese recipe', 'done': False}]
     w = World([Table('tasks', {'name': 'text', 'done': 'bool'}, 'name', rows, one='task', title='Tasks')])

@@ -11,7 +11,7 @@ from ..reading import clauses, gist, rules, several
 from ..reading.guard import Evidence, Verdict, ground, judge
 from ..reading.language import language, languages
 from ..reading.world import Op, Reading, Table, World
-from ..store import Refused
+from ..store import Refused, got
 from . import record
 
 learned = []            # readers that grew from the user's confirmations: f(tx, text, world) → Reading or None
@@ -45,7 +45,8 @@ def world(tx):
     # *it* is who was chosen, none of the rows of before
     def chosen(name, id):
         return World([under(k, tx, id) if getattr(k, 'owner', None) == name else table(k, tx) for k in plugins.tables()], [(name, id)], chosen)
-    return World([table(k, tx) for k in plugins.tables()], recent, chosen)
+    seen = [k.name for k in plugins.tables() if k in getattr(plugins.get(got(tx, 'app', 'open')), 'kinds', ())]
+    return World([table(k, tx) for k in plugins.tables()], recent, chosen, seen[0] if len(seen) == 1 else '')
 
 def tongue(text, sure=False):
     "The language a text is written in, by its small words; English where nothing tells (with `sure`: None)"

@@ -71,6 +71,7 @@ class Looking(Picking):
             elif col and not way and not self.sorts(a, b, cues['sort'], ms): col = None
             if col: found.append((tb, col, way or 'asc', bool(ms)))
         if len(found) > 1: found = [f for f in found if f[3]]           # whose column is named
+        if len(found) > 1: found = [f for f in found if f[0].name == self.world.open]
         if len(found) != 1: return None
         tb, col, way, _ = found[0]
         return Reading('press', [Op(tb.name, 'sort', values={'by': col, 'order': way})])

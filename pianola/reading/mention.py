@@ -165,7 +165,9 @@ class Mentions(Sentence):
     def flagwords(self, table):
         "{words: (column, value)} of a table's yes-or-no columns, made once"
         made = table.__dict__.setdefault('_flags', {})
-        if self.lang.code not in made: made[self.lang.code] = {**self.flagkin(table), **self.flagnames(table)}
+        if self.lang.code not in made:
+            plain = {**self.flagkin(table), **self.flagnames(table)}
+            made[self.lang.code] = {w: f for w, f in plain.items() if w == spoken_name(f[0]) or not table.choice(w)}
         return made[self.lang.code]
     def flagkin(self, table):
         "{words: (column, value)} that are said of columns like these"

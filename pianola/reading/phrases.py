@@ -225,12 +225,13 @@ class Phrases:
                 or next((c for c in table.columns if w in self.lang.columns.get(c, ())), None))
 
     def flag_of(self, table, word):
-        "(column, value) that a word means in a table, else None"
+        "(column, value) that a word means in a table, else None: one of its choices, where no column is called so, or a yes or no"
         w, off = ' '.join(word.lower().split()), False
         for n in sorted(self.lang.words['not'], key=len, reverse=True):
             if w.startswith(n + ' ') or n in ('un', 'non') and w.startswith(n) and not any(w in self.lang.unflags.get(c, ()) for c in table.columns):
                 w, off = w[len(n):].strip(' -'), True
                 break
+        if not off and (chosen := table.choice(w)) and not any(k == 'bool' and w == spoken_name(c) for c, k in table.columns.items()): return chosen
         for c, k in table.columns.items():
             if k != 'bool': continue
             if w in [spoken_name(c), *self.lang.flags.get(c, ())]: return c, not off

@@ -111,6 +111,8 @@ class Reader(Phrases):
                 m = re.match(r"(\w+(?: off)?)\s", p)
                 verb = m[1] if m and got.ops[0].verb in ('delete', 'update') else verb
                 out += got.ops
+            if ok and all(o.verb == 'sort' for o in out):        # “by amount, largest first” is one order
+                return Reading('press', out[-1:]) if len({(o.table, o.values['by']) for o in out}) == 1 else Reading('unsure', name='half')
             if ok and not joined(out): return Reading('unsure', name='half')         # “tick it and delete it”
             # all behind the colon is what to write
             if ok and whole and whole.end == 'press' and whole.ops[0].verb == 'create' and ':' in t and any(o.verb != 'create' for o in out):
@@ -398,8 +400,8 @@ class Reader(Phrases):
     def sort(self, g, t):
         table = self.named(g)
         if not table:
-            if len(self.world.tables) != 1: return None
-            table = next(iter(self.world.tables.values()))
+            if not (table := self.world.tables.get(self.world.open) or len(self.world.tables) == 1 and next(iter(self.world.tables.values()))):
+                return None
         said = (g.get('order') or '').lower()
         way = 'desc' if said in self.lang.order['desc'] else 'asc'
         if g.get('end'):

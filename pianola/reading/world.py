@@ -38,6 +38,11 @@ class Table:
         own |= {w for n in own for k, more in lang.tables.items() if k in (n, lang.singular(n)) for w in more}
         return sorted({f for n in own for f in (n, lang.singular(n), lang.plural(n))}, key=len, reverse=True)
 
+    def choice(self, word):
+        "(column, value) of the one choice that is called so, else None"
+        found = [(c, v) for c, vs in self.choices.items() for v in vs if str(v).casefold() == word.casefold()]
+        return found[0] if len(found) == 1 else None
+
     def titled(self, lang):
         "The column that says what a row is called: the main one, or another where the main one only says whose or when it is"
         names = lang.words['titles']
@@ -129,10 +134,10 @@ class Reading:
     code: str = 'en'
 
 class World:
-    """The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest
-    first; `chosen(table, id)`: the World as it is once that row is chosen, of which others show theirs"""
-    def __init__(self, tables, recent=(), chosen=None):
-        self.tables, self.recent, self.chosen = {t.name: t for t in tables}, list(recent), chosen
+    """The tables a sentence can be about, and what was touched last: `recent` [(table, id)], newest first; `chosen(table, id)`:
+    the World as it is once that row is chosen, of which others show theirs; `open`: the one table that is looked at, or ''"""
+    def __init__(self, tables, recent=(), chosen=None, open=''):
+        self.tables, self.recent, self.chosen, self.open = {t.name: t for t in tables}, list(recent), chosen, open
     @cached_property
     def shape(self): return tuple((t.name, t.one, t.title, t.main, tuple(t.columns.items())) for t in self.tables.values())
 
