@@ -482,6 +482,25 @@ def test_what_goes_out_comes_in_again_the_same(server):
     assert len(server.get('/api/tables/works.json?which.who=1')[1]) == 3
     assert server.get('/api/tables/works.xml')[0] == 404 and server.get('/api/tables/nope.csv')[0] == 404
 
+def test_what_goes_out_comes_in_the_same_also_what_is_empty_and_what_begins_with_a_sign(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p/notes.py').write_text('"Notes: x"\nfrom pianola import Crud, Long\nclass Note: name: str; note: Long = "none"; n: int | None = 5; '
+                                       'done: bool = True\nnotes = Crud(Note)\n', 'utf-8')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    for name in ("=1+1", "'=1+1", "''-x", "'-5", '-5', "'tis", "''", 'plain'): s.act('notes.create', name=name, note='', n=None, done=False)
+    was = s.rows('notes')
+    columns = {k: k for k in ('name', 'note', 'n', 'done')}
+    files = [give(s, 'notes.csv', s.get('/api/tables/notes.csv')[1].encode()),
+             give(s, 'notes.json', json.dumps(s.get('/api/tables/notes.json')[1]).encode())]
+    for file in files:
+        assert s.act('notes.import', file=file, columns=columns, same='name')['result'] == {'rows': 0, 'changed': 0, 'left_out': 0}
+    for file in files:
+        s.act('notes.import', file=file, columns=columns)
+        assert [{**r, 'id': n} for n, r in enumerate(s.rows('notes')[-len(was):], 1)] == was
+    file = give(s, 'short.csv', b'name\nsoup\n')
+    s.act('notes.import', file=file, columns={'name': 'name'})
+    assert {**s.rows('notes')[-1], 'id': 0} == {'id': 0, 'name': 'soup', 'note': 'none', 'n': 5, 'done': True}, 'the file has no such columns'
+
 def test_an_import_is_looked_at_before_it_is_done(server, page):
     page.goto(server.url + '/works')
     sheet = 'Work;Hours;Due;Colour\nPaint;3;2026-01-01;red\nDig;many;2026-01-02;blue\n;1;;\nSing;4;soon;\n'.encode('cp1252')
