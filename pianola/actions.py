@@ -235,6 +235,9 @@ def _stale(tx, w):
     try: return {*map(tuple, a.touches(tx, **a.check(json.loads(w['args']))))} != {(t, i) for t, i, _ in rows}
     except Refused: return True
 
+# a card is where somebody can see it: not in a conversation that was deleted
+reached = 'not exists (select 1 from message m join conversation c on c.id=m.conversation where m.id=a.message and c.deleted)'
+
 def decided(tx, id, approve):
     "`decide` for use inside a transaction; Refused for an action that cannot be done there"
     w = _claim(tx, id, approve)
@@ -245,9 +248,9 @@ def _claim(tx, id, approve):
     w = tx.one('select * from approval where id=?', id)
     if not w: raise Refused(f'there is no approval {id}', status=404)
     if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
+    if approve and tx.value(f'select 1 from approval a where id=? and not {reached}', id):
+        raise Refused('the conversation in which this was asked is deleted', 'bring it back first, or ask for it again', 409)
     stale = approve and _stale(tx, w)
-    # one of several was asked for
-    if w['choice'] and approve: tx.run("update approval set status='rejected' where choice=? and id!=? and status='waiting'", w['choice'], id)
     w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
     if w['status'] != 'approved':
         tx.run('update approval set status=? where id=?', w['status'], id)
@@ -325,6 +328,8 @@ register(Action('several', _several, msgspec.defstruct('several', [('actions', l
 def _approved(tx, id, roll):
     if tx.value("select 1 from approval where id=? and status='approved'", id): return          # by another press of the same button
     tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)
+    # one of several was asked for
+    tx.run("update approval set status='rejected' where choice=(select choice from approval where id=?) and status='waiting'", id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
 def _undo(tx, id, by='user'):
@@ -357,4 +362,4 @@ async def roll(after=0, limit=100):
 async def waiting():
     "What waits for the user's word"
     return [{**w, 'args': json.loads(w['args'])}
-            for w in await store.q("select id,at,by,action,args,text,message from approval where status='waiting' order by id")]
+            for w in await store.q(f"select id,at,by,action,args,text,message from approval a where status='waiting' and {reached} order by id")]

@@ -678,6 +678,21 @@ def test_a_chip_does_what_it_says_and_goes_stale_with_its_row(app, page):
     page.locator('#toasts', has_text='has changed since').wait_for()
     assert names(s)[0] == 'Buy oat milk'
 
+def test_a_candidate_that_is_out_of_date_leaves_the_others_and_none_can_be_had_in_a_deleted_conversation(app):
+    s = app('Which one?')
+    say(s, 'delete the invoice task')
+    stark, wayne = waits(s)
+    s.act('tasks.update', id=2, name='Send invoice to Stark again')
+    assert s.post(f"/api/approvals/{stark['id']}", {'approve': True})[0] == 409
+    assert [w['text'] for w in waits(s)] == [wayne['text']], 'nothing was done: the other may still be meant'
+    conversation = s.get('/api/conversations')[1][0]['id']
+    gone = s.post(f"/api/approvals/{s.post('/api/actions/chat.delete', {'id': conversation})[1]['approval']}", {'approve': True})[1]['id']
+    status, said = s.post(f"/api/approvals/{wayne['id']}", {'approve': True})
+    assert not waits(s) and status == 409 and 'deleted' in said['error'] and len(names(s)) == 3
+    s.post(f'/api/roll/{gone}/undo')
+    assert s.post(f"/api/approvals/{wayne['id']}", {'approve': True})[0] == 200
+    assert names(s) == ['Buy milk', 'Send invoice to Stark again'] and not waits(s)
+
 def test_what_is_said_of_several_rows_is_one_sentence():
     said = [f'Delete “{n}” from Tasks' for n in 'ABCDEFGHIJ']
     assert actions.together(said[:3]) == ['Delete “A”, “B” and “C” from Tasks']
