@@ -577,6 +577,24 @@ def test_a_changed_row_class_keeps_every_value(serve, folder):
     again("class Thing: name: date = None; n: str = ''; done: bool = False; who: Ref('people') = None")
     assert notes()[0] == before, 'a class that did not change is no news'
 
+def test_a_row_that_is_brought_back_has_in_a_column_that_is_new_since_what_a_new_row_has(serve, folder):
+    s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('things.create', name='stays')
+    fill(s, 'things', [{'name': f't{n}'} for n in range(1300)])
+    gone = []
+    for args in ({'ids': [2]}, {'match': {'words': 't'}}):
+        waits = s.post('/api/actions/things.delete_many', args)[1]['approval']
+        gone.append(s.post(f'/api/approvals/{waits}', {'approve': True})[1]['id'])
+    s.stop()
+    (folder/'30_things.py').write_text('"Things: many."\nfrom typing import Literal\nfrom pianola import Crud\nclass Thing: name: str; n: int = 0; '
+                                       "done: bool = False; state: Literal['open', 'it''s over'] = 'open'; note: str = \"it's\"; "
+                                       'late: bool = False; due: float | None = None\nthings = Crud(Thing)\n', 'utf-8')
+    s = serve(data=s.data, plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    for id in gone[::-1]: assert s.post(f'/api/roll/{id}/undo')[0] == 200
+    back = {'n': 0, 'done': False, 'state': 'open', 'note': "it's", 'late': False, 'due': None}
+    assert [{k: r[k] for k in back} for r in s.act('things.list', limit=2000)['result']] == [back]*1301
+    assert len(s.get('/api/tables/things.json?words=late:no')[1]) == len(s.get('/api/tables/things.json?words=state=open')[1]) == 1301
+
 def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folder, tmp_path):
     import apsw
     s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
