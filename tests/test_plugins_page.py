@@ -65,6 +65,25 @@ def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
     s.post(f"/api/roll/{entry['id']}/undo")
     s.until(lambda: (s.prompts/'system.md').read_text('utf-8') == before)
 
+def test_taking_a_prompt_back_goes_over_nothing_that_was_written_outside_and_removes_one_that_was_new(serve):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    folder = s.data.parent/f'{s.data.name}-prompts'
+    before = (folder/'system.md').read_text('utf-8')
+    entry = s.act('prompts.write', name='system', text=before + '\nfrom the page')['id']
+    with (folder/'system.md').open('a') as f: f.write('\ntwo hours of work')
+    status, said = s.post(f'/api/roll/{entry}/undo')
+    assert status == 409 and said['error'] == 'the prompt system was changed outside since'
+    time.sleep(.1)
+    assert (folder/'system.md').read_text('utf-8') == before + '\nfrom the page\ntwo hours of work'
+    (folder/'system.md').write_text(before + '\nfrom the page')
+    assert s.post(f'/api/roll/{entry}/undo')[0] == 200
+    s.until(lambda: (folder/'system.md').read_text('utf-8') == before)
+    entry = s.act('prompts.write', name='experts/fresh', text='You are fresh.')['id']
+    back = s.post(f'/api/roll/{entry}/undo')[1]['id']
+    s.until(lambda: not (folder/'experts'/'fresh.md').exists())
+    assert s.post(f'/api/roll/{back}/undo')[0] == 200
+    s.until(lambda: (folder/'experts'/'fresh.md').exists() and (folder/'experts'/'fresh.md').read_text() == 'You are fresh.')
+
 def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_changes(made, page):
     s = made
     page.goto(s.url + '/prompts')
