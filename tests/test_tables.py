@@ -607,6 +607,30 @@ def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folde
     assert again.rows('things') == [{'id': 1, 'name': 'old', 'n': 3, 'done': True}]
     assert not again.get('/api/roll?limit=50')[1][-1]['action'].startswith('note')
 
+# in their order
+
+def test_a_row_goes_before_or_behind_another_one(server):
+    fill(server, 'things', [{'name': f't{n}'} for n in range(4)])
+    order = lambda: [r['id'] for r in server.rows('things')]
+    for args, now in (({'id': 1, 'after': 3}, [2, 3, 1, 4]), ({'id': 2, 'after': 4}, [3, 1, 4, 2]), ({'id': 4, 'before': 3}, [4, 3, 1, 2]),
+                      ({'id': 3}, [4, 1, 2, 3]), ({'id': 4, 'before': None}, [1, 2, 3, 4])):
+        server.act('things.move', **args)
+        assert order() == now, args
+    for args, status in (({'id': 1, 'before': 2, 'after': 3}, 400), ({'id': 1, 'after': 9}, 404), ({'id': 1, 'before': 9}, 404)):
+        assert server.post('/api/actions/things.move', args)[0] == status
+    assert order() == [1, 2, 3, 4]
+
+def test_a_row_that_is_put_behind_the_last_one_drawn_is_put_there_and_not_at_the_end(server, page):
+    fill(server, 'things', [{'name': f't{n}'} for n in range(300)])
+    page.goto(server.url + '/things')
+    page.locator('#things-199 .cell.main').focus()
+    page.keyboard.press('Alt+ArrowDown')
+    here = lambda: [r['id'] for r in server.act('things.list', offset=196, limit=6)['result']]
+    server.until(lambda: here() == [197, 198, 200, 199, 201, 202])
+    server.until(lambda: ids(page)[-1] == 199)
+    page.locator('#things-198 .grip').drag_to(page.locator('#things-199'), target_position={'x': 60, 'y': 28})
+    server.until(lambda: here() == [197, 200, 199, 198, 201, 202])
+
 # own views
 
 def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, tmp_path, page):
