@@ -15,7 +15,8 @@ def files():
     return [f.relative_to(there).with_suffix('').as_posix() for f in sorted(found, key=lambda f: (f.parent != there, f))]
 def experts(): return [n.removeprefix('experts/') for n in files() if n.startswith('experts/')]
 def text(name):
-    try: return (prompts.folder/f'{_named(name)}.md').read_text('utf-8')
+    path = prompts.folder/f'{_named(name)}.md'
+    try: return prompts.decoded(path.read_bytes(), path).replace('\r\n', '\n')
     except FileNotFoundError: return ''
 def _named(name):
     if not names.fullmatch(name):

@@ -84,6 +84,16 @@ def test_taking_a_prompt_back_goes_over_nothing_that_was_written_outside_and_rem
     assert s.post(f'/api/roll/{back}/undo')[0] == 200
     s.until(lambda: (folder/'experts'/'fresh.md').exists() and (folder/'experts'/'fresh.md').read_text() == 'You are fresh.')
 
+def test_a_prompt_that_another_editor_wrote_is_changed_compared_and_taken_back(serve):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    file = s.data.parent/f'{s.data.name}-prompts'/'system.md'
+    file.write_bytes('Sei höflich.\r\nImmer.\r\n'.encode('cp1252'))
+    assert 'Sei höflich.\nImmer.' in s.get('/prompts?of=system', HX_Request='true')[1]
+    entry = s.act('prompts.write', name='system', text='Sei freundlich.\n')['id']
+    assert file.read_text('utf-8') == 'Sei freundlich.\n'
+    assert s.undo(entry)[0] == 200
+    s.until(lambda: file.read_text('utf-8') == 'Sei höflich.\nImmer.\n')
+
 def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_changes(made, page):
     s = made
     page.goto(s.url + '/prompts')

@@ -695,6 +695,13 @@ def test_half_characters_and_nuls_are_kept_as_something_that_can_be_shown(piano)
                  f'/api/conversations/{talk}.md', f'/api/conversations/{talk}.json', '/api/activity'):
         assert ask(piano, 'GET', path)[0] == 200, path
 
+def test_a_form_that_is_broken_is_told_so(piano):
+    heads = f'Cookie: {cookie(piano)}', f'Origin: http://127.0.0.1:{piano.port}', 'Sec-Fetch-Site: same-origin'
+    for kind, body in (('', b'x=1'), ('; boundary=x', b'--x\r\nbroken'), ('; boundary=x', b'nothing of it'), ('; boundary=', b'--\r\n\r\n'),
+                       ('; boundary=\xff', b'--x')):
+        status, _, said = ask(piano, 'POST', '/api/actions/tasks.create', f'Content-Type: multipart/form-data{kind}', *heads, body=body)
+        assert status == 400 and json.loads(said)['error'], (kind, body, status, said)
+
 def test_numbers_that_json_cannot_say_do_not_get_into_a_row(piano):
     for n in ('1e999', '-1e999', 'NaN', 'Infinity', '9' * 400, '1e308', '-0.0', '1' * 20):
         status, _, body = ask(piano, 'POST', '/api/actions/sizes.create', 'Content-Type: application/json',
