@@ -355,7 +355,8 @@ _back = Action('undo', _undo, msgspec.defstruct('undo', [('id', int)]),
                asks=lambda tx, id: f"Take back: {tx.value('select text from log where id=?', id)}?")
 
 async def undo(id, by='user'):
-    "Take a roll entry back. That is an entry itself, which can be taken back too. Where it removes rows of others, an agent waits for the user's word."
+    """Take a roll entry back. That is an entry itself, which can be taken back too.
+    Where it removes rows that others added, an agent waits for the user's word."""
     return await store.write(_undo, id, by)
 
 def entry(e):

@@ -98,10 +98,11 @@ def test_a_search_looks_at_the_text_of_a_row_once_however_many_words_it_has(tmp_
     conn.create_scalar_function('fold', lambda v: told.append(v) or fold(v), 1)
     tx = Tx(conn)
     tx.run('create table searched(id integer primary key, name text, n integer, note text, pos real)')
-    for row in ((1, 'Öl und Mehl', 3, 'b c d e f g', 1), (2, 'Öl', 4, '', 2), (3, 'Mehl und Öl', 5, 'x', 3)): tx.run('insert into searched values (?,?,?,?,?)', *row)
+    for row in ((1, 'Öl und Mehl', 3, 'b c d e f g', 1), (2, 'Öl', 4, '', 2), (3, 'Mehl und Öl', 5, 'x', 3)):
+        tx.run('insert into searched values (?,?,?,?,?)', *row)
     found = lambda words: [r['id'] for r in grid.rows(tx, things, grid.Look(words=words))]
-    for words, ids in (('ol', [1, 2, 3]), ('ol mehl', [1, 3]), ('ol -mehl', [2]), ('"und ol" mehl', [3]), ('"und ol" -mehl', []), ('mehl n>3 -b', [3]),
-                       ('name:mehl b -x', [1]), ('3', [1]), ('-ol', []), ('', [1, 2, 3])):
+    for words, ids in (('ol', [1, 2, 3]), ('ol mehl', [1, 3]), ('ol -mehl', [2]), ('"und ol" mehl', [3]), ('"und ol" -mehl', []),
+                       ('mehl n>3 -b', [3]), ('name:mehl b -x', [1]), ('3', [1]), ('-ol', []), ('', [1, 2, 3])):
         assert found(words) == ids, words
     told.clear()
     assert found('b c d e f g ol mehl ' + 'und '*200) == [1] and len(told) == 3

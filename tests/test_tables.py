@@ -484,8 +484,8 @@ def test_what_goes_out_comes_in_again_the_same(server):
 
 def test_what_goes_out_comes_in_the_same_also_what_is_empty_and_what_begins_with_a_sign(serve, tmp_path):
     (tmp_path/'p').mkdir()
-    (tmp_path/'p/notes.py').write_text('"Notes: x"\nfrom pianola import Crud, Long\nclass Note: name: str; note: Long = "none"; n: int | None = 5; '
-                                       'done: bool = True\nnotes = Crud(Note)\n', 'utf-8')
+    (tmp_path/'p/notes.py').write_text('"Notes: x"\nfrom pianola import Crud, Long\nclass Note: name: str; note: Long = "none"; '
+                                       'n: int | None = 5; done: bool = True\nnotes = Crud(Note)\n', 'utf-8')
     s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
     for name in ("=1+1", "'=1+1", "''-x", "'-5", '-5', "'tis", "''", 'plain'): s.act('notes.create', name=name, note='', n=None, done=False)
     was = s.rows('notes')
@@ -586,8 +586,8 @@ def test_a_row_that_is_brought_back_has_in_a_column_that_is_new_since_what_a_new
         waits = s.post('/api/actions/things.delete_many', args)[1]['approval']
         gone.append(s.post(f'/api/approvals/{waits}', {'approve': True})[1]['id'])
     s.stop()
-    (folder/'30_things.py').write_text('"Things: many."\nfrom typing import Literal\nfrom pianola import Crud\nclass Thing: name: str; n: int = 0; '
-                                       "done: bool = False; state: Literal['open', 'it''s over'] = 'open'; note: str = \"it's\"; "
+    (folder/'30_things.py').write_text('"Things: many."\nfrom typing import Literal\nfrom pianola import Crud\nclass Thing: name: str; '
+                                       "n: int = 0; done: bool = False; state: Literal['open', 'it''s over'] = 'open'; note: str = \"it's\"; "
                                        'late: bool = False; due: float | None = None\nthings = Crud(Thing)\n', 'utf-8')
     s = serve(data=s.data, plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
     for id in gone[::-1]: assert s.post(f'/api/roll/{id}/undo')[0] == 200

@@ -321,7 +321,7 @@ class Crud(Kind):
         return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
     def move(self, tx, id, before=None, after=None):
         row, near = self.find(tx, {'id': id}), before if after is None else after
-        if before is not None and after is not None: raise Refused('a row goes before another one or after one, not both', 'leave one of them out')
+        if before is not None and after is not None: raise Refused('a row goes before or after another one', 'leave one of them out')
         order = [r for r in tx.q(f'select id, pos from "{self.name}" order by pos, id') if r['id'] != id]
         at = next((n for n, r in enumerate(order) if r['id'] == near), len(order))
         if near is not None and at == len(order): raise Refused(f'{self.name} has no row {near}', status=404)
