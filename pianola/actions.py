@@ -237,6 +237,9 @@ def _stale(tx, w):
     try: return {*map(tuple, a.touches(tx, **a.check(json.loads(w['args']))))} != {(t, i) for t, i, _ in rows}
     except Refused: return True
 
+# a card is where somebody can see it: not in a conversation that was deleted
+reached = 'not exists (select 1 from message m join conversation c on c.id=m.conversation where m.id=a.message and c.deleted)'
+
 def decided(tx, id, approve):
     "`decide` for use inside a transaction; Refused for an action that cannot be done there"
     w = _claim(tx, id, approve)
@@ -247,9 +250,9 @@ def _claim(tx, id, approve):
     w = tx.one('select * from approval where id=?', id)
     if not w: raise Refused(f'there is no approval {id}', status=404)
     if w['status'] != 'waiting': raise Refused(f"this was answered before: {w['status']}", status=409)
+    if approve and tx.value(f'select 1 from approval a where id=? and not {reached}', id):
+        raise Refused('the conversation in which this was asked is deleted', 'bring it back first, or ask for it again', 409)
     stale = approve and _stale(tx, w)
-    # one of several was asked for
-    if w['choice'] and approve: tx.run("update approval set status='rejected' where choice=? and id!=? and status='waiting'", w['choice'], id)
     w['status'] = 'stale' if approve and stale else 'approved' if approve else 'rejected'
     if w['status'] != 'approved':
         tx.run('update approval set status=? where id=?', w['status'], id)
@@ -257,9 +260,10 @@ def _claim(tx, id, approve):
                data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
         if w['status'] == 'rejected': [f(tx, w, 'no') for f in listeners['word']]
         return w
-    a = find(w['action'])
+    a, args = _back if w['action'] == 'undo' else find(w['action']), json.loads(w['args'])
     if inspect.iscoroutinefunction(a.fn): return w
-    w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
+    w['outcome'] = (_undo(tx, by=w['by'], approved=True, **args) if a is _back
+                    else _press(tx, a, a.check(args), w['by'], f'approval:{id}', w['message']))
     _approved(tx, id, w['outcome'].id)
     for f in listeners['word']: f(tx, w, 'yes')
     return w
@@ -327,14 +331,19 @@ register(Action('several', _several, msgspec.defstruct('several', [('actions', l
 def _approved(tx, id, roll):
     if tx.value("select 1 from approval where id=? and status='approved'", id): return          # by another press of the same button
     tx.run('update approval set status=?, roll=? where id=?', 'approved', roll, id)
+    # one of several was asked for
+    tx.run("update approval set status='rejected' where choice=(select choice from approval where id=?) and status='waiting'", id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
-def _undo(tx, id, by='user'):
+def _undo(tx, id, by='user', approved=False):
     e = tx.one("select * from log where id=? and kind='action'", id)
     if not e: raise Refused(f'the roll has no entry {id}', status=404)
     d = json.loads(e['data'] or '{}')
     if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
     if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
+    # who may not delete without asking may not do it this way round either; but may take back what they added themselves
+    if by in ('model', 'agent') and by != e['by'] and not approved and any(before is None for _, _, before, _ in d['changes']):
+        return _ask(tx, _back, {'id': id}, by, None, None)
     tx.revert(d['changes'])
     for f in listeners['undo']: f(tx, e)
     back = bool(d.get('undoes'))
@@ -343,8 +352,13 @@ def _undo(tx, id, by='user'):
                data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write'})
     return Outcome('done', n, None, text)
 
+# no key of its own: its door is /api/roll/ID/undo. It needs no rows on its card: `revert` refuses where one was changed since.
+_back = Action('undo', _undo, msgspec.defstruct('undo', [('id', int)]),
+               asks=lambda tx, id: f"Take back: {tx.value('select text from log where id=?', id)}?")
+
 async def undo(id, by='user'):
-    "Take a roll entry back. That is an entry itself, which can be taken back too."
+    """Take a roll entry back. That is an entry itself, which can be taken back too.
+    Where it removes rows that others added, an agent waits for the user's word."""
     return await store.write(_undo, id, by)
 
 def entry(e):
@@ -359,4 +373,4 @@ async def roll(after=0, limit=100):
 async def waiting():
     "What waits for the user's word"
     return [{**w, 'args': json.loads(w['args'])}
-            for w in await store.q("select id,at,by,action,args,text,message from approval where status='waiting' order by id")]
+            for w in await store.q(f"select id,at,by,action,args,text,message from approval a where status='waiting' and {reached} order by id")]

@@ -4,6 +4,7 @@ from urllib.parse import quote
 import apsw
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Strong, Textarea, to_xml
 from msgspec import structs
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -57,7 +58,8 @@ async def arguments(req):
         if len(body) > biggest: raise Refused(f'the request is larger than {biggest:,} bytes', 'send less', 413)
     if kind in ('application/x-www-form-urlencoded', 'multipart/form-data') and req.scope.get('page'):
         req._body = body                  # read already, and not more than may be
-        form = await req.form()
+        try: form = await req.form()
+        except HTTPException as e: raise Refused(f'the form cannot be read: {e.detail}', 'send it as a browser does, or as JSON') from None
         said = {k: [v for v in form.getlist(k) if isinstance(v, str)] for k in form}
         # an unticked box and a list of boxes say something too
         return {k: v[-1] if len(v) == 1 or v == ['false', 'true'] else [x for x in v if x] for k, v in said.items() if v}

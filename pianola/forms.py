@@ -238,13 +238,16 @@ class Field:
         try: return date.fromisoformat(str(v)) if len(str(v)) < 12 else datetime.fromisoformat(str(v)).date()
         except ValueError: raise ValueError(f'must be {self._wants()}, not {_short(v)}') from None
     def _datetime(self, v):
-        if isinstance(v, datetime): return v
-        try: return datetime.fromisoformat(str(v))
-        except ValueError: raise ValueError(f'must be {self._wants()}, not {_short(v)}') from None
+        # with an offset it is brought to the time here: kept as it came, the order of the texts would not be that of the times
+        try:
+            v = v if isinstance(v, datetime) else datetime.fromisoformat(str(v))
+            return v.astimezone().replace(tzinfo=None) if v.tzinfo else v
+        except (ValueError, OverflowError, OSError): raise ValueError(f'must be {self._wants()}, not {_short(v)}') from None
     def _time(self, v):
-        if isinstance(v, time): return v
-        try: return time.fromisoformat(str(v))
+        try: v = v if isinstance(v, time) else time.fromisoformat(str(v))
         except ValueError: raise ValueError(f'must be {self._wants()}, not {_short(v)}') from None
+        if v.tzinfo: raise ValueError(f'must be {self._wants()}, as it is here: without a day {_short(str(v))} is no one time')
+        return v
     def _choice(self, v):
         for c in self.choices:
             if _bare(c) == v and type(_bare(c)) is type(v) or c == v: return c

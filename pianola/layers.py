@@ -2,7 +2,7 @@
 switched and compared; what is changed here is written to the file, and can be taken back."""
 import difflib, json, os, re
 from . import prompts, tabs
-from .actions import action
+from .actions import action, on_undo
 from .contain import Refused, hold
 from .store import sound, store
 
@@ -15,7 +15,8 @@ def files():
     return [f.relative_to(there).with_suffix('').as_posix() for f in sorted(found, key=lambda f: (f.parent != there, f))]
 def experts(): return [n.removeprefix('experts/') for n in files() if n.startswith('experts/')]
 def text(name):
-    try: return (prompts.folder/f'{_named(name)}.md').read_text('utf-8')
+    path = prompts.folder/f'{_named(name)}.md'
+    try: return prompts.decoded(path.read_bytes(), path).replace('\r\n', '\n')
     except FileNotFoundError: return ''
 def _named(name):
     if not names.fullmatch(name):
@@ -49,6 +50,15 @@ def write(tx, name: str, text: str):
     if now != new:
         tx.update('prompt_text', row['id'], {'text': new})
         _put(name, new)              # before it is acknowledged; taking it back goes by `hear`
+
+@on_undo
+def outside(tx, e):
+    "What was written in a file elsewhere is in no entry of the roll, so that no undo may go over it"
+    there = {i: before['text'] for t, i, before, after in reversed(tx.changes) if t == 'prompt_text' and before and after}
+    for name, was in [(tx.row('prompt_text', i)['name'], was) for i, was in there.items()]:
+        if text(name) != was:
+            raise Refused(f'the prompt {name} was changed outside since',
+                          'how it was stands in its editor, under “As it was until”: copy what you want of it from there', 409)
 
 @action(name='prompts.use', plugin='prompts', title='Choose an expert', model=False,
         say=lambda a, r, c: f"The model is now {a['expert']}" if a['expert'] else 'The model is no expert now')
@@ -87,7 +97,9 @@ def hear(e):
     "A prompt changed in the database (or the change was taken back): the file follows, then whoever looks at it"
     rows = [r for (t, _), r in e.rows.items() if t == 'prompt_text' and r]
     for r in rows:
-        if text(r['name']) != r['text']: _put(r['name'], r['text'])
+        if text(r['name']) == r['text']: continue
+        if r['text']: _put(r['name'], r['text'])
+        else: (prompts.folder/f"{_named(r['name'])}.md").unlink(missing_ok=True)        # there was none before
     if rows or any(t == 'setting' for t, _ in e.rows):
         async def follow():
             await store.read(learn)

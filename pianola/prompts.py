@@ -18,7 +18,7 @@ def layer(name):
         have, now = _read.get(path), (at.st_ino, at.st_mtime_ns, at.st_size)
         if have and have[0] == now and at.st_mtime_ns < have[1]: return have[2]
         long_ago = time.time_ns() - 2_000_000_000           # what was written this very moment may be written again within one tick of the clock
-        with open(path, 'rb') as f: text = decoded(f.read(), path)
+        with open(path, 'rb') as f: text = decoded(f.read(), path).strip()
     except OSError: return ''
     _read[path] = now, long_ago, text
     return text
@@ -45,9 +45,9 @@ def settle(at):
 def decoded(raw, path):
     "A file's text, whatever editor wrote it: UTF-8, UTF-16 with its mark, else as Windows writes it, which is said in the log"
     for code in ('utf-16',) if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ('utf-8-sig',):
-        try: return raw.decode(code).strip()
+        try: return raw.decode(code)
         except UnicodeDecodeError: log.warning('{} is not UTF-8; it is read as Windows-1252: save it as UTF-8 where letters look wrong', path)
-    return raw.decode('cp1252', 'replace').strip()
+    return raw.decode('cp1252', 'replace')
 
 def _kind(s):
     "What a parameter takes, for the example line: a type, or the choices there are"

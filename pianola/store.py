@@ -179,15 +179,18 @@ class Tx:
     def attempt(self):
         "What raises in here is taken back whole, also what was to be told of it; an error of the database itself ends the transaction"
         self.run('savepoint attempt')
-        events, changes, after, rows = len(self.events), len(self.changes), len(self.after), dict(self.rows)
+        events, changes, after, rows, gone = len(self.events), len(self.changes), len(self.after), dict(self.rows), False
         try: yield
-        except apsw.Error: raise
+        except apsw.Error:
+            gone = not self.conn.in_transaction       # a full disk: SQLite has taken back everything, and that is what is to be heard
+            raise
         except Exception:
             self.run('rollback to attempt')
             del self.events[events:], self.changes[changes:], self.after[after:]
             self.rows, self.found = rows, {}
             raise
-        finally: self.run('release attempt')
+        finally:
+            if not gone: self.run('release attempt')
 
     def once(self, key, find):
         "What find() reads from rows: looked up once, and anew when one was inserted, updated, deleted or exchanged since (not by bare SQL)"

@@ -217,10 +217,8 @@ document.addEventListener('keydown', e => {
     if (row.closest('.crud').matches('.sorted'))
       return say('The rows are sorted by a column.', 'Press its name until they are as you put them; then they can be moved.');
     const seen = [...row.parentNode.children].filter(r => r.matches('.row'));
-    const at = seen.indexOf(row);
-    const to = e.key === 'ArrowUp' ? seen[at - 1] : seen[at + 2];
-    if ((e.key === 'ArrowUp' && !to) || (e.key === 'ArrowDown' && at === seen.length - 1)) return;
-    move(row, to);
+    const up = e.key === 'ArrowUp', other = seen[seen.indexOf(row) + (up ? -1 : 1)];
+    if (other) move(row, up ? 'before' : 'after', other);
     return;
   }
   if (typing || e.ctrlKey || e.metaKey || e.altKey) return;

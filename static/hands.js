@@ -3,8 +3,9 @@
 // ---- rows: move (the rest is in tables.js)
 
 const rowId = r => +r.id.slice(r.id.lastIndexOf('-') + 1);
-const move = (row, before) =>
-  pressAt(row.parentNode.dataset.move, { id: rowId(row), before: before ? rowId(before) : null }, 'The row stays where it was.');
+// which: before or after; behind the last one that is drawn there may be more
+const move = (row, which, other) =>
+  pressAt(row.parentNode.dataset.move, { id: rowId(row), [which]: rowId(other) }, 'The row stays where it was.');
 let dragged;
 document.addEventListener('dragstart', e => {
   if (!e.target.matches?.('.grip')) return;
@@ -26,8 +27,8 @@ document.addEventListener('drop', e => {
   const over = $('.drop-before,.drop-after');
   if (!dragged || !over) return;
   e.preventDefault();
-  const to = over.classList.contains('drop-after') ? over.nextElementSibling : over;
-  if (over !== dragged && to !== dragged) move(dragged, to);
+  const after = over.classList.contains('drop-after');
+  if (over !== dragged && (after ? over.nextElementSibling : over) !== dragged) move(dragged, after ? 'after' : 'before', over);
 });
 document.addEventListener('dragend', () => {
   document.querySelectorAll('.drop-before,.drop-after,.dragged').forEach(x => x.classList.remove('drop-before', 'drop-after', 'dragged'));

@@ -1,5 +1,5 @@
 "The power cut: the server is killed at random moments, and whatever it had said yes to is there when it comes back, whole and once."
-import contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
+import asyncio, contextlib, http.client, itertools, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import pytest
@@ -410,6 +410,23 @@ def test_a_damaged_file_is_named_with_what_to_do_and_left_as_it_is(serve, tmp_pa
     whole_ = (s.data/'pianola.db').read_bytes()
     (s.data/'pianola.db').write_bytes(whole_[:4096] + random.Random(3).randbytes(len(whole_) - 4096))      # its head is as it was
     assert 'is damaged' in (said := refused(s.data)) and 'Move it away' in said
+
+def test_a_disk_that_fills_up_in_an_attempt_is_called_a_full_disk(tmp_path):
+    import apsw
+    from pianola.store import Store
+    async def go():
+        st = Store()
+        await st.open(tmp_path)
+        pages = await st.read(lambda tx: tx.value('pragma page_count'))
+        await st.read(lambda tx: tx.value(f'pragma max_page_count={pages+3}'))
+        def large(tx):
+            with tx.attempt(): tx.log('note', text='y'*200_000)
+        with pytest.raises(apsw.FullError): await st.write(large)
+        def small(tx):
+            with tx.attempt(): return tx.log('note', text='y')
+        assert await st.write(small) and await st.q("select text from log where kind='note'") == [{'text': 'y'}]
+        await st.close()
+    asyncio.run(go())
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='the limit that plays a full disk is one of Linux')
 def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(tmp_path):

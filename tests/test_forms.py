@@ -1,6 +1,6 @@
 "One type, one input: what an annotation accepts, refuses, keeps and shows."
 import enum, re
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Optional
 import msgspec, pytest
 from fasthtml.common import to_xml
@@ -24,7 +24,8 @@ bad = [(str, '', 'empty'), (str, '   ', 'empty'), (str, 'x'*10_001, 'longer than
        (str, ['a'], 'must be text'), (int, 'abc', 'a whole number, not “abc”'), (int, '1.5', 'whole number'), (int, True, 'whole'),
        (int, '', 'is needed: a whole number'), (int, 2**70, 'too large'), (float, 'nan', 'a number'), (float, '1e999', 'a number'),
        (bool, 'perhaps', 'yes or no'), (date, '31.5.2026', 'like 2026-05-31'), (date, '2026-02-30', 'like 2026-05-31'),
-       (datetime, 'noon', '14:30'), (Literal['low', 'high'], 'mid', 'one of low, high'),
+       (datetime, 'noon', '14:30'), (datetime, '0001-01-01T00:00+14:00', '14:30'),
+       (time, '10:00+02:00', '14:30'), (Literal['low', 'high'], 'mid', 'one of low, high'),
        (Colour, 'green', 'one of r, b'), (Url, 'javascript:alert(1)', 'web address'), (Url, 'https://', 'web address'),
        (Url, 'a b', 'web address'), (Url, 'http://x:y', 'web'),
        (Json, '{"a": }', 'is not JSON'), (dict, '[1]', 'must be object'),
@@ -45,6 +46,14 @@ def test_what_is_meant_is_understood(t, given, value):
 @pytest.mark.parametrize('t, given, why', bad, ids=str)
 def test_what_is_wrong_is_said_in_words(t, given, why):
     with pytest.raises(ValueError, match=re.escape(why)): field('x', t).parse(given)
+
+def test_times_that_were_said_with_an_offset_stand_in_their_order():
+    f = field('x', datetime)
+    zone = lambda hours: f'{(datetime(2026, 5, 1, 12) + timedelta(hours=hours)).isoformat()}{hours:+03d}:00'
+    here = datetime(2026, 5, 1, 12, tzinfo=UTC).astimezone().replace(tzinfo=None)
+    for hours in (-11, 0, 2, 9): assert f.parse(zone(hours)) == here and f.keep(f.parse(zone(hours))) == here.isoformat()
+    assert f.parse('2026-05-01T12:00Z') == here and f.parse(datetime(2026, 5, 1, 12, tzinfo=UTC)) == here
+    assert f.back('2026-05-01T14:00:00+02:00') == here, 'kept before this was so'
 
 def test_an_empty_answer_is_none_the_default_or_an_error():
     assert field('x', str, '').parse('') == '' and field('x', date, None).parse('') is None and field('x', Url, '').parse(' ') == ''

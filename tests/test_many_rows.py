@@ -74,6 +74,39 @@ def test_thousands_are_set_and_deleted_as_one_and_come_back_as_they_were(app):
     assert s.post(f'/api/approvals/{waits}', {'approve': True})[0] == 200 and {w['who'] for w in s.work()} == {2}
     assert s.back()[0] == 200 and s.work() == was, 'in their places too'
 
+def test_thousands_are_put_in_order_as_one_and_back_as_they_stood(app):
+    s = app
+    s.act('works.import', file=s.give(lines()), columns=columns)
+    s.act('works.move', id=5, before=1)
+    was = s.work()
+    assert s.act('works.sort', by='n', order='desc')['result'] == n and [w['n'] for w in s.work()] == [*range(n)][::-1]
+    assert s.look("select length(data) from log where what='works.sort'")[0][0] < 2000, 'the roll names the rows, it does not hold them'
+    s.act('works.update', id=77, name='changed meanwhile')
+    assert s.back()[0] == 200, 'the change'
+    s.act('works.move', id=n, before=1)
+    entry = next(e for e in s.get('/api/roll?limit=1000')[1] if e['action'] == 'works.sort')
+    assert s.post(f"/api/roll/{entry['id']}/undo")[0] == 200 and s.work() == was, 'a row that only moved is the same row'
+    s.act('works.sort', by='id')
+    assert [w['id'] for w in s.work()] == [*range(1, n+1)]
+
+def test_a_search_looks_at_the_text_of_a_row_once_however_many_words_it_has(tmp_path):
+    from pianola.store import Tx, fold
+    from pianola.tables import crud, grid
+    import apsw
+    class Thing: name: str; n: int = 0; note: str = ''
+    things, conn, told = crud.Crud(Thing, name='searched'), apsw.Connection(':memory:'), []
+    conn.create_scalar_function('fold', lambda v: told.append(v) or fold(v), 1)
+    tx = Tx(conn)
+    tx.run('create table searched(id integer primary key, name text, n integer, note text, pos real)')
+    for row in ((1, 'Öl und Mehl', 3, 'b c d e f g', 1), (2, 'Öl', 4, '', 2), (3, 'Mehl und Öl', 5, 'x', 3)):
+        tx.run('insert into searched values (?,?,?,?,?)', *row)
+    found = lambda words: [r['id'] for r in grid.rows(tx, things, grid.Look(words=words))]
+    for words, ids in (('ol', [1, 2, 3]), ('ol mehl', [1, 3]), ('ol -mehl', [2]), ('"und ol" mehl', [3]), ('"und ol" -mehl', []),
+                       ('mehl n>3 -b', [3]), ('name:mehl b -x', [1]), ('3', [1]), ('-ol', []), ('', [1, 2, 3])):
+        assert found(words) == ids, words
+    told.clear()
+    assert found('b c d e f g ol mehl ' + 'und '*200) == [1] and len(told) == 3
+
 def test_killed_while_it_imports_nothing_of_it_is_there_and_nothing_of_it_stays(app):
     s = app
     def press(s, file):

@@ -62,8 +62,37 @@ def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
     page.locator('.layers select[name=expert]').select_option('')
     page.locator('.layers li', has_text='experts/pirate').wait_for(state='detached')
     entry = next(r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'prompts.write')
-    s.post(f"/api/roll/{entry['id']}/undo")
+    s.undo(entry['id'])
     s.until(lambda: (s.prompts/'system.md').read_text('utf-8') == before)
+
+def test_taking_a_prompt_back_goes_over_nothing_that_was_written_outside_and_removes_one_that_was_new(serve):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    folder = s.data.parent/f'{s.data.name}-prompts'
+    before = (folder/'system.md').read_text('utf-8')
+    entry = s.act('prompts.write', name='system', text=before + '\nfrom the page')['id']
+    with (folder/'system.md').open('a') as f: f.write('\ntwo hours of work')
+    status, said = s.post(f'/api/roll/{entry}/undo')
+    assert status == 409 and said['error'] == 'the prompt system was changed outside since'
+    time.sleep(.1)
+    assert (folder/'system.md').read_text('utf-8') == before + '\nfrom the page\ntwo hours of work'
+    (folder/'system.md').write_text(before + '\nfrom the page')
+    assert s.post(f'/api/roll/{entry}/undo')[0] == 200
+    s.until(lambda: (folder/'system.md').read_text('utf-8') == before)
+    entry = s.act('prompts.write', name='experts/fresh', text='You are fresh.')['id']
+    back = s.post(f'/api/roll/{entry}/undo')[1]['id']
+    s.until(lambda: not (folder/'experts'/'fresh.md').exists())
+    assert s.post(f'/api/roll/{back}/undo')[0] == 200
+    s.until(lambda: (folder/'experts'/'fresh.md').exists() and (folder/'experts'/'fresh.md').read_text() == 'You are fresh.')
+
+def test_a_prompt_that_another_editor_wrote_is_changed_compared_and_taken_back(serve):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    file = s.data.parent/f'{s.data.name}-prompts'/'system.md'
+    file.write_bytes('Sei höflich.\r\nImmer.\r\n'.encode('cp1252'))
+    assert 'Sei höflich.\nImmer.' in s.get('/prompts?of=system', HX_Request='true')[1]
+    entry = s.act('prompts.write', name='system', text='Sei freundlich.\n')['id']
+    assert file.read_text('utf-8') == 'Sei freundlich.\n'
+    assert s.undo(entry)[0] == 200
+    s.until(lambda: file.read_text('utf-8') == 'Sei höflich.\nImmer.\n')
 
 def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_changes(made, page):
     s = made
@@ -140,7 +169,7 @@ def test_what_was_changed_on_the_page_in_an_older_prompt_is_found_under_its_new_
     page = s.get('/prompts?of=questions/explain', HX_Request='true')[1]
     assert 'As it was until' in page and 'You explain one plugin' in page
     entry = next(r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'prompts.write')
-    s.post(f"/api/roll/{entry['id']}/undo")
+    s.undo(entry['id'])
     there = s.data.parent/f'{s.data.name}-prompts'
     s.until(lambda: 'You explain one plugin' in (there/'questions'/'explain.md').read_text('utf-8'))
     assert not (there/'explain.md').exists()
@@ -185,7 +214,7 @@ def test_settings_are_set_a_secret_is_never_shown_again_and_wrong_values_are_sai
     status, why = s.ask('POST', '/api/settings/weather', {'days': 'many'})
     assert status == 400 and 'days' in why['error'] and '3 days in Bergen' in s.get('/weather', HX_Request='true')[1]
     entry = [r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'settings.change'][0]
-    s.post(f"/api/roll/{entry['id']}/undo")
+    s.undo(entry['id'])
     s.until(lambda: 'days in Berlin' in s.get('/weather', HX_Request='true')[1])
     s.until(lambda: page.locator('#settings-weather [name=city]').input_value() == 'Berlin')
 

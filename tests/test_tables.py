@@ -482,6 +482,25 @@ def test_what_goes_out_comes_in_again_the_same(server):
     assert len(server.get('/api/tables/works.json?which.who=1')[1]) == 3
     assert server.get('/api/tables/works.xml')[0] == 404 and server.get('/api/tables/nope.csv')[0] == 404
 
+def test_what_goes_out_comes_in_the_same_also_what_is_empty_and_what_begins_with_a_sign(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p/notes.py').write_text('"Notes: x"\nfrom pianola import Crud, Long\nclass Note: name: str; note: Long = "none"; '
+                                       'n: int | None = 5; done: bool = True\nnotes = Crud(Note)\n', 'utf-8')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    for name in ("=1+1", "'=1+1", "''-x", "'-5", '-5', "'tis", "''", 'plain'): s.act('notes.create', name=name, note='', n=None, done=False)
+    was = s.rows('notes')
+    columns = {k: k for k in ('name', 'note', 'n', 'done')}
+    files = [give(s, 'notes.csv', s.get('/api/tables/notes.csv')[1].encode()),
+             give(s, 'notes.json', json.dumps(s.get('/api/tables/notes.json')[1]).encode())]
+    for file in files:
+        assert s.act('notes.import', file=file, columns=columns, same='name')['result'] == {'rows': 0, 'changed': 0, 'left_out': 0}
+    for file in files:
+        s.act('notes.import', file=file, columns=columns)
+        assert [{**r, 'id': n} for n, r in enumerate(s.rows('notes')[-len(was):], 1)] == was
+    file = give(s, 'short.csv', b'name\nsoup\n')
+    s.act('notes.import', file=file, columns={'name': 'name'})
+    assert {**s.rows('notes')[-1], 'id': 0} == {'id': 0, 'name': 'soup', 'note': 'none', 'n': 5, 'done': True}, 'the file has no such columns'
+
 def test_an_import_is_looked_at_before_it_is_done(server, page):
     page.goto(server.url + '/works')
     sheet = 'Work;Hours;Due;Colour\nPaint;3;2026-01-01;red\nDig;many;2026-01-02;blue\n;1;;\nSing;4;soon;\n'.encode('cp1252')
@@ -558,6 +577,24 @@ def test_a_changed_row_class_keeps_every_value(serve, folder):
     again("class Thing: name: date = None; n: str = ''; done: bool = False; who: Ref('people') = None")
     assert notes()[0] == before, 'a class that did not change is no news'
 
+def test_a_row_that_is_brought_back_has_in_a_column_that_is_new_since_what_a_new_row_has(serve, folder):
+    s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('things.create', name='stays')
+    fill(s, 'things', [{'name': f't{n}'} for n in range(1300)])
+    gone = []
+    for args in ({'ids': [2]}, {'match': {'words': 't'}}):
+        waits = s.post('/api/actions/things.delete_many', args)[1]['approval']
+        gone.append(s.post(f'/api/approvals/{waits}', {'approve': True})[1]['id'])
+    s.stop()
+    (folder/'30_things.py').write_text('"Things: many."\nfrom typing import Literal\nfrom pianola import Crud\nclass Thing: name: str; '
+                                       "n: int = 0; done: bool = False; state: Literal['open', 'it''s over'] = 'open'; note: str = \"it's\"; "
+                                       'late: bool = False; due: float | None = None\nthings = Crud(Thing)\n', 'utf-8')
+    s = serve(data=s.data, plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    for id in gone[::-1]: assert s.post(f'/api/roll/{id}/undo')[0] == 200
+    back = {'n': 0, 'done': False, 'state': 'open', 'note': "it's", 'late': False, 'due': None}
+    assert [{k: r[k] for k in back} for r in s.act('things.list', limit=2000)['result']] == [back]*1301
+    assert len(s.get('/api/tables/things.json?words=late:no')[1]) == len(s.get('/api/tables/things.json?words=state=open')[1]) == 1301
+
 def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folder, tmp_path):
     import apsw
     s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
@@ -569,6 +606,30 @@ def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folde
     again = serve(plugins=folder, data=s.data, env={'PIANOLA_ENGINE': 'embedded'})
     assert again.rows('things') == [{'id': 1, 'name': 'old', 'n': 3, 'done': True}]
     assert not again.get('/api/roll?limit=50')[1][-1]['action'].startswith('note')
+
+# in their order
+
+def test_a_row_goes_before_or_behind_another_one(server):
+    fill(server, 'things', [{'name': f't{n}'} for n in range(4)])
+    order = lambda: [r['id'] for r in server.rows('things')]
+    for args, now in (({'id': 1, 'after': 3}, [2, 3, 1, 4]), ({'id': 2, 'after': 4}, [3, 1, 4, 2]), ({'id': 4, 'before': 3}, [4, 3, 1, 2]),
+                      ({'id': 3}, [4, 1, 2, 3]), ({'id': 4, 'before': None}, [1, 2, 3, 4])):
+        server.act('things.move', **args)
+        assert order() == now, args
+    for args, status in (({'id': 1, 'before': 2, 'after': 3}, 400), ({'id': 1, 'after': 9}, 404), ({'id': 1, 'before': 9}, 404)):
+        assert server.post('/api/actions/things.move', args)[0] == status
+    assert order() == [1, 2, 3, 4]
+
+def test_a_row_that_is_put_behind_the_last_one_drawn_is_put_there_and_not_at_the_end(server, page):
+    fill(server, 'things', [{'name': f't{n}'} for n in range(300)])
+    page.goto(server.url + '/things')
+    page.locator('#things-199 .cell.main').focus()
+    page.keyboard.press('Alt+ArrowDown')
+    here = lambda: [r['id'] for r in server.act('things.list', offset=196, limit=6)['result']]
+    server.until(lambda: here() == [197, 198, 200, 199, 201, 202])
+    server.until(lambda: ids(page)[-1] == 199)
+    page.locator('#things-198 .grip').drag_to(page.locator('#things-199'), target_position={'x': 60, 'y': 28})
+    server.until(lambda: here() == [197, 200, 199, 198, 201, 202])
 
 # own views
 

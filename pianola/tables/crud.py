@@ -167,8 +167,8 @@ class Crud(Kind):
         key('delete', self.delete, which, title=f'Delete from {n}', risk='destructive', description=f'Delete a {self.one}, named by `id` or `where`.',
             say=lambda a, r, c: f'Deleted {self.call(r)} from {self.title}' + (f' and {len(c)-1} that belonged to it' if len(c) > 1 else ''),
             touches=lambda tx, **a: self.along(tx, [self.find(tx, a)['id']]), asks=self._asks)
-        key('move', self.move, [('id', int), ('before', Optional[int], None)], title=f'Reorder {n}',
-            description='Put a row before another one, or last.',
+        key('move', self.move, [('id', int), ('before', Optional[int], None), ('after', Optional[int], None)], title=f'Reorder {n}',
+            description='Put a row before or after another one, or last.',
             say=lambda a, r, c: f'Moved {self.call(r)} in {self.title}', model=True)
         key('sort', self.sort, [('by', str), ('order', Literal['asc', 'desc'], 'asc')], title=f'Sort {n}',
             description='Put the rows in the order of a column.',
@@ -319,26 +319,33 @@ class Crud(Kind):
         for id, (_, values) in changed.items(): tx.update(self.name, id, values)
         whole(tx)
         return {'rows': len(new), 'changed': len(changed), 'left_out': len(wrong)}
-    def move(self, tx, id, before=None):
-        row = self.find(tx, {'id': id})
+    def move(self, tx, id, before=None, after=None):
+        row, near = self.find(tx, {'id': id}), before if after is None else after
+        if before is not None and after is not None: raise Refused('a row goes before or after another one', 'leave one of them out')
         order = [r for r in tx.q(f'select id, pos from "{self.name}" order by pos, id') if r['id'] != id]
-        at = next((n for n, r in enumerate(order) if r['id'] == before), len(order))
-        if before is not None and at == len(order): raise Refused(f'{self.name} has no row {before}', status=404)
+        at = next((n for n, r in enumerate(order) if r['id'] == near), len(order))
+        if near is not None and at == len(order): raise Refused(f'{self.name} has no row {near}', status=404)
+        if after is not None: at += 1
         lo, hi = (order[at-1]['pos'] if at else None), (order[at]['pos'] if at < len(order) else None)
         pos = 1 if lo is None and hi is None else hi-1 if lo is None else lo+1 if hi is None else (lo+hi)/2
         if lo is not None and hi is not None and not lo < pos < hi:      # no number left between the two: number them all anew
-            for n, r in enumerate(order): tx.update(self.name, r['id'], {'pos': n+1 if n < at else n+2})
+            self._place(tx, [(r['id'], float(n+1 if n < at else n+2)) for n, r in enumerate(order)])
             pos = at+1
         return self.clean(tx.update(self.name, row['id'], {'pos': float(pos)}))
     def sort(self, tx, by, order='asc'):
         if by not in self.columns and by != 'id': raise Refused(f'{self.name} has no {by}', f"it has id, {', '.join(self.columns)}")
-        rows = self.rows(tx)
-        places = sorted(r['pos'] for r in rows)
-        if by in self.columns: want = grid.rows(tx, self, grid.Look(sort=by, down=order == 'desc'))
-        else: want = sorted(rows, key=lambda r: r['id'], reverse=order == 'desc')
-        for r, pos in zip(want, places):
-            if r['pos'] != pos: tx.update(self.name, r['id'], {'pos': pos})
-        return len(rows)
+        cond, vals = grid.conditions(tx, self, grid.plain)
+        now = dict(tx.conn.execute(f'select id, pos from "{self.name}" where {cond}', vals).fetchall())
+        if by in self.columns: want = grid.numbers(tx, self, grid.Look(sort=by, down=order == 'desc'))
+        else: want = sorted(now, reverse=order == 'desc')
+        self._place(tx, [(i, pos) for i, pos in zip(want, sorted(now.values())) if now[i] != pos])
+        return len(now)
+    def _place(self, tx, places):
+        "Rows to other places: [(number, place)]"
+        if len(places) > sheets.slice:
+            tx.exchange(self.name, tx.lot(self.name, ['pos'], ids=[i for i, _ in places]), tx.lot(self.name, ['pos'], places))
+        else:
+            for i, pos in places: tx.update(self.name, i, {'pos': pos})
     def choose(self, tx, id=None):
         row = self.clean(self.find(tx, {'id': id})) if id else None
         put(tx, 'chosen', self.name, id)

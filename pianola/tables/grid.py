@@ -62,10 +62,9 @@ def conditions(tx, table, look):
     """(SQL condition, its values) of what a look shows: every word must be somewhere
     in the row; `minutes>30`, `due<2026-05-01`, `name:soup`, `-word` narrow it"""
     first, vals = owned(tx, table) if table.link else ('1', [])
-    cond = [first]
+    cond, words = [first], []
     all_text = "||' '||".join(f"coalesce({text_of(table, k)},'')" for k, f in table.columns.items() if f.kind not in ('bool', 'rows')) or "''"
-    all_text = low(all_text)
-    for quoted, word in re.findall(r'"([^"]+)"|(\S+)', look.words):
+    for quoted, word in dict.fromkeys(re.findall(r'"([^"]+)"|(\S+)', look.words)):
         m = re.fullmatch(r'(\w+)(<=|>=|!=|<|>|=|:)(.+)', word)
         k = next((k for k in table.columns if m and k.casefold() == m[1].casefold()), None)
         f = k and table.columns[k]
@@ -83,14 +82,18 @@ def conditions(tx, table, look):
             cond.append(f'"{k}" {"=" if m[2] == ":" else m[2]} ?')
             vals.append(v)
         elif (not quoted) and len(word) > 1 and word[0] == '-' and not re.match(r'-\d', word):
-            cond.append(f'not instr({all_text}, ?)')
-            vals.append(fold(word[1:]))
-        else: cond.append(f'instr({all_text}, ?)'); vals.append(fold(quoted or word))
+            words.append(('not instr(t, ?)', fold(word[1:])))
+        else: words.append(('instr(t, ?)', fold(quoted or word)))
     for k, v in look.which:
         f = table.columns[k]
         if f.kind == 'bool': cond.append(f'coalesce("{k}",0)={1 if v.startswith("is-") else 0}')
         elif v == '-': cond.append(f'("{k}" is null or "{k}"=\'\')')
         else: cond.append(f'cast("{k}" as text)=?'); vals.append(v)
+    if words:
+        # the text of a row is put together once and not for every word: SQLite writes nothing out again that has a limit of its own
+        once = f"(select {low('u')} as t from (select {all_text} as u limit 1) limit 1)"
+        cond.append(f"exists(select 1 from {once} where {' and '.join(w for w, _ in words)})")
+        vals += [v for _, v in words]
     return ' and '.join(cond), vals
 
 def order(table, look):

@@ -3,6 +3,7 @@
     plan(tx, name, fields)   what would change, as (what, column) pairs; empty when the table fits
     grow(tx, name, fields)   do it; a line in the log says what happened to each column"""
 import dataclasses
+import apsw
 from ..forms import Field, Word, rows_of
 from ..store import Refused, got, put
 
@@ -37,8 +38,9 @@ def grow(tx, name, fields, inner):
     for what, k in plan(tx, name, fields):
         f = fields.get(k)
         if what == 'new':
-            tx.run(f'alter table "{name}" add column "{k}" {f.sql}')
-            if f.start is not None: tx.run(f'update "{name}" set "{k}"=?', f.keep(f.parse(f.start)) if f.start not in ('', []) else f.keep(f.start))
+            # a row that was deleted before and is brought back gets it too
+            start = f.keep(f.parse(f.start)) if f.start not in (None, '', []) else f.keep(f.start)
+            tx.run(f'alter table "{name}" add column "{k}" {f.sql} default {apsw.format_sql_value(start)}')
         elif what == 'changed': said += convert(tx, name, f, was)
         elif what == 'back': said.append(f'{k} is a column again, with what was in it')
         else:

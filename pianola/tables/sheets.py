@@ -90,14 +90,15 @@ def lines(table, sheet, columns):
     if bad := [c for c in columns if c not in sheet.columns]:
         raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
     into = {k: c for c, k in columns.items() if k}
-    out, seen, fields = [], {}, [(k, f, into.get(k), f.keep(f.start)) for k, f in table.columns.items()]
+    out, seen = [], {}
+    fields = [(k, f, into.get(k), {v: blank(f, v, k in into) for v in (None, '')}) for k, f in table.columns.items()]
     for n, (number, line) in enumerate(sheet.lines):
         if n % 500 == 0: time.sleep(.0005)          # others are let in
         row, why = {}, []
-        for k, f, c, start in fields:
+        for k, f, c, empty in fields:
             v = row[k] = line.get(c) if c is not None else None
             if v is None or v == '':
-                row[k] = start
+                row[k] = empty[v]
                 if f.required: why.append((k, f"{k} {'is needed' if c is None else 'must not be empty'}"))
                 continue
             # most columns say the same few things again and again
@@ -112,6 +113,12 @@ def lines(table, sheet, columns):
             except (ValueError, TypeError): why.append((table.link, f'{table.link} must be the number of a row of {table.owner}'))
         out.append((number, row, why))
     return out
+
+def blank(f, v, given):
+    "What a column has where a line says nothing: it is empty where it may be, else what it begins with, as where the file has no such column"
+    with contextlib.suppress(ValueError):
+        if given: return f.keep(f.parse(v))
+    return f.keep(f.start)
 
 _calm, _reading = threading.Lock(), 0
 @contextlib.contextmanager
@@ -220,9 +227,10 @@ def meet(tx, table, good, columns, same, there=None):
 
 # out
 
-risky = ('=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠')        # a spreadsheet would take such a text for a formula
-def safe(v): return f"'{v}" if isinstance(v, str) and v.startswith(risky) and not re.fullmatch(r'[+-]?[\d.,]+', v) else v
-def plain(v): return v[1:] if v[:1] == "'" and v[1:2] in risky else v
+# a spreadsheet would take such a text for a formula: a ' goes before it, and before one that has a ' there already, to tell them apart
+risky = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
+def safe(v): return f"'{v}" if isinstance(v, str) and risky.match(v) and not re.fullmatch(r'[+-]?[\d.,]+', v) else v
+def plain(v): return v[1:] if v[:1] == "'" and risky.match(v) else v
 
 def as_csv(table, rows):
     "Rows of a table as CSV, as every spreadsheet reads it: with a mark that says UTF-8, and no text that acts as a formula"
