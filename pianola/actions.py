@@ -111,6 +111,24 @@ def args_of(f, name):
         spec.append((k, t) if p.default is p.empty else (k, t, p.default))
     return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
 
+risks, ways = ('read', 'write', 'destructive'), ('async', 'thread', 'process')
+told, job_told = ('name', 'title', 'risk', 'model', 'phrases', 'logins', 'say', 'asks', 'touches'), ('runs', 'retries', 'timeout', 'comments')
+def one_of(word, value, choices):
+    "TypeError when what a decorator is told is none of its choices"
+    if value not in choices: raise TypeError(f"{word}={value!r} means nothing; it is {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}")
+
+def heard(phrases, f):
+    "The sentences that press a key, each a pattern that can be read, whose named groups are parameters of it; TypeError says what is wrong"
+    if isinstance(phrases, str) or not all(isinstance(p, str) for p in phrases):
+        raise TypeError(f"phrases of {f.__name__} is a list of texts: phrases=[r'…']")
+    takes = [k for k in inspect.signature(f).parameters if k not in ('tx', 'job')]
+    for p in phrases:
+        try: groups = re.compile(p, re.I).groupindex
+        except re.error as e: raise TypeError(f'the phrase {p!r} of {f.__name__} is no regular expression: {e}') from None
+        if extra := [g for g in groups if g not in takes]:
+            raise TypeError(f"the phrase {p!r} says (?P<{extra[0]}>…), and {f.__name__} has {', '.join(takes) or 'no parameters'}")
+    return tuple(phrases)
+
 def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
     """Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction
     and can be taken back; without it, it runs beside: a coroutine, or a plain function in a thread of its own."""
@@ -119,12 +137,18 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
         n, fn, takes = name or f'{plug}.{f.__name__}', f, [*inspect.signature(f).parameters]
         if 'tx' in takes and (takes[0] != 'tx' or inspect.iscoroutinefunction(f)):
             raise TypeError(f'{f.__name__}: tx is the first parameter of a plain function; what awaits has no transaction')
+        one_of('risk', risk, risks)
+        for word in ('model', 'local', 'durable', 'logins', 'comments'): one_of(word, kw.get(word, False), (True, False))
+        kw['phrases'] = heard(kw.get('phrases', ()), f)
         if 'job' in takes:       # long work: the key begins it, the journal has the rest
             more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw}
+            one_of('runs', kw.get('runs', 'async'), ways)
             more['runs'] = kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
         elif takes[:1] != ['tx']: fn = contain.beside_us(f, plug)
+        if extra := kw.keys() - Action.__dataclass_fields__.keys():
+            raise TypeError(f"an action has no {', '.join(sorted(extra))}; it has {', '.join(told + job_told * ('job' in takes))}")
         register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()),
                         sound(inspect.getdoc(f) or ''), plug, risk, **kw))
         return f
@@ -305,7 +329,7 @@ def keys_of(what, data):
     return {name for name, _ in each(what, data.get('args') or {})}
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
-    return (max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read')
+    return (max((x.risk for x, _ in parts(args['actions'])), key=risks.index, default='read')
             if a.name == 'several' else a.risk)
 
 def _several(tx, actions):

@@ -254,6 +254,29 @@ def test_a_folder_is_watched_on_when_the_first_look_breaks(tmp_path):
         return len(seen)
     with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, go()).result() >= 2
 
+@pytest.mark.parametrize('head, says', [
+    ("@action(risk='delete')", "risk='delete' means nothing; it is 'read', 'write' or 'destructive' (line 4 of keys.py)"),
+    ("@action(model='never')", "model='never' means nothing; it is True or False (line 4"),
+    ("@action(runs='process')", 'an action has no runs; it has name, title, risk'),
+    ("@flow.step(runs='proces')", "runs='proces' means nothing; it is 'async', 'thread' or 'process' (line 4"),
+    ("@action(phrases='count')", 'phrases of go is a list of texts'),
+    ("@action(phrases=(r'fine', r'count (?P<txt>.+'))", 'of go is no regular expression: missing ), unterminated subpattern at position 6 (line 4'),
+    ("@action(phrases=(r'count (?P<text>.+)',))", 'says (?P<text>…), and go has txt, n (line 4'),
+], ids=lambda x: x.partition(' ')[0][:30])
+def test_what_a_decorator_is_told_wrongly_is_refused_with_the_line(tmp_path, head, says):
+    from pianola.loading import trial
+    (tmp_path/'keys.py').write_text(f'"Keys: x."\nfrom pianola import Flow, action\nflow = Flow()\n{head}\ndef go(txt: str = "", n: int = 0): "Go."\n')
+    said = trial.try_out(tmp_path/'keys.py', 'keys')['error']
+    assert says in said, said
+
+def test_a_phrase_that_cannot_be_tried_leaves_the_sentence_to_the_model(monkeypatch):
+    from pianola.conversation import orders, understand
+    def breaks(*_): raise re.error('bad escape')
+    monkeypatch.setattr(orders, 'by_rules', True)
+    monkeypatch.setattr(understand, 'spoken', breaks)
+    said = {'id': 1, 'text': 'count it', 'model': '', 'brings': ''}
+    assert orders.by_phrase(types.SimpleNamespace(value=lambda *_: None), said, 'keys') is False
+
 def test_two_files_of_one_name_are_told_apart(folder):
     f = folder(**{'10_notes': good, '20_notes': good})
     assert f.health()['notes'] == 'ok' and '10_notes.py has the name notes already' in f.health()['20_notes']

@@ -85,7 +85,9 @@ def by_phrase(tx, said, plugin):
     what comes of it is the answer, and no model is asked. False when it is none."""
     if said['model'] or said['brings'] or not by_rules: return False
     if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
-    if not (heard := understand.spoken(said['text'], plugin)): return False
+    try: heard = understand.spoken(said['text'], plugin)
+    except Exception: return log.exception('a phrase of {} could not be tried; the model answers', plugin) or False
+    if not heard: return False
     tx.after.append(lambda: store.loop.call_soon_threadsafe(
         lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
     return True

@@ -15,7 +15,7 @@ from typing import Optional
 import msgspec
 from loguru import logger as log
 from .. import contain, forms, tabs
-from ..actions import Action, register
+from ..actions import Action, one_of, register, ways
 from ..contain import hold
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
@@ -62,6 +62,7 @@ class Flow(Kind):
         """Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process'
         for a step with a `job`; `shows`: of a result with names those that are for people, the rest is folded; more
         words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."""
+        if runs: one_of('runs', runs, ways)
         def make(f):
             s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more, shows)
             for verb in ('run', 'fill'):
