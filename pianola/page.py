@@ -54,6 +54,7 @@ class Page(Kind):
         asked, takes = tabs.address.get() or {}, inspect.signature(self.index).parameters
         given = {k: v for k, v in asked.items() if k in takes and takes[k].annotation in (str, inspect.Parameter.empty)}
         out = await contain.beside_us(self.index, self.plugin_name)(**given)
+        out = contain.all_awaited(await out if inspect.isawaitable(out) else out)
         return tuple(out) if isinstance(out, list) else out
 
 def worded(f):
@@ -62,6 +63,7 @@ def worded(f):
     @functools.wraps(f)
     async def answer(*args, **kw):
         out = await f(*args, **kw)
+        out = contain.all_awaited(await out if inspect.isawaitable(out) else out)
         return escape(out, quote=False) if isinstance(out, str) and not hasattr(out, '__html__') else out
     return answer
 

@@ -71,6 +71,11 @@ def test_a_word_that_nobody_awaits_is_named_with_its_line(tmp_path):
             and '✗ loads: line 6 of x.py calls say without `await`: nothing comes of it; line 7 of x.py calls kv.set without `await`: '
             'nothing comes of it\n' in said.stdout), said.stdout
     assert said.stdout.count('✓') == 5
+    (tmp_path/'y.py').write_text('"Y: y"\nfrom pianola import Page, P, Span, kv, job_bar\npage = Page()\n@page\nasync def index():\n'
+                                 '    return P("x", Span(kv.get("n")))\n@page.get("/y")\nasync def y(): return P(f"{job_bar(1)} {await kv.get(1)}")\n')
+    said = pianola('pianola', 'check', str(tmp_path/'y.py')).stdout
+    assert 'line 6 of y.py calls kv.get without `await`' in said and 'line 8 of y.py calls job_bar without `await`' in said, said
+    assert '✗ shows itself empty: its view: TypeError: kv.get(…) stands among the tags as it is' in said and '(line 6 of y.py)' in said, said
 
 def test_a_key_without_a_transaction_runs_beside_and_one_that_mixes_both_is_named(serve, tmp_path):
     f = tmp_path/'p'

@@ -63,7 +63,7 @@ def test_a_plugin_asks_the_model_speaks_shows_and_remembers(server, page):
 
 def test_every_word_of_pianola_stands_in_the_reference():
     import pianola
-    words = {w for row in re.findall(r'^\| (`.+?) \|', plugins_page.split('## Every word')[1], re.M) for w in re.findall(r'`(\w+)', row)}
+    words = {w for row in re.findall(r'^\| (`.+?) \|', plugins_page.split('## Every word')[1], re.M) for w in re.findall(r'`(?:await )?(\w+)', row)}
     assert not (lacking := set(pianola._where) - words), f'docs/plugins.md says nothing of {lacking}'
 
 def test_every_route_of_the_contract_answers(server):

@@ -425,6 +425,25 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     f.save('v', page_ % 'mended')
     f.until('v', 'ok')
 
+def test_a_word_among_the_tags_that_nobody_awaits_is_a_card_with_the_line(folder):
+    f = folder(quick, notes=good)
+    for n, (how, body, says) in enumerate([
+            ('def', 'P("n", Span(kv.get("a", 0)))', 'kv.get(…) stands among the tags as it is: write `await kv.get(…)`, within an `async def`'),
+            ('async def', '[P("x"), job_list()]', 'job_list(…) stands'), ('def', 'P(own())', 'write `await own(…)`'),
+            ('async def', 'P(title=job_bar(1))', 'job_bar(…) stands'), ('async def', 'P(ask("x"))', 'read it with `async for`')]):
+        f.save('v', f'"V: {n}."\nfrom pianola import P, Page, Span, ask, job_bar, job_list, kv\npage = Page()\nasync def own(): pass\n@page\n'
+                    f'{how} index(): return {body}\n@page.get("/r")\n{how} r(): return {body}\n')
+        f.s.until(lambda n=n: f'class="help">{n}.' in f.s.get('/v', HX_Request='true')[1])
+        html = f.s.get('/v', HX_Request='true')[1]
+        line = ' (line %s of v.py)' if 'async for' not in says else ''
+        assert 'card failed' in html and says in html and (line and line % 6) in html and 'Traceback' not in html, html
+        status, said = f.s.get('/v/r')
+        assert status == 500 and says in said['error'] and (line and line % 8) in said['error'], said
+    f.save('v', '"V: awaited."\nfrom pianola import P, Page, job_list, kv\npage = Page()\n@page\nasync def index(): return job_list()\n'
+                '@page.get("/r")\nasync def r(): return P(await kv.get("a", "none"))\n')
+    f.s.until(lambda: 'class="help">Awaited.' in f.s.get('/v', HX_Request='true')[1])
+    assert 'card failed' not in f.s.get('/v', HX_Request='true')[1] and f.health()['v'] == 'ok' and 'none' in f.s.get('/v/r')[1]
+
 def test_a_row_that_cannot_be_drawn_does_not_hold_the_table_of_another(folder):
     f = folder(quick, notes=good,
                books='"Books: x"\nfrom pianola import Crud\nclass Book:\n    name: str\n    def __ft__(self):\n        while True: '
