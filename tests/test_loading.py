@@ -3,7 +3,7 @@ import asyncio, json, re, sqlite3, subprocess, sys, threading, time, types, urll
 from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import expect
-from conftest import busy, held, root
+from conftest import busy, connect, held, root
 from ollama_double import words
 
 good = '"Notes: small things."\nfrom pianola import Crud\nclass Note: name: str\nnotes = Crud(Note)\n'
@@ -276,6 +276,32 @@ def test_a_phrase_that_cannot_be_tried_leaves_the_sentence_to_the_model(monkeypa
     monkeypatch.setattr(understand, 'spoken', breaks)
     said = {'id': 1, 'text': 'count it', 'model': '', 'brings': ''}
     assert orders.by_phrase(types.SimpleNamespace(value=lambda *_: None), said, 'keys') is False
+
+looks = '''"Looks: reads."
+from pianola import Crud, action
+class Look: name: str
+looks = Crud(Look)
+%s''' % ''.join(f"@action(title='The {n}', risk='read', phrases=['the {n}'])\ndef {n}(tx):\n    'Look.'\n    return {value}\n" for n, value in {
+    'total': "'12.00 <b>is still open</b>'", 'count': '3', 'parts': "{'paid': True, 'sum': 2.5, 'note': None}", 'names': "['a', 'b']",
+    'lines': "[{'name': 'a', 'n': 1}, {'name': 'b', 'n': 2}]", 'none': 'None', 'nobody': '[]'}.items())
+
+def test_what_a_key_that_only_looks_returns_is_the_answer(folder, upstream):
+    model = upstream('{"action": "looks.total"} {"action": "looks.lines"}')
+    f = folder(model.env, looks=looks)
+    f.s.until(lambda: f.s.get('/api/health')[1]['engine']['ready'])
+    said = lambda role: [m['text'] for m in f.s.get('/api/conversation')[1] if m['role'] == role]
+    with connect(f.s.ws) as ws:
+        ws.send(json.dumps({'hello': {'view': 'looks'}}))
+        for n, (name, says) in enumerate({'total': '12.00 <b>is still open</b>', 'count': '3', 'parts': 'paid: yes, sum: 2.5', 'names': 'a, b',
+                                          'lines': '2 rows\n\nname: a, n: 1\n\nname: b, n: 2', 'nobody': 'nothing'}.items(), 1):
+            ws.send(json.dumps({'msg': f'The {name}.'}))
+            f.s.until(lambda n=n: len(said('app')) == n)
+            assert said('app')[-1] == f'The {name}: {says}' and not model.asked
+        ws.send(json.dumps({'msg': 'Now you'}))
+        f.s.until(lambda: 'data-roll' in f.s.get('/')[1])
+    html = f.s.get('/')[1]
+    assert '<span>The total: 12.00 &lt;b&gt;is still open&lt;/b&gt;</span>' in html and '<summary>The lines: 2 rows</summary>' in html
+    assert '<p>name: a, n: 1</p>' in html and '<b>is still' not in html
 
 def test_two_files_of_one_name_are_told_apart(folder):
     f = folder(**{'10_notes': good, '20_notes': good})

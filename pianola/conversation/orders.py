@@ -6,7 +6,7 @@ import asyncio, json
 import apsw
 from itertools import takewhile
 from .. import piano
-from ..actions import act, decided, find, press, wait
+from ..actions import act, decided, find, in_words, press, wait
 from ..config import details
 from ..contain import hold
 from ..reading import guard
@@ -93,7 +93,10 @@ def by_phrase(tx, said, plugin):
     return True
 async def pressed(id, plugin, name, args, key):
     "The key is pressed beside; its outcome is said, unless the plugin says something itself"
-    try: text = (await act(name, args, by='user', key=key, message=id)).text
+    try:
+        done = await act(name, args, by='user', key=key, message=id)
+        rows = [r for r in done.result if isinstance(r, dict)] if find(name).risk == 'read' and isinstance(done.result, list) else ()
+        text = '\n\n'.join([done.text, *map(in_words, rows[:50])])
     except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint else f'{e.text}.'
     def tell(tx):
         m = history.message(tx, id)
