@@ -56,6 +56,7 @@ def words(e, file=''):
     if isinstance(e, apsw.InterruptError): text = str(TimeUp())      # a long question to SQLite: see Store
     if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
     if isinstance(e, StopIteration) and not text: text = 'next() had nothing more; next(…, None) gives None then'
+    if isinstance(e, TimeoutError) and not text: text = 'it waited longer than it may'
     if isinstance(e, asyncio.CancelledError) and not text: text = 'it cancels what nobody else has cancelled'
     at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
     return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (f' (line {at[1]} of {at[0]})' if at else '')
@@ -282,9 +283,14 @@ async def beside(plugin, f, *args, seconds=None, **kw):
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
         if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
     threads[plugin] = threads.get(plugin, 0) + 1
-    threading.Thread(target=run, daemon=True, name=f'plugin {plugin}').start()
+    thread = threading.Thread(target=run, daemon=True, name=f'plugin {plugin}')
+    thread.start()
     finished, _ = await asyncio.wait([done], timeout=seconds+1)
-    if not finished: raise TimeoutError(f'it was still busy after {seconds} s; what takes a while belongs in a job')
+    if not finished:
+        done.cancel()                       # told here: what becomes of it later is no news
+        e = TimeoutError(f'it was still busy after {seconds:g} s; what takes a while belongs in a job')
+        e.at = busy_in(thread.ident)
+        raise e
     return done.result()
 
 class Left(Exception):

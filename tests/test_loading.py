@@ -451,6 +451,15 @@ def test_a_view_that_breaks_blocks_or_leaves_is_a_card_with_the_line(folder):
     f.save('v', page_ % 'mended')
     f.until('v', 'ok')
 
+def test_a_view_that_sleeps_is_one_card_with_the_line_also_when_it_wakes(folder):
+    f = folder(quick, v='"V: sleeps."\nimport gc, time\nfrom pianola import P, Page\npage, woken = Page(), []\n@page\ndef index():\n'
+                        '    time.sleep(3)\n    woken.append(1)\n@page.get("/woken")\nasync def up():\n    gc.collect()\n    return P("woken" if woken else "asleep")\n')
+    html = f.s.get('/v', HX_Request='true')[1]
+    assert 'still busy after 1 s' in html and '(line 7 of v.py)' in html and html.count('card failed') == 1, html
+    time.sleep(2)
+    for _ in range(3): assert f.s.get('/v/woken')[0] == 200
+    assert f.health()['v'].startswith('its view broke: TimeoutError') and 'more' not in f.health()['v'], f.health()
+
 def test_a_word_among_the_tags_that_nobody_awaits_is_a_card_with_the_line(folder):
     f = folder(quick, notes=good)
     for n, (how, body, says) in enumerate([
