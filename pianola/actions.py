@@ -214,7 +214,7 @@ def _press(tx, a, args, by, key, message, made=None):
 
 def in_words(x, most=2000):
     "What a key that only looks returned, in words: text as it is, else its parts in a row; rows are counted. Cut where it is long."
-    if isinstance(x, dict): x = ', '.join(f'{k}: {in_words(v)}' for k, v in x.items() if v not in (None, '')) or 'nothing'
+    if isinstance(x, dict): x = ', '.join(f'{k}: {in_words(v)}' for k, v in [*x.items()][:200] if v not in (None, '')) or 'nothing'
     elif isinstance(x, list):
         rows = len(x) if x and all(isinstance(r, dict) for r in x) else 0
         x = f"{rows} row{'s' * (rows != 1)}" if rows else ', '.join(map(in_words, x[:200])) or 'nothing'
@@ -224,8 +224,8 @@ def in_words(x, most=2000):
 
 def _record(tx, a, args, by, key, message, result, changes, undoes=None):
     text = a.say(args, result, changes) if a.say else a.title or a.name
-    if a.risk == 'read' and not a.say and (seen := in_words(result)): text = f'{text}: {seen}'
     if a.risk == 'read' and by == 'user' and not message: return Outcome('done', 0, result, text)
+    if a.risk == 'read' and message and not a.say and (seen := in_words(result)): text = f'{text}: {seen}'
     kept = result if a.risk != 'read' else result[:50] if message and isinstance(result, list) else None       # a long list is not kept twice
     if a.risk == 'read' and not message: text = ''      # who only looks changes nothing: no news
     id = tx.log('action', a.name, by=by, ref=message, text=text, key=key,
