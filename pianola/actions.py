@@ -107,7 +107,7 @@ def args_of(f, name):
     spec = []
     for k, p in inspect.signature(f).parameters.items():
         if k in ('tx', 'job'): continue
-        t = str if p.annotation is p.empty else p.annotation
+        t = p.annotation if p.annotation is not p.empty else type(p.default) if isinstance(p.default, (bool, int, float)) else str
         spec.append((k, t) if p.default is p.empty else (k, t, p.default))
     return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
 

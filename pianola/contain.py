@@ -76,7 +76,7 @@ trouble = {}
 changed = lambda plugin: None           # set by live: what is wrong with a plugin is another thing than before; called in any thread
 def went_wrong(plugin, what, e, alone=False):
     "Remember what broke; `alone`: nobody had asked for it just now, so that nobody is told but by the plugin's page"
-    log.opt(exception=e).error('{} of the plugin {} broke', what, plugin)
+    log.opt(exception=e).error('{} of the plugin {} broke: {}', what, plugin, words(e))
     before = trouble.setdefault(plugin, {}).get(what)
     trouble[plugin][what] = time.time(), words(e), trace(e), alone
     if not before or before[1] != trouble[plugin][what][1]: changed(plugin)

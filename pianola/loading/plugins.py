@@ -195,10 +195,11 @@ class Plugins(dict):
         """Make what runs follow what is in the folder; [(what, name)] of what
         came, changed, went or failed. `again`: names to try once more as they are."""
         async with self.lock:
-            found, news = await asyncio.to_thread(marks, self.folder), []
+            found, news, kept = await asyncio.to_thread(marks, self.folder), [], {}
             want = {}
             for path in found: want.setdefault(plugin_name(path) if plugin_name(path) not in want else path.stem, path)
             for name in [n for n in self if n not in want]:
+                kept[name] = next((w for a, w in (('columns', 'rows'), ('steps', 'runs')) if any(hasattr(k, a) for k in self[name].kinds)), '')
                 await self.remove(name)
                 news.append(('removed', name))
             for name, path in want.items():
@@ -211,14 +212,14 @@ class Plugins(dict):
                 news.append((await self.bring(name, path, found[path], twin=path if plugin_name(path) != name else None), name))
             order = list(want)
             for n in sorted(self, key=order.index): self[n] = self.pop(n)
-            if news and not self.first: await store.write(self._tell, news)
+            if news and not self.first: await store.write(self._tell, news, kept)
             return news
-    def _tell(self, tx, news):
+    def _tell(self, tx, news, kept):
         "What came and went is a line of the log: every tab follows it, the model overhears the rest"
         for what, name in news:
             p, text = self.get(name), ''
             if what == 'added': text = f'{p.title} was added to the menu' + (f': {p.help}' if p.help else '')
-            if what == 'removed': text = f'{name} was removed from the menu; its rows are kept'
+            if what == 'removed': text = f'{name} was removed from the menu' + (f'; its {kept[name]} are kept' if kept[name] else '')
             if what == 'failed': text = f'{p.title} did not load: {p.error}'
             tx.log('note', f'plugin.{name}', text=text, data={'what': what})
 
