@@ -11,7 +11,7 @@ from . import config, contain, piano
 from .actions import act, registry
 from .contain import Broke, Refused
 from .loading import trial
-from .loading.plugins import plugins
+from .loading.plugins import no_plugin, plugins
 from .store import store
 
 checks = ('loads', 'has help', 'shows itself empty', 'shows itself full', 'survives bad input', 'gives the model its keys')
@@ -50,7 +50,7 @@ def unawaited(path):
 async def examine(path):
     "[(check, what is wrong with it)], one for each of `checks`, in a house of its own that is gone afterwards"
     path, out = Path(path).absolute(), {}
-    if not trial.file_of(path).exists(): raise Refused(f'{path} is not there')
+    if not path.exists(): raise Refused(f'{path} is not there')
     logger.disable('pianola')
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
         folder = Path(d)/'plugins'
@@ -60,8 +60,7 @@ async def examine(path):
         try:
             await plugins.load(FastHTML(default_hdrs=False, secret_key='x'), folder)
             p = next(iter(plugins.values()), None)
-            out['loads'] = (p.error or '; '.join(unawaited(path)) if p
-                            else f'{path.name} is no plugin: its name begins with _ or ., or a folder has no __init__.py')
+            out['loads'] = p.error or '; '.join(unawaited(path)) if p else f'{path.name} is no plugin: {no_plugin(path)}'
             if p and not p.error: await _walk(p, out)
         finally:
             await store.close()

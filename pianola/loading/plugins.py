@@ -165,11 +165,22 @@ def plugin_name(path): return re.sub(r'^\d+_*', '', path.stem if path.suffix == 
 reserved = frozenset('api ws mcp static vendor app chat model undo several plugins settings prompts jobs flow pianola'.split())
 ours = frozenset('settings prompts jobs'.split())       # our own features are plugins of these names
 
+def no_plugin(path):
+    "Why a file or a folder is no plugin; '' when it is one"
+    if path.name[0] in '_.': return 'its name begins with _ or ., so that it is left out'
+    if path.is_dir(): return '' if (path/'__init__.py').is_file() else 'the folder has no __init__.py'
+    return '' if path.suffix == '.py' and path.is_file() else 'a plugin is a Python file (NAME.py), or a folder with an __init__.py'
+unread = set()          # notebooks that were named in the log
+
 def marks(folder):
     "{path: fingerprint} of every plugin file or folder there is, in the order of the menu"
     out = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name[0] in '_.' or not (path.suffix == '.py' and path.is_file() or (path/'__init__.py').is_file()): continue
+        if why := no_plugin(path):
+            if path.suffix == '.ipynb' and path.name[0] not in '_.' and path not in unread:
+                log.warning(f'{path.name} is not loaded: {why}; save the cells of the notebook as one')
+                unread.add(path)
+            continue
         h = hashlib.sha256()
         for f in [path] if path.is_file() else sorted(f for f in path.rglob('*') if f.is_file() and f.suffix != '.pyc'):
             h.update(f'{f.relative_to(folder)}\0'.encode())
