@@ -310,8 +310,8 @@ def test_what_goes_says_what_of_it_is_kept(folder):
         f.remove(name)
         f.until(name, None)
         with sqlite3.connect(f.s.data/'pianola.db') as db:
-            f.s.until(lambda name=name, says=says, db=db: db.execute('select text from log where what=? order by id desc', [f'plugin.{name}']).fetchone()
-                                                         == (f'{name} was removed from the menu{says}',))
+            told = lambda name=name, db=db: db.execute('select text from log where what=? order by id desc', [f'plugin.{name}']).fetchone()
+            f.s.until(lambda name=name, says=says, told=told: told() == (f'{name} was removed from the menu{says}',))
 
 def test_a_parameter_without_a_type_has_that_of_its_default(tmp_path):
     from pianola.actions import args_of
