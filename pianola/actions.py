@@ -108,9 +108,27 @@ def args_of(f, name):
     spec = []
     for k, p in inspect.signature(f).parameters.items():
         if k in ('tx', 'job'): continue
-        t = str if p.annotation is p.empty else p.annotation
+        t = p.annotation if p.annotation is not p.empty else type(p.default) if isinstance(p.default, (bool, int, float)) else str
         spec.append((k, t) if p.default is p.empty else (k, t, p.default))
     return msgspec.defstruct(name, spec, forbid_unknown_fields=True, kw_only=True)
+
+risks, ways = ('read', 'write', 'destructive'), ('async', 'thread', 'process')
+told, job_told = ('name', 'title', 'risk', 'model', 'phrases', 'logins', 'say', 'asks', 'touches'), ('runs', 'retries', 'timeout', 'comments')
+def one_of(word, value, choices):
+    "TypeError when what a decorator is told is none of its choices"
+    if value not in choices: raise TypeError(f"{word}={value!r} means nothing; it is {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}")
+
+def heard(phrases, f):
+    "The sentences that press a key, each a pattern that can be read, whose named groups are parameters of it; TypeError says what is wrong"
+    if isinstance(phrases, str) or not all(isinstance(p, str) for p in phrases):
+        raise TypeError(f"phrases of {f.__name__} is a list of texts: phrases=[r'…']")
+    takes = [k for k in inspect.signature(f).parameters if k not in ('tx', 'job')]
+    for p in phrases:
+        try: groups = re.compile(p, re.I).groupindex
+        except re.error as e: raise TypeError(f'the phrase {p!r} of {f.__name__} is no regular expression: {e}') from None
+        if extra := [g for g in groups if g not in takes]:
+            raise TypeError(f"the phrase {p!r} says (?P<{extra[0]}>…), and {f.__name__} has {', '.join(takes) or 'no parameters'}")
+    return tuple(phrases)
 
 def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
     """Decorator: a typed function with a docstring becomes a key. `tx` as first parameter: it runs inside the transaction
@@ -120,12 +138,18 @@ def action(f=None, *, name=None, title='', risk='write', plugin=None, **kw):
         n, fn, takes = name or f'{plug}.{f.__name__}', f, [*inspect.signature(f).parameters]
         if 'tx' in takes and (takes[0] != 'tx' or inspect.iscoroutinefunction(f)):
             raise TypeError(f'{f.__name__}: tx is the first parameter of a plain function; what awaits has no transaction')
+        one_of('risk', risk, risks)
+        for word in ('model', 'local', 'durable', 'logins', 'comments'): one_of(word, kw.get(word, False), (True, False))
+        kw['phrases'] = heard(kw.get('phrases', ()), f)
         if 'job' in takes:       # long work: the key begins it, the journal has the rest
             more = {k: kw.pop(k) for k in ('retries', 'timeout', 'comments') if k in kw}
+            one_of('runs', kw.get('runs', 'async'), ways)
             more['runs'] = kw.pop('runs', 'async' if inspect.iscoroutinefunction(f) else 'thread')
             fn = lambda tx, **args: start_job(tx, n, args, more)
             kw.setdefault('say', lambda a, r, c: f'Began {title or f.__name__}')
         elif takes[:1] != ['tx']: fn = contain.beside_us(f, plug)
+        if extra := kw.keys() - Action.__dataclass_fields__.keys():
+            raise TypeError(f"an action has no {', '.join(sorted(extra))}; it has {', '.join(told + job_told * ('job' in takes))}")
         register(Action(n, fn, args_of(f, n.replace('.', '_')), sound(title or f.__name__.replace('_', ' ').capitalize()),
                         sound(inspect.getdoc(f) or ''), plug, risk, **kw))
         return f
@@ -190,9 +214,20 @@ def _press(tx, a, args, by, key, message, made=None):
     result = contain.press(tx, a, {**args, **(made or {})})
     return _record(tx, a, args, by, key, message, result, tx.changes)
 
+def in_words(x, most=2000):
+    "What a key that only looks returned, in words: text as it is, else its parts in a row; rows are counted. Cut where it is long."
+    if isinstance(x, dict): x = ', '.join(f'{k}: {in_words(v)}' for k, v in [*x.items()][:200] if v not in (None, '')) or 'nothing'
+    elif isinstance(x, list):
+        rows = len(x) if x and all(isinstance(r, dict) for r in x) else 0
+        x = f"{rows} row{'s' * (rows != 1)}" if rows else ', '.join(map(in_words, x[:200])) or 'nothing'
+    elif isinstance(x, bool): x = 'yes' if x else 'no'
+    x = '' if x is None else str(x)
+    return x if len(x) <= most else f'{x[:most]} …'
+
 def _record(tx, a, args, by, key, message, result, changes, undoes=None):
     text = a.say(args, result, changes) if a.say else a.title or a.name
     if a.risk == 'read' and by == 'user' and not message: return Outcome('done', 0, result, text)
+    if a.risk == 'read' and message and not a.say and (seen := in_words(result)): text = f'{text}: {seen}'
     kept = result if a.risk != 'read' else result[:50] if message and isinstance(result, list) else None       # a long list is not kept twice
     if a.risk == 'read' and not message: text = ''      # who only looks changes nothing: no news
     id = tx.log('action', a.name, by=by, ref=message, text=text, key=key,
@@ -311,7 +346,7 @@ def keys_of(what, data):
     return {name for name, _ in each(what, data.get('args') or {})}
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
-    return (max((x.risk for x, _ in parts(args['actions'])), key=('read', 'write', 'destructive').index, default='read')
+    return (max((x.risk for x, _ in parts(args['actions'])), key=risks.index, default='read')
             if a.name == 'several' else a.risk)
 
 def _several(tx, actions):

@@ -5,6 +5,7 @@ import asyncio, contextvars, ctypes, difflib, functools, inspect, json, re, sign
 from contextlib import contextmanager
 from pathlib import Path
 import apsw
+from fastcore.xml import FT
 from loguru import logger as log
 
 mask = lambda text: text        # set by settings: the text without any secret there is. Whatever is told of an error goes through it
@@ -35,7 +36,8 @@ def of(module): return module[len(home):].partition('.')[0] if module.startswith
 def _frames(f):
     while f: yield f; f = f.f_back
 def blame(e):
-    "(plugin, file, line) of the last line of a plugin that an error went through, or None"
+    "(plugin, file, line) that an error says itself (`at`), or of the last line of a plugin that it went through, or None"
+    if at := getattr(e, 'at', None): return at
     found, tb = None, e.__traceback__
     while tb:
         f = tb.tb_frame
@@ -54,12 +56,14 @@ def words(e, file=''):
     if isinstance(e, apsw.InterruptError): text = str(TimeUp())      # a long question to SQLite: see Store
     if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
     if isinstance(e, StopIteration) and not text: text = 'next() had nothing more; next(…, None) gives None then'
+    if isinstance(e, TimeoutError) and not text: text = 'it waited longer than it may'
     if isinstance(e, asyncio.CancelledError) and not text: text = 'it cancels what nobody else has cancelled'
     at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
     return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (f' (line {at[1]} of {at[0]})' if at else '')
 def trace(e):
     "The traceback from the plugin's first line on; ours above it tells its author nothing"
     if isinstance(e, Ended): e = e.was
+    if hasattr(e, 'at'): return words(e)                          # it went through nothing of the plugin's
     lines, tb = traceback.TracebackException.from_exception(e), e.__traceback__
     skip = 0
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
@@ -72,7 +76,7 @@ trouble = {}
 changed = lambda plugin: None           # set by live: what is wrong with a plugin is another thing than before; called in any thread
 def went_wrong(plugin, what, e, alone=False):
     "Remember what broke; `alone`: nobody had asked for it just now, so that nobody is told but by the plugin's page"
-    log.opt(exception=e).error('{} of the plugin {} broke', what, plugin)
+    log.opt(exception=e).error('{} of the plugin {} broke: {}', what, plugin, words(e))
     before = trouble.setdefault(plugin, {}).get(what)
     trouble[plugin][what] = time.time(), words(e), trace(e), alone
     if not before or before[1] != trouble[plugin][what][1]: changed(plugin)
@@ -162,9 +166,12 @@ def steps(coroutine, seconds=None):
     value = error = None
     coroutine = coroutine.__await__() if not inspect.iscoroutine(coroutine) else coroutine
     while True:
+        before = sys.get_coroutine_origin_tracking_depth()
+        sys.set_coroutine_origin_tracking_depth(max(before, origins))
         try:
             with limit(seconds or step_seconds): waits = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as e: return e.value
+        finally: sys.set_coroutine_origin_tracking_depth(before)
         value = error = None
         try: value = yield waits
         except BaseException as e: error = e
@@ -223,11 +230,32 @@ def _unread(loop, context):
     if e and (at := blame(e)): went_wrong(at[0], 'what it began by itself', e, alone=True)
     else: loop.default_exception_handler(context)
 
+# what nobody awaits
+
+origins = 3             # how far a coroutine that plugin code makes knows where: through `kv.get` and the `KV.get` within to its caller
+def _word(name): return name.rpartition('<locals>.')[2].replace('_Own.', 'kv.').replace('KV.', 'kv.').removeprefix('_')
+def all_awaited(shown):
+    "What a plugin shows, as it is; TypeError with the line when something stands among its tags that is yet to be awaited"
+    left = [shown]
+    while left:
+        x = left.pop()
+        if isinstance(x, (list, tuple)): left.extend(x)
+        elif isinstance(x, FT): left += [*x.children, *x.attrs.values()]
+        elif inspect.iscoroutine(x) or inspect.isasyncgen(x):
+            said, where = f'{_word(x.__qualname__)}(…)', getattr(x, 'cr_origin', None) or ()
+            e = TypeError(f'{said} stands among the tags as it is: ' + ('read it with `async for`' if inspect.isasyncgen(x) else
+                                                                      f'write `await {said}`, within an `async def`'))
+            if inspect.iscoroutine(x): x.close()
+            files = {getattr(m, '__file__', None): of(name) for name, m in [*sys.modules.items()] if of(name)}
+            e.at = next(((files[f], Path(f).name, line) for f, line, _ in where if f in files), None)
+            raise e
+    return shown
+
 def _warned(message, category, filename, lineno, file=None, line=None):
     m = re.match(r"coroutine '([^']+)' was never awaited", str(message))
     if m and (at := _in(sys._getframe(1))):
         log.warning('the plugin {} calls {} without `await` in line {} of {}: nothing comes of it', at[0],
-                    m[1].replace('KV.', 'kv.').removeprefix('_'), at[2], at[1])
+                    _word(m[1]), at[2], at[1])
     else: _warned.before(message, category, filename, lineno, file, line)
 
 def cancelled(e):
@@ -246,6 +274,7 @@ async def beside(plugin, f, *args, seconds=None, **kw):
         if not done.done(): done.set_exception(e) if e else done.set_result(result)
     def run():
         result = error = None
+        sys.set_coroutine_origin_tracking_depth(origins)
         try:
             with limit(seconds): result = around.run(f, *args, **kw)
         except Exception as e:
@@ -254,9 +283,14 @@ async def beside(plugin, f, *args, seconds=None, **kw):
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
         if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
     threads[plugin] = threads.get(plugin, 0) + 1
-    threading.Thread(target=run, daemon=True, name=f'plugin {plugin}').start()
+    thread = threading.Thread(target=run, daemon=True, name=f'plugin {plugin}')
+    thread.start()
     finished, _ = await asyncio.wait([done], timeout=seconds+1)
-    if not finished: raise TimeoutError(f'it was still busy after {seconds} s; what takes a while belongs in a job')
+    if not finished:
+        done.cancel()                       # told here: what becomes of it later is no news
+        e = TimeoutError(f'it was still busy after {seconds:g} s; what takes a while belongs in a job')
+        e.at = busy_in(thread.ident)
+        raise e
     return done.result()
 
 class Left(Exception):

@@ -36,7 +36,7 @@ class Page(Kind):
         if not self.heard: return None
         if self.plugin_name not in e.through: return self._hear(e)
         if not self.echoed:
-            log.info('the plugin {} is not told of what it says and does itself while it hears a line (here: {} {})', self.plugin_name,
+            log.debug('the plugin {} is not told of what it says and does itself while it hears a line (here: {} {})', self.plugin_name,
                      e.kind, e.what)
         self.echoed = True
     async def _hear(self, e):
@@ -54,6 +54,7 @@ class Page(Kind):
         asked, takes = tabs.address.get() or {}, inspect.signature(self.index).parameters
         given = {k: v for k, v in asked.items() if k in takes and takes[k].annotation in (str, inspect.Parameter.empty)}
         out = await contain.beside_us(self.index, self.plugin_name)(**given)
+        out = contain.all_awaited(await out if inspect.isawaitable(out) else out)
         return tuple(out) if isinstance(out, list) else out
 
 def worded(f):
@@ -62,6 +63,7 @@ def worded(f):
     @functools.wraps(f)
     async def answer(*args, **kw):
         out = await f(*args, **kw)
+        out = contain.all_awaited(await out if inspect.isawaitable(out) else out)
         return escape(out, quote=False) if isinstance(out, str) and not hasattr(out, '__html__') else out
     return answer
 
@@ -131,8 +133,8 @@ async def left(name, missing=''):
     p = plugins.get(name)
     if missing:
         inside = Section(H1('Not here'),
-                         P(f'There is no plugin called {missing[:80]}. If there was one, its rows are kept: '
-                           f'put its file back into the plugins folder, and they are here again.'), cls='gone')
+                         P(f'There is no plugin called {missing[:80]}. If there was one, what it kept is still there: '
+                           f'put its file back into the plugins folder, and all of it is here again.'), cls='gone')
     elif not p:
         inside = Section(H1('Pianola'),
                          P('No plugin is here yet. Drop a Python file into the plugins folder: it is here within a second. '
@@ -142,7 +144,7 @@ async def left(name, missing=''):
         inside = Section(Header(H1(p.title), P(p.help, cls='help') if p.help else None,
                                 to_chat('Explain', 'plugins.explain', {'plugin': p.name}, 'quiet explain')),
                          p.alone(), *(view if isinstance(view, (list, tuple)) else [view]))
-    return Main(inside, id='main', data_view=name, data_seq=await store.last(), tabindex='-1')
+    return Main(inside, id='main', data_view=name or missing, data_seq=await store.last(), tabindex='-1')
 
 def conversation_list(tx, words='', now=None, before=None, many=0):
     "The list in the chat's menu; with `before`, only the lines that follow that conversation. `many`: as many as are shown already"

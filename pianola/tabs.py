@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from fasthtml.common import to_xml
 from starlette.websockets import WebSocketDisconnect
 from loguru import logger as log
+from . import contain
 
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(',', ':')).encode
 
@@ -73,4 +74,4 @@ def put(*more, items=(), gone=(), seq=0, conversation=None, to=None):
 
 async def show(*ft):
     "Put HTML in every tab: each tag names its place with an id and `hx_swap_oob`, as htmx has it"
-    send({'html': html(*ft)})
+    send({'html': html(*contain.all_awaited(ft))})

@@ -11,7 +11,7 @@ from . import config, contain, piano
 from .actions import act, registry
 from .contain import Broke, Refused
 from .loading import trial
-from .loading.plugins import plugins
+from .loading.plugins import no_plugin, plugins
 from .store import store
 
 checks = ('loads', 'has help', 'shows itself empty', 'shows itself full', 'survives bad input', 'gives the model its keys')
@@ -33,22 +33,24 @@ def arguments(a, n=1, all_=True):
             if k in p['required'] or all_ and k not in ('id', 'where', 'before', 'limit') and not k.endswith('_id')
             and sample(s, n) not in ([], {})}
 
-awaited = {'say', 'talk', 'show', 'act', 'kv.get', 'kv.set'}
+awaited = {'say', 'talk', 'show', 'act', 'kv.get', 'kv.set', 'job_list', 'job_bar', 'job_button', 'plans', 'story', 'kept_in'}
 def unawaited(path):
-    "Where its source calls one of our words that must be awaited, and does nothing with what comes back"
+    "Where its source calls one of our words that must be awaited, and does nothing with what comes back, or puts it into a tag or a text as it is"
     for f in sorted(path.rglob('*.py')) if path.is_dir() else [path]:
         tree = ast.parse(f.read_bytes())
         ours = {a.asname or a.name: a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == 'pianola' for a in n.names}
         for n in ast.walk(tree):
-            if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)): continue
-            first, _, rest = ast.unparse(n.value.func).partition('.')
-            if (word := f'{ours.get(first)}.{rest}'.strip('.')) in awaited:
-                yield f'line {n.lineno} of {f.name} calls {word} without `await`: nothing comes of it'
+            tag = isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id[:1].isupper()
+            for c in n.args if tag else [n.value] if isinstance(n, (ast.Expr, ast.FormattedValue)) else ():
+                if not isinstance(c, ast.Call): continue
+                first, _, rest = ast.unparse(c.func).partition('.')
+                if (word := f'{ours.get(first)}.{rest}'.strip('.')) in awaited:
+                    yield f'line {c.lineno} of {f.name} calls {word} without `await`: nothing comes of it'
 
 async def examine(path):
     "[(check, what is wrong with it)], one for each of `checks`, in a house of its own that is gone afterwards"
     path, out = Path(path).absolute(), {}
-    if not trial.file_of(path).exists(): raise Refused(f'{path} is not there')
+    if not path.exists(): raise Refused(f'{path} is not there')
     logger.disable('pianola')
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
         folder = Path(d)/'plugins'
@@ -58,8 +60,7 @@ async def examine(path):
         try:
             await plugins.load(FastHTML(default_hdrs=False, secret_key='x'), folder)
             p = next(iter(plugins.values()), None)
-            out['loads'] = (p.error or '; '.join(unawaited(path)) if p
-                            else f'{path.name} is no plugin: its name begins with _ or ., or a folder has no __init__.py')
+            out['loads'] = p.error or '; '.join(unawaited(path)) if p else f'{path.name} is no plugin: {no_plugin(path)}'
             if p and not p.error: await _walk(p, out)
         finally:
             await store.close()

@@ -30,7 +30,7 @@ async function follow(view) {
     if (answer.status === 404) {
       const p = document.createElement('article');
       p.className = 'card gone';
-      p.textContent = 'This plugin was removed. Its rows are kept: put the file back, and they are here again.';
+      p.textContent = 'This plugin was removed. What it kept is still there: put the file back, and all of it is here again.';
       old.querySelector('section')?.replaceChildren(p);
       return mark();
     }

@@ -61,6 +61,22 @@ def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
     said = pianola('pianola', 'check', str(tmp_path/'nothing.py'))
     assert said.returncode == 1 and 'is not there' in said.stdout
 
+def test_what_is_no_plugin_is_said_to_be_none_and_why(serve, tmp_path):
+    (f := tmp_path/'p').mkdir()
+    (f/'18_sales.ipynb').write_text('{"cells": []}')
+    (f/'_draft.py').write_text('"D: d"')
+    (f/'box').mkdir()
+    said = pianola('pianola', 'check', *map(str, sorted(f.iterdir())))
+    for name, why in {'18_sales.ipynb': 'a plugin is a Python file (NAME.py), or a folder with an __init__.py',
+                      '_draft.py': 'its name begins with _ or ., so that it is left out', 'box': 'the folder has no __init__.py'}.items():
+        assert f'✗ loads: {name} is no plugin: {why}\n' in said.stdout, said.stdout
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    told = lambda: [l for l in s.lines if '18_sales.ipynb is not loaded: a plugin is a Python file' in l]
+    s.until(told)
+    (f/'hi.py').write_text('"Hi: x."\nfrom pianola import Page\npage = Page()\n')
+    s.until(lambda: s.get('/api/health')[1]['plugins'] == {'hi': 'ok'})
+    assert len(told()) == 1, 'once'
+
 def test_a_word_that_nobody_awaits_is_named_with_its_line(tmp_path):
     (tmp_path/'x.py').write_text(
         '"X: x"\nfrom pianola import Page, P, kv, log, say as tell\npage = Page()\n@page\ndef index():\n    tell("not awaited")\n    '
@@ -71,6 +87,11 @@ def test_a_word_that_nobody_awaits_is_named_with_its_line(tmp_path):
             and '✗ loads: line 6 of x.py calls say without `await`: nothing comes of it; line 7 of x.py calls kv.set without `await`: '
             'nothing comes of it\n' in said.stdout), said.stdout
     assert said.stdout.count('✓') == 5
+    (tmp_path/'y.py').write_text('"Y: y"\nfrom pianola import Page, P, Span, kv, job_bar\npage = Page()\n@page\nasync def index():\n'
+                                 '    return P("x", Span(kv.get("n")))\n@page.get("/y")\nasync def y(): return P(f"{job_bar(1)} {await kv.get(1)}")\n')
+    said = pianola('pianola', 'check', str(tmp_path/'y.py')).stdout
+    assert 'line 6 of y.py calls kv.get without `await`' in said and 'line 8 of y.py calls job_bar without `await`' in said, said
+    assert '✗ shows itself empty: its view: TypeError: kv.get(…) stands among the tags as it is' in said and '(line 6 of y.py)' in said, said
 
 def test_a_key_without_a_transaction_runs_beside_and_one_that_mixes_both_is_named(serve, tmp_path):
     f = tmp_path/'p'

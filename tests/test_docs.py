@@ -47,6 +47,31 @@ def test_an_own_key_is_one_step_and_can_be_taken_back(server):
     server.post(f"/api/roll/{done['id']}/undo")
     assert not any(r['done'] for r in server.rows('chores'))
 
+def test_the_keys_of_a_table_and_of_the_schedule_take_what_the_pages_say(server):
+    takes = {a['name']: a['parameters'] for a in server.get('/api/actions')[1]}
+    rows = dict(re.findall(r'^\| `recipes\.(\w+)` \| (.*) \|$', plugins_page, re.M))
+    assert {'create', 'list', 'update', 'delete', 'move', 'sort', 'choose'} == set(rows)
+    assert set(takes['recipes.sort']['properties']) == {'by', 'order'} and '`by`' in rows['sort'] and '`order`' in rows['sort']
+    row = next(l for l in (root/'docs/tables.md').read_text('utf-8').splitlines() if l.startswith('| `films.import`'))
+    assert set(re.findall(r'`(\w+)`', row)) == set(takes['recipes.import']['properties'])
+    said = re.search(r'the key `schedule.add` does the same: (.*?)\. ', plugins_page)[1]
+    assert set(takes['schedule.add']['properties']) == set(re.findall(r'`(\w+)` \(', said))
+    assert len(forms := re.findall(r'`(\w+ \d\d:\d\d|every \d+ \w+)`', said)) == 5
+    for n, every in enumerate(forms, 1):
+        assert server.act('schedule.add', action='chores.finish_all', every=every, args={}, missed='skip')['result']['id'] == n
+
+def test_a_plugin_hears_the_key_of_another_and_a_line_has_what_the_page_says(server):
+    from pianola.actions import Outcome
+    from pianola.store import Event
+    assert {*re.findall(r'^\| `e\.(\w+)` \|', plugins_page, re.M)} == {'kind', 'what', 'by', 'text', 'data', 'rows'} <= {*Event.__struct_fields__}
+    assert {*re.findall(r'`\.(\w+)`', re.search(r'^What `act` returns has (.*?)\. What', plugins_page, re.M)[1])} <= {*Outcome.__dataclass_fields__}
+    seen = lambda: re.search('id="finished-last">([^<]*)', server.get('/finished', HX_Request='true')[1])[1]
+    assert seen() == 'Finished last: nothing yet.'
+    id = server.act('chores.create', name='Windows')['result']['id']
+    server.act('chores.update', id=id, name='The windows')
+    server.act('chores.update', id=id, done=True)
+    server.until(lambda: seen() == 'Finished last: The windows.')
+
 def test_a_plugin_asks_the_model_speaks_shows_and_remembers(server, page):
     page.goto(server.url + '/parrot')
     page.get_by_role('button', name='Ask').click()
@@ -63,7 +88,7 @@ def test_a_plugin_asks_the_model_speaks_shows_and_remembers(server, page):
 
 def test_every_word_of_pianola_stands_in_the_reference():
     import pianola
-    words = {w for row in re.findall(r'^\| (`.+?) \|', plugins_page.split('## Every word')[1], re.M) for w in re.findall(r'`(\w+)', row)}
+    words = {w for row in re.findall(r'^\| (`.+?) \|', plugins_page.split('## Every word')[1], re.M) for w in re.findall(r'`(?:await )?(\w+)', row)}
     assert not (lacking := set(pianola._where) - words), f'docs/plugins.md says nothing of {lacking}'
 
 def test_every_route_of_the_contract_answers(server):

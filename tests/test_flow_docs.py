@@ -25,6 +25,9 @@ def test_each_example_does_what_the_page_says(server):
     server.act('survey.run', values={'numbers': json.load(urllib.request.urlopen(req))['file']})
     server.until(lambda: step(server, 'summary', 'survey')['state'] == 'done')
     assert step(server, 'summary', 'survey')['result'] == '**3** numbers, the mean is **3.00**'
+    folded = re.findall(r'<small class="short">([^<]*)', server.get('/survey', HX_Request='true')[1])
+    assert folded[0].startswith('n.txt'), 'a file is called by its name'
+    server.until(lambda: any('(numbers: n.txt)' in l for l in server.lines))
     server.act('pages.run', values={'count': 4})
     server.act('pages.run')
     server.until(lambda: step(server, 'walk', 'pages')['state'] == 'done')

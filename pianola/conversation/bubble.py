@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
 from fastcore.xml import Safe
 from .. import render, tabs
+from ..actions import in_words
 from ..reading import guard
 from .history import grown, thought, later, leaf, line, mark, overheard, path, siblings
 
@@ -93,9 +94,8 @@ def outcome(e):
     "What an action did, in a line, with its undo"
     d = e['data'] if isinstance(e['data'], dict) else json.loads(e['data'] or '{}')
     state = d.get('status', 'done')
-    rows = d.get('result') if d.get('risk') == 'read' and isinstance(d.get('result'), list) else None
-    row = lambda r: P(', '.join(f'{k}: {v}' for k, v in r.items() if v not in (None, '')))
-    listing = Details(Summary(e['text']), Div(*map(row, rows[:50]), cls='listing')) if rows else Span(e['text'])
+    rows = [r for r in d['result'] if isinstance(r, dict)] if d.get('risk') == 'read' and isinstance(d.get('result'), list) else None
+    listing = Details(Summary(e['text']), Div(*[P(in_words(r)) for r in rows[:50]], cls='listing')) if rows else Span(e['text'])
     undo = None
     if d.get('changes') and not e.get('undone') and state == 'done':
         word = 'Bring back' if e['text'].startswith('Taken back') else 'Undo'

@@ -6,7 +6,7 @@ import asyncio, json
 import apsw
 from itertools import takewhile
 from .. import piano
-from ..actions import act, decided, find, press, wait
+from ..actions import act, decided, find, in_words, press, wait
 from ..config import details
 from ..contain import hold
 from ..reading import guard
@@ -85,13 +85,18 @@ def by_phrase(tx, said, plugin):
     what comes of it is the answer, and no model is asked. False when it is none."""
     if said['model'] or said['brings'] or not by_rules: return False
     if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
-    if not (heard := understand.spoken(said['text'], plugin)): return False
+    try: heard = understand.spoken(said['text'], plugin)
+    except Exception: return log.exception('a phrase of {} could not be tried; the model answers', plugin) or False
+    if not heard: return False
     tx.after.append(lambda: store.loop.call_soon_threadsafe(
         lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
     return True
 async def pressed(id, plugin, name, args, key):
     "The key is pressed beside; its outcome is said, unless the plugin says something itself"
-    try: text = (await act(name, args, by='user', key=key, message=id)).text
+    try:
+        done = await act(name, args, by='user', key=key, message=id)
+        rows = [r for r in done.result if isinstance(r, dict)] if find(name).risk == 'read' and isinstance(done.result, list) else ()
+        text = '\n\n'.join([done.text, *map(in_words, rows[:50])])
     except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint else f'{e.text}.'
     def tell(tx):
         m = history.message(tx, id)

@@ -78,7 +78,7 @@ def card(flow, tx, v, s, folds):
     inputs = json.loads(a['inputs']) if a else {}
     short = ''
     if a and a['status'] == 'done':
-        given = ', '.join(n.replace('_', ' ') if x is True else str(x)[:40] for n, x in inputs.items() if x not in ('', None, False))
+        given = ', '.join(n.replace('_', ' ') if x is True else s.called(n, x)[:40] for n, x in inputs.items() if x not in ('', None, False))
         short = ' · '.join(x for x in (given, brief(s, result)) if x)[:100]
     head = Summary(Span(cls='mark'), Strong(s.question), Small(short, cls='short') if short else None,
                    Small(words[state], cls='state') if words[state] else None)

@@ -15,8 +15,9 @@ from typing import Optional
 import msgspec
 from loguru import logger as log
 from .. import contain, forms, tabs
-from ..actions import Action, register
+from ..actions import Action, one_of, register, ways
 from ..contain import hold
+from ..forms import File
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
 from ..store import Refused, put, sound, store
@@ -36,6 +37,7 @@ class Step:
         self.plain = self.plain and not self.job          # nothing to run: what was put in is all there is
         self.button = button or ('Next' if self.plain else 'Run')
     def asks(self, memory): return {n: f for n, f in self.fields.items() if f.typed or n not in memory}
+    def called(self, n, x): return File(x).name if n in self.fields and self.fields[n].kind == 'file' and forms.is_file(str(x)) else str(x)
     def takes(self, memory): return [n for n, f in self.fields.items() if not f.typed and n in memory]
 
 def _code(f):
@@ -62,6 +64,7 @@ class Flow(Kind):
         """Decorator: the next step. `auto`: it runs by itself once it can. `runs`: 'async', 'thread' or 'process'
         for a step with a `job`; `shows`: of a result with names those that are for people, the rest is folded; more
         words (retries, timeout, comments) go to the job; a parameter `comments` that says no keeps the model quiet."""
+        if runs: one_of('runs', runs, ways)
         def make(f):
             s = self.steps[f.__name__] = Step(self, f, auto, runs or ('async' if inspect.iscoroutinefunction(f) else 'thread'), button, more, shows)
             for verb in ('run', 'fill'):
@@ -144,9 +147,9 @@ class Flow(Kind):
         r = tx.rows['run', id] = tx.row('run', id)
         return {'run': id, 'name': r['name'], **({'step': step} if step else {})}
     def _ran(self, a, r, c):
-        word = lambda v: ({True: 'yes', False: 'no'}.get(v) if isinstance(v, bool) else str(v))[:60]
-        said = ', '.join(f'{k}: {word(v)}' for k, v in r.get('values', {}).items() if v not in ('', None, []))
         s = self.steps.get(r['step'])
+        word = lambda k, v: ({True: 'yes', False: 'no'}.get(v) if isinstance(v, bool) else s.called(k, v) if s else str(v))[:60]
+        said = ', '.join(f'{k}: {word(k, v)}' for k, v in r.get('values', {}).items() if v not in ('', None, []))
         return f"{self.title}: {s.question if s else r['step']}" + (f' ({said})' if said else '')
 
     def start(self, tx, name=''):

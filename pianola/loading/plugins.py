@@ -165,11 +165,22 @@ def plugin_name(path): return re.sub(r'^\d+_*', '', path.stem if path.suffix == 
 reserved = frozenset('api ws mcp static vendor app chat model undo several plugins settings prompts jobs flow pianola'.split())
 ours = frozenset('settings prompts jobs'.split())       # our own features are plugins of these names
 
+def no_plugin(path):
+    "Why a file or a folder is no plugin; '' when it is one"
+    if path.name[0] in '_.': return 'its name begins with _ or ., so that it is left out'
+    if path.is_dir(): return '' if (path/'__init__.py').is_file() else 'the folder has no __init__.py'
+    return '' if path.suffix == '.py' and path.is_file() else 'a plugin is a Python file (NAME.py), or a folder with an __init__.py'
+unread = set()          # notebooks that were named in the log
+
 def marks(folder):
     "{path: fingerprint} of every plugin file or folder there is, in the order of the menu"
     out = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name[0] in '_.' or not (path.suffix == '.py' and path.is_file() or (path/'__init__.py').is_file()): continue
+        if why := no_plugin(path):
+            if path.suffix == '.ipynb' and path.name[0] not in '_.' and path not in unread:
+                log.warning(f'{path.name} is not loaded: {why}; save the cells of the notebook as one')
+                unread.add(path)
+            continue
         h = hashlib.sha256()
         for f in [path] if path.is_file() else sorted(f for f in path.rglob('*') if f.is_file() and f.suffix != '.pyc'):
             h.update(f'{f.relative_to(folder)}\0'.encode())
@@ -195,10 +206,11 @@ class Plugins(dict):
         """Make what runs follow what is in the folder; [(what, name)] of what
         came, changed, went or failed. `again`: names to try once more as they are."""
         async with self.lock:
-            found, news = await asyncio.to_thread(marks, self.folder), []
+            found, news, kept = await asyncio.to_thread(marks, self.folder), [], {}
             want = {}
             for path in found: want.setdefault(plugin_name(path) if plugin_name(path) not in want else path.stem, path)
             for name in [n for n in self if n not in want]:
+                kept[name] = next((w for a, w in (('columns', 'rows'), ('steps', 'runs')) if any(hasattr(k, a) for k in self[name].kinds)), '')
                 await self.remove(name)
                 news.append(('removed', name))
             for name, path in want.items():
@@ -211,14 +223,14 @@ class Plugins(dict):
                 news.append((await self.bring(name, path, found[path], twin=path if plugin_name(path) != name else None), name))
             order = list(want)
             for n in sorted(self, key=order.index): self[n] = self.pop(n)
-            if news and not self.first: await store.write(self._tell, news)
+            if news and not self.first: await store.write(self._tell, news, kept)
             return news
-    def _tell(self, tx, news):
+    def _tell(self, tx, news, kept):
         "What came and went is a line of the log: every tab follows it, the model overhears the rest"
         for what, name in news:
             p, text = self.get(name), ''
             if what == 'added': text = f'{p.title} was added to the menu' + (f': {p.help}' if p.help else '')
-            if what == 'removed': text = f'{name} was removed from the menu; its rows are kept'
+            if what == 'removed': text = f'{name} was removed from the menu' + (f'; its {kept[name]} are kept' if kept[name] else '')
             if what == 'failed': text = f'{p.title} did not load: {p.error}'
             tx.log('note', f'plugin.{name}', text=text, data={'what': what})
 

@@ -160,9 +160,9 @@ def _change(tx, plugin: str, values: dict, secrets: list[str] = []):      # noqa
         except ValueError as e: raise Refused(f'{k} {e}', fields={k: str(e)}) from None
     row = tx.one('select * from setting where plugin=?', plugin)
     data = json.loads(row['data']) if row else {}
-    new = {k: v for k, v in values.items() if data.get(k) != v}
+    new = {k: v for k, v in values.items() if data.get(k, own.fields[k].start) != v}
     text = json.dumps({**data, **new}, ensure_ascii=False, sort_keys=True)
-    if not row: tx.insert('setting', {'plugin': plugin, 'data': text})
+    if new and not row: tx.insert('setting', {'plugin': plugin, 'data': text})
     elif new: tx.update('setting', row['id'], {'data': text})
     return list(new)
 

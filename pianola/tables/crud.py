@@ -20,6 +20,8 @@ class Crud(Kind):
         self.Row, self._title, self.owner, self.local = Row, title, belongs_to, local
         try: self.columns = forms.of_class(Row)
         except TypeError as e: raise TypeError(f'{Row.__name__}.{e}') from None
+        if 'id' in getattr(Row, '__annotations__', ()):
+            raise TypeError(f'{Row.__name__}.id: each row has a number of its own as its id; leave it out, and call a column of yours otherwise')
         if not self.columns: raise TypeError(f'{Row.__name__} has no columns; write them as annotations, e.g. name: str')
         if k := next((k for k, f in self.columns.items() if f.kind == 'secret'), None):
             raise TypeError(f'{Row.__name__}.{k} is a Secret; rows are logged and shown, so keep it in the settings of the plugin')
