@@ -7,11 +7,11 @@ import json, re
 from html import escape
 import msgspec
 from fasthtml.common import (A, Button, Details, Div, Fieldset, Form, H2, Input, Label, Legend, Li, NotStr, Ol, Option, P, Section, Select,
-                             Small, Span, Summary, Table as TTable, Tbody, Td, Th, Thead, Tr, to_xml)
+                             Small, Span, Strong, Summary, Table as TTable, Tbody, Td, Th, Thead, Tr, Ul, to_xml)
 from .. import tabs
 from ..forms import few, file_url, rows_of
 from ..loading.plugins import plugins
-from ..store import Refused, fold
+from ..store import Refused, fold, got
 
 page = 200              # rows that are drawn at first, and with each press of More
 redraw = 100            # more changed rows than this: the list is drawn anew
@@ -314,6 +314,13 @@ def panel(tx, table, look=plain):
     return Section(blank(tx, table), tools, bulk(tx, table), Div(head(table, look), listing(tx, table, look), cls='grid'),
                    empty, P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
                    id=f'{table.name}-panel', cls=cls, data_table=table.name)
+
+def grown(tx, table):
+    "What became of its columns when its class changed, until somebody has read it"
+    if not (said := got(tx, 'grown', table.name)): return None
+    return Div(P(Strong(f'The columns of {table.title} changed.')), Ul(*[Li(s) for s in said]),
+               Button('I have read it', type='button', cls='quiet', hx_post=f'/api/tables/{table.name}/read', hx_swap='none'),
+               id=f'{table.name}-grown', cls='card grown', role='status')
 
 # what to put when something changed
 
