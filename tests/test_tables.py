@@ -693,6 +693,34 @@ def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, t
         document.dispatchEvent(new Event('placed')); return said }''')
     assert wrong == [], 'a table that has no bar for what is selected holds up no other'
 
+# how wide
+
+def test_a_number_a_date_or_a_choice_is_never_cut_and_text_gives_way(serve, tmp_path, page):
+    f = tmp_path/'p'
+    f.mkdir()
+    (f/'bills.py').write_text('"Bills: what is owed."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud\nclass Bill:\n'
+                              '    number: str\n    customer: str\n    amount: float\n    due: date\n    paid: bool = False\n'
+                              "    status: Literal['draft', 'overdue', 'waiting for a lawyer'] = 'draft'\nbills = Crud(Bill)\n", 'utf-8')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    for n, a, status in (('2026-001', 1250.5, 'overdue'), ('2026-002', -99999.99, 'waiting for a lawyer'), ('2026-003', .1+.2, 'draft')):
+        s.act('bills.create', number=n, customer='Construction Company of the North', amount=a, due='2026-12-20', status=status)
+    page.goto(s.url + '/bills')
+    for width in (1300, 1440, 1024, 390):
+        page.set_viewport_size({'width': width, 'height': 800})
+        cut, text, at, slides = page.evaluate("""() => {
+            const pen = document.createElement('canvas').getContext('2d'), all = q => [...document.querySelectorAll(q)], cut = [];
+            for (const e of all('.rows .cell:is(.is-float,.is-date,.is-choice), .rows .main, .head .is-float, .head .is-date')) {
+                const s = getComputedStyle(e), said = e.selectedOptions?.[0].text ?? e.value ?? e.textContent;
+                pen.font = e.matches('.by') ? getComputedStyle(e.firstChild).font : s.font;
+                const room = e.clientWidth - parseFloat(s.paddingLeft) - parseFloat(s.paddingRight);
+                if (e.offsetParent && pen.measureText(said).width > room + 1) cut.push([said, room]);
+            }
+            const left = e => Math.round(e.getBoundingClientRect().x), g = document.querySelector('.grid'), m = document.getElementById('main');
+            return [cut, all('.rows [name=customer]').map(e => e.clientWidth), all('#bills-head [data-sort=amount], #bills-1 [name=amount]').map(left),
+                    m.scrollWidth <= m.clientWidth && (g.scrollWidth <= g.clientWidth || getComputedStyle(g).overflowX === 'auto')] }""")
+        assert cut == [] and min(text) >= 55 and slides, (width, cut, text)
+        if width > 899: assert abs(at[0] - at[1]) < 2, 'the head stands above its column'
+
 # the docs
 
 def test_the_examples_of_the_docs_run_and_what_they_say_is_so(serve, tmp_path):
