@@ -150,7 +150,7 @@ def room(f):
     n = {'int': 6, 'float': 8, 'date': 10, 'datetime': 16, 'time': 8}.get(f.kind, 0)
     if f.kind == 'int' and None not in (f.word.low, f.word.high): n = max(len(str(f.word.low)), len(str(f.word.high)))
     if f.kind == 'choice': n = .95*max((len(f.written(c)) for c in f.choices), default=0)
-    return next((w for w in (4, 5, 6, 7, 8, 10, 12, 16, 20) if max(n, .95*min(len(f.title), 12)) <= w), 24) if n else 0
+    return next((w for w in (4, 5, 6, 7, 8, 10, 12, 16, 20) if max(n, 1.1*min(len(f.title), 12)) <= w), 24) if n else 0
 def kinds(table, f):
     "The classes of a column's cells and of its head: what it holds, and how much room that needs"
     return ((f' is-{f.kind}' if f.kind != 'text' else '') + (f' w{n}' if (n := room(f)) else '') + (' main' if f.name == table.main else ''))
