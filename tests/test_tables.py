@@ -608,6 +608,10 @@ def test_a_type_that_is_put_back_takes_back_what_did_not_fit(bills):
     s.act('bills.update', id=1, due=5)
     assert [r['due'] for r in s.again('number: str; customer: str; due: date')] == ['2026-05-01']*3, 'what does not fit back makes room'
     assert 'due_was_int' in s.columns() and 'due_was_date' not in s.columns()
+    # also under another name
+    s.again('number: int; customer: str; due: date')
+    s.again('no: int; customer: str; due: date', ", renamed={'no': 'number'}")
+    assert [r['no'] for r in s.again('no: str; customer: str; due: date')] == ['2026-001', '8', '12']
 
 def test_a_column_gets_another_name_with_its_values(bills):
     s = bills

@@ -2,7 +2,7 @@
 
     plan(tx, name, fields, was)   what would change, as (what, column) pairs; empty when the table fits
     grow(tx, name, fields, …)     do it; a line in the log says what happened to each column"""
-import dataclasses, re
+import dataclasses
 from ..forms import Field, Word, rows_of
 from ..store import Refused, got, put
 
@@ -73,6 +73,8 @@ def rename(tx, name, f, old, was):
     tx.run(f'alter table "{name}" rename column "{old}" to "{new}"')
     was[new] = {k: v for k, v in was.pop(old).items() if k != 'gone'}
     moved(tx, name, old, new)
+    for s, v in was.items():
+        if v.get('spare') and of(s, v) == old: v['of'] = new
     return [f'{old} is called {new} now, with what was in it']
 
 def remember(tx, name, fields, was, inner):
@@ -86,9 +88,8 @@ def convert(tx, name, f, was):
     k, old = f.name, was[f.name]
     before = Field(k, old['kind'] or {'integer': 'int', 'real': 'float'}.get(old['sql'], 'text'), object, None, True,
                    word=Word(old['kind'], old.get('table', '')))
-    strict, new, unfit, lossy, taken = dataclasses.replace(f, loose=False), {}, [], 0, []
-    aside = next((s for s, v in reversed(was.items()) if v.get('spare') and (v['kind'], v['sql']) == (f.kind, f.sql)
-                  and re.fullmatch(rf'{re.escape(k)}_was_{f.kind}(_\d+)?', s)), None)
+    strict, new, unfit, lossy, taken = dataclasses.replace(f, loose=False), {}, {}, 0, []
+    aside = next((s for s, v in reversed(was.items()) if v.get('spare') and (v['kind'], v['sql']) == (f.kind, f.sql) and of(s, v) == k), None)
     older = f'"{aside}"' if aside else 'null'
     for r in tx.q(f'select id, "{k}" as v, {older} as older from "{name}"'):
         v, older = r['v'], r['older']
@@ -100,7 +101,7 @@ def convert(tx, name, f, was):
         text = before.written(before.back(v)) if before.kind != 'bool' or f.kind == 'text' else str(v)
         try: value = found(tx, f, text) if f.kind == 'ref' and not text.isdigit() else strict.parse(text)
         except ValueError:
-            unfit.append(text)
+            unfit[r['id']] = text
             if older is not None:
                 new[r['id']] = older
                 taken.append(r['id'])
@@ -115,12 +116,16 @@ def convert(tx, name, f, was):
         tx.run(f'alter table "{name}" add column "{k}" {f.sql}')
     tx.conn.executemany(f'update "{name}" set "{k}"=? where id=?', [(v, i) for i, v in new.items()])
     if spare and not unfit and not lossy: tx.run(f'alter table "{name}" drop column "{spare}"')
-    elif spare: was[spare] = {'kind': before.kind, 'sql': old['sql'], 'spare': True}
+    elif spare: was[spare] = {'kind': before.kind, 'sql': old['sql'], 'spare': True, 'of': k}
     said = f'{k} was {before.kind} and is {f.kind} now'
-    if unfit: said += f'; {len(unfit)} of {len(unfit)+len(new)} did not fit (“{unfit[0][:60]}”)'
+    if unfit: said += f'; {len(unfit)} of {len(unfit.keys() | new.keys())} did not fit (“{next(iter(unfit.values()))[:60]}”)'
     if unfit or lossy: said += f'; the old values stay in {spare}'
     if aside: said += emptied(tx, name, aside, k, taken, was)
     return [said]
+
+def of(spare, v):
+    "The column for which this one was put aside"
+    return v.get('of') or spare.partition('_was_')[0]
 
 def became(tx, text, f, now):
     "Is what a column holds now only what this text became when the column was given that type?"
