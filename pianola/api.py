@@ -235,6 +235,13 @@ async def pick(req):
     t, _ = table(req)
     return JSONResponse(await store.read(lambda tx: forms.rows_of(tx, t.name, words=req.query_params.get('q', '')[:200], limit=50)))
 
+@door('/api/tables/{name}/read', ['POST'])
+async def grown(req):
+    t, _ = table(req)
+    await store.write(lambda tx: put(tx, 'grown', t.name, None))
+    tabs.put(gone=[f'{t.name}-grown'])
+    return Response(status_code=204)
+
 @door('/api/tables/{name}/import')
 async def preview(req):
     t, _ = table(req)

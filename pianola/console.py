@@ -74,8 +74,9 @@ def quiet():
 
 @store.on
 def done(e):
-    "A key that changed something, was refused or waits: its sentence, as in the roll"
+    "A key that changed something, was refused or waits: its sentence, as in the roll; and what became of a table when its class changed"
     if e.kind == 'action' and e.text: log.info(f'{e.by}: {e.text[:300]}')
+    elif e.kind == 'note' and 'table' in e.data: log.info(e.text[:300])
 
 def table(what, text):
     "The prompt or the reply as a table, at debug level"

@@ -297,6 +297,7 @@ class Tx:
     def revert(self, changes):
         "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
         kind = lambda c: (c[0], c[1] == 'lot', c[2] is None, c[3] is None)
+        changes = [self._called(c) for c in changes]
         # thousands of rows that went with their owner come back at once
         for (table, lot, came, went), run in groupby(reversed(changes), kind):
             if lot:
@@ -314,6 +315,21 @@ class Tx:
                 if not many: self.update(table, id, before)
             if came: self.delete_many(table, [c[1] for c in run])
             elif went: self._again(table, [c[2] for c in run])
+    def _called(self, change):
+        "A change with the columns that had another name then under the one they have now"
+        table, id, *values = change
+        if not (renamed := got(self, 'renamed', table)): return change
+        there = {c[1] for c in self.conn.execute(f'pragma table_info("{table}")')}
+        for old in (k for k in renamed if k not in there):
+            k = old
+            while k not in there and k in renamed: k = renamed[k]
+            for n, v in enumerate(values):
+                if id != 'lot':
+                    if v and old in v: values[n] = {x: y for x, y in v.items() if x != old} | ({k: v[old]} if v.get(k) in (None, '') else {})
+                elif v and old in (have := {c[1] for c in self.conn.execute(f'pragma table_info("{v}")')}):
+                    if k not in have: self.run(f'alter table "{v}" rename column "{old}" to "{k}"')
+                    else: self.run(f"""update "{v}" set "{k}"="{old}" where "{k}" is null or "{k}"=''""")
+        return [table, id, *values]
     def _again(self, table, rows):
         "Rows that were there before, with their numbers"
         for names, alike in groupby(rows, tuple):
@@ -448,7 +464,7 @@ class Store:
             there = {t.lower() for t, in self.conn.execute('select name from sqlite_master')}
             to = next(t for t in (f'my_{was[0]}', *(f'my_{was[0]}_{n}' for n in range(2, 1000))) if t.lower() not in there)
             self.conn.execute(f'alter table "{was[0]}" rename to "{to}"; drop index if exists "{was[0]}_by_pos"')
-            self.conn.execute("update or replace pair set key=? where space in ('schema','chosen') and key=?", (to, was[0]))
+            self.conn.execute("update or replace pair set key=? where space in ('schema','chosen','renamed','grown') and key=?", (to, was[0]))
             self.conn.execute('update or replace last_id set name=? where name=?', (to, was[0]))
             log.warning('Pianola needs the name {} for a table of its own now: '
                         'the table of a plugin that had it is called {}, with all its rows', was[0], to)

@@ -83,4 +83,4 @@ def house():
     "[(module, what it is for)]: the first sentence of every room, in the order of how they build on each other"
     here = Path(__file__).parent
     text = (here.parent/'docs'/'architecture.md').read_text('utf-8')
-    return [(n, what) for n, what in re.findall(r'^\| `(\w+)` \| (.*) \|$', text, re.M)]
+    return [(n, what) for n, what in re.findall(r'^\| `([\w/]+)` \| (.*) \|$', text, re.M)]

@@ -34,6 +34,5 @@ async def lines(words: str = '', by: str = '', plugin: str = '', before: int = 0
 @page.hears
 async def news(e):
     "A new line on top, wherever all of them are looked at; what it takes back loses its button"
-    if e.kind != 'action' or not e.text: return
-    new, *_ = await story(id=e.id)
-    put(*[item(f"roll-{n['id']}", line(n), 'roll') for n in [new, *await story(id=e.data.get('undoes') or -1)]], seq=e.id)
+    if e.kind not in ('action', 'note') or not e.text: return
+    put(*[item(f"roll-{n['id']}", line(n), 'roll') for n in [*await story(id=e.id), *await story(id=e.data.get('undoes') or -1)]], seq=e.id)

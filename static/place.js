@@ -20,6 +20,10 @@ const halfTyped = (el, focus) =>
   focus.matches('input,textarea') &&
   !['checkbox', 'hidden'].includes(focus.type) &&
   ![focus.defaultValue, focus.sent].includes(focus.value);
+// the list a thing goes into, or one that shows only those of some words, which are in what is `said` of it
+const home = it =>
+  id(it.into) ||
+  (it.said != null && [...document.querySelectorAll('[data-words]')].find(l => l.dataset.words.split(' ').every(w => it.said.includes(w))));
 const later = new Map(); // by element: what is drawn when the user is done typing there, unless something newer is by then
 function put(items, gone) {
   for (const i of gone) {
@@ -85,7 +89,7 @@ function put(items, gone) {
       }
       old.replaceWith(el);
       if ('after' in it) seat(el, it.after, id(it.into));
-      else if (moved && it.into && id(it.into)) place(el, id(it.into));
+      else if (moved && it.into && home(it)) place(el, home(it));
       if (it.at) arrive(it.at, within);
       else if (within) {
         const to =
@@ -100,7 +104,7 @@ function put(items, gone) {
           }
       }
     } else {
-      const into = it.only ? null : id(it.into);
+      const into = it.only ? null : home(it);
       if (!into) continue;
       if (into.id === 'msg-list') {
         const first = [...into.children].find(c => c.matches('[data-role]'));

@@ -54,6 +54,26 @@ def test_a_hundred_and_more_jobs_are_paged_narrowed_by_state_and_words_and_follo
     page.get_by_label('In which state').select_option('')
     page.get_by_label('Words in it').fill('duck')
     page.wait_for_function("() => document.querySelectorAll('#jobs-some > .job').length === 1")
+    again, _ = s.began(what='a Duck'), s.began(what='a swan')
+    page.locator(f'#jobs-some > #job-{again}').wait_for()                       # it has the word; the swan has not
+    assert page.locator('#jobs-some > .job').count() == 2
+
+def test_a_list_of_some_jobs_on_a_plugins_own_page_follows_what_happens_in_every_tab(serve, tmp_path, page, context):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p/work.py').write_text(plugin.replace('import Page', 'import Page, job_list').replace(
+        "def index(): return 'x'", "async def index(): return await job_list('measure')"))
+    (tmp_path/'p/other.py').write_text(plugin.replace('Measure', 'Weigh').replace('def measure', 'def weigh'))
+    s = serve(tmp_path/'data', plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    both = page, context.new_page()
+    for p in both:
+        p.goto(s.url + '/work')
+        p.get_by_text('No job is like that.').wait_for()
+    s.act('other.weigh', what='nothing')
+    ids = [s.act('work.measure', what=w)['result']['job'] for w in ('a swan', 'a goose')]
+    for p in both:
+        for id in ids: p.locator(f'#job-{id}[data-state=done]').wait_for()
+        assert p.locator('.jobs > .job').evaluate_all('es => es.map(e => e.id)') == [f'job-{id}' for id in reversed(ids)]
+        assert not p.get_by_text('No job is like that.').is_visible()
 
 def test_what_is_long_over_is_cleared_and_comes_back_when_that_is_taken_back_and_is_forgotten_after_a_day(app, page, serve):
     s = app

@@ -1,8 +1,8 @@
 "Tables: every kind of column, a large one, several rows at once, files in and out, and a row class that changes. A real server, a real Chromium."
-import csv, io, json, random, time, urllib.parse, urllib.request
+import csv, io, json, random, shutil, time, urllib.parse, urllib.request
 import pytest
 from playwright.sync_api import expect
-from conftest import busy
+from conftest import busy, root
 
 works = '''"Works: everything a column can be."
 from datetime import date, datetime
@@ -594,6 +594,104 @@ def test_a_row_that_is_brought_back_has_in_a_column_that_is_new_since_what_a_new
     back = {'n': 0, 'done': False, 'state': 'open', 'note': "it's", 'late': False, 'due': None}
     assert [{k: r[k] for k in back} for r in s.act('things.list', limit=2000)['result']] == [back]*1301
     assert len(s.get('/api/tables/things.json?words=late:no')[1]) == len(s.get('/api/tables/things.json?words=state=open')[1]) == 1301
+@pytest.fixture
+def bills(serve, tmp_path):
+    "A table whose class can be written anew while it is open"
+    f = tmp_path/'p'
+    f.mkdir()
+    def write(body, more=''):
+        code = f'"Bills: what is owed."\nfrom datetime import date\nfrom pianola import Crud, Long\nclass Bill: {body}\nbills = Crud(Bill{more})\n'
+        (f/'bills.py').write_text(code, 'utf-8')
+    shutil.copy(root/'plugins/60_roll.py', f)
+    write('number: str; customer: str; due: date')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    for n, c in (('2026-001', 'Ann'), ('007', 'Bob'), ('12', 'Cy')): s.act('bills.create', number=n, customer=c, due='2026-05-01')
+    def again(body, more=''):
+        "The rows once it is loaded"
+        said = lambda: [t for _, w, t in log() if w == 'plugin.bills']
+        def log():
+            import apsw
+            c = apsw.Connection(str(s.data/'pianola.db'), flags=apsw.SQLITE_OPEN_READONLY)
+            return [*c.execute("select id, what, coalesce(data, '') || text from log where kind='note' order by id")]
+        n = len(said())
+        write(body, more)
+        s.until(lambda: len(said()) > n)
+        assert s.get('/api/health')[1]['plugins']['bills'] == 'ok', s.get('/api/health')[1]
+        return s.rows('bills')
+    def columns():
+        import apsw
+        c = apsw.Connection(str(s.data/'pianola.db'), flags=apsw.SQLITE_OPEN_READONLY)
+        return {n[1] for n in c.execute('pragma table_info(bills)')} - {'id', 'pos'}
+    s.again, s.columns = again, columns
+    return s
+
+def test_a_type_that_is_put_back_takes_back_what_did_not_fit(bills):
+    s = bills
+    of = lambda rows: [r['number'] for r in rows]
+    assert of(s.again('number: int; customer: str; due: date')) == [None, 7, 12] and 'number_was_text' in s.columns()
+    s.post('/api/approvals/' + str(s.post('/api/actions/bills.delete', {'id': 1})[1]['approval']), {'approve': True})
+    gone = s.get('/api/roll')[1][-1]['id']
+    assert of(s.again('number: str; customer: str; due: date')) == ['007', '12']
+    assert s.columns() == {'number', 'customer', 'due'}, 'nothing in the kept column was needed any more'
+    s.post(f'/api/roll/{gone}/undo')
+    assert of(s.rows('bills')) == ['2026-001', '007', '12'], 'a row that comes back finds its value where it is now'
+    # what was written meanwhile stays, and so does what it took the place of
+    s.again('number: int; customer: str; due: date')
+    s.act('bills.update', id=2, number=8)
+    assert of(s.again('number: str; customer: str; due: date')) == ['2026-001', '8', '12'] and 'number_was_text' in s.columns()
+    assert 'older values are back from number_was_text; 1 more stays there' in s.get('/bills', HX_Request='true')[1]
+    assert [r['due'] for r in s.again('number: str; customer: str; due: int = None')] == [None]*3
+    s.act('bills.update', id=1, due=5)
+    assert [r['due'] for r in s.again('number: str; customer: str; due: date')] == ['2026-05-01']*3, 'what does not fit back makes room'
+    assert 'due_was_int' in s.columns() and 'due_was_date' not in s.columns()
+    # also under another name
+    s.again('number: int; customer: str; due: date')
+    s.again('no: int; customer: str; due: date', ", renamed={'no': 'number'}")
+    assert [r['no'] for r in s.again('no: str; customer: str; due: date')] == ['2026-001', '8', '12']
+
+def test_a_column_gets_another_name_with_its_values(bills):
+    s = bills
+    of = lambda rows: [r.get('client') for r in rows]
+    s.act('bills.update', id=2, customer='Bo')
+    renamed = s.get('/api/roll')[1][-1]['id']
+    assert of(s.again('number: str; client: str; due: date')) == [None]*3
+    page = s.get('/bills', HX_Request='true')[1]
+    assert "If it is called client now, write Crud(…, renamed={'client': 'customer'})" in page
+    assert 'client is new and has no default: it is empty in the 3 rows there' in page
+    more = ", renamed={'client': 'customer'}"
+    assert of(s.again('number: str; client: str; due: date', more)) == ['Ann', 'Bo', 'Cy'] and 'customer' not in s.columns()
+    assert s.post(f'/api/roll/{renamed}/undo')[0] == 200
+    assert of(s.rows('bills')) == ['Ann', 'Bob', 'Cy'], 'what is taken back finds the column under its new name'
+    assert of(s.again('number: str; client: str; due: date ', more)) == ['Ann', 'Bob', 'Cy']
+    # at once, with another type; and beside a column in which something is written
+    assert [r['text'] for r in s.again('text: Long; client: str; due: date', more[:-1] + ", 'text': 'number'}")] == ['2026-001', '007', '12']
+    s.again('text: Long; owner: str = ""; due: date')
+    s.act('bills.update', id=1, owner='Dee')
+    assert [r['owner'] for r in s.again('text: Long; owner: str = ""; due: date', ", renamed={'owner': 'client'}")] == ['Dee', 'Bob', 'Cy']
+    assert 'client' in s.columns()
+    s.act('bills.update', id=1, owner='')
+    assert [r['owner'] for r in s.again('text: Long; owner: str = ""; due: date ', ", renamed={'owner': 'client'}")] == ['', 'Bob', 'Cy']
+
+def test_what_became_of_the_columns_is_on_the_page_in_the_history_the_roll_and_the_log(bills, page, context):
+    s = bills
+    page.goto(s.url + '/bills')
+    s.again('number: int; customer: str')
+    said = 'number was text and is int now; 1 of 3 did not fit (“2026-001”); the old values stay in number_was_text'
+    card = page.locator('#bills-grown')
+    expect(card).to_contain_text(said)
+    expect(card).to_contain_text('due is not a column any more; what was in it stays in the file, unseen')
+    assert (s.data/'pianola.log').read_text('utf-8').count(said) == 1
+    page.get_by_role('button', name='History').click()
+    expect(page.locator('#activity')).to_contain_text(said)
+    page.keyboard.press('Escape')
+    for words in ('', '?plugin=bills'): assert said in s.get('/roll/list' + words, HX_Request='true')[1]
+    other = context.new_page()
+    other.goto(s.url + '/bills')
+    other.get_by_role('button', name='I have read it').click()
+    for p in (page, other): expect(p.locator('#bills-grown')).to_have_count(0)
+    page.reload()
+    expect(page.locator('#bills-panel')).to_be_visible()
+    expect(card).to_have_count(0)
 
 def test_a_table_from_before_types_were_written_down_opens_as_it_is(serve, folder, tmp_path):
     import apsw
@@ -659,11 +757,38 @@ def test_a_row_that_looks_its_own_way_can_be_sorted_selected_and_opened(serve, t
         document.dispatchEvent(new Event('placed')); return said }''')
     assert wrong == [], 'a table that has no bar for what is selected holds up no other'
 
+# how wide
+
+def test_a_number_a_date_or_a_choice_is_never_cut_and_text_gives_way(serve, tmp_path, page):
+    f = tmp_path/'p'
+    f.mkdir()
+    (f/'bills.py').write_text('"Bills: what is owed."\nfrom datetime import date\nfrom typing import Literal\nfrom pianola import Crud\nclass Bill:\n'
+                              '    number: str\n    customer: str\n    amount: float\n    due: date\n    paid: bool = False\n'
+                              "    status: Literal['draft', 'overdue', 'waiting for a lawyer'] = 'draft'\nbills = Crud(Bill)\n", 'utf-8')
+    s = serve(plugins=f, env={'PIANOLA_ENGINE': 'embedded'})
+    for n, a, status in (('2026-001', 1250.5, 'overdue'), ('2026-002', -99999.99, 'waiting for a lawyer'), ('2026-003', .1+.2, 'draft')):
+        s.act('bills.create', number=n, customer='Construction Company of the North', amount=a, due='2026-12-20', status=status)
+    page.goto(s.url + '/bills')
+    for width in (1300, 1440, 1024, 390):
+        page.set_viewport_size({'width': width, 'height': 800})
+        cut, text, at, slides = page.evaluate("""() => {
+            const pen = document.createElement('canvas').getContext('2d'), all = q => [...document.querySelectorAll(q)], cut = [];
+            for (const e of all('.rows .cell:is(.is-float,.is-date,.is-choice), .rows .main, .head .is-float, .head .is-date')) {
+                const s = getComputedStyle(e), said = e.selectedOptions?.[0].text ?? e.value ?? e.textContent;
+                pen.font = e.matches('.by') ? getComputedStyle(e.firstChild).font : s.font;
+                const room = e.clientWidth - parseFloat(s.paddingLeft) - parseFloat(s.paddingRight);
+                if (e.offsetParent && pen.measureText(said).width > room + 1) cut.push([said, room]);
+            }
+            const left = e => Math.round(e.getBoundingClientRect().x), g = document.querySelector('.grid'), m = document.getElementById('main');
+            return [cut, all('.rows [name=customer]').map(e => e.clientWidth), all('#bills-head [data-sort=amount], #bills-1 [name=amount]').map(left),
+                    m.scrollWidth <= m.clientWidth && (g.scrollWidth <= g.clientWidth || getComputedStyle(g).overflowX === 'auto')] }""")
+        assert cut == [] and min(text) >= 55 and slides, (width, cut, text)
+        if width > 899: assert abs(at[0] - at[1]) < 2, 'the head stands above its column'
+
 # the docs
 
 def test_the_examples_of_the_docs_run_and_what_they_say_is_so(serve, tmp_path):
     import re
-    from conftest import root
     text = (root/'docs/tables.md').read_text('utf-8')
     examples = dict(re.findall(r'<!-- run: (\w+) -->\n```python\n(.*?)```', text, re.S))
     assert set(examples) == {'films', 'makers', 'birthdays'}

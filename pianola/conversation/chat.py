@@ -451,6 +451,7 @@ def hear_log(e):
         elif e.data.get('approval'): tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
         if e.data.get('changes'): hold(entered(e.id, e.data.get('undoes')), 'the history could not be drawn')
         if e.what.startswith('chat.') or e.what == 'undo': tabs.send({'chats': 1}, e.id)
+    elif e.kind == 'note' and 'table' in e.data: hold(entered(e.id), 'the history could not be drawn')
     elif e.kind == 'approval': tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
     elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
     if history.heard(e.kind, e.what, e.text):

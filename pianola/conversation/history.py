@@ -98,18 +98,19 @@ def line(e):
     if d.get('hint'): more += f" ({d['hint']})"
     return f"{who}: {e['text']}{more}"
 
+changed_class = """kind='note' and data like '{"table": %'"""         # a table followed its class: see growth
 def done(tx, before=None, limit=60, id=None):
-    "The actions that changed something, newest first, each with whether it was taken back"
-    out = tx.q("select * from log where kind='action' and (? is null or id<?) and (? is null or id=?) and data like '%\"changes\": [[%' "
-               "order by id desc limit ?", before, before, id, id, limit)
+    "The actions that changed something and the tables that changed their columns, newest first, each with whether it was taken back"
+    out = tx.q(f"""select * from log where (? is null or id<?) and (? is null or id=?)
+               and (kind='action' and data like '%"changes": [[%' or {changed_class}) order by id desc limit ?""", before, before, id, id, limit)
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
     return out
 
 def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):
     "Lines of the roll that say something, newest first, each with whether it was taken back"
-    out = tx.q("select * from log where kind='action' and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) "
-               r"and (?='' or what like ? escape '\') and (?='' or text like ? escape '\') order by id desc limit ?",
-               id, id, before, before, by, by, plugin, like(plugin)[1:-1] + '.%', words, like(words), limit)
+    out = tx.q(f"select * from log where (kind='action' or {changed_class}) and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) "
+               r"and (?='' or what like ? escape '\' or what=?) and (?='' or text like ? escape '\') order by id desc limit ?",
+               id, id, before, before, by, by, plugin, like(plugin)[1:-1] + '.%', plugin, words, like(words), limit)
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
     return out
 

@@ -271,6 +271,7 @@ class Plugins(dict):
     def _probe(self, tx, p):
         "Open its tables and take it all back: the tables with rows that would change their columns. Refused when something would be lost."
         tx.run('savepoint probe')
+        events, later = len(tx.events), len(tx.after)
         try:
             before = _schema(tx)
             for k in p.kinds: k.open(tx)
@@ -278,12 +279,14 @@ class Plugins(dict):
             for t, columns in before.items():
                 if t.startswith(('sqlite_', 'pianola_old_')): continue
                 if t not in after: raise Refused(f'{p.name} would drop the table {t}')
-                if lost := [c for c in columns if c not in after[t] and tx.value(f'select count("{c}") from "{t}"')]:
+                moved = got(tx, 'renamed', t) or {}                # their values are in another column: see growth
+                if lost := [c for c in columns if c not in after[t] and c not in moved and tx.value(f'select count("{c}") from "{t}"')]:
                     raise Refused(f"{p.name} would drop {', '.join(lost)} of {t}")
             changed = [t for t in before if t in after and before[t] != after[t] and self.owner(t) in (None, p.name)]
         finally:
             tx.run('rollback to probe')
             tx.run('release probe')
+            del tx.events[events:], tx.after[later:]
         return [t for t in changed if tx.value(f'select 1 from "{t}" limit 1')]
     def _enter(self, tx, p, old):
         for k in p.kinds: k.open(tx)

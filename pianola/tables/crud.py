@@ -13,8 +13,8 @@ from . import grid, growth, sheets
 class Crud(Kind):
     """One table of a plugin. `Row` is a class with annotations and defaults: str, Long,
     int, float, Range, bool, date, datetime, Literal or Enum, Url, Ref, Rows, File, Json.
-    `belongs_to` names a table whose chosen row owns these."""
-    def __init__(self, Row, name=None, title=None, belongs_to=None, local=False):
+    `belongs_to` names a table whose chosen row owns these; `renamed` says what columns were called before, {new name: old name}."""
+    def __init__(self, Row, name=None, title=None, belongs_to=None, local=False, renamed=None):
         super().__init__(name, sys._getframe(1))
         # local: the model hears of its keys only while the plugin is open
         self.Row, self._title, self.owner, self.local = Row, title, belongs_to, local
@@ -27,6 +27,10 @@ class Crud(Kind):
             raise TypeError(f'{Row.__name__}.{k} is a Secret; rows are logged and shown, so keep it in the settings of the plugin')
         if k := next((k for k in self.columns if k in ('pos', 'where', 'words')), None):
             raise TypeError(f'{Row.__name__}.{k}: a column cannot have this name, which tables use themselves')
+        self.renamed = renamed or {}
+        for k, old in self.renamed.items():
+            if k not in self.columns: raise TypeError(f'renamed: {Row.__name__} has no {k}; write {{new name: old name}}')
+            if old in self.columns: raise TypeError(f'renamed: {old} is a column of {Row.__name__} still')
         for f in self.columns.values():
             if f.kind == 'ref': f.loose, f.type = True, f.type | str
             if f.kind == 'rows': f.loose, f.type = True, list[int | str] | str
@@ -84,7 +88,7 @@ class Crud(Kind):
 
     def open(self, tx):
         "Make the table, or change it until it fits the row class; see growth"
-        growth.grow(tx, self.name, self.columns, {**({self.link: 'integer'} if self.link else {}), 'pos': 'real'})
+        growth.grow(tx, self.name, self.columns, {**({self.link: 'integer'} if self.link else {}), 'pos': 'real'}, self.renamed)
         link = f'"{self.link}", ' if self.link else ''
         tx.run(f'create index if not exists "{self.name}_by_pos" on "{self.name}"({link}pos, id)')
     def clean(self, row):
@@ -421,7 +425,7 @@ class Crud(Kind):
     def now(self, tx, ids, look=grid.plain, fresh=None): return grid.now(tx, self, ids, look, fresh)
     def key(self, verb): return f'/api/actions/{self.name}.{verb}'
     def panel(self, tx, look=grid.plain): return grid.panel(tx, self, look)
-    async def view(self): return await store.read(self.panel)
+    async def view(self): return await store.read(lambda tx: (grid.grown(tx, self), self.panel(tx)))
 
     # what the model is told
 

@@ -7,11 +7,11 @@ import json, re
 from html import escape
 import msgspec
 from fasthtml.common import (A, Button, Details, Div, Fieldset, Form, H2, Input, Label, Legend, Li, NotStr, Ol, Option, P, Section, Select,
-                             Small, Span, Summary, Table as TTable, Tbody, Td, Th, Thead, Tr, to_xml)
+                             Small, Span, Strong, Summary, Table as TTable, Tbody, Td, Th, Thead, Tr, Ul, to_xml)
 from .. import tabs
 from ..forms import few, file_url, rows_of
 from ..loading.plugins import plugins
-from ..store import Refused, fold
+from ..store import Refused, fold, got
 
 page = 200              # rows that are drawn at first, and with each press of More
 redraw = 100            # more changed rows than this: the list is drawn anew
@@ -148,12 +148,27 @@ def el(tag, /, *inside, **attrs):
     if tag != 'input': out += [*[x if isinstance(x, Drawn) else escape(str(x)) for x in inside], f'</{tag}>']
     return Drawn(''.join(out))
 
+def room(f):
+    "The least room a column has, in characters, for what is no use when it is cut: numbers, dates, choices; 0 for text, which gives way"
+    n = {'int': 6, 'float': 8, 'date': 10, 'datetime': 16, 'time': 8}.get(f.kind, 0)
+    if f.kind == 'int' and None not in (f.word.low, f.word.high): n = max(len(str(f.word.low)), len(str(f.word.high)))
+    if f.kind == 'choice': n = .95*max((len(f.written(c)) for c in f.choices), default=0)
+    return next((w for w in (4, 5, 6, 7, 8, 10, 12, 16, 20) if max(n, 1.1*min(len(f.title), 12)) <= w), 24) if n else 0
+def kinds(table, f):
+    "The classes of a column's cells and of its head: what it holds, and how much room that needs"
+    return ((f' is-{f.kind}' if f.kind != 'text' else '') + (f' w{n}' if (n := room(f)) else '') + (' main' if f.name == table.main else ''))
+def broad(table):
+    "Has it more columns than stand beside the chat with their least room? Then it has the whole width, and slides where that is too little."
+    fs = table.columns.values()
+    least = sum(1.1 if f.kind == 'bool' else room(f)*.56+1 if room(f) else 6.6 if f.name == table.main else 4 for f in fs)
+    return len(fs) > 5 or least + .45*len(fs) + (13 if chooses(table) else 8) > 27          # rem
+
 def cell(table, f, row, names):
     """One value of a row, to be changed in place. What it does when it changes
     is in tables.js: a thousand cells need no attributes of their own for that."""
     k, v = f.name, row[f.name]
     a = dict(name=k, aria_label=f'{k} of {called(table, row)}',
-             cls='cell' + (f' is-{f.kind}' if f.kind != 'text' else '') + (' main' if k == table.main else ''))
+             cls='cell' + kinds(table, f))
     if f.kind == 'bool': return el('input', type='checkbox', checked=bool(v), aria_label=a['aria_label'], data_col=k, cls='tick')
     v = f.back(v)
     if f.kind == 'choice':
@@ -228,7 +243,7 @@ def head(table, look=plain):
     "The names of the columns: press one to sort by it, again for the other way round, again for the order the rows were put in"
     way = ', from the end' if look.down else ', from the beginning'
     sort = lambda f: Button(Span(f.title), type='button',
-                            cls='by' + (f' is-{f.kind}' if f.kind != 'text' else '') + (' main' if f.name == table.main else ''),
+                            cls='by' + kinds(table, f),
                             data_sort=f.name, title=f'Sort by {f.name}',
                             data_way=('down' if look.down else 'up') if look.sort == f.name else None,
                             aria_label=f'Sort by {f.name}' + (way if look.sort == f.name else ''))
@@ -312,11 +327,18 @@ def panel(tx, table, look=plain):
                 *filters(tx, table, look), sorts, ways, cls='tools')
     empty = P(f'No {title} yet. Add the first one above, or ask for it in the chat: “add '
               f'{"an" if table.one[:1].lower() in "aeio" else "a"} {table.one}: …”.', cls='empty')
-    cls = ('crud' + (' own' if hasattr(table.Row, '__ft__') else ' broad' if len(table.columns) > 5 else '')
+    cls = ('crud' + (' own' if hasattr(table.Row, '__ft__') else ' broad' if broad(table) else '')
            + (' filtered' if look.filtered else '') + (' sorted' if look.sort else ''))
     return Section(blank(tx, table), tools, bulk(tx, table), Div(head(table, look), listing(tx, table, look), cls='grid'),
                    empty, P('Nothing matches the filter.', cls='nothing'), foot(tx, table, look),
                    id=f'{table.name}-panel', cls=cls, data_table=table.name)
+
+def grown(tx, table):
+    "What became of its columns when its class changed, until somebody has read it"
+    if not (said := got(tx, 'grown', table.name)): return None
+    return Div(P(Strong(f'The columns of {table.title} changed.')), Ul(*[Li(s) for s in said]),
+               Button('I have read it', type='button', cls='quiet', hx_post=f'/api/tables/{table.name}/read', hx_swap='none'),
+               id=f'{table.name}-grown', cls='card grown', role='status')
 
 # what to put when something changed
 

@@ -28,7 +28,7 @@ async def tell(id, kinds=('state',)):
                 tx.q('select * from job_event where job=? and id>? order by id', id, tail.last) if tail else [])
     try: j, lines, events = await store.read(look)
     except Refused: return
-    items = ([tabs.item(f'job-{id}', card(j, lines), 'jobs')] if 'state' in kinds else
+    items = ([listed(j, lines)] if 'state' in kinds else
              [tabs.item(f'job-lines-{id}', _log(j, lines), only=True)] if {'log', 'stale'} & set(kinds) else [])
     n = journal.now(j)
     tabs.send({'job': {**n, 'said': ' · '.join(x for x in (n['text'], where(n)) if x)}, 'put': items, 'gone': []})
@@ -158,13 +158,19 @@ def found(tx, words='', state='', limit=page):
                 *map(fold, words.split()), *([state] if state else []), limit)
     return [journal.decode(j) for j in some]
 
+def listed(j, lines=None):
+    "A job for whoever shows a list it is in: the list of all of them, or one of words that are in what is `said` of it"
+    said = f"{j['title']} {j['plugin']} {j['text']} {j['name']} {json.dumps(j['args'], ensure_ascii=False)} {j['error'] or ''}"
+    return {**tabs.item(f"job-{j['id']}", card(j, lines), 'jobs'), 'said': fold(said[:4000])}
+
 def listing(tx, words='', state='', limit=page):
-    "The list of jobs. Of one state: new ones come in, and those that leave it are out of sight; with words it stands still."
+    "The list of jobs, into which new ones come that have its words. Of one state: those that leave it are out of sight."
     some = found(tx, words, state, limit+1)
     more = Button('Earlier', type='button', cls='quiet', hx_get='/api/jobs',
                   hx_vals=tabs.dumps({'words': words, 'state': state, 'limit': limit+page}), hx_target='#job-list',
                   hx_swap='outerHTML') if len(some) > limit else None
-    return Div(Div(*map(card, some[:limit]), id='jobs-some' if words else 'jobs', cls='jobs', data_only=state or None),
+    return Div(Div(*map(card, some[:limit]), id='jobs-some' if words else 'jobs', cls='jobs', data_only=state or None,
+                   data_words=' '.join(map(fold, words.split())) or None),
                P('No job is like that.' if words or state else 'Nothing has run yet. Long work of any plugin is listed here, with its log.',
                  cls='empty'), more, id='job-list')
 
@@ -183,5 +189,5 @@ def cleared(e):
     "Jobs were cleared from the list, or come back to it"
     rows = [r for (t, _), r in e.rows.items() if t == 'job' and r]
     if rows:
-        shown = [tabs.item(f"job-{r['id']}", card({**journal.decode(r), 'logged': True}), 'jobs') for r in rows[-page:] if not r['cleared']]
+        shown = [listed({**journal.decode(r), 'logged': True}) for r in rows[-page:] if not r['cleared']]
         tabs.put(*shown, gone=[f"job-{r['id']}" for r in rows if r['cleared']])
