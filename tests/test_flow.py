@@ -1,5 +1,5 @@
 "Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
-import http.client, io, itertools, json, sqlite3, time, zipfile
+import contextlib, http.client, io, itertools, json, sqlite3, time, zipfile
 import pytest
 from conftest import Server, root
 
@@ -184,6 +184,35 @@ def test_a_step_that_goes_by_itself_goes_when_it_can_and_again_when_its_grounds_
     common.act('numbers.run', run=run, step='a', values={'x': 5})
     assert common.until(lambda: (x := states(common, 'numbers', run))['b'] == 'done' and x) == {'a': 'done', 'b': 'done', 'c': 'stale', 'd': 'stale'}
     assert step(common, 'b', 'numbers', run)['result'] == {'y': 10}
+
+def test_a_step_that_cannot_go_by_itself_waits_and_holds_up_nobody(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    for name, walk in (('far', "@flow.step(runs='process')\ndef walk(job, n: int = 1):"), ('near', '@flow.step\ndef walk(n: int = 1):')):
+        (tmp_path/'p'/f'{name}.py').write_text(f'''"{name}: asks for a password."
+from pianola import Flow, Secret, action
+flow = Flow()
+@flow.step
+def login(password: Secret):
+    "Password?"
+{walk}
+    "Walk"
+    return {{'m': n}}
+@flow.step(auto=True)
+async def check(job, password, m):
+    "Check it"
+@action
+async def other(job): return 1
+''')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    for flow in ('far', 'near'):
+        s.act(f'{flow}.run', step='login', values={'password': 'hunter22'})
+        s.act(f'{flow}.run', values={'n': 1})
+    for flow in ('far', 'near'): assert settle(s, flow) == {'login': 'done', 'walk': 'done', 'check': 'open'}
+    id = s.act('far.other')['result']['job']
+    s.until(lambda: next(j for j in s.get('/api/jobs')[1] if j['id'] == id)['state'] == 'done')
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        said = [t for t, in db.execute("select text from log where kind='note' and what like '%.check'")]
+    assert len(said) == 2 and all('waits for you at Check it check runs as a job, and password is a secret' in t for t in said), said
 
 def test_changed_code_is_a_mark_and_never_an_error(serve, folder, tmp_path):
     own = tmp_path/'p'

@@ -384,6 +384,23 @@ def test_a_process_that_is_over_before_we_look_is_not_begun_again(own, monkeypat
     before, after = own(go)
     assert before == after == [{'state': 'ending', 'attempt': 1}] and begun == [1]
 
+def test_one_that_breaks_as_it_ends_holds_up_no_other(own, monkeypatch):
+    from pianola.work import jobs, journal
+    fired = []
+    async def fire(s): fired.append(s['id'])
+    def breaks(tx, j): raise KeyError('of the plugin')
+    for name, value in (('hooks', {'x': [breaks]}), ('fire', fire), ('poke', lambda id: None), ('afar', None)):
+        monkeypatch.setattr(jobs, name, value)
+    async def go(st):
+        def made(tx):
+            for plugin in 'xyz': journal.start(tx, f'{plugin}.f', {}, title='T', plugin=plugin, runs='process')
+            tx.run("update job set state='ending', text='done' where id<3")
+            tx.insert('schedule', {'title': 'T', 'action': 'a', 'args': '{}', 'every': 'daily 00:00', 'next_at': 1})
+        await st.write(made)
+        assert (await jobs.round_(10**9))[1] == 1, 'tried again in a second'
+        return [j['state'] + ' ' + j['text'][:9] for j in await st.q('select state, text from job order by id')]
+    assert own(go) == ['ending done', 'done ', 'waiting cannot go'] and fired
+
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw
     from pianola import store

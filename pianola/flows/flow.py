@@ -373,11 +373,13 @@ class Flow(Kind):
             good, wrong = forms.read(s.asks(memory), known)
             if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]:
                 wrong[hidden[0]] = 'is a secret, which is not kept'
-            if wrong and saved:
-                tx.log('note', f'{self.name}.{s.name}',
-                       text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {'; '.join(f'{n} {w}' for n, w in wrong.items())}",
-                       data={'run': run})
-            if not wrong: return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
+            why = '; '.join(f'{n} {w}' for n, w in wrong.items())
+            if not wrong:
+                try:
+                    with tx.attempt(): return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
+                except Refused as e: why = '; '.join(filter(None, (e.text, e.hint)))
+            elif not saved: continue
+            tx.log('note', f'{self.name}.{s.name}', text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {why}", data={'run': run})
 
     # what is seen
 

@@ -136,27 +136,36 @@ async def round_(last):
                 tx.q('select * from schedule where active and next_at<=?', t))
     ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
-    for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
+    broke = False
+    async def alone(f, *args):
+        "One that breaks holds up no other"
+        nonlocal broke
+        try: await f(*args)
+        except Exception:
+            log.exception('a job could not be looked after; once more in a second')
+            broke = True
+    for id in {e['job'] for e in fresh}: await alone(tell, id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
         if e['kind'] == 'comment': comment(e['job'], e['text'])
-    for j in ending: await store.write(finished, j)
-    for j in unheard: await tell_to_stop(j)
-    for j in ready if not afar or afar.ready else []:
-        if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): continue
-        try: function(j['name'])
-        except Refused as e:
-            await store.write(lacks, j['id'], e.text)
-            continue
-        if afar: await hand(j['id'])
-        elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
-        elif len(handles) < most:
-            handles[j['id']] = None
-            hold(run(j['id']), 'a job broke')
-    for s in due if fire else (): await fire(s)
+    for j in ending: await alone(store.write, finished, j)
+    for j in unheard: await alone(tell_to_stop, j)
+    for j in ready if not afar or afar.ready else []: await alone(begin, j)
+    for s in due if fire else (): await alone(fire, s)
     for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
-    pause = (.15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
+    pause = (1 if broke else .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
              max(.05, min(30, soon - time.time())) if soon else 30)
     return last, pause
+
+async def begin(j):
+    "What waits, or was left by a dead process, goes on where it belongs"
+    if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): return
+    try: function(j['name'])
+    except Refused as e: return await store.write(lacks, j['id'], e.text)
+    if afar: await hand(j['id'])
+    elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
+    elif len(handles) < most:
+        handles[j['id']] = None
+        hold(run(j['id']), 'a job broke')
 
 def lacks(tx, id, why):
     "The plugin of a job is not there, or does not load just now: the job waits until it does"
