@@ -1,7 +1,7 @@
 """What a plugin may do to others, which is nothing: its errors become words with a line, its time is limited, and it writes to no table but its own.
 
 It is no wall against malice (a plugin is Python in our process) but against every accident: a loop, a crash, a wrong name, a `sys.exit`."""
-import asyncio, contextvars, ctypes, difflib, functools, inspect, json, re, signal, sys, threading, time, traceback, types, warnings
+import asyncio, contextlib, contextvars, ctypes, difflib, functools, inspect, json, re, signal, sys, threading, time, traceback, types, warnings
 from contextlib import contextmanager
 from pathlib import Path
 import apsw
@@ -176,6 +176,7 @@ def watch(loop):
     their tasks (also those of gather and wait_for), their callbacks, and words that nobody awaits"""
     global _knocks, _home
     _home = loop, threading.get_ident()
+    places.clear()
     loop.set_task_factory(_task)
     loop.set_exception_handler(_unread)
     if warnings.showwarning is not _warned: _warned.before, warnings.showwarning = warnings.showwarning, _warned
@@ -212,10 +213,6 @@ async def guarded(coroutine):
     "Await a plugin's coroutine, its steps limited; what would end the app comes as Ended"
     try: return await steps(coroutine)
     except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
-def calm(f, *args, **kw):
-    "Call f in a thread: what a future cannot carry, or what would end the app, comes as Ended"
-    try: return f(*args, **kw)
-    except (StopIteration, SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
 
 def _unread(loop, context):
     "An error on the loop that nobody reads: of a task that is let go of, of a callback"
@@ -234,30 +231,48 @@ def cancelled(e):
     "Is this the end of our own task, asked for by somebody else? Or did what it runs merely raise CancelledError?"
     return isinstance(e, asyncio.CancelledError) and bool(asyncio.current_task().cancelling())
 
-threads = {}                # {plugin: how many of its plain functions run}
-async def beside(plugin, f, *args, seconds=None, **kw):
-    """Run a plugin's plain function in a thread of its own and await what it
-    returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"""
-    if threads.get(plugin, 0) >= 8: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
+def thread(plugin, f, over):
+    """Run f in a daemon thread of its own, which no exit and no work of ours waits for; a future of what it
+    returns. over() is called on the loop once it is over, also when nobody awaits it any longer."""
     loop = asyncio.get_running_loop()
-    done, seconds, around = loop.create_future(), seconds or view_seconds, contextvars.copy_context()
-    def over(result, e):
-        threads[plugin] = threads.get(plugin, 1) - 1
+    done, around = loop.create_future(), contextvars.copy_context()
+    def ended(result, e):
+        over()
         if not done.done(): done.set_exception(e) if e else done.set_result(result)
     def run():
         result = error = None
-        try:
-            with limit(seconds): result = around.run(f, *args, **kw)
+        try: result = around.run(f)
         except Exception as e:
             # no future takes a StopIteration
             error = e if not isinstance(e, StopIteration) else Ended(e).with_traceback(e.__traceback__)
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
-        if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
-    threads[plugin] = threads.get(plugin, 0) + 1
+        with contextlib.suppress(RuntimeError): loop.call_soon_threadsafe(ended, result, error)        # the loop is closed: the app has ended
     threading.Thread(target=run, daemon=True, name=f'plugin {plugin}').start()
+    return done
+
+together = 8                # threads that a plugin has at a time for its keys and views; as many for its steps and jobs
+threads = {}                # {plugin: how many of its plain functions run}
+async def beside(plugin, f, *args, seconds=None, **kw):
+    """Run a plugin's plain function in a thread of its own and await what it
+    returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"""
+    if threads.get(plugin, 0) >= together: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
+    seconds = seconds or view_seconds
+    def over(): threads[plugin] = threads.get(plugin, 1) - 1
+    def run():
+        with limit(seconds): return f(*args, **kw)
+    threads[plugin] = threads.get(plugin, 0) + 1
+    done = thread(plugin, run, over)
     finished, _ = await asyncio.wait([done], timeout=seconds+1)
     if not finished: raise TimeoutError(f'it was still busy after {seconds} s; what takes a while belongs in a job')
     return done.result()
+
+places = {}                 # {plugin: Semaphore}: see apart
+async def apart(plugin, f):
+    """Run a step or a job of a plugin in a thread of its own, however long it takes, and await what it returns.
+    One that is not awaited any longer keeps its place until it is over: others of the plugin wait for a place."""
+    place = places.setdefault(plugin, asyncio.Semaphore(together))
+    await place.acquire()
+    return await thread(plugin, f, place.release)
 
 class Left(Exception):
     "A call that did not come back and was left behind: nobody waits for it, and nothing it does later counts"
@@ -275,7 +290,7 @@ def beside_us(f, plugin):
     if inspect.iscoroutinefunction(f): return f
     @functools.wraps(f)
     async def run(*args, **kw):
-        out = await beside(plugin, f, *args, **kw)
+        out = await beside(plugin, functools.partial(f, *args, **kw))        # one of its words may be called `seconds`
         return await steps(out) if inspect.isawaitable(out) else out
     return run
 

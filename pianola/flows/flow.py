@@ -328,7 +328,7 @@ class Flow(Kind):
         async def work():
             try:
                 kw = await asyncio.to_thread(arguments, self, nodes, run)
-                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else asyncio.to_thread(contain.calm, s.f, **kw))
+                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else contain.apart(self.plugin_name, lambda: s.f(**kw)))
                 end = 'done', await asyncio.to_thread(results.keep, out, s.name), None
             except asyncio.CancelledError:
                 if store.pool is None: raise          # the app ends: at the next start it is found as it was left

@@ -211,7 +211,7 @@ async def attempt(j, f, mode, book):
     clock = asyncio.timeout(j['timeout'])
     try:
         async with clock:
-            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else asyncio.to_thread(_quiet, f, h, j['args']))
+            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else contain.apart(j['plugin'], lambda: _quiet(f, h, j['args'])))
         if isinstance(result, Stopped): raise result
         state = 'done'
     except (asyncio.CancelledError, Stopped):
@@ -232,7 +232,7 @@ async def attempt(j, f, mode, book):
         state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
 def _quiet(f, h, args):
-    try: return contain.calm(f, h, **args)
+    try: return f(h, **args)
     except Stopped as e: return e
 
 # where jobs are in PostgreSQL
@@ -434,7 +434,9 @@ async def close():
         h._cancel.set()
         if h.mode == 'async': h.task.cancel()
     tasks = [h.task for h in running] + light
-    if tasks: await asyncio.wait(tasks, timeout=2)
+    late = tasks and (await asyncio.wait(tasks, timeout=2))[1]
+    for t in late: t.cancel()           # a thread that does not look up is left behind
+    if late: await asyncio.wait(late, timeout=1)
     if afar: await asyncio.to_thread(afar.close)
 
 # what needs no journal
