@@ -312,7 +312,7 @@ def test_a_sleep_is_the_same_one_in_the_next_life_and_no_other(paper):
     from pianola.work import journal
     from pianola.work.handle import Handle
     id = journal.start(paper, 'x.y', {}, title='T', plugin='x')
-    book = journal.Book(lambda f, *a, durable=True: f(paper, *a), id, lambda *a: None)
+    book = journal.Book(lambda f, *a, durable=True: f(paper, *a), id, lambda *a: None, journal.begin(paper, id)['since'])
     def live(dies=None):
         job, slept = Handle({'id': id, 'attempt': 1, 'title': 'T'}, book, 'thread'), []
         def nap():
@@ -333,9 +333,9 @@ def test_how_a_process_ended_is_told_whole(paper):
     from pianola.work import jobs, journal
     def ends(*end, retries=0):
         id = journal.start(paper, 'x.y', {}, title='T', plugin='x', runs='process', retries=retries)
-        journal.begin(paper, id, 1)
+        j = journal.begin(paper, id, 1)
         journal.progress(paper, id, 3, 10, 'page 3')
-        journal.Book(lambda f, *a, durable=True: f(paper, *a), id, None).end(*end)
+        journal.Book(lambda f, *a, durable=True: f(paper, *a), id, None, j['since']).end(*end)
         jobs.finished(paper, paper.one('select * from job where id=?', id))
         j = journal.job(paper, id)
         return j['state'], j['text'], j['result'], paper.value("select text from log where what=? order by id desc limit 1", f'job:{id}')
@@ -346,6 +346,22 @@ def test_how_a_process_ended_is_told_whole(paper):
     assert ends('failed', None, '') == ('failed', '', None, '“T” failed: ')
     state, text, *_ = ends('failed', None, 'ValueError: no', retries=1)
     assert state == 'waiting' and text.startswith('tries again in') and text.endswith(': ValueError: no')
+
+def test_of_two_who_think_a_job_is_theirs_one_writes_in_our_own_journal_too(paper):
+    from pianola.work import journal
+    id = journal.start(paper, 'x.y', {}, title='T', plugin='x', runs='process')
+    def taken():
+        paper.run('update job set lease=0')                 # no sign of life
+        return journal.Book(lambda f, *a, durable=True: f(paper, *a), id, journal.note, journal.begin(paper, id)['since'])
+    first = taken()
+    first.keep('item:1', 5)
+    second = taken()
+    assert second.unit('item:1') == (True, 5) and first.alive() and not second.alive()
+    for word in (lambda: first.keep('item:2'), lambda: first.end('done'), lambda: first.unit('item:1'), lambda: first.progress(1, 2, ''),
+                 lambda: first.event('log', 'x'), lambda: first.note('x')):
+        with pytest.raises(journal.Stopped): word()
+    second.end('done', 5)
+    assert first.alive() and paper.value('select count(*) from unit') == 1 and journal.job(paper, id)['state'] == 'ending'
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
@@ -400,6 +416,26 @@ def test_one_that_breaks_as_it_ends_holds_up_no_other(own, monkeypatch):
         assert (await jobs.round_(10**9))[1] == 1, 'tried again in a second'
         return [j['state'] + ' ' + j['text'][:9] for j in await st.q('select state, text from job order by id')]
     assert own(go) == ['ending done', 'done ', 'waiting cannot go'] and fired
+
+def test_a_process_that_is_silent_is_not_begun_again_while_it_lives(own, monkeypatch):
+    from pianola.work import jobs, journal
+    begun, over = [], []
+    child = types.SimpleNamespace(poll=lambda: -9 if over else None, returncode=-9)
+    for name, value in (('children', {1: child}), ('spawn', begun.append), ('function', bool), ('afar', None)): monkeypatch.setattr(jobs, name, value)
+    async def go(st):
+        def made(tx):
+            journal.begin(tx, journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process'), 1)
+            tx.run('update job set lease=1')
+        await st.write(made)
+        for _ in range(3):
+            await jobs.round_(10**9)
+            assert not begun
+        over.append(1)
+        await jobs.round_(10**9)
+        await st.write(lambda tx: tx.run('update job set lease=1'))
+        await jobs.round_(10**9)
+        assert begun
+    own(go)
 
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw

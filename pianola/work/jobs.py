@@ -67,6 +67,7 @@ def retry(tx, id):
 
 def finish(tx, id, state, result=None, error=None, text=''):
     "The end of an attempt, with what the plugin wants done in the same transaction"
+    if (j := journal.job(tx, id))['state'] in over: return j
     j = journal.end(tx, id, state, result, error, text)
     if j['state'] in over:
         for f in hooks.get(j['plugin'], ()): f(tx, j)
@@ -159,6 +160,8 @@ async def round_(last):
 async def begin(j):
     "What waits, or was left by a dead process, goes on where it belongs"
     if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): return
+    # one that is merely silent (it is in C and lets go of nothing) is at work all the same
+    if j['id'] in children and children[j['id']].poll() is None: return
     try: function(j['name'])
     except Refused as e: return await store.write(lacks, j['id'], e.text)
     if afar: await hand(j['id'])
@@ -194,7 +197,7 @@ async def run(id):
         j = await store.write(journal.begin, id, os.getpid(), code_of(f))
         if not j: return
         write = store.write if mode == 'async' else lambda g, *a, **k: asyncio.run_coroutine_threadsafe(store.write(g, *a, **k), store.loop).result()
-        end = await attempt(j, f, mode, journal.Book(write, id, note))
+        end = await attempt(j, f, mode, journal.Book(write, id, note, j['since']))
         if not end:
             return await asyncio.shield(store.write(
                 lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
