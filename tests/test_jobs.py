@@ -437,6 +437,28 @@ def test_a_process_that_is_silent_is_not_begun_again_while_it_lives(own, monkeyp
         assert begun
     own(go)
 
+def test_a_process_that_ends_five_times_with_nothing_done_is_not_begun_again(own, monkeypatch):
+    from pianola.work import jobs, journal, worker
+    begun, keeps = [], [3]
+    def dies(*a, **k):
+        book, (_, begin), _ = worker._own_book(1, own.config)
+        begin('')
+        begun.append(1)
+        if len(begun) in keeps: book.keep(f'item:{len(begun)}')
+        return types.SimpleNamespace(poll=lambda: 11, returncode=11)
+    for name, value in (('children', {}), ('falls', {}), ('function', bool), ('afar', None), ('poke', lambda id: None)):
+        monkeypatch.setattr(jobs, name, value)
+    monkeypatch.setattr(jobs.subprocess, 'Popen', dies)
+    async def go(st):
+        await st.write(lambda tx: journal.keep(tx, journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process'), 'comments'))
+        for _ in range(30):
+            await jobs.round_(10**9)
+            await st.write(lambda tx: tx.run('update job set lease=1'))         # its time has come
+        return (await st.q('select state, text, error from job'))[0]
+    j = own(go)
+    assert len(begun) == 3+5 and j['state'] == 'failed', 'five after the one that did something'
+    assert j['text'] == 'its process ended 5 times with nothing done, last with code 11' and j['error'] and not jobs.falls
+
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw
     from pianola import store

@@ -124,6 +124,17 @@ def finished(tx, j):
 
 async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
+    broke = False
+    async def alone(f, *args):
+        "One that breaks holds up no other"
+        nonlocal broke
+        try: await f(*args)
+        except Exception:
+            log.exception('a job could not be looked after; once more in a second')
+            broke = True
+    for id, p in [(id, p) for id, p in children.items() if p.poll() is not None]:
+        del children[id]
+        await alone(store.write, left, id, p.returncode)
     def look(tx, last=last):
         t = time.time()
         ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) "
@@ -137,14 +148,6 @@ async def round_(last):
                 tx.q('select * from schedule where active and next_at<=?', t))
     ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
-    broke = False
-    async def alone(f, *args):
-        "One that breaks holds up no other"
-        nonlocal broke
-        try: await f(*args)
-        except Exception:
-            log.exception('a job could not be looked after; once more in a second')
-            broke = True
     for id in {e['job'] for e in fresh}: await alone(tell, id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
         if e['kind'] == 'comment': comment(e['job'], e['text'])
@@ -152,7 +155,6 @@ async def round_(last):
     for j in unheard: await alone(tell_to_stop, j)
     for j in ready if not afar or afar.ready else []: await alone(begin, j)
     for s in due if fire else (): await alone(fire, s)
-    for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
     pause = (1 if broke else .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
              max(.05, min(30, soon - time.time())) if soon else 30)
     return last, pause
@@ -326,17 +328,30 @@ async def again(there):
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    taken = store.write(lambda tx: tx.value(
-        "update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
-        time.time()+30, id, time.time()))
+    def take(tx):
+        falls.setdefault(id, (0, journal.kept(tx, id)))
+        return tx.value("update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
+                        time.time()+30, id, time.time())
     # before the process begins, which may be over sooner than we write
-    if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return
+    if not asyncio.run_coroutine_threadsafe(store.write(take), store.loop).result(): return
     command = [sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()),
                '--plugins', str(config.plugins.absolute())]
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          cwd=Path(__file__).parents[2], **more)
     children[id] = p            # reaped by `tend`, so that none stays as a ghost
 children: dict[int, subprocess.Popen] = {}
+falls = {}              # {job: (how many of its processes in a row ended with nothing done, how many units it has)}
+def left(tx, id, code):
+    "A process of ours is over. If it did not say how, its job is begun again, a bit later each time, until it has failed"
+    j = tx.one('select state, cancel from job where id=?', id)
+    if not j or j['state'] != 'running': return falls.pop(id, None)
+    if j['cancel']: return              # `_kill` tells its end
+    n, before = falls.get(id, (0, 0))
+    n = n + 1 if (now := journal.kept(tx, id)) == before else 0
+    falls[id] = n, now
+    if n < fleet.crashes: return tx.run('update job set lease=? where id=?', time.time() + .5*n, id)
+    del falls[id]
+    finish(tx, id, 'failed', None, *fleet.gave_up(n, code))
 
 def _stop(id):
     if h := handles.get(id):
@@ -409,6 +424,7 @@ async def wake():
     journal.heard = lambda: store.loop.call_soon_threadsafe(wake_up.set)
     def find(tx):
         forget(tx)
+        falls.clear()
         tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
         if not config.jobs:
             tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' "

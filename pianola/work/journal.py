@@ -49,6 +49,7 @@ def unit(tx, id, name):
 def keep(tx, id, name, value=None):
     "Commit a unit; done once, whatever happens later"
     tx.run('insert or ignore into unit(job,name,value,at) values (?,?,?,?)', id, name, json.dumps(value), time.time())
+def kept(tx, id): return tx.value('select count(*) from unit where job=?', id)
 def partial(tx, id, name, value):
     keep(tx, id, name, value)
     event(tx, id, 'partial', data=value)
