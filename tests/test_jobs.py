@@ -459,6 +459,34 @@ def test_a_process_that_ends_five_times_with_nothing_done_is_not_begun_again(own
     assert len(begun) == 3+5 and j['state'] == 'failed', 'five after the one that did something'
     assert j['text'] == 'its process ended 5 times with nothing done, last with code 11' and j['error'] and not jobs.falls
 
+def test_a_stream_that_joins_takes_nothing_from_one_that_is_there_and_hears_nothing_twice(own, monkeypatch):
+    from pianola.work import board, journal
+    async def go(st):
+        monkeypatch.setattr(board, 'store', st)
+        id = await st.write(lambda tx: journal.start(tx, 'x.y', {}, title='T', plugin='x'))
+        await st.write(journal.begin, id)
+        heard = [], []
+        async def listen(n, after=0):
+            async for part in board.watch(id, after): heard[n].append(part.decode())
+        async def settled(n, words):
+            while words not in ''.join(heard[n]): await asyncio.sleep(.01)        # noqa: ASYNC110  it is set elsewhere
+        async with asyncio.timeout(20), asyncio.TaskGroup() as g:
+            one = g.create_task(listen(0))
+            await settled(0, 'running')
+            at = await st.write(journal.event, id, 'log', 'line one')
+            two = g.create_task(listen(1, at-1))            # joins before line one is told
+            await settled(1, 'line one')
+            await st.write(journal.event, id, 'log', 'line two')
+            await board.tell(id, {'log'})
+            for n in (0, 1): await settled(n, 'line two')
+            await st.write(journal.end, id, 'done')
+            assert 'event: done' in [part.decode() async for part in board.watch(id)][-1]           # comes and goes before the end is told
+            await board.tell(id, {'state'})
+            await asyncio.gather(one, two)
+        return heard
+    for parts in own(go):
+        assert [''.join(parts).count(x) for x in ('line one', 'line two', 'event: done')] == [1, 1, 1], parts
+
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw
     from pianola import store
