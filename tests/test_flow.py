@@ -500,6 +500,26 @@ def test_a_running_step_can_be_stopped_and_a_change_above_it_does_not_lose_it(se
     s.until(lambda: states(s, 'walker')['walk'] == 'done')
     assert len(step(s, 'walk', 'walker')['result']['links']) == 2
 
+def test_a_job_that_ends_while_its_plugin_is_away_ends_its_step_when_it_is_back(serve, tmp_path):
+    p = walker(tmp_path/'p', 'process')
+    (p/'count.py').write_text(
+        '"Count: counts."\nimport gc\nfrom pianola import Flow, action\n@action(risk="read")\ndef walkers(tx):\n    "Count."\n    gc.unfreeze()\n    gc.collect()'
+        '\n    return [o.name for o in gc.get_objects() if type(o) is Flow].count("walker")\n')
+    s = serve(plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+    there = lambda: 'walker' in s.get('/api/health')[1]['plugins']
+    (p/'hold').touch()
+    s.act('walker.run', values={'pages': 8, 'wait': 0})
+    s.act('walker.run')
+    s.until(lambda: (p/'units.txt').exists())
+    (p/'walker.py').rename(tmp_path/'walker.py')
+    s.until(lambda: not there())
+    (p/'hold').unlink()
+    s.until(lambda: s.get('/api/jobs')[1][0]['state'] == 'done')
+    (tmp_path/'walker.py').rename(p/'walker.py')
+    s.until(there)
+    s.until(lambda: s.act('count.walkers')['result'] == 1, 20)           # the one before is let go of
+    assert states(s, 'walker') == {'site': 'done', 'walk': 'done', 'report': 'open'}
+
 def test_a_flow_with_a_job_runs_without_a_page(tmp_path):
     code, said, wrong = alone(walker(tmp_path/'p'), tmp_path/'out', 'walker', 'pages=5')
     assert code == 0 and 'walk: page 5' in said and json.loads((tmp_path/'out'/'report.json').read_text()) == 5, wrong

@@ -405,7 +405,8 @@ def test_one_that_breaks_as_it_ends_holds_up_no_other(own, monkeypatch):
     fired = []
     async def fire(s): fired.append(s['id'])
     def breaks(tx, j): raise KeyError('of the plugin')
-    for name, value in (('hooks', {'x': [breaks]}), ('fire', fire), ('poke', lambda id: None), ('afar', None)):
+    there = {'x': types.SimpleNamespace(kinds=[types.SimpleNamespace(job_over=breaks)])}
+    for name, value in (('plugins', there), ('fire', fire), ('poke', lambda id: None), ('afar', None)):
         monkeypatch.setattr(jobs, name, value)
     async def go(st):
         def made(tx):

@@ -20,7 +20,7 @@ from ..contain import hold
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
 from ..store import Refused, put, sound, store
-from ..work import board, jobs
+from ..work import board, jobs, journal
 from . import cards, packing, results, runs
 
 class Step:
@@ -76,7 +76,9 @@ class Flow(Kind):
     @property
     def codes(self): return {s.name: s.code for s in self.steps.values()}
     def open(self, tx):
-        if any(s.job for s in self.steps.values()): jobs.on_end(self.plugin_name, self.job_over)
+        missed = ("select distinct a.job from answer a join run r on r.id=a.run join job j on j.id=a.job "
+                  f"where r.flow=? and a.status='running' and j.state in {journal.over}")
+        for a in tx.q(missed, self.name): self.job_over(tx, journal.job(tx, a['job']))             # it ended while we were away
         going = "select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null"
         for a in tx.q(going, self.name):
             if a['work'] not in working:
@@ -347,8 +349,6 @@ class Flow(Kind):
             tx.log('note', f'{self.name}.{step}', text=text + (f': {said[:300]}' if said else ''), data={'run': run})
             if status == 'done' and not r['deleted']: self.go_on(tx, run)
     def job_over(self, tx, job):
-        "Called by jobs inside the transaction that ends one"
-        if self.plugin and plugins.get(self.plugin_name) is not self.plugin: return          # a newer one of us was loaded
         a = tx.one('select work, step from answer where job=? order by id limit 1', job['id'])
         if not a or tx.value('select flow from run r join answer a on a.run=r.id where a.job=? limit 1', job['id']) != self.name: return
         done = job['state'] == 'done'

@@ -28,6 +28,7 @@ class Kind:
     def mount(self, app): "Add its own routes, if it has any"
     def close(self): "It is gone, or a newer one is in its place"
     def hear(self, e): "Called with every line of the log: a coroutine when there is something to do, else None"
+    def job_over(self, tx, job): "A job of its plugin is over; called in the transaction that ends it"
     def tell(self, tx): return ''
     async def view(self): raise NotImplementedError
 
@@ -272,6 +273,7 @@ class Plugins(dict):
         finally:
             tx.run('rollback to probe')
             tx.run('release probe')
+            tx.events, tx.changes, tx.rows, tx.after = [], [], {}, []           # nothing of it is told or begun
         return [t for t in changed if tx.value(f'select 1 from "{t}" limit 1')]
     def _enter(self, tx, p, old):
         for k in p.kinds: k.open(tx)

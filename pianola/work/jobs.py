@@ -14,6 +14,7 @@ from .. import actions, contain, tabs
 from ..actions import action
 from ..contain import hold
 from ..conversation import chat, history
+from ..loading.plugins import plugins
 from ..store import Refused, got, put, store
 from . import board, fleet, journal
 from .board import tell
@@ -23,16 +24,10 @@ from loguru import logger as log
 
 most = 4                # jobs that run in this process at a time
 config = None           # set by the server: where processes find the data and the plugins
-hooks: dict[str, list] = {}
 handles: dict[int, 'Handle'] = {}
 wake_up = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
 handed, stopped = set(), set()                  # what PostgreSQL was told
 closing = False
-
-def on_end(plugin, f):
-    "f(tx, job) is called inside the transaction in which a job of this plugin ends"
-    hooks.setdefault(plugin, [])
-    if f not in hooks[plugin]: hooks[plugin].append(f)
 
 def start(tx, name, args, comments=False, **kw):
     "A new job (see journal.start); it is run once the transaction is kept. `comments`: the model says something at its start, quarters and end."
@@ -70,7 +65,7 @@ def finish(tx, id, state, result=None, error=None, text=''):
     if (j := journal.job(tx, id))['state'] in over: return j
     j = journal.end(tx, id, state, result, error, text)
     if j['state'] in over:
-        for f in hooks.get(j['plugin'], ()): f(tx, j)
+        for k in plugins[j['plugin']].kinds if j['plugin'] in plugins else (): k.job_over(tx, j)
         note(tx, id, {'done': 'is done', 'cancelled': 'was stopped'}.get(j['state'], f"failed: {j['text']}"))
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return j
