@@ -520,6 +520,25 @@ def test_a_job_that_ends_while_its_plugin_is_away_ends_its_step_when_it_is_back(
     s.until(lambda: s.act('count.walkers')['result'] == 1, 20)           # the one before is let go of
     assert states(s, 'walker') == {'site': 'done', 'walk': 'done', 'report': 'open'}
 
+def test_what_is_taken_back_while_it_runs_stops(serve, tmp_path):
+    p = walker(tmp_path/'p')
+    (p/'nap.py').write_text('"Nap: sleeps."\nimport asyncio\nfrom pianola import Flow\nflow = Flow()\n@flow.step\nasync def nap(seconds: int = 90):\n'
+                            '    "Nap?"\n    await asyncio.sleep(seconds)\n')
+    s = serve(plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+    back = lambda id: s.post(f'/api/roll/{id}/undo')[1]['id']
+    s.act('walker.run', values={'pages': 500})
+    for _ in range(2):
+        pressed = s.act('walker.run')['id']
+        s.until(lambda: s.get('/api/jobs')[1][0]['state'] == 'running')
+        back(pressed)
+        s.until(lambda: all(j['state'] == 'cancelled' for j in s.get('/api/jobs')[1]))
+        assert states(s, 'walker')['walk'] == 'open'
+    gone = back(s.act('nap.run')['id'])
+    assert s.act('nap.show')['result'] is None, 'its run began with it'
+    time.sleep(.3)
+    back(gone)
+    assert s.until(lambda: states(s, 'nap')['nap'] == 'failed') and step(s, 'nap', 'nap')['error'] == 'Stopped.'
+
 def test_a_flow_with_a_job_runs_without_a_page(tmp_path):
     code, said, wrong = alone(walker(tmp_path/'p'), tmp_path/'out', 'walker', 'pages=5')
     assert code == 0 and 'walk: page 5' in said and json.loads((tmp_path/'out'/'report.json').read_text()) == 5, wrong

@@ -10,12 +10,12 @@ are the form, its docstring the question, what it returns the memory of the run.
 
 Pressing a step keeps what was put in, in one transaction with the line in the roll; then
 the function runs, and its end is a transaction of its own. Everything kept is in `runs`."""
-import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, traceback
+import ast, asyncio, contextlib, functools, hashlib, inspect, json, sys, textwrap, time, traceback
 from typing import Optional
 import msgspec
 from loguru import logger as log
 from .. import contain, forms, tabs
-from ..actions import Action, register
+from ..actions import Action, on_undo, register
 from ..contain import hold
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
@@ -214,7 +214,7 @@ class Flow(Kind):
         return self._out(tx, r['id'])
     def delete(self, tx, run=None):
         r = self.find(tx, run)
-        for a in tx.q("select distinct job from answer where run=? and status='running' and job is not null", r['id']): jobs.cancel(tx, a['job'])
+        for a in tx.q("select distinct work, job from answer where run=? and status='running'", r['id']): stop(tx, a)
         tx.update('run', r['id'], {'deleted': 1})
         return self._out(tx, r['id'])
     def take(self, tx, file, ready=None):
@@ -223,8 +223,7 @@ class Flow(Kind):
         r, s = self.find(tx, run), self.named(step)
         a = self.look(tx, r).now.get(s.name, ({},))[0]
         if a.get('status') != 'running': raise Refused(f'{s.name} is not running', status=409)
-        if a['job']: jobs.cancel(tx, a['job'])
-        else: tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
+        stop(tx, a)
         return self._out(tx, r['id'], s.name)
     def list(self, tx, words=''):
         return [{'run': r['id'], 'name': r['name'], 'locked': bool(r['locked']), 'created': r['created'], 'used': r['used'],
@@ -445,6 +444,21 @@ class View:
         if a and a['status'] == 'failed': return 'failed'
         if a: return 'stale' if stale else 'done'
         return 'open' if all(s in self.now and self.now[s][0]['status'] == 'done' for s in self.before(step)) else 'waiting'
+
+def stop(tx, a):
+    "Ask the work of an answer to stop"
+    if a['job']: jobs.cancel(tx, a['job'])
+    else: tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
+@on_undo
+def out_of_sight(tx, e):
+    "What is taken back while it runs stops, or nobody could: its step is open again"
+    running = lambda head: {a['work']: a for a in runs.path(tx, head) if a['status'] == 'running'}
+    for id, before in [(id, before) for t, id, before, after in tx.changes if t == 'run' and before and after]:
+        r = tx.row('run', id)
+        still = {} if r['deleted'] else running(r['head'])
+        for work, a in running(before.get('head', r['head'])).items():
+            with contextlib.suppress(Refused):          # its job is over by now
+                if work not in still: stop(tx, a)
 
 def hide(fields, values):
     "Nothing typed into a Secret stays in what is written down"
