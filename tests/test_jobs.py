@@ -422,7 +422,8 @@ def test_a_process_that_is_silent_is_not_begun_again_while_it_lives(own, monkeyp
     from pianola.work import jobs, journal
     begun, over = [], []
     child = types.SimpleNamespace(poll=lambda: -9 if over else None, returncode=-9)
-    for name, value in (('children', {1: child}), ('spawn', begun.append), ('function', bool), ('afar', None)): monkeypatch.setattr(jobs, name, value)
+    for name, value in (('children', {1: child}), ('spawn', begun.append), ('function', bool), ('afar', None)):
+        monkeypatch.setattr(jobs, name, value)
     async def go(st):
         def made(tx):
             journal.begin(tx, journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process'), 1)
@@ -487,6 +488,23 @@ def test_a_stream_that_joins_takes_nothing_from_one_that_is_there_and_hears_noth
         return heard
     for parts in own(go):
         assert [''.join(parts).count(x) for x in ('line one', 'line two', 'event: done')] == [1, 1, 1], parts
+
+def test_as_many_jobs_run_in_processes_as_beside_the_page_and_the_rest_waits(own, monkeypatch):
+    from pianola.work import jobs, journal
+    for name, value in (('children', {}), ('function', bool), ('afar', None), ('poke', lambda id: None)): monkeypatch.setattr(jobs, name, value)
+    monkeypatch.setattr(jobs.subprocess, 'Popen', lambda *a, **k: types.SimpleNamespace(poll=lambda: None))
+    async def go(st):
+        def made(tx):
+            for _ in range(7): journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process')
+        async def states(): return [j['state'] for j in await st.q('select state from job order by id')]
+        await st.write(made)
+        for _ in range(2): await jobs.round_(10**9)
+        before = await states()
+        await st.write(lambda tx: tx.run("update job set state='ending', text='done' where id<3"))
+        for _ in range(2): await jobs.round_(10**9)
+        return before, await states()
+    before, after = own(go)
+    assert before == ['running']*4 + ['waiting']*3 and after == ['done']*2 + ['running']*4 + ['waiting']
 
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw

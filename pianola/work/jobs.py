@@ -22,7 +22,7 @@ from .handle import Handle, code_of, function
 from .journal import Stopped, note, over
 from loguru import logger as log
 
-most = 4                # jobs that run in this process at a time
+most = 4                # jobs that run in this process at a time, and as many in processes of their own
 config = None           # set by the server: where processes find the data and the plugins
 handles: dict[int, 'Handle'] = {}
 wake_up = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
@@ -148,7 +148,11 @@ async def round_(last):
         if e['kind'] == 'comment': comment(e['job'], e['text'])
     for j in ending: await alone(store.write, finished, j)
     for j in unheard: await alone(tell_to_stop, j)
-    for j in ready if not afar or afar.ready else []: await alone(begin, j)
+    for j in ready if not afar or afar.ready else []:
+        new = not afar and j['runs'] == 'process' and j['state'] == 'waiting'
+        if new and apart >= most: continue
+        await alone(begin, j)
+        apart += new
     for s in due if fire else (): await alone(fire, s)
     pause = (1 if broke else .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
              max(.05, min(30, soon - time.time())) if soon else 30)
