@@ -1,8 +1,8 @@
 """What a plugin may do to others, which is nothing: its errors become words with a line, its time is limited, and it writes to no table but its own.
 
 It is no wall against malice (a plugin is Python in our process) but against every accident: a loop, a crash, a wrong name, a `sys.exit`."""
-import asyncio, contextlib, contextvars, ctypes, difflib, functools, inspect, json, re, signal, sys, threading, time, traceback, types, warnings
-from contextlib import contextmanager
+import asyncio, contextvars, ctypes, difflib, functools, inspect, json, re, signal, sys, threading, time, traceback, types, warnings
+from contextlib import contextmanager, suppress
 from pathlib import Path
 import apsw
 from loguru import logger as log
@@ -246,7 +246,7 @@ def thread(plugin, f, over):
             # no future takes a StopIteration
             error = e if not isinstance(e, StopIteration) else Ended(e).with_traceback(e.__traceback__)
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
-        with contextlib.suppress(RuntimeError): loop.call_soon_threadsafe(ended, result, error)        # the loop is closed: the app has ended
+        with suppress(RuntimeError): loop.call_soon_threadsafe(ended, result, error)        # the loop is closed: the app has ended
     threading.Thread(target=run, daemon=True, name=f'plugin {plugin}').start()
     return done
 
@@ -255,7 +255,8 @@ threads = {}                # {plugin: how many of its plain functions run}
 async def beside(plugin, f, *args, seconds=None, **kw):
     """Run a plugin's plain function in a thread of its own and await what it
     returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"""
-    if threads.get(plugin, 0) >= together: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
+    if threads.get(plugin, 0) >= together:
+        raise Refused(f'{plugin} is still busy with {together} earlier calls', 'wait until they are over', 503)
     seconds = seconds or view_seconds
     def over(): threads[plugin] = threads.get(plugin, 1) - 1
     def run():

@@ -367,8 +367,8 @@ def test_a_key_that_takes_longer_than_the_end_is_told_so_without_a_fault(serve, 
 def test_neither_the_end_nor_our_own_work_waits_for_a_step_that_blocks(serve, tmp_path):
     (tmp_path/'p').mkdir()
     (tmp_path/'p'/'nap.py').write_text(
-        '"Nap: sleeps."\nimport time\nfrom pianola import Flow, action\nflow = Flow()\n@flow.step\ndef nap(seconds: int = 60):\n    "Nap?"\n    '
-        'time.sleep(seconds)\n@action\ndef long(job):\n    "Sleep."\n    job.log("asleep")\n    time.sleep(60)\n')
+        '"Nap: sleeps."\nimport time\nfrom pianola import Flow, action\nflow = Flow()\n@flow.step\ndef nap(seconds: int = 60):\n'
+        '    "Nap?"\n    time.sleep(seconds)\n@action\ndef long(job):\n    "Sleep."\n    job.log("asleep")\n    time.sleep(60)\n')
     data = tmp_path/'data'
     s = serve(data=data, env={'PIANOLA_ENGINE': 'embedded'}, plugins=tmp_path/'p')
     for _ in range(min(32, os.cpu_count() + 4)): s.act('nap.run', run=s.act('nap.start')['result']['run'])

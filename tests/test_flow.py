@@ -503,8 +503,8 @@ def test_a_running_step_can_be_stopped_and_a_change_above_it_does_not_lose_it(se
 def test_a_job_that_ends_while_its_plugin_is_away_ends_its_step_when_it_is_back(serve, tmp_path):
     p = walker(tmp_path/'p', 'process')
     (p/'count.py').write_text(
-        '"Count: counts."\nimport gc\nfrom pianola import Flow, action\n@action(risk="read")\ndef walkers(tx):\n    "Count."\n    gc.unfreeze()\n    gc.collect()'
-        '\n    return [o.name for o in gc.get_objects() if type(o) is Flow].count("walker")\n')
+        '"Count: counts."\nimport gc\nfrom pianola import Flow, action\n@action(risk="read")\ndef walkers(tx):\n    "Count."\n'
+        '    gc.unfreeze()\n    gc.collect()\n    return [o.name for o in gc.get_objects() if type(o) is Flow].count("walker")\n')
     s = serve(plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
     there = lambda: 'walker' in s.get('/api/health')[1]['plugins']
     (p/'hold').touch()
@@ -522,8 +522,9 @@ def test_a_job_that_ends_while_its_plugin_is_away_ends_its_step_when_it_is_back(
 
 def test_what_is_taken_back_while_it_runs_stops(serve, tmp_path):
     p = walker(tmp_path/'p')
-    (p/'nap.py').write_text('"Nap: sleeps."\nimport asyncio\nfrom pianola import Flow\nflow = Flow()\n@flow.step\nasync def nap(seconds: int = 90):\n'
-                            '    "Nap?"\n    await asyncio.sleep(seconds)\n')
+    (p/'nap.py').write_text(
+        '"Nap: sleeps."\nimport asyncio\nfrom pianola import Flow\nflow = Flow()\n@flow.step\nasync def nap(seconds: int = 90):\n'
+        '    "Nap?"\n    await asyncio.sleep(seconds)\n')
     s = serve(plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
     back = lambda id: s.post(f'/api/roll/{id}/undo')[1]['id']
     s.act('walker.run', values={'pages': 500})

@@ -491,7 +491,8 @@ def test_a_stream_that_joins_takes_nothing_from_one_that_is_there_and_hears_noth
 
 def test_as_many_jobs_run_in_processes_as_beside_the_page_and_the_rest_waits(own, monkeypatch):
     from pianola.work import jobs, journal
-    for name, value in (('children', {}), ('function', bool), ('afar', None), ('poke', lambda id: None)): monkeypatch.setattr(jobs, name, value)
+    for name, value in (('children', {}), ('function', bool), ('afar', None), ('poke', lambda id: None)):
+        monkeypatch.setattr(jobs, name, value)
     monkeypatch.setattr(jobs.subprocess, 'Popen', lambda *a, **k: types.SimpleNamespace(poll=lambda: None))
     async def go(st):
         def made(tx):

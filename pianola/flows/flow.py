@@ -329,7 +329,8 @@ class Flow(Kind):
         async def work():
             try:
                 kw = await asyncio.to_thread(arguments, self, nodes, run)
-                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else contain.apart(self.plugin_name, lambda: s.f(**kw)))
+                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else
+                             contain.apart(self.plugin_name, lambda: s.f(**kw)))
                 end = 'done', await asyncio.to_thread(results.keep, out, s.name), None
             except asyncio.CancelledError:
                 if store.pool is None: raise          # the app ends: at the next start it is found as it was left
@@ -378,7 +379,8 @@ class Flow(Kind):
                     with tx.attempt(): return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
                 except Refused as e: why = '; '.join(filter(None, (e.text, e.hint)))
             elif not saved: continue
-            tx.log('note', f'{self.name}.{s.name}', text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {why}", data={'run': run})
+            tx.log('note', f'{self.name}.{s.name}', data={'run': run},
+                   text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {why}")
 
     # what is seen
 

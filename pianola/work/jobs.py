@@ -215,7 +215,8 @@ async def attempt(j, f, mode, book):
     clock = asyncio.timeout(j['timeout'])
     try:
         async with clock:
-            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else contain.apart(j['plugin'], lambda: _quiet(f, h, j['args'])))
+            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else
+                            contain.apart(j['plugin'], lambda: _quiet(f, h, j['args'])))
         if isinstance(result, Stopped): raise result
         state = 'done'
     except (asyncio.CancelledError, Stopped):
@@ -329,8 +330,8 @@ def spawn(id):
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
     def take(tx):
         falls.setdefault(id, (0, journal.kept(tx, id)))
-        return tx.value("update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
-                        time.time()+30, id, time.time())
+        return tx.value("update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) "
+                        'returning id', time.time()+30, id, time.time())
     # before the process begins, which may be over sooner than we write
     if not asyncio.run_coroutine_threadsafe(store.write(take), store.loop).result(): return
     command = [sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()),

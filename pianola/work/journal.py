@@ -90,7 +90,8 @@ def begun(tx, id, attempt, pid=None, code=''):
     event(tx, id, 'state', 'running')
 def alive(tx, id, since):
     "A sign of life of a process; True when it is asked to stop, or somebody else has the job"
-    return tx.value("update job set lease=? where id=? and since is ? and state='running' returning cancel", time.time()+lease, id, since) != 0
+    ours = "update job set lease=? where id=? and since is ? and state='running' returning cancel"
+    return tx.value(ours, time.time()+lease, id, since) != 0
 
 def end(tx, id, state, result=None, error=None, text=''):
     "The end of an attempt: a failure with tries left waits for the next one, longer each time"
