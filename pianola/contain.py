@@ -2,7 +2,7 @@
 
 It is no wall against malice (a plugin is Python in our process) but against every accident: a loop, a crash, a wrong name, a `sys.exit`."""
 import asyncio, contextvars, ctypes, difflib, functools, inspect, json, re, signal, sys, threading, time, traceback, types, warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 import apsw
 from fastcore.xml import FT
@@ -183,6 +183,7 @@ def watch(loop):
     their tasks (also those of gather and wait_for), their callbacks, and words that nobody awaits"""
     global _knocks, _home
     _home = loop, threading.get_ident()
+    places.clear()
     loop.set_task_factory(_task)
     loop.set_exception_handler(_unread)
     if warnings.showwarning is not _warned: _warned.before, warnings.showwarning = warnings.showwarning, _warned
@@ -219,10 +220,6 @@ async def guarded(coroutine):
     "Await a plugin's coroutine, its steps limited; what would end the app comes as Ended"
     try: return await steps(coroutine)
     except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
-def calm(f, *args, **kw):
-    "Call f in a thread: what a future cannot carry, or what would end the app, comes as Ended"
-    try: return f(*args, **kw)
-    except (StopIteration, SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
 
 def _unread(loop, context):
     "An error on the loop that nobody reads: of a task that is let go of, of a callback"
@@ -262,36 +259,56 @@ def cancelled(e):
     "Is this the end of our own task, asked for by somebody else? Or did what it runs merely raise CancelledError?"
     return isinstance(e, asyncio.CancelledError) and bool(asyncio.current_task().cancelling())
 
-threads = {}                # {plugin: how many of its plain functions run}
-async def beside(plugin, f, *args, seconds=None, **kw):
-    """Run a plugin's plain function in a thread of its own and await what it
-    returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"""
-    if threads.get(plugin, 0) >= 8: raise Refused(f'{plugin} is still busy with eight earlier calls', 'wait until they are over', 503)
+def thread(plugin, f, over):
+    """Run f in a daemon thread of its own, which no exit and no work of ours waits for; a future of what it
+    returns. over() is called on the loop once it is over, also when nobody awaits it any longer."""
     loop = asyncio.get_running_loop()
-    done, seconds, around = loop.create_future(), seconds or view_seconds, contextvars.copy_context()
-    def over(result, e):
-        threads[plugin] = threads.get(plugin, 1) - 1
+    done, around = loop.create_future(), contextvars.copy_context()
+    def ended(result, e):
+        over()
         if not done.done(): done.set_exception(e) if e else done.set_result(result)
     def run():
         result = error = None
-        sys.set_coroutine_origin_tracking_depth(origins)
-        try:
-            with limit(seconds): result = around.run(f, *args, **kw)
+        try: result = around.run(f)
         except Exception as e:
             # no future takes a StopIteration
             error = e if not isinstance(e, StopIteration) else Ended(e).with_traceback(e.__traceback__)
         except BaseException as e: error = Ended(e).with_traceback(e.__traceback__)
-        if not loop.is_closed(): loop.call_soon_threadsafe(over, result, error)
+        with suppress(RuntimeError): loop.call_soon_threadsafe(ended, result, error)        # the loop is closed: the app has ended
+    threading.Thread(target=run, daemon=True, name=f'plugin {plugin}').start()
+    return done
+
+together = 8                # threads that a plugin has at a time for its keys and views; as many for its steps and jobs
+threads = {}                # {plugin: how many of its plain functions run}
+async def beside(plugin, f, *args, seconds=None, **kw):
+    """Run a plugin's plain function in a thread of its own and await what it
+    returns; beyond `seconds` it is interrupted, and nobody waits for it any longer"""
+    if threads.get(plugin, 0) >= together:
+        raise Refused(f'{plugin} is still busy with {together} earlier calls', 'wait until they are over', 503)
+    seconds = seconds or view_seconds
+    def over(): threads[plugin] = threads.get(plugin, 1) - 1
+    ident = []
+    def run():
+        ident.append(threading.get_ident())
+        sys.set_coroutine_origin_tracking_depth(origins)
+        with limit(seconds): return f(*args, **kw)
     threads[plugin] = threads.get(plugin, 0) + 1
-    thread = threading.Thread(target=run, daemon=True, name=f'plugin {plugin}')
-    thread.start()
+    done = thread(plugin, run, over)
     finished, _ = await asyncio.wait([done], timeout=seconds+1)
     if not finished:
         done.cancel()                       # told here: what becomes of it later is no news
         e = TimeoutError(f'it was still busy after {seconds:g} s; what takes a while belongs in a job')
-        e.at = busy_in(thread.ident)
+        e.at = busy_in(ident[0]) if ident else None
         raise e
     return done.result()
+
+places = {}                 # {plugin: Semaphore}: see apart
+async def apart(plugin, f):
+    """Run a step or a job of a plugin in a thread of its own, however long it takes, and await what it returns.
+    One that is not awaited any longer keeps its place until it is over: others of the plugin wait for a place."""
+    place = places.setdefault(plugin, asyncio.Semaphore(together))
+    await place.acquire()
+    return await thread(plugin, f, place.release)
 
 class Left(Exception):
     "A call that did not come back and was left behind: nobody waits for it, and nothing it does later counts"
@@ -309,7 +326,7 @@ def beside_us(f, plugin):
     if inspect.iscoroutinefunction(f): return f
     @functools.wraps(f)
     async def run(*args, **kw):
-        out = await beside(plugin, f, *args, **kw)
+        out = await beside(plugin, functools.partial(f, *args, **kw))        # one of its words may be called `seconds`
         return await steps(out) if inspect.isawaitable(out) else out
     return run
 

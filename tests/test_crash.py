@@ -364,6 +364,28 @@ def test_a_key_that_takes_longer_than_the_end_is_told_so_without_a_fault(serve, 
         assert out.result()[0] == 503 and out.result()[1]['hint']
     assert not any('Traceback' in x for x in s.lines) and 'Traceback' not in (s.data/'pianola.log').read_text('utf-8')
 
+def test_neither_the_end_nor_our_own_work_waits_for_a_step_that_blocks(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'nap.py').write_text(
+        '"Nap: sleeps."\nimport time\nfrom pianola import Flow, action\nflow = Flow()\n@flow.step\ndef nap(seconds: int = 60):\n'
+        '    "Nap?"\n    time.sleep(seconds)\n@action\ndef long(job):\n    "Sleep."\n    job.log("asleep")\n    time.sleep(60)\n')
+    data = tmp_path/'data'
+    s = serve(data=data, env={'PIANOLA_ENGINE': 'embedded'}, plugins=tmp_path/'p')
+    for _ in range(min(32, os.cpu_count() + 4)): s.act('nap.run', run=s.act('nap.start')['result']['run'])
+    s.act('nap.long')
+    s.until(lambda: s.get('/api/jobs')[1][0]['state'] == 'running')
+    began = time.perf_counter()
+    assert s.post('/api/files?name=a.txt', b'one')[0] == 200
+    assert (took := time.perf_counter() - began) < 2*busy()
+    began = time.perf_counter()
+    assert s.stop() == 0
+    assert (took := time.perf_counter() - began) < 5 or took < 5*busy()
+    assert not any('Task was destroyed' in x or 'Traceback' in x for x in s.lines), ''.join(s.lines)
+    assert 'Traceback' not in (data/'pianola.log').read_text('utf-8')
+    s = serve(data=data, env={'PIANOLA_ENGINE': 'embedded'}, plugins=tmp_path/'p')
+    assert 'ended while this ran' in s.act('nap.show')['result']['steps'][0]['error']
+    s.until(lambda: s.get('/api/jobs')[1][0]['state'] == 'running')
+
 def test_a_second_server_on_the_same_folder_is_refused_and_a_killed_one_leaves_no_lock(serve, tmp_path):
     s = serve(data=tmp_path/'data', env={'PIANOLA_ENGINE': 'ollama'})
     s.act('tasks.create', name='mine')

@@ -1,5 +1,5 @@
 "Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
-import http.client, io, itertools, json, sqlite3, time, zipfile
+import contextlib, http.client, io, itertools, json, sqlite3, time, zipfile
 import pytest
 from conftest import Server, root
 
@@ -184,6 +184,35 @@ def test_a_step_that_goes_by_itself_goes_when_it_can_and_again_when_its_grounds_
     common.act('numbers.run', run=run, step='a', values={'x': 5})
     assert common.until(lambda: (x := states(common, 'numbers', run))['b'] == 'done' and x) == {'a': 'done', 'b': 'done', 'c': 'stale', 'd': 'stale'}
     assert step(common, 'b', 'numbers', run)['result'] == {'y': 10}
+
+def test_a_step_that_cannot_go_by_itself_waits_and_holds_up_nobody(serve, tmp_path):
+    (tmp_path/'p').mkdir()
+    for name, walk in (('far', "@flow.step(runs='process')\ndef walk(job, n: int = 1):"), ('near', '@flow.step\ndef walk(n: int = 1):')):
+        (tmp_path/'p'/f'{name}.py').write_text(f'''"{name}: asks for a password."
+from pianola import Flow, Secret, action
+flow = Flow()
+@flow.step
+def login(password: Secret):
+    "Password?"
+{walk}
+    "Walk"
+    return {{'m': n}}
+@flow.step(auto=True)
+async def check(job, password, m):
+    "Check it"
+@action
+async def other(job): return 1
+''')
+    s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
+    for flow in ('far', 'near'):
+        s.act(f'{flow}.run', step='login', values={'password': 'hunter22'})
+        s.act(f'{flow}.run', values={'n': 1})
+    for flow in ('far', 'near'): assert settle(s, flow) == {'login': 'done', 'walk': 'done', 'check': 'open'}
+    id = s.act('far.other')['result']['job']
+    s.until(lambda: next(j for j in s.get('/api/jobs')[1] if j['id'] == id)['state'] == 'done')
+    with contextlib.closing(sqlite3.connect(s.data/'pianola.db')) as db:
+        said = [t for t, in db.execute("select text from log where kind='note' and what like '%.check'")]
+    assert len(said) == 2 and all('waits for you at Check it check runs as a job, and password is a secret' in t for t in said), said
 
 def test_changed_code_is_a_mark_and_never_an_error(serve, folder, tmp_path):
     own = tmp_path/'p'
@@ -470,6 +499,46 @@ def test_a_running_step_can_be_stopped_and_a_change_above_it_does_not_lose_it(se
     s.act('walker.run', step='walk')
     s.until(lambda: states(s, 'walker')['walk'] == 'done')
     assert len(step(s, 'walk', 'walker')['result']['links']) == 2
+
+def test_a_job_that_ends_while_its_plugin_is_away_ends_its_step_when_it_is_back(serve, tmp_path):
+    p = walker(tmp_path/'p', 'process')
+    (p/'count.py').write_text(
+        '"Count: counts."\nimport gc\nfrom pianola import Flow, action\n@action(risk="read")\ndef walkers(tx):\n    "Count."\n'
+        '    gc.unfreeze()\n    gc.collect()\n    return [o.name for o in gc.get_objects() if type(o) is Flow].count("walker")\n')
+    s = serve(plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+    there = lambda: 'walker' in s.get('/api/health')[1]['plugins']
+    (p/'hold').touch()
+    s.act('walker.run', values={'pages': 8, 'wait': 0})
+    s.act('walker.run')
+    s.until(lambda: (p/'units.txt').exists())
+    (p/'walker.py').rename(tmp_path/'walker.py')
+    s.until(lambda: not there())
+    (p/'hold').unlink()
+    s.until(lambda: s.get('/api/jobs')[1][0]['state'] == 'done')
+    (tmp_path/'walker.py').rename(p/'walker.py')
+    s.until(there)
+    s.until(lambda: s.act('count.walkers')['result'] == 1, 20)           # the one before is let go of
+    assert states(s, 'walker') == {'site': 'done', 'walk': 'done', 'report': 'open'}
+
+def test_what_is_taken_back_while_it_runs_stops(serve, tmp_path):
+    p = walker(tmp_path/'p')
+    (p/'nap.py').write_text(
+        '"Nap: sleeps."\nimport asyncio\nfrom pianola import Flow\nflow = Flow()\n@flow.step\nasync def nap(seconds: int = 90):\n'
+        '    "Nap?"\n    await asyncio.sleep(seconds)\n')
+    s = serve(plugins=p, env={'PIANOLA_ENGINE': 'embedded'})
+    back = lambda id: s.post(f'/api/roll/{id}/undo')[1]['id']
+    s.act('walker.run', values={'pages': 500})
+    for _ in range(2):
+        pressed = s.act('walker.run')['id']
+        s.until(lambda: s.get('/api/jobs')[1][0]['state'] == 'running')
+        back(pressed)
+        s.until(lambda: all(j['state'] == 'cancelled' for j in s.get('/api/jobs')[1]))
+        assert states(s, 'walker')['walk'] == 'open'
+    gone = back(s.act('nap.run')['id'])
+    assert s.act('nap.show')['result'] is None, 'its run began with it'
+    time.sleep(.3)
+    back(gone)
+    assert s.until(lambda: states(s, 'nap')['nap'] == 'failed') and step(s, 'nap', 'nap')['error'] == 'Stopped.'
 
 def test_a_flow_with_a_job_runs_without_a_page(tmp_path):
     code, said, wrong = alone(walker(tmp_path/'p'), tmp_path/'out', 'walker', 'pages=5')

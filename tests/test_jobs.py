@@ -312,7 +312,7 @@ def test_a_sleep_is_the_same_one_in_the_next_life_and_no_other(paper):
     from pianola.work import journal
     from pianola.work.handle import Handle
     id = journal.start(paper, 'x.y', {}, title='T', plugin='x')
-    book = journal.Book(lambda f, *a, durable=True: f(paper, *a), id, lambda *a: None)
+    book = journal.Book(lambda f, *a, durable=True: f(paper, *a), id, lambda *a: None, journal.begin(paper, id)['since'])
     def live(dies=None):
         job, slept = Handle({'id': id, 'attempt': 1, 'title': 'T'}, book, 'thread'), []
         def nap():
@@ -333,9 +333,9 @@ def test_how_a_process_ended_is_told_whole(paper):
     from pianola.work import jobs, journal
     def ends(*end, retries=0):
         id = journal.start(paper, 'x.y', {}, title='T', plugin='x', runs='process', retries=retries)
-        journal.begin(paper, id, 1)
+        j = journal.begin(paper, id, 1)
         journal.progress(paper, id, 3, 10, 'page 3')
-        journal.Book(lambda f, *a, durable=True: f(paper, *a), id, None).end(*end)
+        journal.Book(lambda f, *a, durable=True: f(paper, *a), id, None, j['since']).end(*end)
         jobs.finished(paper, paper.one('select * from job where id=?', id))
         j = journal.job(paper, id)
         return j['state'], j['text'], j['result'], paper.value("select text from log where what=? order by id desc limit 1", f'job:{id}')
@@ -346,6 +346,22 @@ def test_how_a_process_ended_is_told_whole(paper):
     assert ends('failed', None, '') == ('failed', '', None, '“T” failed: ')
     state, text, *_ = ends('failed', None, 'ValueError: no', retries=1)
     assert state == 'waiting' and text.startswith('tries again in') and text.endswith(': ValueError: no')
+
+def test_of_two_who_think_a_job_is_theirs_one_writes_in_our_own_journal_too(paper):
+    from pianola.work import journal
+    id = journal.start(paper, 'x.y', {}, title='T', plugin='x', runs='process')
+    def taken():
+        paper.run('update job set lease=0')                 # no sign of life
+        return journal.Book(lambda f, *a, durable=True: f(paper, *a), id, journal.note, journal.begin(paper, id)['since'])
+    first = taken()
+    first.keep('item:1', 5)
+    second = taken()
+    assert second.unit('item:1') == (True, 5) and first.alive() and not second.alive()
+    for word in (lambda: first.keep('item:2'), lambda: first.end('done'), lambda: first.unit('item:1'), lambda: first.progress(1, 2, ''),
+                 lambda: first.event('log', 'x'), lambda: first.note('x')):
+        with pytest.raises(journal.Stopped): word()
+    second.end('done', 5)
+    assert first.alive() and paper.value('select count(*) from unit') == 1 and journal.job(paper, id)['state'] == 'ending'
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
@@ -383,6 +399,113 @@ def test_a_process_that_is_over_before_we_look_is_not_begun_again(own, monkeypat
         return state, await st.q('select state, attempt from job')
     before, after = own(go)
     assert before == after == [{'state': 'ending', 'attempt': 1}] and begun == [1]
+
+def test_one_that_breaks_as_it_ends_holds_up_no_other(own, monkeypatch):
+    from pianola.work import jobs, journal
+    fired = []
+    async def fire(s): fired.append(s['id'])
+    def breaks(tx, j): raise KeyError('of the plugin')
+    there = {'x': types.SimpleNamespace(kinds=[types.SimpleNamespace(job_over=breaks)])}
+    for name, value in (('plugins', there), ('fire', fire), ('poke', lambda id: None), ('afar', None)):
+        monkeypatch.setattr(jobs, name, value)
+    async def go(st):
+        def made(tx):
+            for plugin in 'xyz': journal.start(tx, f'{plugin}.f', {}, title='T', plugin=plugin, runs='process')
+            tx.run("update job set state='ending', text='done' where id<3")
+            tx.insert('schedule', {'title': 'T', 'action': 'a', 'args': '{}', 'every': 'daily 00:00', 'next_at': 1})
+        await st.write(made)
+        assert (await jobs.round_(10**9))[1] == 1, 'tried again in a second'
+        return [j['state'] + ' ' + j['text'][:9] for j in await st.q('select state, text from job order by id')]
+    assert own(go) == ['ending done', 'done ', 'waiting cannot go'] and fired
+
+def test_a_process_that_is_silent_is_not_begun_again_while_it_lives(own, monkeypatch):
+    from pianola.work import jobs, journal
+    begun, over = [], []
+    child = types.SimpleNamespace(poll=lambda: -9 if over else None, returncode=-9)
+    for name, value in (('children', {1: child}), ('spawn', begun.append), ('function', bool), ('afar', None)):
+        monkeypatch.setattr(jobs, name, value)
+    async def go(st):
+        def made(tx):
+            journal.begin(tx, journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process'), 1)
+            tx.run('update job set lease=1')
+        await st.write(made)
+        for _ in range(3):
+            await jobs.round_(10**9)
+            assert not begun
+        over.append(1)
+        await jobs.round_(10**9)
+        await st.write(lambda tx: tx.run('update job set lease=1'))
+        await jobs.round_(10**9)
+        assert begun
+    own(go)
+
+def test_a_process_that_ends_five_times_with_nothing_done_is_not_begun_again(own, monkeypatch):
+    from pianola.work import jobs, journal, worker
+    begun, keeps = [], [3]
+    def dies(*a, **k):
+        book, (_, begin), _ = worker._own_book(1, own.config)
+        begin('')
+        begun.append(1)
+        if len(begun) in keeps: book.keep(f'item:{len(begun)}')
+        return types.SimpleNamespace(poll=lambda: 11, returncode=11)
+    for name, value in (('children', {}), ('falls', {}), ('function', bool), ('afar', None), ('poke', lambda id: None)):
+        monkeypatch.setattr(jobs, name, value)
+    monkeypatch.setattr(jobs.subprocess, 'Popen', dies)
+    async def go(st):
+        await st.write(lambda tx: journal.keep(tx, journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process'), 'comments'))
+        for _ in range(30):
+            await jobs.round_(10**9)
+            await st.write(lambda tx: tx.run('update job set lease=1'))         # its time has come
+        return (await st.q('select state, text, error from job'))[0]
+    j = own(go)
+    assert len(begun) == 3+5 and j['state'] == 'failed', 'five after the one that did something'
+    assert j['text'] == 'its process ended 5 times with nothing done, last with code 11' and j['error'] and not jobs.falls
+
+def test_a_stream_that_joins_takes_nothing_from_one_that_is_there_and_hears_nothing_twice(own, monkeypatch):
+    from pianola.work import board, journal
+    async def go(st):
+        monkeypatch.setattr(board, 'store', st)
+        id = await st.write(lambda tx: journal.start(tx, 'x.y', {}, title='T', plugin='x'))
+        await st.write(journal.begin, id)
+        heard = [], []
+        async def listen(n, after=0):
+            async for part in board.watch(id, after): heard[n].append(part.decode())
+        async def settled(n, words):
+            while words not in ''.join(heard[n]): await asyncio.sleep(.01)        # noqa: ASYNC110  it is set elsewhere
+        async with asyncio.timeout(20), asyncio.TaskGroup() as g:
+            one = g.create_task(listen(0))
+            await settled(0, 'running')
+            at = await st.write(journal.event, id, 'log', 'line one')
+            two = g.create_task(listen(1, at-1))            # joins before line one is told
+            await settled(1, 'line one')
+            await st.write(journal.event, id, 'log', 'line two')
+            await board.tell(id, {'log'})
+            for n in (0, 1): await settled(n, 'line two')
+            await st.write(journal.end, id, 'done')
+            assert 'event: done' in [part.decode() async for part in board.watch(id)][-1]           # comes and goes before the end is told
+            await board.tell(id, {'state'})
+            await asyncio.gather(one, two)
+        return heard
+    for parts in own(go):
+        assert [''.join(parts).count(x) for x in ('line one', 'line two', 'event: done')] == [1, 1, 1], parts
+
+def test_as_many_jobs_run_in_processes_as_beside_the_page_and_the_rest_waits(own, monkeypatch):
+    from pianola.work import jobs, journal
+    for name, value in (('children', {}), ('function', bool), ('afar', None), ('poke', lambda id: None)):
+        monkeypatch.setattr(jobs, name, value)
+    monkeypatch.setattr(jobs.subprocess, 'Popen', lambda *a, **k: types.SimpleNamespace(poll=lambda: None))
+    async def go(st):
+        def made(tx):
+            for _ in range(7): journal.start(tx, 'x.f', {}, title='T', plugin='x', runs='process')
+        async def states(): return [j['state'] for j in await st.q('select state from job order by id')]
+        await st.write(made)
+        for _ in range(2): await jobs.round_(10**9)
+        before = await states()
+        await st.write(lambda tx: tx.run("update job set state='ending', text='done' where id<3"))
+        for _ in range(2): await jobs.round_(10**9)
+        return before, await states()
+    before, after = own(go)
+    assert before == ['running']*4 + ['waiting']*3 and after == ['done']*2 + ['running']*4 + ['waiting']
 
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw

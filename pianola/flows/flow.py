@@ -10,18 +10,18 @@ are the form, its docstring the question, what it returns the memory of the run.
 
 Pressing a step keeps what was put in, in one transaction with the line in the roll; then
 the function runs, and its end is a transaction of its own. Everything kept is in `runs`."""
-import ast, asyncio, functools, hashlib, inspect, json, sys, textwrap, time, traceback
+import ast, asyncio, contextlib, functools, hashlib, inspect, json, sys, textwrap, time, traceback
 from typing import Optional
 import msgspec
 from loguru import logger as log
 from .. import contain, forms, tabs
-from ..actions import Action, one_of, register, ways
+from ..actions import Action, on_undo, one_of, register, ways
 from ..contain import hold
 from ..forms import File
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
 from ..store import Refused, put, sound, store
-from ..work import board, jobs
+from ..work import board, jobs, journal
 from . import cards, packing, results, runs
 
 class Step:
@@ -79,7 +79,9 @@ class Flow(Kind):
     @property
     def codes(self): return {s.name: s.code for s in self.steps.values()}
     def open(self, tx):
-        if any(s.job for s in self.steps.values()): jobs.on_end(self.plugin_name, self.job_over)
+        missed = ("select distinct a.job from answer a join run r on r.id=a.run join job j on j.id=a.job "
+                  f"where r.flow=? and a.status='running' and j.state in {journal.over}")
+        for a in tx.q(missed, self.name): self.job_over(tx, journal.job(tx, a['job']))             # it ended while we were away
         going = "select distinct a.work from answer a join run r on r.id=a.run where r.flow=? and a.status='running' and a.job is null"
         for a in tx.q(going, self.name):
             if a['work'] not in working:
@@ -215,7 +217,7 @@ class Flow(Kind):
         return self._out(tx, r['id'])
     def delete(self, tx, run=None):
         r = self.find(tx, run)
-        for a in tx.q("select distinct job from answer where run=? and status='running' and job is not null", r['id']): jobs.cancel(tx, a['job'])
+        for a in tx.q("select distinct work, job from answer where run=? and status='running'", r['id']): stop(tx, a)
         tx.update('run', r['id'], {'deleted': 1})
         return self._out(tx, r['id'])
     def take(self, tx, file, ready=None):
@@ -224,8 +226,7 @@ class Flow(Kind):
         r, s = self.find(tx, run), self.named(step)
         a = self.look(tx, r).now.get(s.name, ({},))[0]
         if a.get('status') != 'running': raise Refused(f'{s.name} is not running', status=409)
-        if a['job']: jobs.cancel(tx, a['job'])
-        else: tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
+        stop(tx, a)
         return self._out(tx, r['id'], s.name)
     def list(self, tx, words=''):
         return [{'run': r['id'], 'name': r['name'], 'locked': bool(r['locked']), 'created': r['created'], 'used': r['used'],
@@ -331,7 +332,8 @@ class Flow(Kind):
         async def work():
             try:
                 kw = await asyncio.to_thread(arguments, self, nodes, run)
-                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else asyncio.to_thread(contain.calm, s.f, **kw))
+                out = await (contain.guarded(s.f(**kw)) if inspect.iscoroutinefunction(s.f) else
+                             contain.apart(self.plugin_name, lambda: s.f(**kw)))
                 end = 'done', await asyncio.to_thread(results.keep, out, s.name), None
             except asyncio.CancelledError:
                 if store.pool is None: raise          # the app ends: at the next start it is found as it was left
@@ -350,8 +352,6 @@ class Flow(Kind):
             tx.log('note', f'{self.name}.{step}', text=text + (f': {said[:300]}' if said else ''), data={'run': run})
             if status == 'done' and not r['deleted']: self.go_on(tx, run)
     def job_over(self, tx, job):
-        "Called by jobs inside the transaction that ends one"
-        if self.plugin and plugins.get(self.plugin_name) is not self.plugin: return          # a newer one of us was loaded
         a = tx.one('select work, step from answer where job=? order by id limit 1', job['id'])
         if not a or tx.value('select flow from run r join answer a on a.run=r.id where a.job=? limit 1', job['id']) != self.name: return
         done = job['state'] == 'done'
@@ -376,11 +376,14 @@ class Flow(Kind):
             good, wrong = forms.read(s.asks(memory), known)
             if hidden := [n for n, f in s.asks(memory).items() if f.kind == 'secret' and known.get(n) == mask]:
                 wrong[hidden[0]] = 'is a secret, which is not kept'
-            if wrong and saved:
-                tx.log('note', f'{self.name}.{s.name}',
-                       text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {'; '.join(f'{n} {w}' for n, w in wrong.items())}",
-                       data={'run': run})
-            if not wrong: return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
+            why = '; '.join(f'{n} {w}' for n, w in wrong.items())
+            if not wrong:
+                try:
+                    with tx.attempt(): return self.begin(tx, tx.row('run', run), s, s.asks(memory), good, memory)
+                except Refused as e: why = '; '.join(filter(None, (e.text, e.hint)))
+            elif not saved: continue
+            tx.log('note', f'{self.name}.{s.name}', data={'run': run},
+                   text=f"{self.title}, “{r['name']}”: waits for you at {s.question} {why}")
 
     # what is seen
 
@@ -446,6 +449,21 @@ class View:
         if a and a['status'] == 'failed': return 'failed'
         if a: return 'stale' if stale else 'done'
         return 'open' if all(s in self.now and self.now[s][0]['status'] == 'done' for s in self.before(step)) else 'waiting'
+
+def stop(tx, a):
+    "Ask the work of an answer to stop"
+    if a['job']: jobs.cancel(tx, a['job'])
+    else: tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
+@on_undo
+def out_of_sight(tx, e):
+    "What is taken back while it runs stops, or nobody could: its step is open again"
+    running = lambda head: {a['work']: a for a in runs.path(tx, head) if a['status'] == 'running'}
+    for id, before in [(id, before) for t, id, before, after in tx.changes if t == 'run' and before and after]:
+        r = tx.row('run', id)
+        still = {} if r['deleted'] else running(r['head'])
+        for work, a in running(before.get('head', r['head'])).items():
+            with contextlib.suppress(Refused):          # its job is over by now
+                if work not in still: stop(tx, a)
 
 def hide(fields, values):
     "Nothing typed into a Secret stays in what is written down"

@@ -28,6 +28,7 @@ class Kind:
     def mount(self, app): "Add its own routes, if it has any"
     def close(self): "It is gone, or a newer one is in its place"
     def hear(self, e): "Called with every line of the log: a coroutine when there is something to do, else None"
+    def job_over(self, tx, job): "A job of its plugin is over; called in the transaction that ends it"
     def tell(self, tx): return ''
     async def view(self): raise NotImplementedError
 
@@ -271,7 +272,6 @@ class Plugins(dict):
     def _probe(self, tx, p):
         "Open its tables and take it all back: the tables with rows that would change their columns. Refused when something would be lost."
         tx.run('savepoint probe')
-        events, later = len(tx.events), len(tx.after)
         try:
             before = _schema(tx)
             for k in p.kinds: k.open(tx)
@@ -286,7 +286,7 @@ class Plugins(dict):
         finally:
             tx.run('rollback to probe')
             tx.run('release probe')
-            del tx.events[events:], tx.after[later:]
+            tx.events, tx.changes, tx.rows, tx.after = [], [], {}, []           # nothing of it is told or begun
         return [t for t in changed if tx.value(f'select 1 from "{t}" limit 1')]
     def _enter(self, tx, p, old):
         for k in p.kinds: k.open(tx)

@@ -45,13 +45,13 @@ class Tail:
         events = [e for e in events if e['id'] > self.last]
         if not events: return
         self.last = events[-1]['id']
-        told = self.last, written(j, n, events, self.last), j['state'] in over
+        told = events, written(j, n, events, self.last), j, n
         for q in list(self.streams):
             try: q.put_nowait(told)
             except asyncio.QueueFull:               # it does not read: it ends, and comes back behind the last number it saw
                 self.streams.discard(q)
                 q.get_nowait()
-                q.put_nowait((self.last, b'', True))
+                q.put_nowait(None)
 
 def written(j, n, events, last, first=False):
     """Events of a job as a stream has them: what was logged, then where it is (at the `first` always),
@@ -69,20 +69,23 @@ async def watch(id, after=0):
     def look(tx):
         return (journal.job(tx, id), tx.q('select * from job_event where job=? and id>? order by id', id, after) if after else [],
                 tx.value('select max(id) from job_event where job=?', id) or 0)
-    q = asyncio.Queue(512)
+    q, first = asyncio.Queue(512), id not in tails
     tail = tails.setdefault(id, Tail(0))
     tail.streams.add(q)                             # first, so that nothing falls in between
     try:
         j, events, last = await store.read(look)
-        tail.last = max(tail.last, last)
+        # what a tail that was there has not told yet, it still owes to the streams before us
+        if first: tail.last = max(tail.last, last)
         yield written(j, journal.now(j), events, last, True)
-        ended = j['state'] in over
-        while not ended:
+        while j['state'] not in over:
             try:
-                async with asyncio.timeout(15): number, text, ended = await q.get()
+                async with asyncio.timeout(15): told = await q.get()
             except TimeoutError: yield b': still here\n\n'
             else:
-                if number > last and text: yield text
+                if not told: break
+                events, text, j, n = told
+                fresh = [e for e in events if e['id'] > last]         # the rest was in what we began with
+                if fresh: yield text if len(fresh) == len(events) else written(j, n, fresh, fresh[-1]['id'])
     finally:
         tail.streams.discard(q)
         if not tail.streams and tails.get(id) is tail: del tails[id]

@@ -257,16 +257,18 @@ def attend(url, key, far, folder, plugins_folder, ending):
                 if j and j['cancel'] and j['owner'] == owner and not j['free']: stop_by_force(p, j, line, key, owner, ending)
             j = line(look, key)
             if not j or j['over'] or j['far'] != far: return
-            if not p.returncode: continue                 # somebody else was faster
+            if not p.returncode and j['owner'] != owner: continue                 # somebody else was faster
             n = n + 1 if line(_kept, key) == kept else 0
             line(lambda c, o=owner: c.execute('update pianola.job set lease=now() where key=%s and owner=%s', (key, o)))
-            if n >= crashes:
-                how = ('signal', -p.returncode) if p.returncode < 0 else ('code', p.returncode)
-                return line(end, key, 'failed', None, f'its process ended {n} times with nothing done',
-                            'its process ended {} times, last with {} {}'.format(n, *how))
+            if n >= crashes: return line(end, key, 'failed', None, *gave_up(n, p.returncode))
             if n and ending.wait(.5*n): raise Left
     finally: line.close()
 def _kept(c, key): return c.execute('select count(*) as n from pianola.unit where key=%s', (key,)).fetchone()['n']
+
+def gave_up(n, code):
+    "(error, text) of a job whose processes ended so often, the last with this code"
+    how = f'signal {-code}' if code < 0 else f'code {code}'
+    return f'its process ended {n} times with nothing done', f'its process ended {n} times with nothing done, last with {how}'
 
 def begin(key, owner, url, folder, plugins_folder):
     """The process of a job, in a session of its own: it goes on when who began it

@@ -14,6 +14,7 @@ from .. import actions, contain, tabs
 from ..actions import action
 from ..contain import hold
 from ..conversation import chat, history
+from ..loading.plugins import plugins
 from ..store import Refused, got, put, store
 from . import board, fleet, journal
 from .board import tell
@@ -21,18 +22,12 @@ from .handle import Handle, code_of, function
 from .journal import Stopped, note, over
 from loguru import logger as log
 
-most = 4                # jobs that run in this process at a time
+most = 4                # jobs that run in this process at a time, and as many in processes of their own
 config = None           # set by the server: where processes find the data and the plugins
-hooks: dict[str, list] = {}
 handles: dict[int, 'Handle'] = {}
 wake_up = task = afar = None           # afar: the Fleet, where jobs are in PostgreSQL
 handed, stopped = set(), set()                  # what PostgreSQL was told
 closing = False
-
-def on_end(plugin, f):
-    "f(tx, job) is called inside the transaction in which a job of this plugin ends"
-    hooks.setdefault(plugin, [])
-    if f not in hooks[plugin]: hooks[plugin].append(f)
 
 def start(tx, name, args, comments=False, **kw):
     "A new job (see journal.start); it is run once the transaction is kept. `comments`: the model says something at its start, quarters and end."
@@ -67,9 +62,10 @@ def retry(tx, id):
 
 def finish(tx, id, state, result=None, error=None, text=''):
     "The end of an attempt, with what the plugin wants done in the same transaction"
+    if (j := journal.job(tx, id))['state'] in over: return j
     j = journal.end(tx, id, state, result, error, text)
     if j['state'] in over:
-        for f in hooks.get(j['plugin'], ()): f(tx, j)
+        for k in plugins[j['plugin']].kinds if j['plugin'] in plugins else (): k.job_over(tx, j)
         note(tx, id, {'done': 'is done', 'cancelled': 'was stopped'}.get(j['state'], f"failed: {j['text']}"))
     tx.after.append(lambda: store.loop.call_soon_threadsafe(poke, id))
     return j
@@ -123,6 +119,17 @@ def finished(tx, j):
 
 async def round_(last):
     "One look at everything that waits, ends or is due: (the last event seen, seconds until the next look)"
+    broke = False
+    async def alone(f, *args):
+        "One that breaks holds up no other"
+        nonlocal broke
+        try: await f(*args)
+        except Exception:
+            log.exception('a job could not be looked after; once more in a second')
+            broke = True
+    for id, p in [(id, p) for id, p in children.items() if p.poll() is not None]:
+        del children[id]
+        await alone(store.write, left, id, p.returncode)
     def look(tx, last=last):
         t = time.time()
         ready = tx.q("select * from job where state='waiting' and (next_at is null or next_at<=?) "
@@ -136,27 +143,33 @@ async def round_(last):
                 tx.q('select * from schedule where active and next_at<=?', t))
     ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
     if fresh: last = fresh[-1]['id']
-    for id in {e['job'] for e in fresh}: await tell(id, {e['kind'] for e in fresh if e['job'] == id})
+    for id in {e['job'] for e in fresh}: await alone(tell, id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
         if e['kind'] == 'comment': comment(e['job'], e['text'])
-    for j in ending: await store.write(finished, j)
-    for j in unheard: await tell_to_stop(j)
+    for j in ending: await alone(store.write, finished, j)
+    for j in unheard: await alone(tell_to_stop, j)
     for j in ready if not afar or afar.ready else []:
-        if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): continue
-        try: function(j['name'])
-        except Refused as e:
-            await store.write(lacks, j['id'], e.text)
-            continue
-        if afar: await hand(j['id'])
-        elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
-        elif len(handles) < most:
-            handles[j['id']] = None
-            hold(run(j['id']), 'a job broke')
-    for s in due if fire else (): await fire(s)
-    for id in [id for id, p in children.items() if p.poll() is not None]: del children[id]
-    pause = (.15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
+        new = not afar and j['runs'] == 'process' and j['state'] == 'waiting'
+        if new and apart >= most: continue
+        await alone(begin, j)
+        apart += new
+    for s in due if fire else (): await alone(fire, s)
+    pause = (1 if broke else .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
              max(.05, min(30, soon - time.time())) if soon else 30)
     return last, pause
+
+async def begin(j):
+    "What waits, or was left by a dead process, goes on where it belongs"
+    if j['id'] in handles or j['far'] and (j['far'] in handed or not afar): return
+    # one that is merely silent (it is in C and lets go of nothing) is at work all the same
+    if j['id'] in children and children[j['id']].poll() is None: return
+    try: function(j['name'])
+    except Refused as e: return await store.write(lacks, j['id'], e.text)
+    if afar: await hand(j['id'])
+    elif j['runs'] == 'process': await asyncio.to_thread(spawn, j['id'])
+    elif len(handles) < most:
+        handles[j['id']] = None
+        hold(run(j['id']), 'a job broke')
 
 def lacks(tx, id, why):
     "The plugin of a job is not there, or does not load just now: the job waits until it does"
@@ -185,7 +198,7 @@ async def run(id):
         j = await store.write(journal.begin, id, os.getpid(), code_of(f))
         if not j: return
         write = store.write if mode == 'async' else lambda g, *a, **k: asyncio.run_coroutine_threadsafe(store.write(g, *a, **k), store.loop).result()
-        end = await attempt(j, f, mode, journal.Book(write, id, note))
+        end = await attempt(j, f, mode, journal.Book(write, id, note, j['since']))
         if not end:
             return await asyncio.shield(store.write(
                 lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
@@ -202,7 +215,8 @@ async def attempt(j, f, mode, book):
     clock = asyncio.timeout(j['timeout'])
     try:
         async with clock:
-            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else asyncio.to_thread(_quiet, f, h, j['args']))
+            result = await (contain.guarded(f(h, **j['args'])) if mode == 'async' else
+                            contain.apart(j['plugin'], lambda: _quiet(f, h, j['args'])))
         if isinstance(result, Stopped): raise result
         state = 'done'
     except (asyncio.CancelledError, Stopped):
@@ -223,7 +237,7 @@ async def attempt(j, f, mode, book):
         state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
 def _quiet(f, h, args):
-    try: return contain.calm(f, h, **args)
+    try: return f(h, **args)
     except Stopped as e: return e
 
 # where jobs are in PostgreSQL
@@ -314,17 +328,30 @@ async def again(there):
 def spawn(id):
     "A process of its own, in a session of its own: it goes on when the server does not"
     more = {'start_new_session': True} if os.name == 'posix' else {'creationflags': subprocess.CREATE_NEW_PROCESS_GROUP}
-    taken = store.write(lambda tx: tx.value(
-        "update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) returning id",
-        time.time()+30, id, time.time()))
+    def take(tx):
+        falls.setdefault(id, (0, journal.kept(tx, id)))
+        return tx.value("update job set state='running', lease=? where id=? and (state='waiting' or state='running' and lease<?) "
+                        'returning id', time.time()+30, id, time.time())
     # before the process begins, which may be over sooner than we write
-    if not asyncio.run_coroutine_threadsafe(taken, store.loop).result(): return
+    if not asyncio.run_coroutine_threadsafe(store.write(take), store.loop).result(): return
     command = [sys.executable, '-m', 'pianola', 'work', str(id), '--data', str(config.data.absolute()),
                '--plugins', str(config.plugins.absolute())]
     p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                          cwd=Path(__file__).parents[2], **more)
     children[id] = p            # reaped by `tend`, so that none stays as a ghost
 children: dict[int, subprocess.Popen] = {}
+falls = {}              # {job: (how many of its processes in a row ended with nothing done, how many units it has)}
+def left(tx, id, code):
+    "A process of ours is over. If it did not say how, its job is begun again, a bit later each time, until it has failed"
+    j = tx.one('select state, cancel from job where id=?', id)
+    if not j or j['state'] != 'running': return falls.pop(id, None)
+    if j['cancel']: return              # `_kill` tells its end
+    n, before = falls.get(id, (0, 0))
+    n = n + 1 if (now := journal.kept(tx, id)) == before else 0
+    falls[id] = n, now
+    if n < fleet.crashes: return tx.run('update job set lease=? where id=?', time.time() + .5*n, id)
+    del falls[id]
+    finish(tx, id, 'failed', None, *fleet.gave_up(n, code))
 
 def _stop(id):
     if h := handles.get(id):
@@ -397,6 +424,7 @@ async def wake():
     journal.heard = lambda: store.loop.call_soon_threadsafe(wake_up.set)
     def find(tx):
         forget(tx)
+        falls.clear()
         tx.run("update job set state='waiting', pid=null where state='running' and runs!='process' and far=''")
         if not config.jobs:
             tx.run("update job set text='PostgreSQL has it: start with PIANOLA_JOBS as before, or stop it here and try it again' "
@@ -425,7 +453,9 @@ async def close():
         h._cancel.set()
         if h.mode == 'async': h.task.cancel()
     tasks = [h.task for h in running] + light
-    if tasks: await asyncio.wait(tasks, timeout=2)
+    late = tasks and (await asyncio.wait(tasks, timeout=2))[1]
+    for t in late: t.cancel()           # a thread that does not look up is left behind
+    if late: await asyncio.wait(late, timeout=1)
     if afar: await asyncio.to_thread(afar.close)
 
 # what needs no journal

@@ -49,6 +49,7 @@ def unit(tx, id, name):
 def keep(tx, id, name, value=None):
     "Commit a unit; done once, whatever happens later"
     tx.run('insert or ignore into unit(job,name,value,at) values (?,?,?,?)', id, name, json.dumps(value), time.time())
+def kept(tx, id): return tx.value('select count(*) from unit where job=?', id)
 def partial(tx, id, name, value):
     keep(tx, id, name, value)
     event(tx, id, 'partial', data=value)
@@ -87,10 +88,10 @@ def begun(tx, id, attempt, pid=None, code=''):
     tx.run("update job set state='running', began=coalesce(began,?), since=?, since_done=done, attempt=?, pid=?, lease=?, code=?, text='' "
            "where id=?", t, t, attempt, pid, t+lease, code, id)
     event(tx, id, 'state', 'running')
-def alive(tx, id):
-    "A sign of life of a process; True when it is asked to stop"
-    tx.run('update job set lease=? where id=?', time.time()+lease, id)
-    return bool(tx.value('select cancel from job where id=?', id))
+def alive(tx, id, since):
+    "A sign of life of a process; True when it is asked to stop, or somebody else has the job"
+    ours = "update job set lease=? where id=? and since is ? and state='running' returning cancel"
+    return tx.value(ours, time.time()+lease, id, since) != 0
 
 def end(tx, id, state, result=None, error=None, text=''):
     "The end of an attempt: a failure with tries left waits for the next one, longer each time"
@@ -124,19 +125,27 @@ stopped = 'stopped; tried again, it goes on from here'
 class Stopped(BaseException): "The job was asked to stop"
 
 class Book:
-    """What a running job keeps: the words that have two implementations, this one and `fleet.Book`.
-    `write` runs a function of the journal in a transaction; where it gives awaitables, so does every word."""
-    def __init__(self, write, id, note): self.write, self.id, self._note = write, id, note
-    def unit(self, name): return self.write(unit, self.id, name)
-    def keep(self, name, value=None): return self.write(keep, self.id, name, value)
-    def partial(self, name, value): return self.write(partial, self.id, name, value)
-    def units(self, prefix): return self.write(units, self.id, prefix)
-    def event(self, kind, text): return self.write(event, self.id, kind, text)
+    """What a running job keeps: the words that have two implementations, this one and `fleet.Book`. `write` runs
+    a function of the journal in a transaction; where it gives awaitables, so does every word. Each word first asks
+    whether the job is still ours, as it is since the time our attempt began; if not, we are Stopped."""
+    def __init__(self, write, id, note, since): self.write, self.id, self._note, self.since = write, id, note, since
+    def _ours(self, f, *args, **kw):
+        # not by the number of the attempt: a retry counts from one again
+        ours = "select 1 from job where id=? and since is ? and state='running'"
+        def whole(tx):
+            if not tx.value(ours, self.id, self.since): raise Stopped
+            return f(tx, self.id, *args)
+        return self.write(whole, **kw)
+    def unit(self, name): return self._ours(unit, name)
+    def keep(self, name, value=None): return self._ours(keep, name, value)
+    def partial(self, name, value): return self._ours(partial, name, value)
+    def units(self, prefix): return self._ours(units, prefix)
+    def event(self, kind, text): return self._ours(event, kind, text)
     # a power cut may take the last second of it
-    def progress(self, done, total, text): return self.write(progress, self.id, done, total, text, durable=False)
-    def note(self, what): return self.write(self._note, self.id, what)
-    def alive(self): return self.write(alive, self.id)
-    def end(self, state, result=None, error=None, text=''): return self.write(ending, self.id, state, result, error, text)
+    def progress(self, done, total, text): return self._ours(progress, done, total, text, durable=False)
+    def note(self, what): return self._ours(self._note, what)
+    def alive(self): return self.write(alive, self.id, self.since)
+    def end(self, state, result=None, error=None, text=''): return self._ours(ending, state, result, error, text)
 
 def ending(tx, id, state, result=None, error=None, text=''):
     "A process says how it ended (its state, and its text in the next line); the server, which may be off just now, does the rest"

@@ -43,6 +43,7 @@ def own_process(id, owner, c):
         begin = (lambda: j), lambda code: line(fleet.claim, id, owner, code)
         settings.known[j['plugin']] = json.loads(j['settings'])
     j = begin[0]()
+    if id.isdecimal(): book.since = j['since']
     path = next((f for f in sorted(c.plugins.iterdir()) if plugin_name(f) == j['plugin'] and (f.suffix == '.py' or f.is_dir())), None)
     code, why = '', None
     try:
@@ -53,20 +54,20 @@ def own_process(id, owner, c):
         code = code_of(f)
     except Refused as e: why = e
     if not (j := begin[1](code)):
-        if id.isdecimal() and begin[0]()['cancel']: book.end('cancelled')        # stopped while it started
+        if id.isdecimal() and begin[0]()['cancel']:             # stopped while it started
+            with contextlib.suppress(Stopped): book.end('cancelled')
         return 0
     mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
     h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
     def over(*end):
-        with contextlib.suppress(fleet.Lost): book.end(*end)
+        with contextlib.suppress(Stopped): book.end(*end)       # somebody else has it now
         os._exit(0)      # threads that the function left do not hold the process
     def beat():
         while not h._cancel.wait(1):
             try:
                 if book.alive(): h._cancel.set()
             except Exception as e: log.warning('job {} could give no sign of life: {}', id, e)      # once more in a second
-        if id.isdecimal(): return               # the server ends us by force
-        time.sleep(8)                           # so does who began us there, if it still is
+        time.sleep(8)                           # who began us ends us by force before, if it still is and the job is ours
         over('cancelled', None, None, 'stopped by force')
     try:
         if why: raise why
@@ -104,5 +105,7 @@ def _own_book(id, c):
         def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
             tx.run("update job set lease=0 where id=? and state='running'", id)
             return journal.begin(tx, id, os.getpid(), code)
-        return write(take)
-    return journal.Book(write, id, note), (lambda: write(journal.job, id), begin), write
+        if j := write(take): book.since = j['since']
+        return j
+    book = journal.Book(write, id, note, None)
+    return book, (lambda: write(journal.job, id), begin), write
