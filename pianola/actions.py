@@ -295,10 +295,9 @@ def _claim(tx, id, approve):
                data={'args': json.loads(w['args']), 'status': w['status'], 'approval': id})
         if w['status'] == 'rejected': [f(tx, w, 'no') for f in listeners['word']]
         return w
-    a, args = _back if w['action'] == 'undo' else find(w['action']), json.loads(w['args'])
+    a = find(w['action'])
     if inspect.iscoroutinefunction(a.fn): return w
-    w['outcome'] = (_undo(tx, by=w['by'], approved=True, **args) if a is _back
-                    else _press(tx, a, a.check(args), w['by'], f'approval:{id}', w['message']))
+    w['outcome'] = _press(tx, a, a.check(json.loads(w['args'])), w['by'], f'approval:{id}', w['message'])
     _approved(tx, id, w['outcome'].id)
     for f in listeners['word']: f(tx, w, 'yes')
     return w
@@ -370,15 +369,12 @@ def _approved(tx, id, roll):
     tx.run("update approval set status='rejected' where choice=(select choice from approval where id=?) and status='waiting'", id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
-def _undo(tx, id, by='user', approved=False):
+def _undo(tx, id, by='user'):
     e = tx.one("select * from log where id=? and kind='action'", id)
     if not e: raise Refused(f'the roll has no entry {id}', status=404)
     d = json.loads(e['data'] or '{}')
     if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
     if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
-    # who may not delete without asking may not do it this way round either; but may take back what they added themselves
-    if by in ('model', 'agent') and by != e['by'] and not approved and any(before is None for _, _, before, _ in d['changes']):
-        return _ask(tx, _back, {'id': id}, by, None, None)
     tx.revert(d['changes'])
     for f in listeners['undo']: f(tx, e)
     back = bool(d.get('undoes'))
@@ -387,13 +383,8 @@ def _undo(tx, id, by='user', approved=False):
                data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write'})
     return Outcome('done', n, None, text)
 
-# no key of its own: its door is /api/roll/ID/undo. It needs no rows on its card: `revert` refuses where one was changed since.
-_back = Action('undo', _undo, msgspec.defstruct('undo', [('id', int)]),
-               asks=lambda tx, id: f"Take back: {tx.value('select text from log where id=?', id)}?")
-
 async def undo(id, by='user'):
-    """Take a roll entry back. That is an entry itself, which can be taken back too.
-    Where it removes rows that others added, an agent waits for the user's word."""
+    "Take a roll entry back. That is an entry itself, which can be taken back too."
     return await store.write(_undo, id, by)
 
 def entry(e):

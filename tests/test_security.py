@@ -407,31 +407,6 @@ def test_our_page_is_the_user_and_everybody_else_an_agent_who_must_ask(piano):
     assert deletes(f'Cookie: {mine}') == (202, 'agent'), 'a cookie alone is not our page: it says where it comes from'
     assert deletes() == (202, 'agent')
 
-def test_an_agent_must_also_ask_before_it_takes_back_what_others_added(piano):
-    def press(path, args, *heads):
-        status, _, body = ask(piano, 'POST', path, 'Content-Type: application/json', *heads, body=json.dumps(args).encode())
-        return status, json.loads(body)
-    page = f'Cookie: {cookie(piano)}', f'Origin: http://127.0.0.1:{piano.port}', 'Sec-Fetch-Site: same-origin'
-    there = lambda: [r['name'] for r in piano.rows('tasks')]
-    made = press('/api/actions/tasks.create', {'name': 'added by the user'}, *page)[1]['id']
-    status, said = press(f'/api/roll/{made}/undo', {})
-    assert status == 202 and said['status'] == 'waiting' and 'added by the user' in there()
-    card = next(w for w in piano.get('/api/approvals')[1] if w['id'] == said['approval'])
-    assert (card['by'], card['action'], card['text']) == ('agent', 'undo', 'Take back: Added “added by the user” to Tasks?')
-    assert press(f"/api/approvals/{card['id']}", {'approve': False}, *page)[0] == 200 and 'added by the user' in there()
-    asked = press(f'/api/roll/{made}/undo', {})[1]['approval']
-    status, said = press(f'/api/approvals/{asked}', {'approve': True}, *page)
-    last = piano.get('/api/roll?limit=1000')[1][-1]
-    assert status == 200 and 'added by the user' not in there() and (last['id'], last['by'], last['undoes']) == (said['id'], 'agent', made)
-    assert press(f"/api/roll/{said['id']}/undo", {})[0] == 200 and 'added by the user' in there(), 'to bring back removes nothing'
-    renamed = press('/api/actions/tasks.update', {'where': {'name': 'added by the user'}, 'name': 'renamed'}, *page)[1]['id']
-    assert press(f'/api/roll/{renamed}/undo', {})[0] == 200 and 'added by the user' in there(), 'nor does that'
-    own = press('/api/actions/tasks.create', {'name': 'added by the agent'})[1]['id']
-    assert press(f'/api/roll/{own}/undo', {})[0] == 200 and 'added by the agent' not in there(), 'its own, as it left it'
-    own = press('/api/actions/tasks.create', {'name': 'added by the agent'})[1]
-    press('/api/actions/tasks.update', {'id': own['result']['id'], 'name': 'taken over'}, *page)
-    assert press(f"/api/roll/{own['id']}/undo", {})[0] == 409 and 'taken over' in there()
-
 def test_an_agent_must_also_ask_for_what_is_wrapped_into_other_keys(piano):
     "What `several` may do is what the worst of them may"
     id = piano.act('tasks.create', name='stays')['result']['id']
