@@ -255,7 +255,7 @@ def test_a_folder_is_watched_on_when_the_first_look_breaks(tmp_path):
     with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, go()).result() >= 2
 
 @pytest.mark.parametrize('head, says', [
-    ("class A: name: str; id: int\nCrud(A)\n@action", 'A.id: each row has a number of its own as its id; leave it out, and call a column of yours otherwise (line 5'),
+    ("class A: name: str; id: str\nCrud(A)\n@action", 'A.id: each row has a number of its own as its id; leave it out, and call a column of yours otherwise (line 5'),
     ("@action(risk='delete')", "risk='delete' means nothing; it is 'read', 'write' or 'destructive' (line 4 of keys.py)"),
     ("@action(model='never')", "model='never' means nothing; it is True or False (line 4"),
     ("@action(runs='process')", 'an action has no runs; it has name, title, risk'),

@@ -20,7 +20,7 @@ class Crud(Kind):
         self.Row, self._title, self.owner, self.local = Row, title, belongs_to, local
         try: self.columns = forms.of_class(Row)
         except TypeError as e: raise TypeError(f'{Row.__name__}.{e}') from None
-        if 'id' in getattr(Row, '__annotations__', ()):
+        if getattr(Row, '__annotations__', {}).get('id', int) not in (int, int | None, 'int', 'int | None'):       # `id: int` is what each row has
             raise TypeError(f'{Row.__name__}.id: each row has a number of its own as its id; leave it out, and call a column of yours otherwise')
         if not self.columns: raise TypeError(f'{Row.__name__} has no columns; write them as annotations, e.g. name: str')
         if k := next((k for k, f in self.columns.items() if f.kind == 'secret'), None):
