@@ -154,9 +154,12 @@ def test_a_model_on_another_machine_is_the_users_to_choose_and_by_its_name(serve
 
 def test_a_key_that_a_reply_cannot_press_is_told_and_not_only_folded(serve, upstream):
     s = serve(env=upstream(['I check them daily.\n{"action": "tasks.create", "args": {"name": "x", "every": "day"}}']).env)
-    with connect(s.ws) as tab: tab.send(json.dumps({'msg': 'what would you do in my place this morning'}))
+    with connect(s.ws) as tab: tab.send(json.dumps({'msg': 'the invoices every day at half past seven'}))
     said = s.until(lambda: [e for e in s.get('/api/roll')[1] if e['by'] == 'model'])
     assert [e['status'] for e in said] == ['refused'] and s.rows('tasks') == []
+    with connect(s.ws) as tab: tab.send(json.dumps({'msg': 'how would I add a task?'}))
+    said = s.until(lambda: [e for e in s.get('/api/roll')[1] if e['by'] == 'model'][1:])
+    assert [e['status'] for e in said] == ['held'], 'that was a question'
 
 def test_conversations_deleted_together_go_on_no_more(serve, upstream):
     script, go = held(['word ']*50, 5)

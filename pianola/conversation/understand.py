@@ -169,10 +169,12 @@ def word(text, which):
 
 def weigh(tx, text, found):
     "The guard's word on one action of a reply: a Verdict whose op has a name and args to press"
-    action = find(found.name)
-    args = action.check(found.args or {})
-    lang = language(tongue(text))
+    action, lang = find(found.name), language(tongue(text))
     ev, verb = Evidence(text, lang), found.name.partition('.')[2]
+    try: args = action.check(found.args or {})
+    except Refused:
+        if ev.gate: return Verdict('nothing', ev.gate)          # a question is none, whatever the reply made of it
+        raise
     kind = plugins.table(found.name.partition('.')[0])
     if not kind or verb not in ('create', 'update', 'delete', 'list', 'sort'):
         if action.risk == 'read': return Verdict('run')
