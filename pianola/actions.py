@@ -369,7 +369,8 @@ def _approved(tx, id, roll):
     tx.run("update approval set status='rejected' where choice=(select choice from approval where id=?) and status='waiting'", id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
-def _undo(tx, id, by='user'):
+def take_back(tx, id, by='user', ref=None):
+    "Take a roll entry back, in a transaction; `ref`: the reply that asks for it, where that is another than did it"
     e = tx.one("select * from log where id=? and kind='action'", id)
     if not e: raise Refused(f'the roll has no entry {id}', status=404)
     d = json.loads(e['data'] or '{}')
@@ -379,13 +380,13 @@ def _undo(tx, id, by='user'):
     for f in listeners['undo']: f(tx, e)
     back = bool(d.get('undoes'))
     text = (f"Brought back: {e['text'].removeprefix('Taken back: ')}" if back else f"Taken back: {e['text'].removeprefix('Brought back: ')}")
-    n = tx.log('action', 'undo', by=by, ref=e['ref'], text=text, key=f'undo:{id}',
-               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write'})
+    n = tx.log('action', 'undo', by=by, ref=ref or e['ref'], text=text, key=f'undo:{id}',
+               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write', 'did': e['ref']})
     return Outcome('done', n, None, text)
 
 async def undo(id, by='user'):
     "Take a roll entry back. That is an entry itself, which can be taken back too."
-    return await store.write(_undo, id, by)
+    return await store.write(take_back, id, by)
 
 def entry(e):
     "A line of the roll as the contract shows it"

@@ -727,6 +727,29 @@ def test_a_candidate_that_is_out_of_date_leaves_the_others_and_none_can_be_had_i
     assert s.post(f"/api/approvals/{wayne['id']}", {'approve': True})[0] == 200
     assert names(s) == ['Buy milk', 'Send invoice to Stark again'] and not waits(s)
 
+def test_the_last_change_is_taken_back_and_brought_back_by_saying_so(app, page):
+    s = app('Well.')
+    page.goto(s.url)
+    say(s, 'add a task: call Bob')
+    say(s, 'add a task: call Ann')
+    assert names(s)[-2:] == ['Call Bob', 'Call Ann']
+    say(s, 'Please undo that.')
+    assert names(s)[-1] == 'Call Bob'
+    page.locator('.outcome', has_text='Taken back: Added “Call Ann” to Tasks').wait_for()
+    page.locator('.outcome.undone', has_text='Added “Call Ann” to Tasks').wait_for()
+    replied = s.get('/api/conversation')[1][-1]['id']
+    s.act('chat.regenerate', message=replied)
+    s.until(lambda: s.get('/api/conversation')[1][-1]['status'] == 'done')
+    assert names(s)[-1] == 'Call Bob', 'another try of the reply takes nothing more back'
+    say(s, 'redo')
+    assert names(s)[-1] == 'Call Ann'
+    say(s, 'undo')
+    say(s, 'mach das rückgängig')
+    assert 'Call Bob' not in names(s) and len(names(s)) == 3
+    s.act('tasks.update', id=1, name='Something else')
+    say(s, 'undo the last change')
+    assert names(s)[0] != 'Something else'
+
 def test_what_is_said_of_several_rows_is_one_sentence():
     said = [f'Delete “{n}” from Tasks' for n in 'ABCDEFGHIJ']
     assert actions.together(said[:3]) == ['Delete “A”, “B” and “C” from Tasks']

@@ -440,8 +440,8 @@ def hear_log(e):
             stop(args['id'])                # what was put away goes on no more
             hold(engines.forget(), 'the last conversation could not be dropped')      # also what an engine keeps of it on disk
             tabs.send({'deleted': args['id']}, e.id, args['id'])
+        for ref in filter(None, {e.ref, e.data.get('did')}): hold(outcome(ref), 'an outcome could not be drawn')      # also where it was done
         if e.ref:
-            hold(outcome(e.ref), 'an outcome could not be drawn')
             if e.text and e.by == 'model': tabs.send({'live': e.text})
         elif e.by != 'app' and e.data.get('changes') and not e.what.endswith('.move'):
             tabs.send({'toast': tabs.html(bubble.outcome({'id': e.id, 'text': e.text, 'data': e.data}))}, e.id)

@@ -106,6 +106,11 @@ def done(tx, before=None, limit=60, id=None):
     for e in out: e['undone'] = tx.value('select 1 from log where key=?', f"undo:{e['id']}")
     return out
 
+def latest(tx, what):
+    "What an `undo` takes back, the newest change that still stands, or a `redo` brings back; None when there is none"
+    return tx.one(f"""select id from log where kind='action' and by!='app' and what{'!=' if what == 'undo' else '='}'undo'
+                  and data like '%"changes": [[%' and not exists (select 1 from log u where u.key='undo:' || log.id) order by id desc limit 1""")
+
 def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):
     "Lines of the roll that say something, newest first, each with whether it was taken back"
     out = tx.q(f"select * from log where (kind='action' or {changed_class}) and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) "

@@ -6,7 +6,7 @@ import asyncio, json
 import apsw
 from itertools import takewhile
 from .. import piano
-from ..actions import act, decided, find, in_words, press, wait
+from ..actions import act, decided, find, in_words, press, take_back, wait
 from ..config import details
 from ..contain import hold
 from ..reading import guard
@@ -36,6 +36,7 @@ def obey(tx, said, id):
                         'What they said yes to has changed since; nothing was done, and they may ask for it again'
                         if out.status == 'stale' else
                         'They were asked and said no; nothing was done')
+            elif back := next((w for w in ('undo', 'redo') if understand.word(said['text'], w)), ''): note = back_and_forth(tx, back, id, key)
             else:
                 got = understand.read(tx, said['text'])
                 many = sum(o.verb == 'delete' for o in got.ops) > 1
@@ -65,6 +66,19 @@ def just_asked(tx, said):
     "What waits for the user's word since they last said something; a bare yes means nothing older, and nothing of another branch"
     since = [m['id'] for m in takewhile(lambda m: m['role'] != 'user' or m['model'], reversed(history.path(tx, said['parent'], 20)))]
     return tx.q(f"select * from approval where status='waiting' and message in ({','.join('?'*len(since))})", *since)
+
+def back_and_forth(tx, what, id, key):
+    "The newest change is taken back, or the newest one that was taken back is there again; what to tell the model of it"
+    e = history.latest(tx, what)
+    try:
+        if not e: raise Refused(f"there is nothing to {'take' if what == 'undo' else 'bring'} back")
+        with tx.attempt(): out = take_back(tx, e['id'], ref=id)
+        tx.log('rule', what, ref=id, key=key)               # once, however often the reply is tried again
+        return f'Done already, and shown: {out.text}'
+    except Refused as e:
+        tx.log('action', what, by='user', ref=id, text=f'Not done: {e.text}', key=key,
+               data={'args': {}, 'status': 'refused', 'error': e.text, 'hint': e.hint})
+        return f'Nothing was done: {e.text}'
 
 def noted(tx, said, note):
     "What was decided for the user's words is told to the model, which then only talks"

@@ -163,9 +163,9 @@ def spoken(text, plugin):
                  for p in a.phrases if (m := re.fullmatch(p, said, re.I))), None)
 
 def word(text, which):
-    "Is this nothing but a yes (or a no)?"
+    "Is this nothing but a yes (or a no, an undo, a redo), however politely?"
     t = ' '.join(text.lower().strip().rstrip('.!').split())
-    return any(t in language(c).words.get(which, ()) for c in languages())
+    return any(x in language(c).words.get(which, ()) for c in languages() for x in (t, _polite.sub('', t)))
 
 def weigh(tx, text, found):
     "The guard's word on one action of a reply: a Verdict whose op has a name and args to press"
