@@ -160,7 +160,7 @@ def kinds(table, f):
 def broad(table):
     "Has it more columns than stand beside the chat with their least room? Then it has the whole width, and slides where that is too little."
     fs = table.columns.values()
-    least = sum(1.1 if f.kind == 'bool' else room(f)*.56+1 if room(f) else 6.6 if f.name == table.main else 4 for f in fs)
+    least = sum(1.1 if f.kind == 'bool' else room(f)*.56+1 if room(f) else 6.6 if f.name == table.main else 5.5 for f in fs)
     return len(fs) > 5 or least + .45*len(fs) + (13 if chooses(table) else 8) > 27          # rem
 
 def cell(table, f, row, names):
