@@ -750,6 +750,16 @@ def test_the_last_change_is_taken_back_and_brought_back_by_saying_so(app, page):
     say(s, 'undo the last change')
     assert names(s)[0] != 'Something else'
 
+def test_a_key_that_is_called_as_the_sentence_says_is_no_wish_for_a_text():
+    from pianola.piano import Found
+    def count_words(text: str): "Counts."
+    try:
+        actions.action(count_words, name='reports.count', title='Count words', plugin='reports')
+        weigh = lambda said: understand.weigh(None, said, Found('reports.count', {'text': 'the cat sat on the mat'}))
+        assert weigh('count the words in: the cat sat on the mat').end == 'run'
+        assert weigh('write me a poem about a word and a cat').end == 'nothing'
+    finally: actions.registry.pop('reports.count', None)
+
 def test_what_is_said_of_several_rows_is_one_sentence():
     said = [f'Delete “{n}” from Tasks' for n in 'ABCDEFGHIJ']
     assert actions.together(said[:3]) == ['Delete “A”, “B” and “C” from Tasks']
