@@ -39,6 +39,12 @@ function put(items, gone) {
     if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue; // of a run this tab no longer shows
     const old = id(it.id), focus = document.activeElement;
     if (it.run && old?.drawn === it.html) continue;
+    if (old?.matches(':active')) {
+      // what is exchanged between the press of a button and its release would never be clicked
+      later.set(it.id, it);
+      setTimeout(() => later.get(it.id) === it && put([it], []), 150);
+      continue;
+    }
     if (old && halfTyped(old, focus)) {
       // wait until the user is done
       if (!later.has(it.id))

@@ -16,6 +16,17 @@ def until(page, js, seconds=60):
         time.sleep(.03)
 def press(page, name): page.locator(f'#{name} button.run').click()
 
+def test_a_card_is_not_exchanged_under_the_pointer_that_presses_it(server, page):
+    page.goto(server.url + '/links')
+    page.fill('#links-site-url', 'example.org')
+    until(page, 'seq > 0')                                      # the server knows what this tab looks at
+    page.locator('#links-site button.run').hover()
+    page.mouse.down()
+    again = "put([{id: 'links-site', html: document.getElementById('links-site').outerHTML + ' ', only: true}], [])"
+    page.evaluate(again)                                        # as whatever changes in the run does
+    page.mouse.up()
+    state(page, 'links-site', 'done')
+
 def test_a_walk_through_a_flow_back_and_another_way(server, page):
     page.goto(server.url + '/links')
     page.wait_for_url('**/links?run=1')
