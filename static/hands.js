@@ -186,8 +186,7 @@ function refreshChats() {
     if (!r?.ok) return;
     const el = parse(await r.text()), old = id('chats');
     if (!el || !old) return;
-    // a link that is exchanged between the press of a button and its release would never be clicked
-    if (ask() !== asked || old.matches(':active')) return refreshChats();
+    if (ask() !== asked || old.contains(heldDown)) return refreshChats();
     const top = old.scrollTop;
     const focus = old.contains(document.activeElement) && document.activeElement;
     const links = [...el.querySelectorAll('a')];

@@ -20,6 +20,19 @@ const halfTyped = (el, focus) =>
   focus.matches('input,textarea') &&
   !['checkbox', 'hidden'].includes(focus.type) &&
   ![focus.defaultValue, focus.sent].includes(focus.value);
+// What the pointer is down on: exchanged between the press of a button and its release, that would never be clicked.
+// Not `:active`, which stays behind when something was dragged.
+let heldDown = null;
+addEventListener('pointerdown', e => (heldDown = e.target), true);
+for (const over of ['pointerup', 'pointercancel', 'dragend'])
+  addEventListener(
+    over,
+    () => {
+      const was = heldDown;
+      setTimeout(() => was === heldDown && (heldDown = null));
+    },
+    true,
+  );
 // the list a thing goes into, or one that shows only those of some words, which are in what is `said` of it
 const home = it =>
   id(it.into) ||
@@ -39,8 +52,7 @@ function put(items, gone) {
     if (it.run && +id(it.flow + '-flow')?.dataset.run !== it.run) continue; // of a run this tab no longer shows
     const old = id(it.id), focus = document.activeElement;
     if (it.run && old?.drawn === it.html) continue;
-    if (old?.matches(':active')) {
-      // what is exchanged between the press of a button and its release would never be clicked
+    if (old?.contains(heldDown)) {
       later.set(it.id, it);
       setTimeout(() => later.get(it.id) === it && put([it], []), 150);
       continue;
