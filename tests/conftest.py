@@ -168,10 +168,6 @@ class Server:
         status, said = self.post(f'/api/actions/{name}', args)
         assert status == 200, said
         return said
-    def undo(self, id):
-        "Take an entry back, as the page does: (status, what is said)"
-        self.get('/', Accept='text/html')
-        return self.post(f'/api/roll/{id}/undo', Cookie=self.heads['set-cookie'].partition(';')[0], Origin=self.url)
     def ask(self, method, path, body=None, **heads):
         "(status, decoded JSON or text)"
         data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()

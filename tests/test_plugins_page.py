@@ -62,7 +62,7 @@ def test_prompts_are_read_edited_compared_switched_and_taken_back(made, page):
     page.locator('.layers select[name=expert]').select_option('')
     page.locator('.layers li', has_text='experts/pirate').wait_for(state='detached')
     entry = next(r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'prompts.write')
-    s.undo(entry['id'])
+    s.post(f"/api/roll/{entry['id']}/undo")
     s.until(lambda: (s.prompts/'system.md').read_text('utf-8') == before)
 
 def test_taking_a_prompt_back_goes_over_nothing_that_was_written_outside_and_removes_one_that_was_new(serve):
@@ -91,7 +91,7 @@ def test_a_prompt_that_another_editor_wrote_is_changed_compared_and_taken_back(s
     assert 'Sei höflich.\nImmer.' in s.get('/prompts?of=system', HX_Request='true')[1]
     entry = s.act('prompts.write', name='system', text='Sei freundlich.\n')['id']
     assert file.read_text('utf-8') == 'Sei freundlich.\n'
-    assert s.undo(entry)[0] == 200
+    assert s.post(f'/api/roll/{entry}/undo')[0] == 200
     s.until(lambda: file.read_text('utf-8') == 'Sei höflich.\nImmer.\n')
 
 def test_what_is_half_written_in_a_prompt_is_not_lost_when_something_else_changes(made, page):
@@ -169,7 +169,7 @@ def test_what_was_changed_on_the_page_in_an_older_prompt_is_found_under_its_new_
     page = s.get('/prompts?of=questions/explain', HX_Request='true')[1]
     assert 'As it was until' in page and 'You explain one plugin' in page
     entry = next(r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'prompts.write')
-    s.undo(entry['id'])
+    s.post(f"/api/roll/{entry['id']}/undo")
     there = s.data.parent/f'{s.data.name}-prompts'
     s.until(lambda: 'You explain one plugin' in (there/'questions'/'explain.md').read_text('utf-8'))
     assert not (there/'explain.md').exists()
@@ -214,7 +214,7 @@ def test_settings_are_set_a_secret_is_never_shown_again_and_wrong_values_are_sai
     status, why = s.ask('POST', '/api/settings/weather', {'days': 'many'})
     assert status == 400 and 'days' in why['error'] and '3 days in Bergen' in s.get('/weather', HX_Request='true')[1]
     entry = [r for r in s.get('/api/roll?limit=1000')[1] if r['action'] == 'settings.change'][0]
-    s.undo(entry['id'])
+    s.post(f"/api/roll/{entry['id']}/undo")
     s.until(lambda: 'days in Berlin' in s.get('/weather', HX_Request='true')[1])
     s.until(lambda: page.locator('#settings-weather [name=city]').input_value() == 'Berlin')
 

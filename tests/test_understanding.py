@@ -617,7 +617,7 @@ def test_a_row_is_moved_and_given_in_words(app):
     s.act('profiles.create', name='Anna')
     say(s, 'move Send invoice to Wayne to the top')
     assert names(s) == ['Send invoice to Wayne', 'Buy milk', 'Send invoice to Stark'] and [e['action'] for e in roll(s)] == ['tasks.move']
-    s.undo(roll(s)[0]['id'])
+    s.post(f"/api/roll/{roll(s)[0]['id']}/undo")
     assert names(s)[0] == 'Buy milk'
     say(s, 'rename Buy milk to Buy oat milk and move it to the bottom')
     assert names(s) == ['Send invoice to Stark', 'Send invoice to Wayne', 'Buy oat milk']
@@ -636,7 +636,7 @@ def test_several_operations_are_one_entry_and_one_undo(app):
     say(s, 'delete Buy milk and add Buy bread')
     assert names(s) == ['Send invoice to Stark', 'Send invoice to Wayne', 'Buy bread']
     assert [e['action'] for e in roll(s)] == ['several']
-    s.undo(roll(s)[0]['id'])
+    s.post(f"/api/roll/{roll(s)[0]['id']}/undo")
     assert sorted(names(s)) == ['Buy milk', 'Send invoice to Stark', 'Send invoice to Wayne']
 
 def test_a_choice_and_an_order_are_one_entry_that_is_taken_back_and_brought_back_whole(app, page):
@@ -652,17 +652,17 @@ def test_a_choice_and_an_order_are_one_entry_that_is_taken_back_and_brought_back
     expect(shown).to_have_value('Buy soap')
     assert ([(r['name'], r['profile_id']) for r in s.rows('tasks')] == [('Annas', anna), ('Buy soap', bob)]
             and [e['action'] for e in roll(s)] == ['several'])
-    undone = s.undo(roll(s)[0]['id'])[1]
+    undone = s.post(f"/api/roll/{roll(s)[0]['id']}/undo")[1]
     expect(chosen).to_have_text('Anna')
     expect(shown).to_have_value('Annas')
-    assert s.undo(undone['id'])[0] == 200
+    assert s.post(f"/api/roll/{undone['id']}/undo")[0] == 200
     expect(chosen).to_have_text('Bob')
     expect(shown).to_have_value('Buy soap')
     say(s, 'switch to Anna and tick Annas, then switch to Bob and tick buy soap')
     s.until(lambda: all(r['done'] for r in s.rows('tasks')))
-    back = s.undo(max(e['id'] for e in roll(s)))[1]
+    back = s.post(f"/api/roll/{max(e['id'] for e in roll(s))}/undo")[1]
     assert not any(r['done'] for r in s.rows('tasks'))
-    assert s.undo(back['id'])[0] == 200 and all(r['done'] for r in s.rows('tasks'))
+    assert s.post(f"/api/roll/{back['id']}/undo")[0] == 200 and all(r['done'] for r in s.rows('tasks'))
     expect(chosen).to_have_text('Bob')
 
 def test_what_was_chosen_by_hand_since_stays_when_a_choice_and_an_order_are_taken_back(app):
@@ -671,7 +671,7 @@ def test_what_was_chosen_by_hand_since_stays_when_a_choice_and_an_order_are_take
     s.act('profiles.choose', id=anna)
     say(s, 'choose Bob and add a task: buy soap')
     s.act('profiles.choose', id=kim)
-    assert s.undo(roll(s)[0]['id'])[0] == 200
+    assert s.post(f"/api/roll/{roll(s)[0]['id']}/undo")[0] == 200
     s.act('tasks.create', name='of Kim')
     assert [(r['name'], r['profile_id']) for r in s.rows('tasks')] == [('of Kim', kim)]
 
@@ -723,7 +723,7 @@ def test_a_candidate_that_is_out_of_date_leaves_the_others_and_none_can_be_had_i
     gone = s.post(f"/api/approvals/{s.post('/api/actions/chat.delete', {'id': conversation})[1]['approval']}", {'approve': True})[1]['id']
     status, said = s.post(f"/api/approvals/{wayne['id']}", {'approve': True})
     assert not waits(s) and status == 409 and 'deleted' in said['error'] and len(names(s)) == 3
-    s.undo(gone)
+    s.post(f'/api/roll/{gone}/undo')
     assert s.post(f"/api/approvals/{wayne['id']}", {'approve': True})[0] == 200
     assert names(s) == ['Buy milk', 'Send invoice to Stark again'] and not waits(s)
 
@@ -776,7 +776,7 @@ def test_a_bare_yes_approves_only_the_one_card_that_waits(app):
     assert len(names(s)) == 3 and len(waits(s)) == 1
     say(s, 'yes please')
     assert names(s) == [] and not waits(s)
-    s.undo(roll(s)[-1]['id'])
+    s.post(f"/api/roll/{roll(s)[-1]['id']}/undo")
     say(s, 'delete all tasks')
     say(s, 'no')
     assert len(names(s)) == 3 and not waits(s)
