@@ -28,15 +28,15 @@ def obey(tx, said, id):
     if tx.value('select 1 from log where key=?', key): return True, None
     try:
         with tx.attempt():
-            yes = understand.word(said['text'], 'yes')
-            waits = just_asked(tx, said) if yes or understand.word(said['text'], 'no') else ()
+            word = understand.word(said['text'])
+            waits = just_asked(tx, said) if word in ('yes', 'no') else ()
             if len(waits) == 1:
-                out = decided(tx, waits[0]['id'], yes)
+                out = decided(tx, waits[0]['id'], word == 'yes')
                 note = (out.text if out.status == 'done' else
                         'What they said yes to has changed since; nothing was done, and they may ask for it again'
                         if out.status == 'stale' else
                         'They were asked and said no; nothing was done')
-            elif back := next((w for w in ('undo', 'redo') if understand.word(said['text'], w)), ''): note = back_and_forth(tx, back, id, key)
+            elif word in ('undo', 'redo'): note = back_and_forth(tx, word, id, key)
             else:
                 got = understand.read(tx, said['text'])
                 many = sum(o.verb == 'delete' for o in got.ops) > 1

@@ -162,10 +162,11 @@ def spoken(text, plugin):
     return next(((a.name, {k: v for k, v in m.groupdict().items() if v}) for a in registry.values() if a.plugin == plugin and a.model
                  for p in a.phrases if (m := re.fullmatch(p, said, re.I))), None)
 
-def word(text, which):
-    "Is this nothing but a yes (or a no, an undo, a redo), however politely?"
+def word(text):
+    "yes, no, undo or redo where a message is nothing but that, however politely; else ''"
     t = ' '.join(text.lower().strip().rstrip('.!').split())
-    return any(x in language(c).words.get(which, ()) for c in languages() for x in (t, _polite.sub('', t)))
+    bare = {t, _polite.sub('', t)}
+    return next((w for w in ('yes', 'no', 'undo', 'redo') for c in languages() if not bare.isdisjoint(language(c).words.get(w, ()))), '')
 
 def weigh(tx, text, found):
     "The guard's word on one action of a reply: a Verdict whose op has a name and args to press"
