@@ -16,8 +16,9 @@ import apsw, uvicorn
 from urllib.parse import urlsplit
 from loguru import logger as log
 from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
-from pianola import api, console, contain, fetch, forms, gate, layers, live, models, page, prompts, render, tabs
+from pianola import api, console, contain, fetch, gate, layers, live, models, page, prompts, render, tabs
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
+from pianola.asking import files
 from pianola.config import read
 from pianola.conversation import chat, orders, understand
 from pianola.engines import Engines
@@ -46,7 +47,7 @@ def make(config):
     async def tidy(data):
         "Files that were given and that nothing names any more"
         await asyncio.sleep(5)
-        if n := await asyncio.to_thread(forms.sweep, data):
+        if n := await asyncio.to_thread(files.sweep, data):
             log.info(f"{n} {'file' if n == 1 else 'files'} that nothing names any more {'was' if n == 1 else 'were'} removed")
 
     @asynccontextmanager

@@ -1,6 +1,7 @@
 """The words a plugin author needs: our kinds of plugin, the keys and the chat,
 and FastHTML's tags. `from pianola import Crud, Page, say, H2, P`, or `*`"""
-_where = dict(Long='forms', Url='forms', Json='forms', Range='forms', Ref='forms', Rows='forms', File='forms', Secret='forms',
+_where = dict(Long='asking.forms', Url='asking.forms', Json='asking.forms', Range='asking.forms', Ref='asking.forms', Rows='asking.forms',
+              Secret='asking.forms', File='asking.files',
               Crud='tables.crud', Page='page', Flow='flows.flow', Markdown='flows.results', action='actions', act='actions', Refused='store',
               show='tabs', say='words', ask='words', talk='words', kv='words', log='words',
               loaded='loading.plugins', put='tabs', item='tabs', viewers='tabs', address='tabs', story='words',

@@ -9,8 +9,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
-from . import actions, forms, live, models, page, tabs
+from . import actions, live, models, page, tabs
 from .actions import act
+from .asking import forms
+from .asking.fields import rows_of
+from .asking.files import File, Taking
 from .config import details, version
 from .conversation import bubble, chat, history, learn
 from .conversation import tries             # noqa: F401  the keys of a conversation
@@ -233,7 +236,7 @@ def table(req):
 @door('/api/tables/{name}/pick')
 async def pick(req):
     t, _ = table(req)
-    return JSONResponse(await store.read(lambda tx: forms.rows_of(tx, t.name, words=req.query_params.get('q', '')[:200], limit=50)))
+    return JSONResponse(await store.read(lambda tx: rows_of(tx, t.name, words=req.query_params.get('q', '')[:200], limit=50)))
 
 @door('/api/tables/{name}/read', ['POST'])
 async def grown(req):
@@ -246,7 +249,7 @@ async def grown(req):
 async def preview(req):
     t, _ = table(req)
     q = req.query_params
-    try: f = forms.field('file', forms.File).parse(q.get('file', ''))
+    try: f = forms.field('file', File).parse(q.get('file', ''))
     except ValueError as e: raise Refused(f'the file {e}') from None
     with sheets.calmly(): sheet = await asyncio.to_thread(sheets.read, f)
     columns = {c: q.get(f'to.{n}', '') for n, c in enumerate(sheet.columns)} if 'to.0' in q else sheets.match(t, sheet)
@@ -278,7 +281,7 @@ largest = 500_000_000                 # bytes of a file that is given
 @door('/api/files', ['POST'])
 async def give_file(req):
     if int(req.headers.get('content-length') or 0) > largest: raise Refused(f'the file is larger than {largest//1_000_000} MB', status=413)
-    taking = await asyncio.to_thread(forms.Taking, req.query_params.get('name', 'file'))
+    taking = await asyncio.to_thread(Taking, req.query_params.get('name', 'file'))
     try:
         async for chunk in req.stream():
             await asyncio.to_thread(taking.add, chunk)
@@ -291,7 +294,7 @@ async def give_file(req):
 
 @door('/api/files/{hash}/{name}')
 async def take_file(req):
-    try: f = forms.field('file', forms.File).parse(f"{req.path_params['hash']}/{req.path_params['name']}")
+    try: f = forms.field('file', File).parse(f"{req.path_params['hash']}/{req.path_params['name']}")
     except ValueError: raise Refused('there is no such file', status=404) from None
     return FileResponse(f.path, filename=f.name, media_type='application/octet-stream', content_disposition_type='attachment')
 

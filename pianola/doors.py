@@ -3,9 +3,11 @@ runs side by side, a run as a file, and what steps made as pictures and CSV."""
 import asyncio, json
 from fasthtml.common import H2, JSONResponse, Response
 from starlette.responses import FileResponse
-from . import forms, schedule, tabs
+from . import schedule, tabs
 from .actions import act
 from .api import arguments, attached, door, ft, number, outcome, who
+from .asking import forms
+from .asking.files import File
 from .conversation import bubble
 from .flows import cards, flow, packing, results, runs
 from .loading import settings
@@ -100,7 +102,7 @@ pictures = {'png': 'image/png', 'jpg': 'image/jpeg', 'gif': 'image/gif', 'webp':
 async def picture(req):
     "A kept file as a picture: nothing in it may run, whatever it says"
     name = req.path_params['name']
-    try: f = forms.field('picture', forms.File).parse(f"{req.path_params['hash']}/{name}")
+    try: f = forms.field('picture', File).parse(f"{req.path_params['hash']}/{name}")
     except ValueError: raise Refused('there is no such picture', status=404) from None
     if name.rpartition('.')[2] not in pictures: raise Refused('this is no picture', f"there is {', '.join(pictures)}", 404)
     return FileResponse(f.path, media_type=pictures[name.rpartition('.')[2]],

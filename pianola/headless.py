@@ -6,12 +6,12 @@ result, `run.zip` and `run.json`. Exits with 0 when every step is done, 1 when o
 import asyncio, json, shutil, sys, time
 from pathlib import Path
 from fasthtml.common import FastHTML
-from . import config, console, forms, models, prompts
+from . import config, console, models, prompts
 from .actions import act
+from .asking.files import File, is_file, keep_file
 from .conversation import chat
 from .engines import Engines
 from .flows import flow, packing, results, runs
-from .forms import File, keep_file
 from .loading.plugins import plugins
 from .store import Refused, store
 from .work import board, jobs, journal
@@ -37,7 +37,7 @@ def answers(s, memory, given):
     said = {n: given.get(f'{s.name}.{n}', given.get(n)) for n in s.fields if f'{s.name}.{n}' in given or n in given and n in s.asks(memory)}
     for n, x in said.items():
         if s.fields[n].kind == 'file' and x and (path := Path(x.removeprefix('@')).expanduser()).is_file(): said[n] = str(keep_file(path, path.name))
-        elif s.fields[n].kind == 'file' and x and not forms.is_file(x):
+        elif s.fields[n].kind == 'file' and x and not is_file(x):
             raise Refused(f'{n}: there is no file {x[:200]}', 'give the path of one', fields={n: 'is not there'})
         elif x.startswith('@'): said[n] = read_text(x[1:])
     return said

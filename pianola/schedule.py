@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from fasthtml.common import Article, Button, Details, Div, Form, H2, Input, Li, Ol, Optgroup, Option, P, Select, Small, Strong, Summary
 import msgspec
 from loguru import logger as log
-from . import actions, contain, forms, tabs
+from . import actions, contain, tabs
 from .actions import act, action
+from .asking import forms
 from .contain import hold
 from .conversation.bubble import press
 from .flows import flow, runs

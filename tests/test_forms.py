@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Optional
 import msgspec, pytest
 from fasthtml.common import to_xml
 from hypothesis import given, strategies as st
-from pianola import forms
-from pianola.forms import File, Json, Long, Range, Ref, Rows, Secret, Url, field
+from pianola.asking import fields as kinds, files, forms
+from pianola.asking.forms import File, Json, Long, Range, Ref, Rows, Secret, Url, field
 
 class Colour(enum.Enum): red = 'r'; blue = 'b'
 
@@ -79,7 +79,7 @@ def test_whatever_comes_is_a_value_or_a_sentence(v):
         assert '<script' not in to_xml(f.show(got)).lower() and to_xml(f.control(got)) and to_xml(f.input(got))
 
 def test_a_signature_is_a_form():
-    def walk(job, tx, url: Url = 'https://example.com', pages: 'Range(1, 50)' = 5, note='', links=forms.nothing, *, when: date = None): "Walk"
+    def walk(job, tx, url: Url = 'https://example.com', pages: 'Range(1, 50)' = 5, note='', links=kinds.nothing, *, when: date = None): "Walk"
     fs = forms.of(walk)
     assert [(n, f.kind, f.required) for n, f in fs.items()] == [('url', 'url', False), ('pages', 'int', False), ('note', 'text', False),
         ('links', 'text', True), ('when', 'date', False)]
@@ -114,7 +114,7 @@ def test_a_secret_is_never_sent_to_a_page():
 async def test_a_file_is_kept_whole_under_its_hash(tmp_path):
     from pianola.store import store
     store.folder = tmp_path
-    f = forms.keep_file(b'a,b\n1,2\n', '../../etc/pass:wd.csv')
+    f = files.keep_file(b'a,b\n1,2\n', '../../etc/pass:wd.csv')
     assert f.name == 'etc pass wd.csv' and f.read_bytes() == b'a,b\n1,2\n' and f.size == 8 and f.path.is_relative_to(tmp_path/'files')
     got = field('x', File).parse(str(f))
     assert got == f and isinstance(got, File) and not list((tmp_path/'files').glob('*.part'))

@@ -191,7 +191,7 @@ def test_no_plugin_gets_a_name_that_is_ours_however_it_is_written(tmp_path):
 def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_path, monkeypatch):
     from pianola.tables import growth
     from pianola import store
-    from pianola.forms import of_class
+    from pianola.asking.forms import of_class
     class Mark:
         name: str
         sold: bool = False

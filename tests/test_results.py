@@ -5,7 +5,7 @@ import pytest
 from fasthtml.common import B, Div, to_xml
 from hypothesis import given, settings, strategies as st
 from pianola.flows import results
-from pianola.forms import File
+from pianola.asking.files import File
 from pianola.store import store
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@
 import json, time
 from fasthtml.common import (A, Button, Details, Div, Form, Header, Input, Label, Li, Option, P, Pre, Progress, Section, Select, Small,
                              Span, Strong, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul)
-from .. import forms
+from ..asking import forms
 from ..loading.plugins import plugins, to_chat
 from ..tabs import dumps
 from ..work import board, journal

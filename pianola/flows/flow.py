@@ -14,10 +14,11 @@ import ast, asyncio, contextlib, functools, hashlib, inspect, json, sys, textwra
 from typing import Optional
 import msgspec
 from loguru import logger as log
-from .. import contain, forms, tabs
+from .. import contain, tabs
 from ..actions import Action, on_undo, one_of, register, ways
+from ..asking import forms
+from ..asking.files import File, is_file
 from ..contain import hold
-from ..forms import File
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
 from ..store import Refused, put, sound, store
@@ -37,7 +38,7 @@ class Step:
         self.plain = self.plain and not self.job          # nothing to run: what was put in is all there is
         self.button = button or ('Next' if self.plain else 'Run')
     def asks(self, memory): return {n: f for n, f in self.fields.items() if f.typed or n not in memory}
-    def called(self, n, x): return File(x).name if n in self.fields and self.fields[n].kind == 'file' and forms.is_file(str(x)) else str(x)
+    def called(self, n, x): return File(x).name if n in self.fields and self.fields[n].kind == 'file' and is_file(str(x)) else str(x)
     def takes(self, memory): return [n for n, f in self.fields.items() if not f.typed and n in memory]
 
 def _code(f):

@@ -1,6 +1,6 @@
 "A run as a file to take elsewhere: its answers as JSON and the files they name, in one zip. What comes back in may come from anybody."
 import io, json, re, zipfile
-from ..forms import File, Taking
+from ..asking.files import File, Taking
 from ..store import Refused
 
 largest, longest = 500_000_000, 50_000_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from fasthtml.common import A, Details, Div, Figcaption, Figure, Img, Li, NotStr, P, Small, Span, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul, to_xml
 from .. import render
-from ..forms import File, file_url, keep_file
+from ..asking.files import File, file_url, keep_file
 from ..store import sound
 from ..tables import sheets
 

@@ -6,8 +6,10 @@ in a file of its own that only its owner may read: never in the database, the lo
 import base64, json, os, re, threading
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 from fasthtml.common import Button, Form, Small
-from .. import actions, contain, forms, tabs
+from .. import actions, contain, tabs
 from ..actions import act, action
+from ..asking import forms
+from ..asking.fields import nothing
 from ..contain import Refused, hold
 from ..store import store
 
@@ -20,8 +22,8 @@ class Own:
         "Put what is kept on the class; what does not fit its type any more counts as unsaid"
         kept = known.get(self.plugin, {}) | secrets().get(self.plugin, {})
         for n, f in self.fields.items():
-            try: value = f.parse(kept[n]) if n in kept else None if f.default is forms.nothing else f.default
-            except ValueError: value = None if f.default is forms.nothing else f.default
+            try: value = f.parse(kept[n]) if n in kept else None if f.default is nothing else f.default
+            except ValueError: value = None if f.default is nothing else f.default
             setattr(self.cls, n, value)
     @property
     def unsaid(self): return [n for n, f in self.fields.items() if f.required and getattr(self.cls, n) is None]

@@ -1,11 +1,13 @@
 "A table you can see: `Crud(Row)` makes the table, its keys, the list and the form, and keeps every tab in step."
-import dataclasses, json, sys
+import json, sys
 from itertools import groupby
 from typing import Annotated, Any, Literal, Optional
 import msgspec
 from msgspec import UNSET, UnsetType, Meta
-from .. import forms, tabs
+from .. import tabs
 from ..actions import Action, each, keys_of, on_undo, register
+from ..asking import fields, forms
+from ..asking.files import File
 from ..loading.plugins import Kind, plugins
 from ..store import fold, store, Refused, put, got
 from . import grid, growth, sheets
@@ -114,16 +116,8 @@ class Crud(Kind):
         return out
     def found(self, tx, f, v):
         "A reference as numbers of rows that are there, whether it was said by number or by name"
-        if f.kind == 'rows': return [self.found(tx, dataclasses.replace(f, kind='ref'), i) for i in v]
-        if f.kind != 'ref' or v is None: return v
-        other = plugins.table(f.table)
-        if not other: raise ValueError(f'refers to {f.table}, which is no table')
-        if isinstance(v, int):
-            if not tx.row(other.name, v): raise ValueError(f'must be a row of {f.table}, which has no {v}')
-            return v
-        hits = tx.q(f'select id from "{other.name}" where fold("{other.main}")=? limit 2', fold(v))
-        if len(hits) != 1: raise ValueError(f'must be one row of {f.table}; {"none is" if not hits else "several are"} called “{v[:60]}”')
-        return hits[0]['id']
+        if f.kind == 'rows': return [_row_of(tx, f.table, i) for i in v]
+        return _row_of(tx, f.table, v) if f.kind == 'ref' and v is not None else v
     def chosen(self, tx):
         """The number of the row that was chosen, of which others show theirs; None without
         a choice and while that row is gone: when it is brought back it is chosen again"""
@@ -301,7 +295,7 @@ class Crud(Kind):
     def _taken(self, file, columns, skip=False, same='', apart=True):
         """Before the transaction: (the lines of a file as the table will have them,
         what is wrong with the others, what was put away in lots if there are many)"""
-        try: f = forms.field('file', forms.File).parse(file)
+        try: f = forms.field('file', File).parse(file)
         except ValueError as e: raise Refused(f'the file {e}') from None
         with sheets.calmly():
             lines = sheets.lines(self, sheets.read(f), columns)
@@ -495,7 +489,18 @@ def whole(tx, e=None):
             raise Refused(f'{t.call(left)} belongs to {call(left[t.link])}, which is gone from {owner.title}',
                           f'bring back {call(left[t.link])} first', 409)
 
-def names(tx, table, words='', limit=forms.few, ids=None):
+def _row_of(tx, table, v):
+    "The number of the row of a table that a number or a name means; ValueError says why it means none"
+    other = plugins.table(table)
+    if not other: raise ValueError(f'refers to {table}, which is no table')
+    if isinstance(v, int):
+        if not tx.row(other.name, v): raise ValueError(f'must be a row of {table}, which has no {v}')
+        return v
+    hits = tx.q(f'select id from "{other.name}" where fold("{other.main}")=? limit 2', fold(v))
+    if len(hits) != 1: raise ValueError(f'must be one row of {table}; {"none is" if not hits else "several are"} called “{v[:60]}”')
+    return hits[0]['id']
+
+def names(tx, table, words='', limit=fields.few, ids=None):
     "[(number, what it is called)] of a table's rows, for who picks one"
     t = plugins.table(table)
     if not t: return []
@@ -505,4 +510,4 @@ def names(tx, table, words='', limit=forms.few, ids=None):
         cond, vals = ' and '.join(['1'] + ['instr(fold("' + t.main + '"), ?)'] * len(words.split())), [fold(w) for w in words.split()]
         found = tx.q(f'select id, "{t.main}" as said from "{t.name}" where {cond} order by fold("{t.main}"), id limit ?', *vals, limit)
     return [(r['id'], str(r['said'] if r['said'] not in (None, '') else r['id'])[:80]) for r in found]
-forms.names = names
+fields.names = names

@@ -9,7 +9,8 @@ import msgspec
 from fasthtml.common import (A, Button, Details, Div, Fieldset, Form, H2, Input, Label, Legend, Li, NotStr, Ol, Option, P, Section, Select,
                              Small, Span, Strong, Summary, Table as TTable, Tbody, Td, Th, Thead, Tr, Ul, to_xml)
 from .. import tabs
-from ..forms import few, file_url, rows_of
+from ..asking.fields import few, rows_of
+from ..asking.files import file_url
 from ..loading.plugins import plugins
 from ..store import Refused, fold, got
 

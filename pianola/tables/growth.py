@@ -4,7 +4,7 @@
     grow(tx, name, fields, …)     do it; a line in the log says what happened to each column"""
 import dataclasses
 import apsw
-from ..forms import Field, Word, rows_of
+from ..asking.fields import Word, kinds, rows_of
 from ..store import Refused, got, put
 
 def known(tx, name):
@@ -89,7 +89,7 @@ def convert(tx, name, f, was):
     """Give a column its new type. Where a value does not fit, or would lose something, the old column stays beside it under another
     name; when the type is that of such a column again, what was put aside there is back, but where somebody wrote since."""
     k, old = f.name, was[f.name]
-    before = Field(k, old['kind'] or {'integer': 'int', 'real': 'float'}.get(old['sql'], 'text'), object, None, True,
+    before = kinds[old['kind'] or {'integer': 'int', 'real': 'float'}.get(old['sql'], 'text')](k, default=None, optional=True,
                    word=Word(old['kind'], old.get('table', '')))
     strict, new, unfit, lossy, taken = dataclasses.replace(f, loose=False), {}, {}, 0, []
     aside = next((s for s, v in reversed(was.items()) if v.get('spare') and (v['kind'], v['sql']) == (f.kind, f.sql) and of(s, v) == k), None)

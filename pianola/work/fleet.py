@@ -29,7 +29,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from loguru import logger as log
 from .. import contain
-from ..forms import keep_file
+from ..asking.files import keep_file
 from ..store import store
 from . import journal
 from .journal import Stopped
