@@ -9,7 +9,8 @@ from typing import Any, Callable
 import msgspec
 from msgspec import UNSET
 from . import contain
-from .store import store, sound, Refused
+from .store import store, Refused
+from .tx import sound
 
 @dataclass
 class Action:

@@ -20,7 +20,8 @@ from .conversation import tries             # noqa: F401  the keys of a conversa
 from .flows import flow
 from .loading import settings
 from .loading.plugins import plugins
-from .store import Refused, got, put, sound, store
+from .store import Refused, store
+from .tx import got, put, sound
 from .tables import grid, sheets
 from .work import board, jobs, journal
 from loguru import logger as log

@@ -10,7 +10,8 @@ from .flows import runs
 from .loading import settings
 from .loading.plugins import plugins
 from .schedule import usual
-from .store import Refused, kv, sound, store
+from .store import Refused, kv, store
+from .tx import sound
 from .work import handle, journal
 
 def found(name):

@@ -4,7 +4,8 @@ import difflib, json, os, re
 from . import prompts, tabs
 from .actions import action, on_undo
 from .contain import Refused, hold
-from .store import sound, store
+from .store import store
+from .tx import sound
 
 names = re.compile(r'(experts/|questions/)?[A-Za-z][A-Za-z0-9_-]{0,60}')
 

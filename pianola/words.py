@@ -3,7 +3,7 @@ import re, sys
 from pathlib import Path
 from contextlib import aclosing
 from loguru import logger as log      # noqa: F401  a word of plugins
-from . import layers, store as _store
+from . import layers, store as _store, tx as _tx
 from .contain import Refused
 from .conversation import bubble, chat, history
 from .engines.base import Fault, Said
@@ -21,7 +21,7 @@ async def _say(text, who):
     def add(tx):
         there = history.current(tx)
         conversation = there or history.begin(tx, f"{who.replace('_', ' ').capitalize()} says")
-        return history.add(tx, conversation, 'app', _store.sound(str(text)), model=who), conversation, not there
+        return history.add(tx, conversation, 'app', _tx.sound(str(text)), model=who), conversation, not there
     id, conversation, new = await _store.store.write(add)
     if new: await chat.adopt(conversation)
     return id

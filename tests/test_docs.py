@@ -62,7 +62,7 @@ def test_the_keys_of_a_table_and_of_the_schedule_take_what_the_pages_say(server)
 
 def test_a_plugin_hears_the_key_of_another_and_a_line_has_what_the_page_says(server):
     from pianola.actions import Outcome
-    from pianola.store import Event
+    from pianola.tx import Event
     assert {*re.findall(r'^\| `e\.(\w+)` \|', plugins_page, re.M)} == {'kind', 'what', 'by', 'text', 'data', 'rows'} <= {*Event.__struct_fields__}
     assert {*re.findall(r'`\.(\w+)`', re.search(r'^What `act` returns has (.*?)\. What', plugins_page, re.M)[1])} <= {*Outcome.__dataclass_fields__}
     seen = lambda: re.search('id="finished-last">([^<]*)', server.get('/finished', HX_Request='true')[1])[1]

@@ -297,7 +297,8 @@ def test_changed_code_is_said_and_goes_on(app):
 def paper():
     "A journal in memory: its transaction"
     import apsw
-    from pianola.store import Tx, fold, migrations, spaced
+    from pianola.schema import migrations
+    from pianola.tx import fold, spaced, Tx
     c = apsw.Connection(':memory:')
     for f in (fold, spaced): c.create_scalar_function(f.__name__, f, 1)
     for m in migrations: c.execute(m)
@@ -513,8 +514,8 @@ def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     from pianola.work import worker
     async def nothing(st): pass
     own(nothing)
-    real, tries, ran = store._connect, [], []
-    monkeypatch.setattr(store, '_connect', lambda c: (real(c), c.set_busy_timeout(1)))
+    real, tries, ran = store.connected, [], []
+    monkeypatch.setattr(store, 'connected', lambda c: (real(c), c.set_busy_timeout(1)))
     monkeypatch.setattr(worker, 'time', types.SimpleNamespace(sleep=tries.append))
     _, _, write = worker._own_book(1, own.config)
     other = apsw.Connection(str(own.config.data/'pianola.db'))

@@ -190,7 +190,7 @@ def test_no_plugin_gets_a_name_that_is_ours_however_it_is_written(tmp_path):
 
 def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_path, monkeypatch):
     from pianola.tables import growth
-    from pianola import store
+    from pianola import store, tx as pairs
     from pianola.asking.forms import of_class
     class Mark:
         name: str
@@ -205,10 +205,10 @@ def test_a_table_of_a_plugin_makes_room_when_a_newer_version_needs_its_name(tmp_
         growth.grow(tx, 'Mark', of_class(Mark), {'pos': 'real'})
         tx.run('create index "Mark_by_pos" on "Mark"(pos, id)')
         for n in ('Barn', 'Field'): tx.insert('Mark', {'name': n, 'sold': 1, 'pos': 1.0})
-        store.put(tx, 'chosen', 'Mark', 2)
+        pairs.put(tx, 'chosen', 'Mark', 2)
     def after(tx):
         growth.grow(tx, 'my_Mark', of_class(Mark), {'pos': 'real'})
-        return tx.q('select name, sold from "my_Mark"'), store.got(tx, 'chosen', 'my_Mark'), tx.new_id('my_Mark'), tx.lot('my_Mark', ['name'])
+        return tx.q('select name, sold from "my_Mark"'), pairs.got(tx, 'chosen', 'my_Mark'), tx.new_id('my_Mark'), tx.lot('my_Mark', ['name'])
     def run(f):
         with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, opened(f)).result()
     with monkeypatch.context() as m:

@@ -90,7 +90,7 @@ def test_thousands_are_put_in_order_as_one_and_back_as_they_stood(app):
     assert [w['id'] for w in s.work()] == [*range(1, n+1)]
 
 def test_a_search_looks_at_the_text_of_a_row_once_however_many_words_it_has(tmp_path):
-    from pianola.store import Tx, fold
+    from pianola.tx import fold, Tx
     from pianola.tables import crud, grid
     import apsw
     class Thing: name: str; n: int = 0; note: str = ''

@@ -3,7 +3,7 @@ import shutil, sqlite3, time
 import pytest
 from playwright.sync_api import expect
 from conftest import root
-from pianola.store import migrations
+from pianola.schema import migrations
 
 asks = '''"Weather: of one city."
 from pianola import P, Page, Secret

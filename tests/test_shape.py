@@ -6,7 +6,7 @@ import pytest
 
 root = Path(__file__).parent.parent
 rooms = {
-    'config': (), 'contain': (), 'store': (), 'actions': (), 'tabs': (), 'fetch': (), 'engines': (), 'piano': (),
+    'config': (), 'contain': (), 'schema': (), 'tx': (), 'store': (), 'actions': (), 'tabs': (), 'fetch': (), 'engines': (), 'piano': (),
     'reading': ('language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots', 'several',
                 'frames', 'sentence', 'mention', 'targets', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking', 'gist',
                 'clauses', 'guard'),

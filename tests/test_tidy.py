@@ -4,7 +4,7 @@ import pytest
 from conftest import connect
 from pathlib import Path
 from playwright.sync_api import expect
-from pianola.store import Tx
+from pianola.tx import Tx
 
 plugin = '''"Things: some."
 from typing import Optional

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 from fasthtml.common import A, Code, Div, Fieldset, Input, Label, Legend, Option, Output, Pre, Select, Small, Span, Textarea, Time
-from ..store import sound
+from ..tx import sound
 from .files import File, file_url, is_file
 
 nothing = inspect.Parameter.empty

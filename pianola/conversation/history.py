@@ -1,7 +1,8 @@
 "What was said: conversations as trees of messages. Nothing is ever overwritten: an edit or another try is a branch beside the old one."
 import json, re, time, unicodedata
 from ..actions import action
-from ..store import Refused, fold, got, put, spaced
+from ..store import Refused
+from ..tx import fold, got, put, spaced
 
 # all but `prompt`: it grows with the conversation, and is asked for by itself
 seen = ','.join(f'm.{c}' for c in 'id conversation parent role text thinking status engine model at ended stats error prelude played brings'.split())

@@ -11,7 +11,8 @@ from ..reading import clauses, gist, rules, several
 from ..reading.guard import Evidence, Verdict, ground, judge
 from ..reading.language import language, languages
 from ..reading.world import Op, Reading, Table, World
-from ..store import Refused, got
+from ..store import Refused
+from ..tx import got
 from . import record
 
 learned = []            # readers that grew from the user's confirmations: f(tx, text, world) → Reading or None

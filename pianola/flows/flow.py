@@ -21,7 +21,8 @@ from ..asking.files import File, is_file
 from ..contain import hold
 from ..loading import settings
 from ..loading.plugins import Kind, plugins
-from ..store import Refused, put, sound, store
+from ..store import Refused, store
+from ..tx import put, sound
 from ..work import board, jobs, journal
 from . import cards, packing, results, runs
 

@@ -11,7 +11,7 @@ import msgspec
 from fasthtml.common import A, Details, Div, Figcaption, Figure, Img, Li, NotStr, P, Small, Span, Summary, Table, Tbody, Td, Th, Thead, Tr, Ul, to_xml
 from .. import render
 from ..asking.files import File, file_url, keep_file
-from ..store import sound
+from ..tx import sound
 from ..tables import sheets
 
 small, most_rows, most_chars = 20_000, 20, 2_000          # what a row holds; what a preview shows

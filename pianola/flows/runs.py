@@ -8,7 +8,8 @@ To answer a step again is a branch beside the old answer; later answers are carr
 to it. An answer whose `used` is no longer what the steps above it say is stale: a mark
 that is worked out anew at each look, never an error."""
 import json, time
-from ..store import Refused, got, put
+from ..store import Refused
+from ..tx import got, put
 from .results import fingerprint, names, unsafe
 
 def run(tx, id, deleted=False):

@@ -14,7 +14,9 @@ from starlette.responses import HTMLResponse, JSONResponse
 from loguru import logger as log
 from .. import actions, contain, prompts
 from ..contain import Refused, hold
-from ..store import got, made, migrations, put, store
+from ..schema import made, migrations
+from ..store import store
+from ..tx import got, put
 from . import needs, settings, trial
 
 class Kind:

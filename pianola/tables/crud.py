@@ -9,7 +9,8 @@ from ..actions import Action, each, keys_of, on_undo, register
 from ..asking import fields, forms
 from ..asking.files import File
 from ..loading.plugins import Kind, plugins
-from ..store import fold, store, Refused, put, got
+from ..store import store, Refused
+from ..tx import fold, got, put
 from . import grid, growth, sheets
 
 class Crud(Kind):

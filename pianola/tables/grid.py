@@ -12,7 +12,8 @@ from .. import tabs
 from ..asking.fields import few, rows_of
 from ..asking.files import file_url
 from ..loading.plugins import plugins
-from ..store import Refused, fold, got
+from ..store import Refused
+from ..tx import fold, got
 
 page = 200              # rows that are drawn at first, and with each press of More
 redraw = 100            # more changed rows than this: the list is drawn anew

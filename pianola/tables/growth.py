@@ -5,7 +5,8 @@
 import dataclasses
 import apsw
 from ..asking.fields import Word, kinds, rows_of
-from ..store import Refused, got, put
+from ..store import Refused
+from ..tx import got, put
 
 def known(tx, name):
     "{column: {kind, sql}} as the table was when last opened; of a table from before that was written down, what SQLite says"

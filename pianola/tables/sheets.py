@@ -6,7 +6,8 @@ what does not fit is named line by line, and what goes out comes in again the sa
     good, wrong = settle(tx, table, found, map)    the rows as the table keeps them, and the sentences about the others"""
 import asyncio, codecs, contextlib, csv, gc, io, json, re, threading, time
 from dataclasses import dataclass
-from ..store import Refused, fold, sound, store
+from ..store import Refused, store
+from ..tx import fold, sound
 
 biggest, most = 50_000_000, 200_000            # bytes of a file, lines of it
 

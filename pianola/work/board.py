@@ -8,7 +8,8 @@ from fasthtml.common import A, Article, Button, Details, Div, P, Pre, Progress, 
 from .. import tabs
 from ..conversation.bubble import clock, press
 from ..loading.plugins import plugins, to_chat
-from ..store import Refused, fold, store
+from ..store import Refused, store
+from ..tx import fold
 from . import journal
 from .journal import over
 

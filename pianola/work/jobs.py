@@ -15,7 +15,8 @@ from ..actions import action
 from ..contain import hold
 from ..conversation import chat, history
 from ..loading.plugins import plugins
-from ..store import Refused, got, put, store
+from ..store import Refused, store
+from ..tx import got, put
 from . import board, fleet, journal
 from .board import tell
 from .handle import Handle, code_of, function

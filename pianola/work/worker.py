@@ -4,7 +4,8 @@ from loguru import logger as log
 from .. import contain
 from ..loading import settings
 from ..loading.plugins import plugins
-from ..store import Refused, Tx, store
+from ..store import Refused, store
+from ..tx import Tx
 from . import fleet, journal
 from .handle import Handle, code_of, function
 from .journal import Stopped, note
@@ -84,9 +85,9 @@ def own_process(id, owner, c):
 def _own_book(id, c):
     "The journal in SQLite, from another process than the server's"
     import apsw
-    from ..store import _connect
+    from ..store import connected
     conn, turn, full = apsw.Connection(str(c.data/'pianola.db')), threading.Lock(), [False]
-    _connect(conn)
+    connected(conn)
     def write(f, *args, durable=True):
         with turn:
             if durable != full[0]: conn.pragma('synchronous', 'full' if durable else 'normal'); full[0] = durable
