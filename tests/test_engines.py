@@ -1,5 +1,5 @@
 "Both engines behind one interface: Ollama's protocol with everything that goes wrong in it, and the real model in a process that is killed."
-import asyncio, contextlib, hashlib, json, os, shutil, signal, struct, subprocess, sys, time, zlib
+import asyncio, contextlib, hashlib, json, os, re, shutil, signal, struct, subprocess, sys, time, zlib
 from contextlib import aclosing
 from pathlib import Path
 import aiohttp, pytest, pytest_asyncio
@@ -546,6 +546,17 @@ async def test_the_last_words_of_the_assistant_are_continued(embedded):
                    [{'role': 'user', 'content': 'What is the capital of France?'},
                     {'role': 'assistant', 'content': 'The capital of France is'}], MODEL, limit=6, temperature=0)
     assert h.text.startswith(' Paris')
+
+@real
+async def test_what_was_said_is_not_said_again_and_again_and_a_table_still_looks_like_one(embedded):
+    wave = 'The waves of the sea go up and down.'
+    h = await hear(embedded, [{'role': 'user', 'content': 'Describe the sea.'}, {'role': 'assistant', 'content': f'The sea is blue. {wave} {wave} {wave}'}],
+                   MODEL, limit=40, temperature=0)
+    assert h.text.count(wave) < 2, h.text
+    rows = ''.join(f'| 2026-01-{n:02d} | 10 euros | paid |\n' for n in range(1, 9))
+    h = await hear(embedded, [{'role': 'user', 'content': 'List the payments of January as a table.'}, {'role': 'assistant', 'content': rows}],
+                   MODEL, limit=20, temperature=0)
+    assert re.match(r'\s*\| 2026-01-09 \| 10 euros \| paid \|', h.text)
 
 @real
 async def test_a_schema_is_obeyed(embedded):

@@ -81,6 +81,11 @@ def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, w
     heard = [m for m in server.get('/api/conversation?hidden=1')[1] if m['hidden']]
     assert any('Water the cactus' in m['text'] for m in heard)
     assert not any('cactus' in m['text'] for m in server.get('/api/conversation')[1] if m['role'] == 'user')
+    page.goto(server.url + '/profiles?chat=new')
+    say(page, 'Why is the sky blue?')
+    finished(page, 1)
+    reply = server.get('/api/conversation')[1][-1]['text']
+    assert 'sky' in reply and not re.search('profiles|tasks|opened', reply, re.I), 'what it overheard is not what it was asked'
 
 def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, page, warmed, warm):
     assert 'read its instructions' in warmed[1][0]

@@ -127,6 +127,49 @@ def test_a_message_that_is_too_long_is_not_in_the_way_of_the_next(serve, upstrea
         s.until(lambda: len(s.get('/api/conversation')[1]) == 6 and s.get('/api/conversation')[1][-1]['status'] != 'streaming')
     assert s.get('/api/conversation')[1][-1]['text'] == 'Yes?' and u.asked[-1]['messages'][-1]['content'].endswith('hi again')
 
+def test_what_happened_is_told_before_the_words_and_in_no_other_conversation_again(serve, upstream):
+    u = upstream(['Hello.'])
+    s = serve(env=u.env)
+    def hear(ws, n, **said):
+        ws.send(json.dumps(said))
+        s.until(lambda: len(u.asked) == n and s.get('/api/conversation')[1][-1]['status'] == 'done')
+        return [(m['role'], m['content']) for m in u.asked[-1]['messages']][-3:]
+    s.act('tasks.create', name='Feed the cat')
+    with connect(s.ws) as ws:
+        (who, happened), noted, words = hear(ws, 1, msg='why is the sky blue?', conversation=None)
+        assert who == 'user' and happened.startswith('[What happened: ') and 'Feed the cat' in happened
+        assert noted == ('assistant', 'Noted.') and words == ('user', 'why is the sky blue?')
+        assert not any('Feed the cat' in text for _, text in hear(ws, 2, msg='who wrote Hamlet?', conversation=None))
+        s.act('tasks.create', name='Pay the rent')
+        (_, happened), _, (_, words) = hear(ws, 3, msg='is the cat fed?')
+        assert 'Pay the rent' in happened and 'Feed the cat' not in happened
+        assert words.startswith('[Tasks') and words.endswith('is the cat fed?'), 'the rows that words are about stay with them'
+
+def test_a_reply_that_turns_in_a_circle_is_stopped_there(serve, upstream):
+    u = upstream(['Once. ', *[('The waves go up and down. ', .01)]*400])
+    s = serve(env=u.env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'describe the sea', 'conversation': None}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'error'])
+    m = s.get('/api/conversations/1.json')[1]['messages'][-1]
+    assert 'again and again' in m['error']['text'] and 600 < len(m['text']) < 4000
+
+@pytest.mark.parametrize('text, circles', [('The waves go up and down. '*40, True), ('x'*700, True), ('The waves go up and down. '*6, False),
+    (''.join(f'| {n} | 10 euros | paid |\n' for n in range(100)), False), ('- [ ] yes\n'*20, False), ('words of all kinds ' * 3 + 'and an end', False)])
+def test_what_turns_in_a_circle(text, circles):
+    from pianola.conversation.chat import in_circles
+    assert in_circles(text) == circles
+
+def test_another_try_is_not_the_same_again(serve, upstream):
+    u = upstream(['Hello.'])
+    s = serve(env=u.env)
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'tell me a joke', 'conversation': None}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+        s.act('chat.regenerate', message=s.get('/api/conversation')[1][-1]['id'])
+        s.until(lambda: len(u.asked) == 2)
+    assert [a['options']['temperature'] for a in u.asked] == [0, .8]
+
 def test_two_in_a_row_of_one_speaker_are_one_message_for_the_model():
     from pianola.conversation.context import merged
     say = lambda role, text: {'role': role, 'content': text}

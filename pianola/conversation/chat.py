@@ -20,7 +20,15 @@ longest = 200_000           # characters of one message
 longest_reply = 1_000_000  # characters; an engine that ignores `most` must not fill the disk
 most_explained = 400        # tokens of a reply that explains; a small model does not know when to end
 retry_s = 5                 # between two tries to keep a reply that a full disk did not take
+another = .8                # temperature of another try: at 0, as the first is said, it would be the same again
 most = 2048                 # tokens of one reply; a small model that turns in circles ends there, and `Go on` continues one that was worth it
+
+circle = 4000               # characters of a reply's end in which the same is looked for again and again
+def in_circles(end):
+    "Does this text end in the same again and again: eight times or more, and 600 characters of it"
+    if len(end) < 600 or (at := end.rfind(end[-40:], 0, -1)) < 0: return False
+    step = len(end) - 40 - at
+    return end.endswith(end[-step:] * max(8, 600//step + 1))
 
 # one reply
 
@@ -35,6 +43,7 @@ class Reply:
         self.first, self.began, self.stats, self.tokens = 0, time.monotonic(), {}, 0
         # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None
+        self.before = len(self.text)                     # characters that were said before it went on
         if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
@@ -49,6 +58,8 @@ class Reply:
         self.fresh[''] += said.text
         self.fresh['thinking'] += said.thinking
         self.dirty.set()
+        if in_circles(self.text[max(self.before, len(self.text)-circle):]):
+            raise Fault('circle', 'The model began to say the same again and again.', 'It was stopped there. Try again, or ask in other words.')
     async def draw(self):
         "Keep what is fresh, then show it: at once for the first piece, then once a frame"
         while True:
@@ -199,7 +210,7 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
             log.opt(lazy=True).debug('prompt\n{}', lambda messages=messages: json.dumps(messages, ensure_ascii=False, indent=1))
             try:
                 async with aclosing(engine.chat(model, messages, context=room, limit=limit, head=head,
-                                                temperature=await kv.get('temperature', .0))) as stream:
+                                                temperature=another if under else .0)) as stream:
                     async for x in stream:
                         if isinstance(x, Said): reply.take(x)
                         elif isinstance(x, Phase): reply.phase(x)

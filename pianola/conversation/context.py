@@ -81,17 +81,27 @@ def compose(tx, m, plugin, asked=None, c=None):
     k = history.mark(tx, c, m['parent'])
     said = history.path(tx, m['parent'], since=k['message'] if k else 0, columns='m.id,m.role,m.text,m.prelude,m.model')
     head = [{'role': 'system', 'content': prompts.system(plugin)}, *prompts.examples(), *learn.examples(tx)]
-    out, ids, note = [], [], ''
+    out, ids, turns, note = [], [], [], ''
     for s in said:
         if s['role'] == 'app': note = f"{note}\n[{s['model'] or 'The app'} says: {s['text']}]".strip(); continue
         if s['role'] == 'user':
-            before, note = '\n'.join(x for x in (note, s['prelude']) if x), ''
-            text = prompts.wrap(before, s['text'])
+            happened, about = apart(s['prelude'])
+            if told := '\n'.join(x for x in (note, happened) if x):
+                out += [{'role': 'user', 'content': neutral(told)}, {'role': 'assistant', 'content': heard}]; ids += [s['id']]*2
+            turns, note = [*turns, len(out) - 2*bool(told)], ''
+            text = prompts.wrap(about, s['text'])
         elif not (text := neutral(s['text'])).strip(): continue         # a reply that failed before its first word
         out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
     if m['text']: out.append({'role': 'assistant', 'content': neutral(m['text'])}); ids.append(m['id'])
-    turns = [n for n, o in enumerate(out) if o['role'] == 'user'] or [0]
-    return {'head': head, 'said': out, 'messages': merged(head + noted(out, k and k['summary'])), 'turns': turns, 'ids': ids, 'room': c['room']}
+    return {'head': head, 'said': out, 'messages': merged(head + noted(out, k and k['summary'])), 'turns': turns or [0], 'ids': ids, 'room': c['room']}
+
+# What happened is a message of its own, with an answer that says no more: before the user's words, in
+# one message with them, a small model takes it for what it was asked about ("Why is the sky blue?": "because the user opened Tasks")
+news, heard = '[What happened: ', 'Noted.'
+def apart(prelude):
+    "What was told before the user's words, in two: what happened, and what these words are about"
+    first, _, rest = prelude.partition('\n')
+    return (first, rest) if first.startswith(news) else ('', prelude)
 
 def noted(said, summary):
     "The turns with a summary of what was said before them, where there is one"
@@ -134,16 +144,16 @@ async def calibrate(engine, model, messages, room, harder=0, tokens=0):
     elif tokens and abs((new := round(min(4.5, .7*old + .3*chars/tokens), 3)) - old) > .01*old: await kv.set(name, new)
 
 def overhear(tx, head, text, plugin):
-    """What the model is told before the user's words: what happened since its
-    last turn (`head`: the newest message), and the rows these words are about"""
-    since = head or (tx.value('select max(id) from log') or 0) - 40
-    happened = [history.line(e) for e in history.overheard(tx, since, limit=20)]
+    """What the model is told before the user's words: what happened since its last turn (`head`: the newest
+    message; in a new conversation since the last turn of any), and the rows these words are about"""
+    since = head or tx.value("select max(id) from log where kind='message'") or 0
+    happened = [' '.join(history.line(e).split()) for e in history.overheard(tx, since, limit=20)]
     rows = []
     for t in plugins.tables():
         if about(tx, t, text): rows.append(t.tell(tx))
     # where the open run of a flow is
     rows += [said for k in (plugins[plugin].kinds if plugin in plugins else ()) if not hasattr(k, 'columns') and (said := k.tell(tx))]
-    return '\n'.join(f'[{x}]' for x in (['What happened: ' + ' · '.join(happened)] if happened else []) + rows)
+    return '\n'.join(([f"{news}{' · '.join(happened)}]"] if happened else []) + [f'[{x}]' for x in rows])
 
 def about(tx, table, text):
     "Are these words about this table: do they name it, or share a word with a row? Rows nobody spoke of tempt a small model to change them."

@@ -101,7 +101,7 @@ class Embedded(Engine):
             async for phase in steps: yield phase
             child, reply = self.child, []
             body = {'messages': messages, 'stream': True, 'return_progress': True, 'stream_options': {'include_usage': True},
-                    'temperature': temperature, **how}
+                    'temperature': temperature, **how, **({} if schema else unlooped)}
             if limit: body['max_tokens'] = limit
             if schema: body['response_format'] = {'type': 'json_schema', 'json_schema': {'name': 'reply', 'schema': schema}}
             async with self._post(child, '/v1/chat/completions', body) as resp:
@@ -439,6 +439,9 @@ class Embedded(Engine):
         return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).",
                      f'What was said is kept; Go on starts it anew.{complaint(child.tail)}')
 
+# whoever says more than eight tokens over again is held off (DRY, by p-e-w, as llama.cpp has it): a small model turns in a circle
+# for minutes otherwise. A quote or a new line begins afresh, so that JSON, tables and code stay as they are.
+unlooped = {'dry_multiplier': .8, 'dry_allowed_length': 8, 'dry_penalty_last_n': 1024}
 least = 400                                         # characters; what is shorter is read faster than it is fetched
 
 def _how(think): return {'chat_template_kwargs': {'enable_thinking': think not in (None, False, 'off')}}
