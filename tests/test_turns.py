@@ -146,7 +146,7 @@ def test_what_happened_is_told_before_the_words_and_in_no_other_conversation_aga
         assert words.startswith('[Tasks') and words.endswith('is the cat fed?'), 'the rows that words are about stay with them'
 
 def test_a_reply_that_turns_in_a_circle_is_stopped_there(serve, upstream):
-    u = upstream(['Once. ', *[('The waves go up and down. ', .01)]*400])
+    u = upstream(['Once. ', *['The waves go up and down. ', .01]*400])
     s = serve(env=u.env)
     with connect(s.ws) as ws:
         ws.send(json.dumps({'msg': 'describe the sea', 'conversation': None}))
