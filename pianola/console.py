@@ -4,7 +4,7 @@ import logging, logging.handlers, re, sys, traceback
 from loguru import logger as log
 from rich.console import Console
 from rich.markup import escape
-from . import config as where
+from . import config as where, contain
 from .loading import settings
 from .store import store
 
@@ -18,7 +18,8 @@ def clean(text):
 def whole(record):
     "What a record says, clean: its message and the story of the error below it, each further line set in, so that none can pass for another record"
     e = record['exception']
-    story = '\n' + ''.join(traceback.format_exception(e.type, e.value, e.traceback)).rstrip() if e else ''
+    try: story = '\n' + ''.join(traceback.format_exception(e.type, e.value, e.traceback)).rstrip() if e else ''
+    except Exception: story = '\n' + contain.words(e.value)          # an error of a plugin's that cannot be told
     return clean(record['message'] + story).replace('\n', '\n    ')
 
 bare = lambda record: ''          # what stands in a line is made here: loguru's own way adds the error as it is

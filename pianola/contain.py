@@ -9,14 +9,25 @@ from fastcore.xml import FT
 from loguru import logger as log
 
 mask = lambda text: text        # set by settings: the text without any secret there is. Whatever is told of an error goes through it
+def whole(text):
+    "Text as it can be sent and kept: half characters, as a file name that is not UTF-8 has them, are replaced"
+    return text.encode('utf-8', 'replace').decode()
+def plain(x):
+    "What an error, or anything else that a plugin made, says of itself; '' where its `__str__` breaks: of that nobody else may break"
+    try: return whole(str(x))
+    except BaseException: return ''
+def told(e):
+    "`ValueError: what it says`; the name of its class alone where it says nothing, or cannot"
+    text = plain(e)
+    return f"{type(e).__name__}{': ' if text else ''}{mask(text)}"
 
 class Refused(Exception):
     """Understood and not done: the text says what is wrong, `hint` what would be
     right, `fields` {name: what is wrong beside it}. For a person and for a model."""
     def __init__(self, text, hint='', status=400, fields=None):
-        text, hint = mask(f'{text}'), mask(f'{hint}')
+        text, hint = mask(whole(f'{text}')), mask(whole(f'{hint}'))
         super().__init__(text)
-        self.text, self.hint, self.status, self.fields = text, hint, status, {k: mask(f'{w}') for k, w in (fields or {}).items()}
+        self.text, self.hint, self.status, self.fields = text, hint, status, {k: mask(whole(f'{w}')) for k, w in (fields or {}).items()}
 
 class Broke(Refused):
     "A plugin's own code failed; `trace` is the whole story for who mends it"
@@ -28,6 +39,8 @@ class TimeUp(BaseException):
     "Raised inside plugin code that held others up too long; not an Exception, so that `except Exception` does not keep it going"
     def __str__(self): return 'it took too long and was interrupted; what takes a while belongs in a job'
 
+class Ours(BaseException): "Raised by us through the code of a plugin, and caught by us behind it: no error, and nobody's in between"
+
 home = 'pianola_plugins.'
 # in the one thread of the store; of a plain function beside; of a coroutine between two awaits, on the loop
 key_seconds, view_seconds, step_seconds = 5, 5, 5
@@ -36,40 +49,53 @@ def of(module): return module[len(home):].partition('.')[0] if module.startswith
 def _frames(f):
     while f: yield f; f = f.f_back
 def blame(e):
-    "(plugin, file, line) that an error says itself (`at`), or of the last line of a plugin that it went through, or None"
-    if at := getattr(e, 'at', None): return at
+    "(plugin, file, line) that an error of ours was given (see `placed`), or of the last line of a plugin that it went through, or None"
+    if at := _place(e): return at
     found, tb = None, e.__traceback__
     while tb:
         f = tb.tb_frame
         if name := of(f.f_globals.get('__name__', '')): found = name, Path(f.f_code.co_filename).name, tb.tb_lineno
         tb = tb.tb_next
     return found
+def placed(e, at):
+    "The error, which says from now on that it comes from there (plugin, file, line), or from nowhere that is known: it went through no plugin"
+    e._pianola_at = at or ()
+    return e
+def _place(e):
+    at = object.__getattribute__(e, '__dict__').get('_pianola_at')
+    return at if type(at) is tuple and [*map(type, at)] in ([], [str, str, int]) else None
 def words(e, file=''):
     "An error in one line, with the line of the plugin's file that it came from"
     if isinstance(e, Refused): return e.text
     if isinstance(e, Left): return str(e)
     if isinstance(e, Ended): e = e.was
-    text = e.msg if isinstance(e, SyntaxError) else 'it needed more memory than there is' if isinstance(e, MemoryError) and not str(e) else str(e)
+    text = plain(e.msg or '') if isinstance(e, SyntaxError) else plain(e)
+    if isinstance(e, MemoryError) and not text: text = 'it needed more memory than there is'
     if isinstance(e, ImportError) and (m := re.match(r"cannot import name '(\w+)' from 'pianola'", text)):
         ours = [*sys.modules['pianola']._where]
         text = f"pianola has no {m[1]}; it has {', '.join(difflib.get_close_matches(m[1], ours, 3) or ours)}, and FastHTML's tags"
     if isinstance(e, apsw.InterruptError): text = str(TimeUp())      # a long question to SQLite: see Store
-    if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else e.code}); a plugin is imported and stays, it does not end'
+    if isinstance(e, SystemExit): text = f'it calls sys.exit({"" if e.code is None else plain(e.code)}); a plugin is imported and stays, it does not end'
     if isinstance(e, StopIteration) and not text: text = 'next() had nothing more; next(…, None) gives None then'
     if isinstance(e, TimeoutError) and not text: text = 'it waited longer than it may'
     if isinstance(e, asyncio.CancelledError) and not text: text = 'it cancels what nobody else has cancelled'
-    at = (e.filename and Path(e.filename).name or file, e.lineno) if isinstance(e, SyntaxError) and e.lineno else b[1:] if (b := blame(e)) else None
-    return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (f' (line {at[1]} of {at[0]})' if at else '')
+    named = isinstance(e, SyntaxError) and isinstance(e.lineno, int) and isinstance(e.filename, str | None)
+    at = (e.filename and Path(e.filename).name or file, e.lineno) if named else b[1:] if (b := blame(e)) else None
+    return f"{type(e).__name__}{': ' if text else ''}{mask(text)}" + (whole(f' (line {at[1]} of {at[0]})') if at else '')
 def trace(e):
     "The traceback from the plugin's first line on; ours above it tells its author nothing"
     if isinstance(e, Ended): e = e.was
-    if hasattr(e, 'at'): return words(e)                          # it went through nothing of the plugin's
+    if _place(e) is not None: return words(e)                     # it went through nothing of the plugin's
+    try: text = _lines(e)
+    except Exception: return words(e)                             # what it says of itself (a SyntaxError of the plugin's own) is no text
+    return mask(whole(re.sub(r'^[ ~^]+\n', '', text, flags=re.M)))        # without the lines of ^^^^, which a narrow card only breaks
+def _lines(e):
     lines, tb = traceback.TracebackException.from_exception(e), e.__traceback__
     skip = 0
     while tb and not of(tb.tb_frame.f_globals.get('__name__', '')): tb, skip = tb.tb_next, skip+1
     if tb: del lines.stack[:skip]
     elif isinstance(e, SyntaxError): del lines.stack[:]           # it names its own line
-    return mask(re.sub(r'^[ ~^]+\n', '', ''.join(lines.format()), flags=re.M))        # without the lines of ^^^^, which a narrow card only breaks
+    return ''.join(lines.format())
 
 # {plugin: {what of it: (when, in one line, traceback, did it by itself)}}: what broke while running and has not worked since
 trouble = {}
@@ -213,13 +239,17 @@ def _task(loop, coroutine, **kw):
     if not inspect.iscoroutine(coroutine) or not (of((coroutine.cr_frame and coroutine.cr_frame.f_globals or {}).get('__name__') or '')
                                                   or _in(sys._getframe(1))):
         return asyncio.Task(coroutine, loop=loop, **kw)
-    t = asyncio.Task(guarded(coroutine), loop=loop, **kw)
+    # an end of its own kind that one of its tasks raises is the plugin's to catch
+    t = asyncio.Task(guarded(coroutine, (SystemExit, KeyboardInterrupt, TimeUp)), loop=loop, **kw)
     t.add_done_callback(lambda t: coroutine.close())       # cancelled before it began
     return t
-async def guarded(coroutine):
-    "Await a plugin's coroutine, its steps limited; what would end the app comes as Ended"
+async def guarded(coroutine, ends=BaseException):
+    "Await a plugin's coroutine, its steps limited; what is no Exception, and would end the app or be caught by nobody, comes as Ended"
     try: return await steps(coroutine)
-    except (SystemExit, KeyboardInterrupt, TimeUp) as e: raise Ended(e).with_traceback(e.__traceback__) from e
+    except (Exception, asyncio.CancelledError, Ours): raise
+    except ends as e:
+        if isinstance(e, GeneratorExit) and not blame(e): raise             # we are closed
+        raise Ended(e).with_traceback(e.__traceback__) from e
 
 def _unread(loop, context):
     "An error on the loop that nobody reads: of a task that is let go of, of a callback"
@@ -244,8 +274,7 @@ def all_awaited(shown):
                                                                       f'write `await {said}`, within an `async def`'))
             if inspect.iscoroutine(x): x.close()
             files = {getattr(m, '__file__', None): of(name) for name, m in [*sys.modules.items()] if of(name)}
-            e.at = next(((files[f], Path(f).name, line) for f, line, _ in where if f in files), None)
-            raise e
+            raise placed(e, next(((files[f], Path(f).name, line) for f, line, _ in where if f in files), None))
     return shown
 
 def _warned(message, category, filename, lineno, file=None, line=None):
@@ -298,8 +327,7 @@ async def beside(plugin, f, *args, seconds=None, **kw):
     if not finished:
         done.cancel()                       # told here: what becomes of it later is no news
         e = TimeoutError(f'it was still busy after {seconds:g} s; what takes a while belongs in a job')
-        e.at = busy_in(ident[0]) if ident else None
-        raise e
+        raise placed(e, busy_in(ident[0]) if ident else None)
     return done.result()
 
 places = {}                 # {plugin: Semaphore}: see apart

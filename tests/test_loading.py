@@ -318,6 +318,66 @@ def test_a_parameter_without_a_type_has_that_of_its_default(tmp_path):
     def go(tx, what, n=3, share=.5, loud=False, name='x'): ...
     assert [f.type for f in msgspec.structs.fields(args_of(go, 'go'))] == [str, int, float, bool, str]
 
+untold = """'Untold: errors of every kind.'
+class At(Exception): at = 7
+class Nasty(Exception):
+    def __str__(self): raise RuntimeError('no str')
+    __repr__ = __str__
+class Leaves(Exception):
+    def __str__(self): raise SystemExit(3)
+class Own(BaseException): 'Not an Exception'
+class Ghost(Exception):
+    def __getattr__(self, name): raise RuntimeError(name)
+class Fake(Exception): _pianola_at = ('tasks', 'not a line')
+class Parse(SyntaxError): lineno = 'three'
+class Parse2(SyntaxError):
+    def __init__(self): self.lineno, self.filename, self.msg, self.text = 3, 7, None, 8
+class Half(Exception):
+    def __str__(self): return 'no \\udcff'
+def raises(name): raise globals()[name]()
+async def late(name):
+    import asyncio
+    await asyncio.sleep(0)
+    raises(name)
+async def waits():
+    import asyncio
+    await asyncio.Event().wait()
+"""
+def test_an_error_that_cannot_be_told_is_told_by_its_class(tmp_path):
+    from pianola import contain
+    from pianola.flows import flow
+    from pianola.loading import trial
+    (tmp_path/'untold.py').write_text(untold)
+    m, line = trial.module(tmp_path/'untold.py', 'untold'), at(untold, 'def raises')
+    def error(name):
+        try: m.raises(name)
+        except BaseException as e: return e
+    for name, says in dict(At='', Nasty='', Leaves='', Own='', Ghost='', Fake='', Parse='', Half=': no ?', GeneratorExit='').items():
+        e = error(name) if name != 'GeneratorExit' else GeneratorExit()
+        told = contain.words(e)
+        assert told == f'{name}{says}' + (f' (line {line} of untold.py)' if e.__traceback__ else ''), told
+        assert name in contain.trace(e) and name in flow.trace(e, None) and contain.blame(e) == (e.__traceback__ and ('untold', 'untold.py', line))
+    assert contain.words(error('Parse2')).startswith('Parse2') and 'Parse2' in contain.trace(error('Parse2'))
+    async def ended(name):
+        with pytest.raises(contain.Ended) as e: await contain.guarded(m.late(name))
+        return contain.words(e.value)
+    async def closed():
+        c = contain.guarded(m.waits())
+        c.send(None)
+        c.close()
+    for name in ('Own', 'GeneratorExit'):
+        m.GeneratorExit = GeneratorExit
+        assert asyncio.run(ended(name)) == f'{name} (line {line} of untold.py)'
+    asyncio.run(closed())
+
+def test_an_error_that_cannot_be_told_as_a_file_is_imported_is_one_of_its_own(tmp_path):
+    from pianola.loading import trial
+    for name in ('At', 'Nasty', 'Own'):
+        (tmp_path/f'{name}.py').write_text(untold + f'raises({name!r})\n')
+        said = trial.try_out(tmp_path/f'{name}.py', name)
+        assert said['error'] == f"{name} (line {at(untold, 'def raises')} of {name}.py)" and name in said['trace']
+    trial.helper.close()
+
 def test_two_files_of_one_name_are_told_apart(folder):
     f = folder(**{'10_notes': good, '20_notes': good})
     assert f.health()['notes'] == 'ok' and '10_notes.py has the name notes already' in f.health()['20_notes']

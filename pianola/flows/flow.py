@@ -508,7 +508,7 @@ def trace(e, plugin):
     frames = ([f for f in traceback.extract_tb(e.__traceback__) if plugin and str(plugin.path) in f.filename]
               or traceback.extract_tb(e.__traceback__)[-3:])
     log.opt(exception=e).debug('a step broke')
-    return contain.mask(''.join(traceback.format_list(frames)) + (str(e) if isinstance(e, contain.Ended) else f"{type(e).__name__}: {e}"))
+    return contain.mask(contain.whole(''.join(traceback.format_list(frames)) + (str(e) if isinstance(e, contain.Ended) else contain.told(e))))
 
 redrawing = set()
 def _more(job):

@@ -359,7 +359,7 @@ class Fleet:
         try: return f.result()
         except Exception as e:
             log.exception('a job could not be run')
-            return self.patient(end, key, 'failed', None, contain.mask(f'{type(e).__name__}: {e}'))
+            return self.patient(end, key, 'failed', None, contain.told(e))
     def _follow(self):
         "Connect, start DBOS, take over what comes; when the database goes, say so, and connect again"
         def meet(f, *args): return asyncio.run_coroutine_threadsafe(f(*args), self.loop).result()

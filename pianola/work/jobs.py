@@ -230,7 +230,7 @@ async def attempt(j, f, mode, book):
             h._cancel.set()
             return state, result, error, text
         log.opt(exception=True).debug(f"{j['title']} broke")
-        text, error = contain.words(e) if isinstance(e, contain.Ended) else contain.mask(f'{type(e).__name__}: {e}'), contain.trace(e)
+        text, error = contain.words(e) if isinstance(e, contain.Ended) else contain.told(e), contain.trace(e)
         if isinstance(getattr(e, 'was', None), contain.TimeUp):
             text = f'it held everybody up for {contain.step_seconds} s and was interrupted; with `def` instead of `async def` it runs in a thread'
     try: json.dumps(result)

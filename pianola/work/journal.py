@@ -4,6 +4,7 @@
 Every function takes a transaction, so that whoever runs the work (a coroutine, a thread, a process of its own)
 writes the same journal. `Book` is what running work needs of it; `fleet.Book` is the same in PostgreSQL."""
 import json, random, time
+from ..contain import Ours
 from ..store import Refused
 
 over = ('done', 'failed', 'cancelled')
@@ -122,7 +123,7 @@ def now(j):
             'error': j['error'] and j['error'].splitlines()[-1], 'run': j['run'], 'step': j['step']}
 
 stopped = 'stopped; tried again, it goes on from here'
-class Stopped(BaseException): "The job was asked to stop"
+class Stopped(Ours): "The job was asked to stop"
 
 class Book:
     """What a running job keeps: the words that have two implementations, this one and `fleet.Book`. `write` runs
