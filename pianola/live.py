@@ -40,6 +40,9 @@ async def watching(folder, then):
             log.warning('{} is asked for changes from now on: {}', folder, e)
             polling = True
             await asyncio.sleep(1)
+        except ExceptionGroup as e:                          # a file whose name is not UTF-8 came or went
+            log.debug('{} is watched anew: {}', folder, e.exceptions[0])
+            await asyncio.sleep(.5)
 
 async def reread():
     "A prompt changed on the disk: the next turn reads it; whoever looks at the prompts sees it"

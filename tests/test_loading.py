@@ -3,7 +3,7 @@ import asyncio, json, re, sqlite3, subprocess, sys, threading, time, types, urll
 from concurrent.futures import ThreadPoolExecutor
 import msgspec, pytest
 from playwright.sync_api import expect
-from conftest import busy, connect, held, root
+from conftest import Server, busy, connect, held, root
 from ollama_double import words
 
 good = '"Notes: small things."\nfrom pianola import Crud\nclass Note: name: str\nnotes = Crud(Note)\n'
@@ -317,6 +317,35 @@ def test_a_parameter_without_a_type_has_that_of_its_default(tmp_path):
     from pianola.actions import args_of
     def go(tx, what, n=3, share=.5, loud=False, name='x'): ...
     assert [f.type for f in msgspec.structs.fields(args_of(go, 'go'))] == [str, int, float, bool, str]
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='files that cannot be read, and names that are not UTF-8, as Linux has them')
+def test_a_file_that_cannot_be_read_is_told_on_its_card_and_the_others_load(folder):
+    f = folder(**{'10_notes': good, '20_box/__init__': page_ % 'box'})
+    (f.path/'15_odd.py').symlink_to('/proc/self/mem')
+    (f.path/'20_box/inside.py').symlink_to('/proc/self/mem')
+    (f.path/'20_box/prompts').mkdir()
+    (f.path/'20_box/prompts/odd.md').symlink_to('/proc/self/mem')
+    with open(bytes(f.path) + b'/17_\xff.py', 'w') as odd: odd.write(page_ % 'odd')
+    f.save('30_later', page_ % 'later')
+    def there():
+        f.until('later', 'ok')
+        said = f.health()
+        assert said['notes'] == said['box'] == 'ok' and 'Input/output error' in said['odd'] and 'cannot be a plugin' in said[r'\udcff'], said
+        assert 'Input/output error' in f.s.get('/odd', HX_Request='true')[1] and 'later' in f.s.get('/later', HX_Request='true')[1]
+        assert f.s.get('/')[0] == 200
+    there()
+    f.s.stop()
+    f.s = Server(f.s.data, plugins=f.path, env={'PIANOLA_ENGINE': 'embedded'})
+    try: there()
+    finally: f.s.kill()
+
+def test_a_prompt_of_a_plugin_that_cannot_be_read_is_left_out(tmp_path):
+    from pianola.loading.plugins import Plugin
+    (tmp_path/'box/prompts').mkdir(parents=True)
+    (tmp_path/'box/prompts/a.md').write_text('Be kind.')
+    if sys.platform == 'linux': (tmp_path/'box/prompts/b.md').symlink_to('/proc/self/mem')
+    (tmp_path/'box/prompts/c.md').mkdir()
+    assert Plugin(tmp_path/'box').prompt() == 'Be kind.'
 
 untold = """'Untold: errors of every kind.'
 class At(Exception): at = 7

@@ -5,7 +5,7 @@ another process, imported here, its tables are opened, its keys and routes enter
     → names free? → tables, with a backup if one changes → keys, routes, menu in one stroke
 
 What fails in any of these changes nothing: the version that ran before goes on, and a card says why with the line."""
-import asyncio, concurrent.futures, hashlib, json, linecache, re, sys, time
+import asyncio, concurrent.futures, hashlib, json, linecache, os, re, sys, time
 from pathlib import Path
 from fasthtml.common import (A, Article, Body, Button, Code, Details, Div, Form, H2, Head, Html, Link, Main, Mount, P, Pre, StaticFiles,
                              Summary, Title, to_xml)
@@ -49,8 +49,8 @@ def code(path):
     "A fingerprint of what would run: a plugin's file, or all the Python in its folder (given as the folder or its `__init__.py`)"
     path = path.parent if path.name == '__init__.py' else path
     files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
-    return hashlib.sha256(b'\0'.join(f.relative_to(path.parent).as_posix().encode() + b'\0' + f.read_bytes().replace(b'\r\n', b'\n')
-                                     for f in files)).hexdigest()
+    return hashlib.sha256(b'\0'.join(f.relative_to(path.parent).as_posix().encode(errors='surrogateescape') + b'\0'
+                                     + f.read_bytes().replace(b'\r\n', b'\n') for f in files)).hexdigest()
 
 class Plugin:
     "One file or folder: its name, its words, its kinds, or the reason why it did not load"
@@ -110,7 +110,10 @@ class Plugin:
     def prompt(self):
         "Its own words for the model, when it is open: `prompt` in the module and the files of prompts/ in its folder"
         files = sorted((self.path/'prompts').glob('*.md')) if self.path.is_dir() else []
-        said = [str(getattr(self.module, 'prompt', '') or ''), *(f.read_text('utf-8', 'replace') for f in files)]
+        said = [str(getattr(self.module, 'prompt', '') or '')]
+        for f in files:
+            try: said.append(f.read_text('utf-8', 'replace') if f.is_file() else '')
+            except OSError as e: log.warning(f'{f} cannot be read, and the model goes without it: {e.strerror or e}')
         return '\n\n'.join(t.strip() for t in said if t.strip())
 
     async def view(self):
@@ -145,9 +148,9 @@ class Plugin:
                           P(id=f'install-{self.name}'))
         if self.runs:
             return failed(f'The newest {self.title} did not load', self.error, self.trace,
-                          P(f'Still running the version from {self.since}. Mend {self.path.name} and save: this page follows.'), self.mend())
+                          P(f'Still running the version from {self.since}. Mend {readable(self.path.name)} and save: this page follows.'), self.mend())
         return failed(f'{self.title} did not load', self.error, self.trace,
-                      P(f'Mend {self.path.name} and save: this page follows. The other plugins go on without it.'), self.mend())
+                      P(f'Mend {readable(self.path.name)} and save: this page follows. The other plugins go on without it.'), self.mend())
 
 class Failed(Exception):
     "What the trial told: in one line, and its traceback"
@@ -164,7 +167,10 @@ def failed(title, text, trace, *more):
     fold = Details(Summary('Traceback'), Pre(Code(trace)), cls='trace') if trace.count('\n') > 2 else None
     return Article(H2(title), Pre(Code(text)), fold, *more, cls='card failed', role='alert')
 
-def plugin_name(path): return re.sub(r'^\d+_*', '', path.stem if path.suffix == '.py' else path.name)
+def readable(name):
+    "A file's name as text: what in it is not UTF-8 as `\\udcff`"
+    return name.encode('utf-8', 'backslashreplace').decode()
+def plugin_name(path): return re.sub(r'^\d+_*', '', readable(path.stem if path.suffix == '.py' else path.name))
 reserved = frozenset('api ws mcp static vendor app chat model undo several plugins settings prompts jobs flow pianola'.split())
 ours = frozenset('settings prompts jobs'.split())       # our own features are plugins of these names
 
@@ -176,20 +182,26 @@ def no_plugin(path):
 unread = set()          # notebooks that were named in the log
 
 def marks(folder):
-    "{path: fingerprint} of every plugin file or folder there is, in the order of the menu"
+    "{path: fingerprint} of every plugin file or folder there is, in the order of the menu. What of one cannot be read is a part of its fingerprint"
     out = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if why := no_plugin(path):
-            if path.suffix == '.ipynb' and path.name[0] not in '_.' and path not in unread:
-                log.warning(f'{path.name} is not loaded: {why}; save the cells of the notebook as one')
-                unread.add(path)
+        try:
+            if why := no_plugin(path):
+                if path.suffix == '.ipynb' and path.name[0] not in '_.' and path not in unread:
+                    log.warning(f'{path.name} is not loaded: {why}; save the cells of the notebook as one')
+                    unread.add(path)
+                continue
+            files = [path] if path.is_file() else sorted(f for f in path.rglob('*') if f.suffix != '.pyc')
+        except OSError as e:
+            out[path] = f'{e}'          # bringing it in tells why
             continue
         h = hashlib.sha256()
-        for f in [path] if path.is_file() else sorted(f for f in path.rglob('*') if f.is_file() and f.suffix != '.pyc'):
-            h.update(f'{f.relative_to(folder)}\0'.encode())
-            h.update(f.read_bytes() if f.suffix == '.py' else f'{f.stat().st_mtime_ns}'.encode())
+        for f in files:
+            try: h.update(os.fsencode(f.relative_to(folder)) + b'\0' + _mark(f) if f.is_file() else b'')
+            except OSError as e: h.update(f'{e}'.encode(errors='replace'))
         out[path] = h.hexdigest()
     return out
+def _mark(f): return f.read_bytes() if f.suffix == '.py' else f'{f.stat().st_mtime_ns}'.encode()
 
 class Plugins(dict):
     "Every plugin by name, in the order of the menu"
@@ -202,7 +214,8 @@ class Plugins(dict):
         contain.owner = self.owner
         contain.watch(self.loop)
         await store.read(settings.learn)
-        await self.scan()
+        try: await self.scan()
+        except OSError as e: log.error(f'{self.folder} cannot be read, so that there are no plugins: {e.strerror or e}')
         self.first = False
 
     async def scan(self, again=()):
@@ -211,7 +224,7 @@ class Plugins(dict):
         async with self.lock:
             found, news, kept = await asyncio.to_thread(marks, self.folder), [], {}
             want = {}
-            for path in found: want.setdefault(plugin_name(path) if plugin_name(path) not in want else path.stem, path)
+            for path in found: want.setdefault(plugin_name(path) if plugin_name(path) not in want else readable(path.stem), path)
             for name in [n for n in self if n not in want]:
                 kept[name] = next((w for a, w in (('columns', 'rows'), ('steps', 'runs')) if any(hasattr(k, a) for k in self[name].kinds)), '')
                 await self.remove(name)
@@ -432,7 +445,7 @@ def guarded(p, app):
         card = failed(f'{p.title} could not answer', text, '', P(hint))
         whole = Html(Head(Title(p.title), Link(rel='stylesheet', href='/static/pianola.css')),
                      Body(Main(card, P(A(f'Back to {p.title}', href=f'/{p.name}'))), cls='login'), lang='en')
-        await HTMLResponse(to_xml(whole), status)(scope, receive, send)
+        await HTMLResponse(to_xml(whole).encode(errors='replace'), status)(scope, receive, send)
     return answer
 
 plugins = loaded = Plugins()      # plugins know it as `loaded`

@@ -14,7 +14,7 @@ from .. import contain
 seconds, patient, soak, memory = 2, 20, .2, 4 << 30        # its own code; while it imports what others wrote; what a thread may do after; bytes
 forks = hasattr(os, 'fork') and sys.platform == 'linux'     # macOS: a forked child that has loaded system libraries may crash by itself
 
-def file_of(path): return path/'__init__.py' if path.is_dir() else path
+def file_of(path): return path/'__init__.py' if os.path.isdir(path) else path        # which asks without raising
 
 def house():
     "Load what plugins may want: once, and before one of them asks for it, so that nothing of ours is taken for the plugin's"
