@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import apsw, uvicorn
 from urllib.parse import urlsplit
 from loguru import logger as log
-from fasthtml.common import FastHTML, HTMLResponse, JSONResponse, Mount, to_xml
+from fasthtml.common import FastHTML, JSONResponse, Mount
 from pianola import api, console, contain, fetch, gate, layers, live, models, page, prompts, render, tabs
 from pianola import doors, explain      # noqa: F401  routes of runs; the keys that explain
 from pianola.asking import files
@@ -83,12 +83,11 @@ def make(config):
         name = '' if missing else name or await kv.get('open', '')
         if not missing and name not in plugins: name = next(iter(plugins), '')
         if 'hx-request' in req.headers and 'hx-history-restore-request' not in req.headers:
-            return HTMLResponse(to_xml(await page.left(name), indent=False))
+            return api.ft(await page.left(name))
         number = lambda text: int(text) if text.isdecimal() and len(text) < 16 else None
         talk = None if chat_ == 'new' else number(chat_) if number(chat_) is not None else await store.read(api.history.current)
         if talk and not await store.q('select 1 from conversation where id=? and deleted=0', talk): talk = None
-        return HTMLResponse(to_xml(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing),
-                                   indent=False), 404 if missing else 200)
+        return api.ft(await page.whole(name, talk, models.line(), number(req.query_params.get('at', '')), missing), status=404 if missing else 200)
 
     app.router.routes[:] = [*api.routes, Mount('/static', page.Files(directory=page.static)),
                             Mount('/vendor', page.Files(directory=page.static/'vendor', check_dir=False))]

@@ -28,7 +28,9 @@ from loguru import logger as log
 
 biggest = 4_000_000                   # bytes of a request's body
 
-def ft(*tags, **heads): return HTMLResponse(to_xml(tags if len(tags) != 1 else tags[0], indent=False), headers=heads)
+def ft(*tags, status=200, **heads):
+    "Tags as an answer; half a character in them, as a plugin may show it, is replaced"
+    return HTMLResponse(to_xml(tags if len(tags) != 1 else tags[0], indent=False).encode(errors='replace'), status, headers=heads)
 def who(req): return 'user' if req.scope.get('page') else 'agent'
 
 def door(path, methods=('GET',)):

@@ -426,6 +426,9 @@ def test_a_damaged_file_is_named_with_what_to_do_and_left_as_it_is(serve, tmp_pa
         (data/name).write_bytes(bytes_)
         said = refused(data)
         assert f'{data/name} is damaged' in said and does in said and (data/name).read_bytes() == bytes_
+    (tmp_path/'folder/secrets.json').mkdir(parents=True)
+    said = refused(tmp_path/'folder')
+    assert f"{tmp_path/'folder/secrets.json'} cannot be read: " in said and 'Move it away' in said
     s = serve(data=tmp_path/'data', env={'PIANOLA_ENGINE': 'ollama'})
     s.act('tasks.create', name='mine')
     s.stop()

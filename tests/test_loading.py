@@ -339,6 +339,14 @@ def test_a_file_that_cannot_be_read_is_told_on_its_card_and_the_others_load(fold
     try: there()
     finally: f.s.kill()
 
+def test_half_a_character_on_a_page_is_replaced(folder):
+    f = folder(ha=page_ % r'a\udcffb', no='"No: x."\nfrom pianola import Page, Refused\npage = Page()\n@page.get("/r")\n'
+                                          r'def r(): raise Refused("c\udcffd")' '\n', **{'50_prompts': (root/'plugins/50_prompts.py').read_text()})
+    if sys.platform == 'linux': open(bytes(f.s.data.parent) + b'/data0-prompts/q\xffq.md', 'w').close()
+    assert 'a?b' in f.s.get('/ha')[1] and 'a?b' in f.s.get('/ha', HX_Request='true')[1]
+    assert f.s.get('/no/r')[1]['error'] == 'c?d' and 'c?d' in f.s.get('/no/r', Accept='text/html')[1]
+    assert f.s.get('/prompts')[0] == 200 and (sys.platform != 'linux' or 'q?q' in f.s.get('/prompts')[1])
+
 def test_a_prompt_of_a_plugin_that_cannot_be_read_is_left_out(tmp_path):
     from pianola.loading.plugins import Plugin
     (tmp_path/'box/prompts').mkdir(parents=True)

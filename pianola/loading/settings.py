@@ -54,8 +54,10 @@ def learn(tx):
 
 def _file(): return store.folder/'secrets.json'
 def secrets():
-    "{plugin: {name: secret}}; Refused when their file is damaged"
+    "{plugin: {name: secret}}; Refused when their file is damaged, or cannot be read"
     try: return _secrets()
+    except OSError as e:
+        raise Refused(f'{_file()} cannot be read: {e.strerror or e}', 'move it away, or make it a file that you may read') from None
     except (ValueError, TypeError, AttributeError):
         raise Refused(f'{_file()} is damaged', 'mend it, or move it away and write the secrets of the settings anew') from None
 def _secrets():
