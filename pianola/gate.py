@@ -87,16 +87,16 @@ class Gate:
         a browser would send `Origin: null` with our own login form."""
         # our own files are named by their content, the script by its release: a browser may keep them; all else is asked anew
         named = scope['path'].startswith('/static/') and scope.get('query_string', b'').startswith(b'v=')
-        kept = ('private, max-age=31536000, immutable' if named else
-                'no-cache' if scope['path'].startswith(('/static/', '/vendor/')) else
-                'no-store')
+        kept, asked = 'private, max-age=31536000, immutable', 'no-cache' if scope['path'].startswith(('/static/', '/vendor/')) else 'no-store'
         async def dressed(m):
             if m['type'] == 'http.response.start':
                 names = {k.lower() for k, _ in m['headers']}
                 extra = {b'content-security-policy': self.policy, b'x-frame-options': 'DENY', b'x-content-type-options': 'nosniff',
                          b'referrer-policy': 'same-origin', b'cross-origin-opener-policy': 'same-origin',
                          b'cross-origin-resource-policy': 'same-origin',
-                         b'permissions-policy': 'camera=(), geolocation=(), microphone=()', b'cache-control': kept}
+                         b'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+                         # that there is no such file, or nobody may have it, may be otherwise in a moment
+                         b'cache-control': kept if named and m['status'] in (200, 304) else asked}
                 m['headers'] = [*m['headers'], *((k, v.encode()) for k, v in extra.items() if k not in names)]
                 if scope.get('method') == 'GET' and not known and any(k.lower() == b'content-type' and b'text/html' in v for k, v in m['headers']):
                     m['headers'].append((b'set-cookie', f'{self.cookie}={self.page_word}; Path=/; HttpOnly; SameSite=Strict'.encode()))

@@ -365,6 +365,15 @@ def test_every_answer_is_locked_down(piano):
         'form-action'] == "'self'", 'ourselves and nobody else, once the assets are on this machine'
     assert 'unsafe' not in policy and '*' not in policy and 'http' not in policy
 
+def test_only_a_file_that_is_there_may_be_kept_for_ever(piano, locked):
+    kept = lambda s, path, *heads: ((got := ask(s, 'GET', path, *heads))[0], 'immutable' in got[1]['cache-control'])
+    path = '/static/icon.svg?v=1'
+    assert kept(piano, path) == (200, True)
+    assert kept(piano, path, f"If-None-Match: {ask(piano, 'GET', path)[1]['etag']}") == (304, True)
+    assert kept(piano, '/static/nothing.css?v=1') == (404, False)
+    assert kept(piano, path, 'Origin: http://evil.example') == (403, False)
+    assert kept(locked, path) == kept(locked, path, 'Accept: text/html') == (401, False)
+
 def test_the_page_holds_no_inline_code_and_no_foreign_address(piano):
     say(piano, 'hello')
     for path in ('/', '/tasks', '/profiles', '/evil', '/broken'):
