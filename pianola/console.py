@@ -9,7 +9,7 @@ from .loading import settings
 from .store import store
 
 console = Console(highlight=False, soft_wrap=True)
-secret = re.compile(r'(?i)((?:sk|key|pk|hf|ghp|xox[bp])[-_][A-Za-z0-9_-]{12,}|bearer\s+\S+|(?:password|token|secret|api[_-]?key)\W{1,3}\S+)')
+secret = re.compile(r'(?i)((?:sk|key|pk|hf|ghp|xox[bp])[-_][A-Za-z0-9_-]{12,}|bearer\s+\S+|(?:password|token|secret|api[_-]?key)\\?["\']?[ \t]*[:=][ \t]*\S+)')
 colours = {'DEBUG': 'dim', 'INFO': '', 'SUCCESS': 'green', 'WARNING': 'yellow', 'ERROR': 'red', 'CRITICAL': 'bold red'}
 
 def clean(text):
