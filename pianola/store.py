@@ -149,6 +149,15 @@ class Store:
     async def write(self, f, *args, durable=True):
         "Run f(tx, *args) as one transaction and give back its result; listeners have heard by then"
         return await self.pool(self._write, f, args, durable, contain.hearing.get())
+    async def kept(self, f, *args):
+        "The same for what must not be lost, as the end of what ran: while the file cannot be written it is tried again, until the app ends"
+        said = False
+        while self.pool:
+            try: return await self.write(f, *args)
+            except away as e:
+                if not said: log.error('what has ended is kept as soon as that can be: {}', e)
+                said = True
+            await asyncio.sleep(again_s)
     async def read(self, f, *args):
         "Run f(tx, *args) for reading only"
         return await self.pool(lambda: self._ours(f, Tx(self.conn), *args))
@@ -165,6 +174,10 @@ class Store:
         await self.pool(shut)
         self.pool.end()
         self.pool = self.db = None
+
+# what says that the file cannot be written just now: another program holds it, the disk is full or gone
+away = apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError
+again_s = 2                 # between two tries then
 
 store = Store()
 

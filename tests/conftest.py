@@ -206,6 +206,32 @@ def written(folder, f):
         finally: await st.close()
     with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, write()).result()       # where a loop runs already there is no other
 
+@contextlib.asynccontextmanager
+async def opened(folder, monkeypatch, *modules):
+    "A store of its own in this folder, for modules that take theirs from `pianola.store`; it says at once that the file is held by another program"
+    from pianola import store
+    st = store.Store()
+    for m in modules: monkeypatch.setattr(m, 'store', st)
+    monkeypatch.setattr(store, 'again_s', .02)
+    await st.open(folder)
+    await st.read(lambda tx: tx.conn.set_busy_timeout(1))
+    try: yield st
+    finally: await st.close()
+
+@contextlib.contextmanager
+def locked(folder):
+    "Another program holds the database of this folder, until the store has seen it"
+    import apsw
+    from loguru import logger
+    seen, c = threading.Event(), apsw.Connection(str(folder/'pianola.db'))
+    id = logger.add(lambda said: 'is kept as soon as that can be' in said and seen.set(), format='{message}')
+    c.execute('begin immediate')
+    try: yield seen
+    finally:
+        logger.remove(id)
+        c.execute('rollback')
+        c.close()
+
 @pytest.fixture
 def serve(tmp_path):
     "serve(**options) starts a server; all are ended with the test"

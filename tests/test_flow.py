@@ -1,7 +1,8 @@
 "Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
-import contextlib, http.client, io, itertools, json, sqlite3, time, zipfile
+import asyncio, contextlib, http.client, io, itertools, json, sqlite3, threading, time, zipfile
+from concurrent.futures import ThreadPoolExecutor
 import pytest
-from conftest import Server, root
+from conftest import Server, locked, opened, root
 
 links = '''"Links: ask for a site, walk it, report."
 from pianola import Flow, Url, Range, Markdown
@@ -170,6 +171,83 @@ async def late(again: str):
         assert says in (ends('plain', how=how).get('error') or ''), how
     for how, says in (('leaves', '\nSystemExit: it calls sys.exit(3)'), ('computes', 'what takes a while belongs in a job')):
         assert says in ends('late', again=how)['error'], how
+
+def answered(tmp_path, monkeypatch, f, then):
+    "The answer to a step that is this function, after then(store, flow, run) was awaited"
+    from pianola import actions
+    from pianola.flows import flow
+    async def go():
+        async with opened(tmp_path, monkeypatch, flow) as st:
+            token = actions.staging.set({})
+            try:
+                made = flow.Flow('own')
+                made.step(f)
+            finally: actions.staging.reset(token)
+            run = (await st.write(made.start))['run']
+            await st.write(made.press, f.__name__, {}, run)
+            work = next(iter(flow.working), None)
+            await then(st, made, run)
+            while work in flow.working: await asyncio.sleep(.01)       # noqa: ASYNC110  nobody says so
+            return (await st.read(made.show, run))['steps'][0]
+    with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, go()).result()
+
+def test_a_step_that_ends_while_the_database_cannot_be_written_is_over_when_it_can(tmp_path, monkeypatch):
+    go = threading.Event()
+    def first():
+        "Q"
+        assert go.wait(30)
+        return 5
+    async def then(st, made, run):
+        with locked(tmp_path) as seen:
+            go.set()
+            assert await asyncio.to_thread(seen.wait, 30)
+    a = answered(tmp_path, monkeypatch, first, then)
+    assert (a['state'], a['result'], a['error']) == ('done', 5, None)
+
+def test_a_step_whose_result_is_too_deep_has_failed(tmp_path, monkeypatch):
+    def first():
+        "Q"
+        out = 1
+        for _ in range(400): out = {'k': out}
+        return out
+    async def then(st, made, run): pass
+    a = answered(tmp_path, monkeypatch, first, then)
+    assert a['state'] == 'failed' and 'it goes deeper than 60 levels' in a['error']
+
+def test_a_step_whose_end_breaks_has_failed(tmp_path, monkeypatch):
+    go = threading.Event()
+    def first():
+        "Q"
+        assert go.wait(30)
+        return 5
+    async def then(st, made, run):
+        def breaks(tx, run): raise RecursionError('too deep')
+        monkeypatch.setattr(made, 'go_on', breaks)
+        go.set()
+    a = answered(tmp_path, monkeypatch, first, then)
+    assert a['state'] == 'failed' and 'RecursionError: too deep' in a['error']
+
+def test_a_step_whose_end_cannot_be_kept_is_stopped_at_once(tmp_path, monkeypatch):
+    import apsw
+    from pianola.flows import flow
+    go = threading.Event()
+    def first():
+        "Q"
+        assert go.wait(30)
+        return 5
+    async def then(st, made, run):
+        real, tried = made.over, asyncio.Event()
+        def full(*_):
+            st.loop.call_soon_threadsafe(tried.set)
+            raise apsw.FullError('database or disk is full')
+        monkeypatch.setattr(made, 'over', full)
+        go.set()
+        await tried.wait()
+        await st.write(made.cancel, 'first', run)
+        assert (await st.read(made.show, run))['steps'][0]['state'] == 'failed'
+        monkeypatch.setattr(made, 'over', real)
+    a = answered(tmp_path, monkeypatch, first, then)
+    assert (a['state'], a['error']) == ('failed', 'Stopped.') and not flow.working
 
 def test_a_step_that_goes_by_itself_goes_when_it_can_and_again_when_its_grounds_change(common):
     run = common.act('numbers.start')['result']['run']

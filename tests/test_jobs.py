@@ -3,7 +3,7 @@ on where it was, whatever ends in between. What must hold for both is tried on b
 import asyncio, contextlib, json, os, random, sqlite3, subprocess, sys, threading, time, types, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 import pytest
-from conftest import root
+from conftest import locked, opened, root
 
 plugin = '''"Work: long things, for tests."
 import time, asyncio, os, pathlib, sys
@@ -508,6 +508,64 @@ def test_as_many_jobs_run_in_processes_as_beside_the_page_and_the_rest_waits(own
     before, after = own(go)
     assert before == ['running']*4 + ['waiting']*3 and after == ['done']*2 + ['running']*4 + ['waiting']
 
+def ends(tmp_path, monkeypatch, f, then, over=lambda tx, j: None):
+    "The job as it is after f(job) was run in a thread, and then(store, task, id) was awaited; over(tx, job): what its plugin does at the end"
+    from pianola.work import jobs, journal
+    for name, value in (('function', lambda name: f), ('poke', lambda id: None), ('handles', {}), ('afar', None),
+                        ('plugins', {'x': types.SimpleNamespace(kinds=[types.SimpleNamespace(job_over=over)])})):
+        monkeypatch.setattr(jobs, name, value)
+    async def go():
+        async with opened(tmp_path, monkeypatch, jobs) as st:
+            id = await st.write(lambda tx: journal.start(tx, 'x.f', {}, title='T', plugin='x'))
+            jobs.handles[id] = None
+            task = asyncio.create_task(jobs.run(id))
+            await then(st, task, id)
+            await task
+            return await st.read(journal.job, id)
+    return beside(go())
+
+def test_a_job_that_ends_while_the_database_cannot_be_written_is_over_when_it_can(tmp_path, monkeypatch):
+    begun, go = threading.Event(), threading.Event()
+    def f(job):
+        begun.set()
+        assert go.wait(30)
+        return 5
+    async def then(st, task, id):
+        assert await asyncio.to_thread(begun.wait, 30)
+        with locked(tmp_path) as seen:
+            go.set()
+            assert await asyncio.to_thread(seen.wait, 30)
+    j = ends(tmp_path, monkeypatch, f, then)
+    assert (j['state'], j['result']) == ('done', 5)
+
+def test_a_job_whose_end_breaks_what_its_plugin_does_then_has_failed(tmp_path, monkeypatch):
+    async def then(st, task, id): pass
+    def over(tx, j):
+        if j['state'] == 'done': raise KeyError('of the plugin')
+    j = ends(tmp_path, monkeypatch, lambda job: 5, then, over)
+    assert j['state'] == 'failed' and j['result'] is None and j['text'] == "its end could not be kept: KeyError: 'of the plugin'"
+    deep = []
+    for _ in range(100_000): deep = [deep]
+    (tmp_path/'deep').mkdir()
+    assert 'cannot be kept as JSON' in ends(tmp_path/'deep', monkeypatch, lambda job: deep, then)['text']
+
+def test_a_job_whose_end_finds_no_room_is_stopped_at_once(tmp_path, monkeypatch):
+    from pianola.work import jobs, journal
+    async def then(st, task, id):
+        while not (jobs.handles.get(id) and jobs.handles[id].ended): await asyncio.sleep(.01)       # noqa: ASYNC110  nobody says so
+        await asyncio.sleep(.1)                # it was tried
+        assert (await st.read(journal.job, id))['state'] == 'running'
+        await st.write(jobs.cancel, id)
+        assert (await st.read(journal.job, id))['state'] == 'cancelled'
+        await st.read(lambda tx: tx.value('pragma max_page_count=100000'))
+    full = []
+    def f(job):
+        asyncio.run_coroutine_threadsafe(jobs.store.read(lambda tx: full.append(tx.value(f"pragma max_page_count={tx.value('pragma page_count')+9}"))),
+                                         jobs.store.loop).result()
+        return 'x'*900_000
+    j = ends(tmp_path, monkeypatch, f, then)
+    assert full and j['state'] == 'cancelled' and j['result'] is None, 'the end that is kept in the end is none any more'
+
 def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     import apsw
     from pianola import store
@@ -525,6 +583,18 @@ def test_a_process_writes_nothing_outside_a_transaction(own, monkeypatch):
     assert len(tries) == 50 and not ran
     write(ran.append)
     assert len(ran) == 1
+
+def test_a_process_whose_end_finds_a_full_disk_says_it_again(own):
+    (own.config.plugins/'quick.py').write_text(
+        '"Quick: x."\nfrom pianola import action\n@action(runs="process")\ndef five(job):\n    "Five."\n    return 5\n')
+    from pianola.work import journal
+    async def made(st): await st.write(lambda tx: journal.start(tx, 'quick.five', {}, title='T', plugin='quick', runs='process'))
+    own(made)
+    code = 'import apsw, sys\nfrom pianola.work import journal, worker\nreal, n = journal.Book.end, []\ndef end(self, *a):\n    n.append(1)\n    if len(n) == 1: raise apsw.FullError("the disk is full")\n    return real(self, *a)\njournal.Book.end, worker.again_s = end, .01\nworker.work(sys.argv[1:])'
+    p = subprocess.run([sys.executable, '-c', code, '1', '--data', str(own.config.data), '--plugins', str(own.config.plugins)], cwd=root,
+                       stderr=subprocess.DEVNULL, timeout=90)
+    with contextlib.closing(sqlite3.connect(own.config.data/'pianola.db')) as db:
+        assert p.returncode == 0 and db.execute('select state, text, result from job').fetchone() == ('ending', 'done\n', '5')
 
 def test_a_sign_of_life_that_fails_is_not_the_last(own):
     from pianola.work import journal

@@ -51,7 +51,7 @@ def _code(f):
     return hashlib.sha256('\n'.join(ast.dump(n) for n in [*body, tree.args]).encode()).hexdigest()[:16], not body
 
 mask = '••••••'
-working = {}            # what runs in this process: {work: task}
+working = {}            # what runs in this process: {work: task, or None when only its end is yet to be kept}
 secrets = {}            # what was typed into Secret fields, in memory only: {(run, step, name): value}
 drafted = {}            # the line of the log at which drafts of a run changed last: who was away then is drawn anew
 
@@ -328,7 +328,11 @@ class Flow(Kind):
                              title=f"{self.title}: {s.question}", plugin=self.plugin_name, runs=s.runs, run=r['id'], step=s.name,
                              **s.more | ({'comments': False} if quiet else {}))
             tx.run('update answer set job=? where work=?', job, id)
-        else: tx.after.append(lambda: store.loop.call_soon_threadsafe(self._work, id, r['id'], s, nodes))
+        else:
+            def begin():
+                working[id] = True             # from now on: who stops it may come before the task
+                store.loop.call_soon_threadsafe(self._work, id, r['id'], s, nodes)
+            tx.after.append(begin)
 
     def _work(self, id, run, s, nodes):
         async def work():
@@ -341,9 +345,15 @@ class Flow(Kind):
                 if store.pool is None: raise          # the app ends: at the next start it is found as it was left
                 end = 'failed', None, 'Stopped.'
             except Exception as e: end = 'failed', None, trace(e, self.plugin)
-            finally: working.pop(id, None)
-            await store.write(self.over, id, s.name, *end)
-        working[id] = asyncio.create_task(work())
+            working[id], ends = None, lambda *end: store.kept(self._ended, id, s.name, *end)
+            try: await ends(*end)
+            except Exception as e:             # what it returned, or the step that goes on by itself, breaks that
+                log.exception(f'the end of {self.name}.{s.name} could not be kept')
+                await ends('failed', None, trace(e, self.plugin))
+        working[id] = t = asyncio.create_task(work())
+        t.add_done_callback(lambda t: working.pop(id, None))
+    def _ended(self, tx, work, *end):
+        if tx.value("select 1 from answer where work=? and status='running'", work): self.over(tx, work, *end)      # else it was stopped meanwhile
 
     def over(self, tx, work, step, status, node=None, error=None):
         "A step is over: kept with its result; the note that the model hears, and the next step where it goes by itself"
@@ -455,7 +465,8 @@ class View:
 def stop(tx, a):
     "Ask the work of an answer to stop"
     if a['job']: jobs.cancel(tx, a['job'])
-    else: tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
+    elif working.get(a['work']): tx.after.append(lambda: store.loop.call_soon_threadsafe(lambda: (t := working.get(a['work'])) and t.cancel()))
+    else: runs.end(tx, a['work'], 'failed', error='Stopped.')           # nobody works on it, or only its end is yet to be kept
 @on_undo
 def out_of_sight(tx, e):
     "What is taken back while it runs stops, or nobody could: its step is open again"

@@ -18,8 +18,10 @@ small, most_rows, most_chars = 20_000, 20, 2_000          # what a row holds; wh
 
 class Markdown(str): "Text to be shown as Markdown: `return Markdown('# Done')`"
 
-def keep(value, name='result'):
+deepest = 60
+def keep(value, name='result', deep=0):
     "The node of a value. Files are written and safe on the disk when it comes back; TypeError says what cannot be kept and what can."
+    if deep > deepest: raise TypeError(f'it goes deeper than {deepest} levels')
     if value is None: return None
     if isinstance(value, File): return {'k': 'file', 'f': str(value)}
     if isinstance(value, Path): return {'k': 'file', 'f': str(keep_file(value, value.name))}
@@ -40,14 +42,14 @@ def keep(value, name='result'):
     if module == 'numpy' and hasattr(value, 'tolist'): return keep(value.tolist(), name)
     try: return _data(value, name)
     except TypeError:
-        if isinstance(value, dict): return {'k': 'many', 'v': {str(k): keep(v, str(k)) for k, v in value.items()}}
-        if isinstance(value, (list, tuple, set)): return {'k': 'list', 'v': [keep(v, f'{name}-{n+1}') for n, v in enumerate(value)]}
+        if isinstance(value, dict): return {'k': 'many', 'v': {str(k): keep(v, str(k), deep+1) for k, v in value.items()}}
+        if isinstance(value, (list, tuple, set)): return {'k': 'list', 'v': [keep(v, f'{name}-{n+1}', deep+1) for n, v in enumerate(value)]}
         raise
 
 def _tags(v): return isinstance(v, (list, tuple)) and v and all(hasattr(x, '__ft__') or hasattr(x, '__html__') or _tags(x) for x in v)
 def _plain(v, deep=0):
     "Plain data as JSON has it; TypeError names what is none"
-    if deep > 60: raise TypeError('it goes deeper than 60 levels')
+    if deep > deepest: raise TypeError(f'it goes deeper than {deepest} levels')
     if v is None or isinstance(v, (bool, str)): return sound(str(v)) if isinstance(v, str) else v
     if isinstance(v, enum.Enum): return _plain(v.value, deep)
     if isinstance(v, int): return int(v) if -2**63 <= v < 2**63 else str(int(v))

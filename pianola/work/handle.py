@@ -20,6 +20,7 @@ class Handle:
     def __init__(self, j, book, mode):
         self.id, self.attempt, self.title, self.mode, self._book, self._cancel = j['id'], j['attempt'], j['title'], mode, book, threading.Event()
         self._last, self._quarter, self._asleep, self._n = 0.0, 0, None, itertools.count()
+        self.ended = False                      # the function has, and how is yet to be kept
         # a sleep is called by the item in hand and its number there, so that it is the same one in the next life
         self._at, self._naps = '', collections.defaultdict(itertools.count)
     @property

@@ -50,7 +50,8 @@ def cancel(tx, id):
     j = journal.job(tx, id)
     if j['state'] in over: raise Refused(f"job {id} is over: {j['state']}", status=409)
     tx.run('update job set cancel=1 where id=?', id)
-    if j['state'] == 'waiting' or j['far'] and not afar: finish(tx, id, 'cancelled')
+    nobody = j['state'] == 'running' and j['runs'] != 'process' and not j['far'] and (not (h := handles.get(id)) or h.ended)
+    if j['state'] == 'waiting' or nobody or j['far'] and not afar: finish(tx, id, 'cancelled')
     tx.after.append(lambda: store.loop.call_soon_threadsafe(_stop, id))
 
 def retry(tx, id):
@@ -194,19 +195,27 @@ async def run(id):
     try:
         j = await store.read(journal.job, id)
         try: f = function(j['name'])
-        except Refused as e: return await store.write(finish, id, 'failed', None, e.text, f'{e.text}; {e.hint}')
+        except Refused as e: return await ended(id, 'failed', None, e.text, f'{e.text}; {e.hint}')
         mode = 'async' if inspect.iscoroutinefunction(f) else 'thread'
-        j = await store.write(journal.begin, id, os.getpid(), code_of(f))
+        j = await store.kept(journal.begin, id, os.getpid(), code_of(f))
         if not j: return
         write = store.write if mode == 'async' else lambda g, *a, **k: asyncio.run_coroutine_threadsafe(store.write(g, *a, **k), store.loop).result()
         end = await attempt(j, f, mode, journal.Book(write, id, note, j['since']))
         if not end:
             return await asyncio.shield(store.write(
                 lambda tx: tx.run("update job set state='waiting', pid=null, attempt=attempt-1 where id=? and state='running'", id)))
-        await asyncio.shield(store.write(finish, id, *end))
+        handles[id].ended = True                # it may be long until that is kept: whoever stops it meanwhile need not wait
+        await asyncio.shield(ended(id, *end))
     finally:
         handles.pop(id, None)
         poke(id)
+
+async def ended(id, *end):
+    "Keep how an attempt ended, as soon as that can be; where what came out, or what its plugin does with it, breaks that, it has failed"
+    try: await store.kept(finish, id, *end)
+    except Exception as e:
+        log.exception(f'the end of job {id} could not be kept')
+        await store.kept(finish, id, 'failed', None, contain.trace(e), f'its end could not be kept: {contain.told(e)}')
 
 async def attempt(j, f, mode, book):
     "Run a function: (state, result, error, text), or None when it was cut off because the app ends"
@@ -234,7 +243,7 @@ async def attempt(j, f, mode, book):
         if isinstance(getattr(e, 'was', None), contain.TimeUp):
             text = f'it held everybody up for {contain.step_seconds} s and was interrupted; with `def` instead of `async def` it runs in a thread'
     try: json.dumps(result)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         state, result, text, error = 'failed', None, 'what it returned cannot be kept as JSON', f'it returned a {type(result).__name__}'
     return state, result, error, text if state != 'done' else ''
 def _quiet(f, h, args):
@@ -357,7 +366,7 @@ def left(tx, id, code):
 def _stop(id):
     if h := handles.get(id):
         h._cancel.set()
-        if h.mode == 'async': h.task.cancel()
+        if h.mode == 'async' and not h.ended: h.task.cancel()
     elif afar: wake_up.set()
     else: hold(_kill(id), 'a process could not be stopped')
 async def _kill(id):
@@ -370,7 +379,7 @@ async def _kill(id):
         if not pid: continue
         try: os.killpg(pid, sign) if os.name == 'posix' else os.kill(pid, sign)
         except OSError: break
-    await store.write(finish, id, 'cancelled', None, None, 'stopped by force')
+    await store.kept(finish, id, 'cancelled', None, None, 'stopped by force')
 
 # the keys
 

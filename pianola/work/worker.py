@@ -4,7 +4,7 @@ from loguru import logger as log
 from .. import contain
 from ..loading import settings
 from ..loading.plugins import plugins
-from ..store import Refused, store
+from ..store import Refused, again_s, away, store
 from ..tx import Tx
 from . import fleet, journal
 from .handle import Handle, code_of, function
@@ -61,7 +61,12 @@ def own_process(id, owner, c):
     mode = 'async' if not why and inspect.iscoroutinefunction(f) else 'process'
     h = Handle(j, fleet.Later(book) if mode == 'async' else book, mode)
     def over(*end):
-        with contextlib.suppress(Stopped): book.end(*end)       # somebody else has it now
+        while True:
+            try: book.end(*end); break
+            except Stopped: break                               # somebody else has it now
+            except away as e:
+                log.warning('how job {} ended is kept as soon as that can be: {}', id, e)
+                time.sleep(again_s)
         os._exit(0)      # threads that the function left do not hold the process
     def beat():
         while not h._cancel.wait(1):
@@ -96,11 +101,12 @@ def _own_book(id, c):
                 except apsw.BusyError: time.sleep(.1)
             else: raise apsw.BusyError('the journal is held by somebody else')
             tx = Tx(conn)
-            try: value = f(tx, *args)
+            try:
+                value = f(tx, *args)
+                conn.execute('commit')
             except BaseException:
-                conn.execute('rollback')
+                if conn.in_transaction: conn.execute('rollback')         # of a full disk SQLite may have taken it back itself
                 raise
-            conn.execute('commit')
             return value
     def begin(code):
         def take(tx):               # at once, so that nobody sees it without a lease and begins it once more
