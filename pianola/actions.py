@@ -187,8 +187,7 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
     except Refused as e:
         if by == 'model': await store.write(_refused, name, args, by, e, key, message)
         raise
-    grave = by in ('model', 'agent') and (risk(a, args) == 'destructive' or a.grave and await a.grave(args))
-    if (why or grave) and not approved:
+    if not approved and (why or by in ('model', 'agent') and await grave(a, args)):
         return await store.write(_ask, a, args, by, key, message, why)
     try:
         if inspect.iscoroutinefunction(a.fn):
@@ -344,10 +343,20 @@ def each(name, args):
 def keys_of(what, data):
     "The names of the keys that an entry of the roll stands for"
     return {name for name, _ in each(what, data.get('args') or {})}
+def stands_for(a, args):
+    "[(Action, its arguments)] of the keys that a press stands for"
+    return parts(args['actions']) if a.name == 'several' else [(a, args)]
 def risk(a, args):
     "What pressing a key may do: of several together, what the worst of them may"
-    return (max((x.risk for x, _ in parts(args['actions'])), key=risks.index, default='read')
-            if a.name == 'several' else a.risk)
+    return max((x.risk for x, _ in stands_for(a, args)), key=risks.index, default='read')
+def may_ask(a, args):
+    "Is pressing a key, or one of several, asked about with some arguments where it is not the user who presses it?"
+    return any(x.risk == 'destructive' or x.grave for x, _ in stands_for(a, args))
+async def grave(a, args):
+    "Is it asked about with these?"
+    for x, given in stands_for(a, args):
+        if x.risk == 'destructive' or x.grave and await x.grave(given): return True
+    return False
 
 def _several(tx, actions):
     done, said = [], []

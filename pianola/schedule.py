@@ -46,7 +46,9 @@ async def _begin(s, now, due, missed):
     if missed and s['missed'] == 'skip': return await store.write(_said, s, f'left out {clock(due)}, when Pianola was off')
     under_way.add(s['id'])
     try:
-        await act(s['action'], json.loads(s['args']), by='app', key=f"schedule:{s['id']}:{due:.0f}")
+        a, args = actions.find(s['action']), json.loads(s['args'])
+        if actions.may_ask(a, a.check(args)): raise Refused(f'{a.name} asks each time', 'press it yourself')        # it did not when this was set
+        await act(a.name, args, by='app', key=f"schedule:{s['id']}:{due:.0f}")
         how = f'begun {clock(now)}' + (f', for {clock(due)} when Pianola was off' if missed else '')
     except Refused as e: how = f'could not begin {clock(now)}: {e.text} {e.hint}'.strip()
     except Exception as e:
@@ -68,7 +70,9 @@ def _title(tx, a, args):
 def add(tx, action: str, every: str, args: dict = {}, missed: str = 'once'):      # noqa: B006  never changed
     "Press a key with these arguments `daily 07:30`, `weekdays 07:30`, `monday 07:30`, `every 30 minutes` or `every 2 hours`. What was missed while Pianola was off is done `once` at the next start, or `skip`ped."
     a = actions.find(action)
-    if actions.risk(a, a.check(args)) == 'destructive': raise Refused(f'{action} deletes, and asks each time', 'schedule something that does not')
+    if actions.may_ask(a, a.check(args)):
+        deletes = actions.risk(a, a.check(args)) == 'destructive'
+        raise Refused(f"{action} {'deletes, and ' if deletes else ''}asks each time", 'schedule something that does not')
     if missed not in ('once', 'skip'): raise Refused(f'{missed[:40]!r} is no way to treat what was missed', 'say `once` or `skip`')
     args = json.loads(msgspec.json.encode({k: v for k, v in a.check(args).items() if k in args}))
     return tx.insert('schedule', {'title': _title(tx, a, args), 'action': action, 'args': json.dumps(args), 'every': every.lower().strip(),

@@ -1,8 +1,9 @@
 "What begins by itself: at its time, with saved answers, once; what was missed is done once or left out, and said."
-import contextlib, datetime, sqlite3, time
+import asyncio, contextlib, datetime, sqlite3, time
+from concurrent.futures import ThreadPoolExecutor
 import pytest
-from pianola import schedule
-from pianola.store import Refused
+from pianola import actions, schedule
+from pianola.store import Refused, Store
 
 plugin = '''"Trip: what a drive costs."
 from pianola import Flow
@@ -61,6 +62,35 @@ def test_the_next_time_is_that_of_the_clock_on_the_wall(every, now, then):
 def test_what_is_no_time_is_refused_with_what_would_be_one(every):
     with pytest.raises(Refused) as e: schedule.next_time(every, time.time())
     assert 'daily 07:30' in e.value.hint
+
+def test_what_is_asked_about_each_time_is_never_begun_by_itself(tmp_path, monkeypatch):
+    "Whoever may not press it unasked may not have it pressed either: not by a schedule, nor wrapped in several"
+    async def run():
+        st, pressed = Store(), []
+        await st.open(tmp_path)
+        for room in (actions, schedule): monkeypatch.setattr(room, 'store', st)
+        monkeypatch.setattr(actions, 'registry', {**actions.registry})
+        async def far(args): return args['to'] == 'far'
+        @actions.action(name='mail.send', plugin='mail', grave=far)
+        def send(tx, to: str):
+            "Goes to another machine, perhaps."
+            pressed.append(to)
+        wrapped = {'actions': [{'action': 'mail.send', 'args': {'to': 'far'}}]}
+        try:
+            assert (await actions.act('several', wrapped, by='agent')).status == 'waiting'
+            for name, args in (('mail.send', {'to': 'far'}), ('several', wrapped)):
+                with pytest.raises(Refused, match='asks each time'): await actions.act('schedule.add', dict(action=name, every='daily 09:00', args=args))
+            # one that was set before it was so
+            plan = await st.write(lambda tx: tx.insert('schedule', {'title': 'Send', 'action': 'mail.send', 'args': '{"to": "far"}', 'active': 1,
+                                                                    'every': 'every 2 hours', 'next_at': time.time() - 1, 'missed': 'once'}))
+            over = asyncio.Event()
+            st.on(lambda e: over.set() if e.what == 'schedule' else None)
+            await schedule.fire(plan)
+            await asyncio.wait_for(over.wait(), 20)
+            return pressed, (await st.q('select said from schedule'))[0]['said']
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: pressed, said = beside.submit(asyncio.run, run()).result()
+    assert not pressed and 'could not begin' in said and 'mail.send asks each time' in said
 
 def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(made):
     s = made()
