@@ -193,7 +193,10 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
         if inspect.iscoroutinefunction(a.fn):
             async with pressing.setdefault(key or object(), asyncio.Lock()):         # a second press waits for the first, and hears what became of it
                 if key and (seen := await store.read(_seen, key)): return seen
-                return await store.write(_record, a, args, by, key, message, await contain.press_beside(a, args), [])
+                was = hand.set(by)
+                try: result = await contain.press_beside(a, args)
+                finally: hand.reset(was)
+                return await store.write(_record, a, args, by, key, message, result, [])
         made = {'ready': await asyncio.to_thread(a.ready, **args)} if a.ready else {}
         return await store.write(_press, a, args, by, key, message, made, durable=a.durable)
     except Exception as e:                # also what the plugin's own `say` raised
@@ -201,6 +204,7 @@ async def act(name, args=None, *, by='user', key=None, message=None, approved=Fa
         if by == 'model': await store.write(_refused, name, args, by, e, None if approved else key, message)         # a yes can be said once more
         raise e
 pressing = weakref.WeakValueDictionary()      # {key: Lock} of the coroutines that are under way
+hand = contextvars.ContextVar('hand', default='user')       # who presses the coroutine that runs: user, model, roll, agent or app
 
 def _seen(tx, key):
     "The outcome of an earlier press with this key, or None"

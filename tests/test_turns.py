@@ -195,6 +195,27 @@ def test_a_model_on_another_machine_is_the_users_to_choose_and_by_its_name(serve
     s.post(f"/api/approvals/{said['approval']}", {'approve': True})
     s.until(lambda: answers() == 'big:cloud')
 
+def test_what_an_agent_makes_of_the_users_message_is_no_order_of_theirs(serve, upstream):
+    s = serve(env=upstream(['Hello.']).env)
+    s.act('tasks.create', name='milk')
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'msg': 'hello', 'conversation': None}))
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+    edit = lambda text, **heads: s.post('/api/actions/chat.edit', {'message': s.get('/api/conversation')[1][0]['id'], 'text': text}, **heads)
+    def answered():
+        s.until(lambda: [m['status'] for m in s.get('/api/conversation')[1]] == ['done', 'done'])
+        return s.get('/api/conversation')[1][0]
+    assert edit('delete the task milk')[0] == 200 and answered()['model'] == 'agent'
+    assert [r['name'] for r in s.rows('tasks')] == ['milk'] and not s.get('/api/approvals')[1]
+    assert edit('half of \0 it')[0] == 200 and answered()['text'] == 'half of  it'
+    status, said = edit('x' * 200_001)
+    assert status == 400 and 'the most is 200,000' in said['error']
+    status, said = s.post('/api/actions/chat.rename', {'id': 1, 'title': 't' * 3_000_000})
+    assert status == 400 and 'the most is 200' in said['error'] and len(s.get('/', Accept='text/html')[1]) < 300_000
+    page = {'Cookie': re.match('[^;]+', s.heads['set-cookie'])[0], 'Origin': s.url}
+    assert edit('delete the task milk', **page)[0] == 200 and answered()['model'] == '', 'what the user writes is'
+    s.until(lambda: not s.rows('tasks'))
+
 def test_a_key_that_a_reply_cannot_press_is_told_and_not_only_folded(serve, upstream):
     s = serve(env=upstream(['I check them daily.\n{"action": "tasks.create", "args": {"name": "x", "every": "day"}}']).env)
     with connect(s.ws) as tab: tab.send(json.dumps({'msg': 'the invoices every day at half past seven'}))

@@ -350,13 +350,16 @@ def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
 
+def message(text):
+    "Words as a message has them; Refused where there are none, or too many"
+    if not isinstance(text, str) or not text.strip(): raise Refused('the message is empty', 'write something')
+    if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
+    return text.encode('utf-8', 'replace').decode().replace('\0', '')
+
 async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
     """The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost.
     `brings`: what it is about, for the reply to it alone (see `context`). `by`: the plugin that speaks in their place, whose words are no orders."""
-    if not isinstance(text, str) or not text.strip(): raise Refused('the message is empty', 'write something')
-    if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
-    text = text.encode('utf-8', 'replace').decode().replace('\0', '')
-    words, opened = (text, key, plugin, brings, by), await kv.get('open', '')
+    words, opened = (message(text), key, plugin, brings, by), await kv.get('open', '')
     if not conversation or conversation in runners:
         conversation, id, fresh = await store.write(_hear, conversation, *words, durable=False)
         if fresh: start(conversation)

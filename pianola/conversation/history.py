@@ -223,8 +223,11 @@ def as_json(tx, id):
 def rename(tx, id: int, title: str):
     "Give a conversation another title."
     conversation(tx, id)
-    if not title.strip(): raise Refused('a title must not be empty')
-    return _short(tx.update('conversation', id, {'title': title.strip()[:200]}))
+    title = title.replace('\0', '').strip()
+    if not title: raise Refused('a title must not be empty')
+    if len(title) > longest_title: raise Refused(f'the title has {len(title):,} characters; the most is {longest_title}', 'say it shorter')
+    return _short(tx.update('conversation', id, {'title': title}))
+longest_title = 200
 
 @action(name='chat.delete', plugin='chat', title='Delete a conversation', risk='destructive', model=False,
         say=lambda a, r, c: f"Deleted the conversation “{r['title']}”",

@@ -2,7 +2,7 @@
 import asyncio
 from contextlib import aclosing, asynccontextmanager
 from .. import prompts, tabs
-from ..actions import action
+from ..actions import action, hand
 from ..engines.base import Done, Fault, Phase, Said
 from ..piano import neutral
 from ..store import Refused, kv, store
@@ -48,10 +48,11 @@ async def answer(conversation: int):
 @key(name='chat.edit', title='Edit a message', say=lambda a, r, c: 'Edited a message')
 async def edit(message: int, text: str):
     "Say it differently: the new wording and its answer stand beside the old ones."
-    if not text.strip(): raise Refused('the message is empty', 'write something')
+    text, by = chat.message(text), hand.get()
     def branch(tx):
         tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
-        history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'])
+        history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'],
+                    **({'model': by} if by != 'user' else {}))          # words of another are no order of the user's
     m = await store.read(history.message, message)
     if m['role'] != 'user': raise Refused('only your own messages can be edited')
     async with alone(m['conversation']):
