@@ -1,8 +1,12 @@
 "Flows: what was answered is kept as a tree, shown the same in every tab on a run, and never lost."
-import asyncio, contextlib, http.client, io, itertools, json, sqlite3, threading, time, zipfile
+import asyncio, contextlib, http.client, io, itertools, json, math, sqlite3, threading, time, zipfile
 from concurrent.futures import ThreadPoolExecutor
 import pytest
+from fasthtml.common import to_xml
 from conftest import Server, locked, opened, root
+from pianola.asking.files import keep_file
+from pianola.flows import packing, results, runs
+from pianola.store import Refused, Store, store
 
 links = '''"Links: ask for a site, walk it, report."
 from pianola import Flow, Url, Range, Markdown
@@ -385,6 +389,40 @@ def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
     with zipfile.ZipFile(bomb := io.BytesIO(), 'w', zipfile.ZIP_DEFLATED) as z: z.writestr('run.json', b'[' * 60_000_000)
     status, said = other.post('/api/actions/links.import', {'file': give(bomb.getvalue())})
     assert len(bomb.getvalue()) < 100_000 and status == 413 and 'larger than 50 MB' in said['error']
+
+@pytest.mark.parametrize('odd', [{'at': 1e300}, {'at': -1}, {'ended': 1e300}, {'at': math.inf}, {'at': math.nan}, {'result': {'k': 'data', 'v': math.nan}},
+    {'inputs': {'pages': math.inf}}, {'inputs': {'pages': 10**400}}, {'id': 10**30}, {'result': {'k': 'data', 'v': json.loads('['*300 + ']'*300)}},
+    {'inputs': {'pages': json.loads('{"a": '*300 + '1' + '}'*300)}}], ids=lambda odd: str(odd)[:50])
+def test_a_run_from_elsewhere_that_could_not_be_shown_is_refused_in_words(tmp_path, odd):
+    with pytest.raises(Refused) as e: arrived(tmp_path, odd)
+    assert e.value.text.startswith('this is no')
+
+def test_a_run_from_elsewhere_with_half_characters_can_be_shown(tmp_path):
+    "Also one that goes as deep as our own do, and one of the farthest times"
+    half = json.loads('"half \\ud800"')
+    r, answers = arrived(tmp_path, {'inputs': {'site': half, half: 1}, 'code': half, 'at': 0, 'ended': runs.last_time,
+                                    'result': {'k': 'data', 'v': {half: [half], 'deep': json.loads('['*60 + ']'*60)}}})
+    html = to_xml(results.show(json.loads(answers[0]['result'])))
+    assert 'half ?' in html and json.loads(answers[0]['inputs'])['site'] == 'half ?'
+    time.strftime('%d %b %H:%M', time.localtime(answers[0]['ended']))
+
+def arrived(folder, odd):
+    "A run in a file with something odd in its one answer, as it is kept: (run, answers)"
+    answer = {'id': 1, 'step': 'site', 'parent': None, 'status': 'done', 'inputs': {'pages': 4}, 'used': {}, 'result': None, 'code': '', 'at': 1.0,
+              'ended': 2.0, **odd}
+    d = {'format': runs.form, 'flow': 'links', 'name': 'x', 'head': answer['id'], 'locked': False, 'answers': [answer]}
+    async def keep():
+        await (st := Store()).open(folder)
+        was, store.folder = getattr(store, 'folder', None), folder
+        try:
+            with zipfile.ZipFile(out := io.BytesIO(), 'w') as z: z.writestr('run.json', json.dumps(d))
+            run = packing.unpacked(keep_file(out.getvalue(), 'x.zip'))
+            id = await st.write(lambda tx: runs.imported(tx, 'links', run))
+            return await st.read(lambda tx: (runs.run(tx, id), tx.q('select * from answer where run=?', id)))
+        finally:
+            store.folder = was
+            await st.close()
+    with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, keep()).result()
 
 def test_the_model_is_told_the_open_run_and_has_its_keys(serve, folder, upstream):
     up = upstream(['{"action": "links.run", "args": {"values": {"pages": 4}}}'])

@@ -2,13 +2,22 @@
 import io, json, re, zipfile
 from ..asking.files import File, Taking
 from ..store import Refused
+from ..tx import sound
 
-largest, longest = 500_000_000, 50_000_000
+largest, longest, deepest = 500_000_000, 50_000_000, 150         # bytes of all, and of its data; levels of those
 
 def _named(v):
     "Every HASH/NAME in data"
     if isinstance(v, str): return [v] if re.fullmatch(r'[0-9a-f]{64}/[^/\\\0]{1,200}', v) else []
     return [f for x in (v.values() if isinstance(v, dict) else v if isinstance(v, list) else ()) for f in _named(x)]
+
+def _deeper(v, most):
+    "Do data go deeper than so many levels? Looked at level by level: what goes very deep would end a recursion"
+    level = [v]
+    for _ in range(most):
+        level = [x for c in level if isinstance(c, (dict, list)) for x in (c.values() if isinstance(c, dict) else c)]
+        if not level: return False
+    return True
 
 def packed(d):
     "The bytes of an exported run"
@@ -27,7 +36,8 @@ def unpacked(file):
             if sum(i.file_size for i in z.infolist()) > largest: raise Refused(f'what is in it is larger than {largest//1_000_000} MB', status=413)
             # read as a whole, and many times as large in memory
             if z.getinfo('run.json').file_size > longest: raise Refused(f'its run.json is larger than {longest//1_000_000} MB', status=413)
-            d = json.loads(z.read('run.json'))
+            d = sound(json.loads(z.read('run.json')))
+            if _deeper(d, deepest): raise ValueError(f'it goes deeper than {deepest} levels')
             for name in z.namelist():
                 if not re.fullmatch('files/[0-9a-f]{64}', name): continue
                 taking, room = Taking(name[-64:]), largest

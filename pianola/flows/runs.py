@@ -147,6 +147,7 @@ def fold(tx, run, step, open): tx.run('insert into fold values (?,?,?) on confli
 # a run as a file
 
 form = 'pianola-run/1'
+last_time = 253_402_300_799         # the end of the year 9999: what comes later no calendar can say
 def exported(tx, id):
     "A run as data: every branch, with the files its results name beside it"
     r = run(tx, id)
@@ -171,7 +172,8 @@ def imported(tx, flow, d):
             raise wrong('an answer is damaged')
         if a.get('parent') is not None and a['parent'] not in new: raise wrong('an answer stands before the one it follows')
         if bad := unsafe(a.get('result')): raise wrong(bad)
-        if not isinstance(a.get('used') or {}, dict) or not all(isinstance(a.get(k), (int, float, type(None))) for k in ('at', 'ended')):
+        if (not isinstance(a.get('used') or {}, dict)
+                or not all(a.get(k) is None or isinstance(a[k], (int, float)) and 0 <= a[k] <= last_time for k in ('at', 'ended'))):
             raise wrong('an answer is damaged')
         new[a['id']] = _put(tx, id, a['step'][:80], new.get(a.get('parent')), a['status'], a['inputs'],
                             {str(k): str(v) for k, v in (a.get('used') or {}).items()}, str(a.get('code') or ''))
