@@ -34,11 +34,13 @@ def next_time(every, after):
 def clock(t): return time.strftime('%a %d %b %H:%M', time.localtime(t))
 
 async def fire(s):
-    """It is time: the next time is set before anything else can go wrong; then the key
+    """Is it time? The next time is set before anything else can go wrong; then the key
     is pressed, once for this time, or what was missed is left out. Either is said."""
     now, due = time.time(), s['next_at']
-    missed = now - due > late
-    await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', next_time(s['every'], now), s['id']))
+    missed, then = now - due > late, next_time(s['every'], now)
+    if now < due <= then: return
+    await store.write(lambda tx: tx.run('update schedule set next_at=? where id=?', then, s['id']))
+    if due > now: return            # further off than it can be: the clock was set back
     if s['id'] in under_way: return await store.write(_said, s, f'left out {clock(due)}: the one before was not over')
     hold(_begin(s, now, due, missed), f"{s['title']} could not begin")          # a key may take a while, and jobs do not wait for it
 under_way = set()           # schedules whose key is being pressed

@@ -92,6 +92,24 @@ def test_what_is_asked_about_each_time_is_never_begun_by_itself(tmp_path, monkey
     with ThreadPoolExecutor(1) as beside: pressed, said = beside.submit(asyncio.run, run()).result()
     assert not pressed and 'could not begin' in said and 'mail.send asks each time' in said
 
+def test_a_clock_that_is_set_back_puts_no_schedule_off(tmp_path, monkeypatch):
+    from pianola.work import jobs
+    async def run():
+        st, now = Store(), time.time()
+        await st.open(tmp_path)
+        for room in (schedule, jobs): monkeypatch.setattr(room, 'store', st)
+        times = {'every 2 hours': now + 5*3600, 'every 3 hours': now + 3600, 'daily 09:00': schedule.next_time('daily 09:00', now + 5*86400)}
+        await st.write(lambda tx: [tx.insert('schedule', {'title': 'T', 'action': 'no.key', 'args': '{}', 'every': every, 'next_at': at, 'active': 1})
+                                   for every, at in times.items()])
+        try:
+            await jobs.round_(0)
+            return now, times, {s['every']: s for s in await st.q('select * from schedule')}
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: now, was, plans = beside.submit(asyncio.run, run()).result()
+    assert now + 7200 <= plans['every 2 hours']['next_at'] <= time.time() + 7200
+    assert plans['every 3 hours']['next_at'] == was['every 3 hours'], 'it comes when it was said'
+    assert plans['daily 09:00']['next_at'] == schedule.next_time('daily 09:00', now) and not any(s['said'] for s in plans.values())
+
 def test_a_flow_is_begun_with_the_answers_of_a_run_and_what_was_missed_is_said(made):
     s = made()
     run = answered(s)

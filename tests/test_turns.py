@@ -115,6 +115,24 @@ def test_every_order_said_while_a_reply_is_written_is_obeyed_once(serve, upstrea
         s.until(lambda: len(s.get('/api/conversation')[1]) == 8 and s.get('/api/conversation')[1][-1]['status'] == 'done')
     assert sorted(t['name'] for t in s.act('tasks.list')['result']) == ['Feed the cat', 'Pay the rent']
 
+def test_what_is_said_after_a_start_waits_also_when_the_clock_is_set_back(tmp_path, monkeypatch):
+    from pianola.conversation import chat, history
+    async def run():
+        st = Store()
+        await st.open(tmp_path)
+        monkeypatch.setattr(chat, 'store', st)
+        monkeypatch.setattr(chat, 'began', 0)
+        def say(tx, *texts):
+            for text in texts: id = history.add(tx, 1, 'user', text)
+            return history.message(tx, id)
+        await st.write(lambda tx: (history.begin(tx, 'T'), say(tx, 'before')))
+        await chat.wake()
+        last = await st.write(say, 'first', 'second', 'third')
+        await st.write(lambda tx: tx.run('update message set at=at-7200'))
+        try: return [m['text'] for m in await st.read(chat.waiting_before, last, chat.began)]
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: assert beside.submit(asyncio.run, run()).result() == ['first', 'second']
+
 def test_a_message_that_is_too_long_is_not_in_the_way_of_the_next(serve, upstream):
     u = upstream(['Yes?'])
     s = serve(env=u.env)

@@ -274,9 +274,9 @@ def _place(tx, conversation, resume, under, plugin, late=False):
     return m, context.compose(tx, m, plugin, about, c), decided, doubt
 
 def waiting_before(tx, said, since):
-    "The user's messages right before this one that nobody answered since that time, oldest first"
+    "The user's messages right before this one that nobody answered, oldest first; none up to the number `since`. No times: a clock is set back"
     out = []
-    while said['parent'] and (said := history.message(tx, said['parent']))['role'] != 'assistant' and said['at'] > since:
+    while said['parent'] and (said := history.message(tx, said['parent']))['role'] != 'assistant' and said['id'] > since:
         if said['role'] == 'user' and not tx.value('select 1 from log where key=?', f"said:{said['id']}"): out.append(said)
     return out[::-1]
 
@@ -492,13 +492,13 @@ async def ask_everywhere(e):
 
 # start and end
 
-leaving, began = False, 0.0         # when this start began
+leaving, began = False, 0           # the newest line of the log when this start began
 
 async def wake():
     """After a start: replies that a crash cut are kept as far as they came and
     marked; keys of a finished reply that were not pressed yet are pressed, once"""
     global leaving, began
-    leaving, began = False, time.time()
+    leaving, began = False, await store.last()
     def mend(tx):
         for m in tx.q("select * from message where status='streaming'"):
             text, thinking = history.grown(tx, m), history.thought(tx, m)

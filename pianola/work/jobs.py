@@ -142,8 +142,8 @@ async def round_(last):
                         "union all select next_at from schedule where active)", t)
         return (ready, unheard, ending, soon, tx.value("select count(*) from job where state='running' and runs='process' and far=''"),
                 tx.q('select id, job, kind, text from job_event where id>? order by id', last),
-                tx.q('select * from schedule where active and next_at<=?', t))
-    ready, unheard, ending, soon, apart, fresh, due = await store.read(look)
+                tx.q('select * from schedule where active'))
+    ready, unheard, ending, soon, apart, fresh, plans = await store.read(look)
     if fresh: last = fresh[-1]['id']
     for id in {e['job'] for e in fresh}: await alone(tell, id, {e['kind'] for e in fresh if e['job'] == id})
     for e in fresh:
@@ -155,7 +155,7 @@ async def round_(last):
         if new and apart >= most: continue
         await alone(begin, j)
         apart += new
-    for s in due if fire else (): await alone(fire, s)
+    for s in plans if fire else (): await alone(fire, s)
     pause = (1 if broke else .15 if apart or ending or not afar and any(j['runs'] == 'process' for j in ready) else
              max(.05, min(30, soon - time.time())) if soon else 30)
     return last, pause
@@ -423,7 +423,7 @@ def _start_action(tx, name, args, more):
     return {'job': start(tx, name, args, title=a.title, plugin=a.plugin, **more)}
 actions.start_job = _start_action
 
-fire = None             # set by schedule: fire(s) when one of its times has come
+fire = None             # set by schedule: fire(s) looks whether its time has come
 
 # start and end
 
