@@ -263,7 +263,7 @@ async def preview(req):
             return good, wrong, sheets.met(t, good, columns, same) if same else None
     try: read = await asyncio.to_thread(look)
     except Refused as e: read = e
-    return ft(await asyncio.to_thread(grid.preview, t, f, sheet, read, columns, same))
+    return await asyncio.to_thread(lambda: ft(grid.preview(t, f, sheet, read, columns, same)))
 
 @door('/api/tables/{name}/{id}/form')
 async def row_form(req):

@@ -536,6 +536,18 @@ def test_a_file_that_cannot_be_read_is_said(server):
 
 # a row class that changes
 
+def test_a_file_of_very_many_columns_is_refused_in_words(tmp_path, monkeypatch):
+    from pianola.asking.files import keep_file
+    from pianola.store import Refused, store
+    from pianola.tables import sheets
+    monkeypatch.setattr(store, 'folder', tmp_path, raising=False)
+    read = lambda n, kind: sheets.read(keep_file((json.dumps([{f'c{i}': i for i in range(n)}]) if kind == 'json' else
+                                                  ','.join(f'c{i}' for i in range(n))).encode(), f'wide.{kind}'))
+    for kind in ('csv', 'json'):
+        assert len(read(sheets.widest, kind).columns) == sheets.widest
+        with pytest.raises(Refused, match=f'it has 20,000 columns; the most is {sheets.widest}'): read(20_000, kind)
+    assert sheets.unique(['a', '', 'a', 'a 2', 'a', 'column 2', 'b']) == ['a', 'column 2', 'a 2', 'a 2 2', 'a 3', 'column 2 2', 'b']
+
 def test_a_changed_row_class_keeps_every_value(serve, folder):
     s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
     thing = lambda body: (

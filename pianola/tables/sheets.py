@@ -5,11 +5,12 @@ what does not fit is named line by line, and what goes out comes in again the sa
     found = lines(table, sheet, map)               each line as a row, and what does not fit in it
     good, wrong = settle(tx, table, found, map)    the rows as the table keeps them, and the sentences about the others"""
 import asyncio, codecs, contextlib, csv, gc, io, json, re, threading, time
+from collections import Counter
 from dataclasses import dataclass
 from ..store import Refused, store
 from ..tx import fold, sound
 
-biggest, most = 50_000_000, 200_000            # bytes of a file, lines of it
+biggest, most, widest = 50_000_000, 200_000, 500           # bytes of a file, lines and columns of it
 
 @dataclass
 class Sheet:
@@ -43,22 +44,27 @@ def from_csv(text):
     columns, lines = None, []
     for cells in reader:
         if not any(c.strip() for c in cells): continue
-        if columns is None: columns = unique([c.strip() for c in cells]); continue
+        if columns is None: columns = unique(narrow([c.strip() for c in cells])); continue
         if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns):]):
             raise ValueError(f'line {reader.line_num} has {len(cells)} values, and there are {len(columns)} columns')
         lines.append((reader.line_num, {c: plain(v) for c, v in zip(columns, cells)}))
     if columns is None: raise ValueError('it is empty')
     return Sheet(columns, lines)
 
+def narrow(names):
+    "The names of columns, where they are not too many to be looked at; ValueError where they are"
+    if len(names) > widest: raise ValueError(f'it has {len(names):,} columns; the most is {widest}')
+    return names
+
 def unique(names):
     "Every column has a name, and no two the same"
-    out = []
+    out = {}
     for n, name in enumerate(names, 1):
-        name, k = name or f'column {n}', 2
-        base = name
-        while name in out: name, k = f'{base} {k}', k+1
-        out.append(name)
-    return out
+        name = base = name or f'column {n}'
+        k = out.get(base, 1)
+        while name in out: name, k = f'{base} {k+1}', k+1
+        out[base], out[name] = k, 1
+    return [*out]
 
 def from_json(text):
     try: value = json.loads(text)
@@ -69,7 +75,7 @@ def from_json(text):
         value = next((v for v in value.values() if isinstance(v, list) and v and all(isinstance(x, dict) for x in v)), [value])
     if not isinstance(value, list) or not all(isinstance(x, dict) for x in value): raise ValueError('it is no list of objects')
     value = sound(value)
-    return Sheet(list(dict.fromkeys(str(k) for x in value for k in x)), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
+    return Sheet(narrow(list(dict.fromkeys(str(k) for x in value for k in x))), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
 
 def match(table, sheet):
     "Which column of the file goes into which of the table, by name: {column of the file: column}"
@@ -86,9 +92,9 @@ def lines(table, sheet, columns):
     known = [*table.columns, *([table.link] if table.link else [])]
     if bad := [k for k in columns.values() if k and k not in known]:
         raise Refused(f"{table.name} has no {', '.join(bad)}", f"it has {', '.join(known)}")
-    if twice := [k for n, k in enumerate(columns.values()) if k and k in list(columns.values())[:n]]:
-        raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')
-    if bad := [c for c in columns if c not in sheet.columns]:
+    there, given = {*sheet.columns}, Counter(k for k in columns.values() if k)
+    if twice := [k for k, n in given.items() if n > 1]: raise Refused(f'two columns of the file go into {twice[0]}', 'choose one')
+    if bad := [c for c in columns if c not in there]:
         raise Refused(f"the file has no column {bad[0][:60]}", f"it has {', '.join(sheet.columns[:20])}")
     into = {k: c for c, k in columns.items() if k}
     out, seen = [], {}
@@ -110,7 +116,7 @@ def lines(table, sheet, columns):
             if same and len(seen) < 100_000: seen[same] = row[k]
         if table.link:
             v = line.get(into[table.link]) if table.link in into else None
-            try: row[table.link] = int(v) if v not in (None, '') else None
+            try: row[table.link] = sound(int(v)) if v not in (None, '') else None
             except (ValueError, TypeError): why.append((table.link, f'{table.link} must be the number of a row of {table.owner}'))
         out.append((number, row, why))
     return out
