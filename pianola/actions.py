@@ -390,7 +390,7 @@ def take_back(tx, id, by='user', ref=None):
     d = json.loads(e['data'] or '{}')
     if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
     if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
-    tx.revert(d['changes'])
+    tx.revert(d['changes'], id)
     for f in listeners['undo']: f(tx, e)
     back = bool(d.get('undoes'))
     text = (f"Brought back: {e['text'].removeprefix('Taken back: ')}" if back else f"Taken back: {e['text'].removeprefix('Brought back: ')}")

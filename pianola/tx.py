@@ -168,8 +168,9 @@ class Tx:
         for lot in filter(None, (before, after)): self.run('update lot set kept=1 where id=?', int(lot[4:]))
         self.changes.append([table, 'lot', before, after])
         self.rows[table, 'lot'] = {}
-    def revert(self, changes):
-        "Take changes back, last first; refused when a later change stands in the way, so that nobody's work is lost"
+    def revert(self, changes, entry):
+        """Take changes back, last first, which this entry of the roll has made; refused
+        when a later change stands in the way, so that nobody's work is lost"""
         kind = lambda c: (c[0], c[1] == 'lot', c[2] is None, c[3] is None)
         changes = [self._called(c) for c in changes]
         # thousands of rows that went with their owner come back at once
@@ -189,6 +190,39 @@ class Tx:
                 if not many: self.update(table, id, before)
             if came: self.delete_many(table, [c[1] for c in run])
             elif went: self._again(table, [c[2] for c in run])
+        if table := self._set_since(entry, changes):
+            raise Refused(f'{table} was changed there since, and is as it is on purpose', 'take the later change back first', 409)
+    def _set_since(self, entry, changes):
+        """The table in which a later entry of the roll, which stands, has set what these changes set; None when there is none. Values
+        do not tell: ticked, unticked and ticked again, a box is as the first tick left it, and as somebody wants it."""
+        rows, lots, over = {}, [], set()
+        for table, where, cols in map(self._sets, changes):
+            if cols and isinstance(where, str): lots.append((table, where, cols))
+            elif cols: rows.setdefault((table, where), set()).update(cols)
+        if not rows and not lots: return None
+        def met(table, where, cols):
+            ours = [lot for t, lot, mine in lots if t == table and mine & cols]
+            if not isinstance(where, str):
+                return rows.get((table, where), set()) & cols or any(self.value(f'select 1 from "{lot}" where id=?', where) for lot in ours)
+            ids = json.dumps([i for (t, i), mine in rows.items() if t == table and mine & cols])
+            return (self.value(f'select 1 from "{where}" where id in (select value from json_each(?))', ids)
+                    or any(self.value(f'select 1 from "{where}" join "{lot}" using (id)') for lot in ours))
+        tables = {t for t, _ in rows} | {t for t, *_ in lots}
+        named = ([f'["{t}", {i}, ' for t, i in rows] + [f'["{t}", "lot", ' for t in tables] if len(rows) < 10 and not lots
+                 else [f'["{t}", ' for t in tables])
+        about = ' or '.join(['instr(data, ?)'] * len(named))
+        for e in self.q(f"select id, data from log where id>? and kind='action' and ({about}) order by id desc", entry, *named):
+            d = msgspec.json.decode(e['data'])
+            if e['id'] in over: continue
+            if (d.get('undoes') or 0) > entry: over.add(d['undoes'])            # it and what it took back come to nothing
+            elif found := next((t for t, i, cols in map(self._sets, map(self._called, d.get('changes') or ())) if cols and met(t, i, cols)), None):
+                return found
+    def _sets(self, change):
+        "(table, number of a row or name of a lot, the columns that a change sets there). Of rows that come or go the values tell enough."
+        table, id, before, after = change
+        if before is None or after is None: return table, id, set()
+        if id != 'lot': return table, id, after.keys() - {'pos'}
+        return table, after, {c[1] for c in self.conn.execute(f'pragma table_info("{after}")')} - {'id', 'pos'}
     def _called(self, change):
         "A change with the columns that had another name then under the one they have now"
         table, id, *values = change

@@ -124,3 +124,33 @@ def test_killed_while_it_imports_nothing_of_it_is_there_and_nothing_of_it_stays(
                 and s.look('pragma integrity_check') == [('ok',)]), 'all of it or nothing, and nothing is left over'
         if there: break
     assert s.act('works.import', file=s.give(lines()), columns=columns)['result']['rows'] == 5000
+
+def test_what_was_set_again_on_purpose_is_not_taken_back_with_what_set_it_first(app):
+    "A box that is ticked, unticked and ticked again is as the first tick left it, and as somebody wants it"
+    s = app
+    s.act('works.import', file=s.give(lines(of=3000)), columns=columns)
+    change = lambda n, id=1: s.act('works.update', id=id, n=n)['id']
+    back = lambda id: s.post(f'/api/roll/{id}/undo')
+    first, second, third = change(7), change(0), change(7)
+    status, said = back(first)
+    assert status == 409 and 'take the later change back first' == said['hint'] and s.work()[0]['n'] == 7
+    for e in (third, second, first): assert back(e)[0] == 200
+    assert s.work()[0]['n'] == 0
+    # what was taken back, and what was then brought back, count as what they come to
+    first, second, third = change(7), change(0), change(7)
+    away = back(third)[1]['id']
+    assert back(away)[0] == 200 and back(first)[0] == 409
+    again = s.get('/api/roll?limit=1000')[1][-1]['id']
+    assert back(again)[0] == 200 and back(second)[0] == 200
+    s.act('works.update', id=1, name='another column')
+    s.act('works.move', id=1, before=3)
+    assert back(first)[0] == 200, 'what else changed in it, and where it stands, is nothing to it'
+    # thousands at once, and one of them by itself
+    all_ = lambda n: s.act('works.update_many', match={}, set={'n': n})['id']
+    many, no, yes = all_(4), change(0, 99), change(4, 99)
+    assert back(many)[0] == 409
+    for e in (yes, no): assert back(e)[0] == 200
+    back(many)
+    one, away, again = change(4, 99), all_(0), all_(4)
+    assert back(one)[0] == 409 and back(away)[0] == 409
+    for e in (again, away, one): assert back(e)[0] == 200
