@@ -61,7 +61,11 @@ class Action:
         args = {k: str(v) if isinstance(v, (int, float)) and not isinstance(v, bool) and _texts(known[k].type) else v for k, v in args.items()}
         try: good = msgspec.convert(args, self.args, strict=False)
         except msgspec.ValidationError as e: raise Refused(f'{self.name}: {_plain(str(e))}', self.help()) from None
-        return {k: v for k in known if (v := getattr(good, k)) is not UNSET}
+        out = {k: v for k in known if (v := getattr(good, k)) is not UNSET}
+        for k, v in out.items():
+            try: sound(v)           # text may say a number that no row can hold
+            except ValueError as e: raise Refused(f'{self.name}: {k}: {e}', self.help()) from None
+        return out
     def bare(self, args): return take_logins(self.plugin, args) if self.logins else args
     def help(self):
         "The arguments in one line, for whoever got them wrong"

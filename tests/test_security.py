@@ -633,7 +633,8 @@ def test_a_malformed_body_is_refused_in_words_and_changes_nothing(piano, body):
                                   '{"where": {}}', '{"where": []}', '{"where": {"name": "\\ud800"}}', '{"where": {"nom": 1}}',
                                   '{"where": {"name": {"a": 1}}}', '{"where": {"name\\" = 1 or 1=1 --": 1}}', '{"where": {"id": 1e999}}',
                                   '{"where": {"name": null}}', '{}',
-                                  '{"where": {"profile_id": 99999999999999999999999}}'])
+                                  '{"where": {"profile_id": 99999999999999999999999}}', '{"id": "99999999999999999999999"}',
+                                  '{"where": {"id": "99999999999999999999999"}}', '{"where": {"profile_id": "-99999999999999999999999"}}'])
 def test_a_row_that_cannot_be_is_not_found_and_nothing_breaks(piano, args):
     before = rested(piano)['tasks']
     for verb, more in (('update', '"name": "pwned"'), ('delete', ''), ('move', ''), ('choose', ''), ('list', '')):
@@ -656,7 +657,7 @@ def test_numbers_in_addresses_may_be_anything(piano):
                      f'/api/conversations/1/messages?before={n}', f'/api/conversations/{n}.md', f'/api/conversations/{n}.json',
                      f'/api/conversations/1.{n}', f'/api/messages/{n}/text', f'/api/messages/{n}/edit', f'/api/messages/{n}/prompt',
                      f'/api/messages/{n}/bubble',
-                     f'/api/jobs/{n}/events', f'/api/conversations?q={n}', f'/{n}', f'/api/{n}', f'/evil/{n}'):
+                     f'/roll/more?before={n}', f'/api/jobs/{n}/events', f'/api/conversations?q={n}', f'/{n}', f'/api/{n}', f'/evil/{n}'):
             path = path.replace(' ', '%20')
             for h in ((), heads):
                 status, _, body = ask(piano, 'GET', path, *h)

@@ -114,6 +114,7 @@ def latest(tx, what):
 
 def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):
     "Lines of the roll that say something, newest first, each with whether it was taken back"
+    if not -2**63 <= before < 2**63: raise Refused('before is too large a number', 'give the number of a line of the roll')
     out = tx.q(f"select * from log where (kind='action' or {changed_class}) and text!='' and (?=0 or id=?) and (?=0 or id<?) and (?='' or by=?) "
                r"and (?='' or what like ? escape '\' or what=?) and (?='' or text like ? escape '\') order by id desc limit ?",
                id, id, before, before, by, by, plugin, like(plugin)[1:-1] + '.%', plugin, words, like(words), limit)

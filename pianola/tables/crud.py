@@ -10,7 +10,7 @@ from ..asking import fields, forms
 from ..asking.files import File
 from ..loading.plugins import Kind, plugins
 from ..store import store, Refused
-from ..tx import fold, got, put
+from ..tx import fold, got, put, sound
 from . import grid, growth, sheets
 
 class Crud(Kind):
@@ -221,7 +221,7 @@ class Crud(Kind):
                 cond.append(f'fold(trim({text}))=?')
                 vals.append(fold(str(v).strip()))
             else:
-                try: vals.append(f.keep(f.parse(v)) if f else int(v))
+                try: vals.append(f.keep(f.parse(v)) if f else sound(int(v)))
                 except (ValueError, TypeError): return []
                 cond.append(f'"{k}"=?' if not f or f.kind != 'bool' else f'coalesce("{k}",0)=?')
         return tx.q(f'select * from "{self.name}" where {" and ".join(cond)} order by pos, id', *vals)
