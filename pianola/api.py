@@ -20,7 +20,7 @@ from .conversation import tries             # noqa: F401  the keys of a conversa
 from .flows import flow
 from .loading import settings
 from .loading.plugins import plugins
-from .store import Refused, store
+from .store import Refused, store, unkept
 from .tx import got, put, sound
 from .tables import grid, sheets
 from .work import board, jobs, journal
@@ -45,7 +45,8 @@ def door(path, methods=('GET',)):
                 return JSONResponse({'error': 'Pianola has ended', 'hint': 'ask again after its start'}, 503)
             except apsw.Error as e:
                 log.error('{} cannot be kept: {}', path, e)
-                return JSONResponse(unkept(e), 507)
+                text, hint, status = unkept(e, store.folder)
+                return JSONResponse({'error': text, 'hint': hint}, status)
             except Exception as e:
                 log.exception(f'{path} broke')
                 return JSONResponse({'error': f'Pianola could not do that: {type(e).__name__}', 'hint': f'nothing was changed; {details()}'}, 500)
@@ -350,7 +351,8 @@ async def listen(ws):
             except Refused as e: tab.send({'error': e.text, 'hint': e.hint, 'cid': frame.get('cid')})
             except apsw.Error as e:
                 log.error('the database refuses: {}', e)
-                tab.send({**unkept(e), 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
+                text, hint, _ = unkept(e, store.folder)
+                tab.send({'error': text, 'hint': hint, 'cid': frame.get('cid') if isinstance(frame.get('cid'), str) else None})
             except Exception:
                 log.exception('a frame broke')
                 tab.send({'error': 'Pianola could not do that', 'hint': details(),
@@ -358,7 +360,6 @@ async def listen(ws):
     except (WebSocketDisconnect, RuntimeError): log.debug('a tab closed')
     finally: tab.leave()
 
-def unkept(e): return {'error': f'this cannot be kept: {e}', 'hint': 'make room on the disk that holds the data folder, then do it again'}
 def _id(v): return v if isinstance(v, int) and not isinstance(v, bool) and 0 < v < 2**53 else None
 
 async def hear(tab, f):

@@ -16,6 +16,7 @@ for m in spared: del sys.modules[m]
 from loguru import logger as log
 from . import contain
 from .contain import Ended, Left, Refused, TimeUp, limit
+from .config import details
 from .schema import made, migrations
 from .tx import Tx, fold, known, look_up, put, spaced
 
@@ -49,7 +50,7 @@ class Store:
         apsw.connection_hooks[:] = [connected]         # fastlite's own hook comes too late for the busy timeout and runs a slow `optimize`
         try:
             self.db = database(path)
-            self.conn, self.full, self.tx = self.db.conn, False, None
+            self.conn, self.full, self.tx, self.place = self.db.conn, False, None, (path, path.stat().st_ino)
             self.conn.set_progress_handler(lambda: self.tx is not None and self.tx.late, 100_000)
             if os.name == 'posix': path.chmod(0o600)
             self._migrate(path)
@@ -93,7 +94,14 @@ class Store:
         "A whole, consistent copy of the database at `to`, while everything runs"
         return await self.pool(self._backup, Path(to))
 
+    def _still_there(self):
+        "What is written into a file that was deleted or moved away is gone, though SQLite takes it: Moved instead"
+        path, place = self.place
+        try: there = os.stat(path).st_ino == place
+        except OSError: there = False
+        if not there: raise Moved(f'{path} is not the file that was opened')
     def _write(self, f, args, durable, through=()):
+        self._still_there()
         if durable != self.full:                      # a power cut may take the last second of a growing reply, never an acknowledged action
             self.conn.pragma('synchronous', 'full' if durable else 'normal')
             self.full = durable
@@ -231,6 +239,8 @@ class Lane:
         self.calls.put(None)
         self.thread.join()
 
+class Moved(apsw.ReadOnlyError): "The file of the database is no longer where it was opened"
+
 class Dead:
     "The connection of a call that was left behind: it ends at its next word to the database"
     def __getattr__(self, name): raise TimeUp
@@ -254,6 +264,20 @@ def unopened(folder, e):
         return Refused(f'{path} is damaged ({e})', f"move it away to start empty, or put a copy from {folder/'backups'} in its place")
     if isinstance(e, apsw.FullError): return Refused(*full(folder))
     return Refused(f'{path} cannot be opened: {e}', f'see that it is a file you may write to, or {elsewhere}')
+def unkept(e, folder):
+    "What SQLite says of a write while the app runs: (what is wrong, what would be right, the status of an answer)"
+    path = folder/'pianola.db'
+    if isinstance(e, Moved):
+        return f'{path} was deleted or moved away while Pianola runs', 'end Pianola and start it again, or put the file back', 503
+    if isinstance(e, (apsw.FullError, apsw.IOError)):
+        return f'this cannot be kept: {e}', 'make room on the disk that holds the data folder, then do it again', 507
+    if isinstance(e, (apsw.BusyError, apsw.LockedError)):
+        return f'another program keeps {path} locked', 'end what has it open, then do it again', 503
+    if isinstance(e, apsw.ConstraintError): return f'this does not go with what is there: {e}', 'see what is there now; nothing was changed', 409
+    if isinstance(e, (apsw.ReadOnlyError, apsw.PermissionsError, apsw.CantOpenError)):
+        return f'{path} cannot be written to: {e}', 'give yourself the right to write there, then do it again', 507
+    if isinstance(e, (apsw.NotADBError, apsw.CorruptError)): return (unopened(folder, e).text, unopened(folder, e).hint, 500)
+    return f'the database refuses this: {e}', f'nothing was changed; {details()}', 500
 def room(folder):
     """Make the folder of data where it is missing, for its owner alone, and see
     that there is room in it; Refused says why it cannot be used and what to do"""

@@ -453,6 +453,56 @@ def test_a_disk_that_fills_up_in_an_attempt_is_called_a_full_disk(tmp_path):
         await st.close()
     asyncio.run(go())
 
+def test_what_the_database_refuses_is_told_as_what_it_is(tmp_path):
+    "Only a full disk is mended by making room on it"
+    import apsw
+    from pianola.store import Store, unkept
+    async def go():
+        st = Store()
+        await st.open(tmp_path)
+        add = lambda tx: tx.run("insert into conversation(id, title, created, used) values (1, 'x', 0, 0)")
+        other = apsw.Connection(str(tmp_path/'pianola.db'))
+        async def refused(what):
+            with pytest.raises(what) as e: await st.write(add)
+            return unkept(e.value, tmp_path)
+        await st.read(lambda tx: tx.conn.set_busy_timeout(0))
+        other.execute('begin immediate')
+        said = [await refused(apsw.BusyError)]
+        other.execute('rollback')
+        await st.write(add)
+        said.append(await refused(apsw.ConstraintError))
+        await st.read(lambda tx: tx.conn.pragma('query_only', True))
+        said.append(await refused(apsw.ReadOnlyError))
+        await st.read(lambda tx: tx.conn.pragma('query_only', False))
+        other.close()
+        await st.close()
+        return said
+    busy_, double, locked = asyncio.run(go())
+    assert 'another program keeps' in busy_[0] and busy_[2] == 503
+    assert 'UNIQUE constraint failed: conversation.id' in double[0] and double[2] == 409
+    assert 'cannot be written to' in locked[0] and 'the right' in locked[1]
+    assert not any('disk' in text + hint for text, hint, _ in (busy_, double, locked))
+    assert unkept(apsw.FullError('full'), tmp_path)[1:] == ('make room on the disk that holds the data folder, then do it again', 507)
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows lets nobody move what is open')
+def test_a_data_folder_that_is_moved_or_deleted_while_it_runs_takes_nothing_more(serve, tmp_path):
+    s = serve(tmp_path/'d')
+    s.act('tasks.create', name='kept')
+    def refused():
+        status, said = s.post('/api/actions/tasks.create', {'name': 'lost'})
+        return status == 503 and 'was deleted or moved away' in said['error'] and 'start it again' in said['hint']
+    (tmp_path/'d').rename(tmp_path/'away')
+    assert refused()
+    (tmp_path/'d').mkdir()
+    other = serve(tmp_path/'d')         # the folder is free, and another server begins in it
+    assert refused() and other.rows('tasks') == []
+    other.stop()
+    shutil.rmtree(tmp_path/'d')
+    (tmp_path/'away').rename(tmp_path/'d')
+    s.act('tasks.create', name='kept too')
+    s.stop()
+    assert [r['name'] for r in serve(tmp_path/'d').rows('tasks')] == ['kept', 'kept too']
+
 @pytest.mark.skipif(sys.platform != 'linux', reason='the limit that plays a full disk is one of Linux')
 def test_a_disk_that_is_full_at_the_start_is_told_in_a_sentence(tmp_path):
     import resource

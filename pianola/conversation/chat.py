@@ -9,7 +9,7 @@ from ..actions import each
 from ..config import details
 from ..contain import hold
 from ..engines.base import Fault, Phase, Said
-from ..store import Refused, kv, store
+from ..store import Refused, kv, store, unkept
 from . import bubble, context, history, orders, record
 from loguru import logger as log
 
@@ -231,7 +231,7 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
     except Refused as e: error = {'kind': 'refused', 'text': e.text, 'hint': e.hint}
     except asyncio.CancelledError:
         status = 'error' if leaving or reply.broken else 'stopped'
-        error = (unkept(reply.broken) if reply.broken else
+        error = (lost(reply.broken) if reply.broken else
                  {'kind': 'cut', 'text': 'Pianola was closed while this was written.', 'hint': 'Nothing of it is lost.'} if leaving else
                  {'kind': 'stopped', 'text': 'Stopped.', 'hint': ''})
     except Exception as e:
@@ -243,10 +243,11 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
         if r := runners.get(conversation): r.over = True
         await asyncio.shield(finish(reply, m, status, error, engine.name if engine else '', model))
 
-def unkept(e):
-    return {'kind': 'disk', 'text': f'This cannot be kept: {e}.',
-            'hint': 'Make room on the disk that holds the data folder, then try again. '
-                    'What you see may be gone after a restart: copy it if you need it.'}
+def lost(e):
+    "The error of a reply that the database does not take"
+    text, hint, _ = unkept(e, store.folder)
+    return {'kind': 'disk', 'text': f'{text[:1].upper()}{text[1:]}.',
+            'hint': f'{hint[:1].upper()}{hint[1:]}. What you see may be gone after a restart: copy it if you need it.'}
 
 def done_stats(d, reply):
     "What a reply took, as it is kept: tokens, seconds"
@@ -305,9 +306,10 @@ async def finish(reply, m, status, error, engine, model):
     try: await store.write(keep)
     except apsw.Error as e:                 # the page says it; after the next start what had been kept stands there as a cut reply
         log.error('a reply could not be kept: {}', e)
-        hold(kept_later(m['id'], lambda tx: keep(tx, cut) if error and error['kind'] == 'disk' else keep(tx), reply.text if whole else ''),
+        again = (lambda tx: keep(tx, cut(reply.broken))) if error and error['kind'] == 'disk' else keep
+        hold(kept_later(m['id'], again, reply.text if whole else ''),
              'a reply could not be kept')
-        m = {**m, 'text': reply.text, 'status': 'error', 'error': json.dumps(unkept(e)), 'stats': None}
+        m = {**m, 'text': reply.text, 'status': 'error', 'error': json.dumps(lost(e)), 'stats': None}
         return tabs.put(tabs.item(f"msg-{m['id']}", bubble.article(m), 'msg-list', only=True), conversation=m['conversation'])
     said, _ = render.sentences(reply.text + '\n\n', reply.spoken)
     if error: said = [*said, f"{error['text']} {error.get('hint', '')}".strip()]
@@ -317,7 +319,11 @@ async def finish(reply, m, status, error, engine, model):
     log.debug('reply\n{}', reply.text)
     if whole: await orders.play(m['id'], reply.text)
 
-cut = {'kind': 'cut', 'text': 'The disk was full while this was written.', 'hint': 'What had been said is all here.'}
+def cut(e):
+    "The error of such a reply when it could be kept after all"
+    full = isinstance(e, (apsw.FullError, apsw.IOError))
+    return {'kind': 'cut', 'text': f"The {'disk was full' if full else 'database could not be written to'} while this was written.",
+            'hint': 'What had been said is all here.'}
 async def kept_later(id, keep, plays):
     "What a full disk did not take is kept as soon as there is room, and played, unless somebody goes on with it before"
     while not leaving:
