@@ -2,6 +2,7 @@
 
     act → validate → may they? (else ask) → run in one transaction with its inverse → roll → event → every tab redraws, the model overhears"""
 import asyncio, contextvars, difflib, inspect, json, re, time, weakref
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -261,12 +262,21 @@ def _ask(tx, a, args, by, key, message, why='', choice=None):
 
 async def decide(id, approve):
     "The user's word on a waiting action. Refused when it has been answered before; when its rows changed it goes stale and nothing is done."
-    w = await store.write(_claim, id, approve)
-    if w['status'] == 'stale': raise Refused('what this was about has changed since', 'ask for it again', 409)
-    if w['status'] == 'approved' and 'outcome' not in w:
-        w['outcome'] = await act(w['action'], json.loads(w['args']), by=w['by'], key=f'approval:{id}', message=w['message'], approved=True)
-        await store.write(_approved, id, w['outcome'].id)
+    if not approve: _free(id)
+    else: answering[id] += 1
+    try:
+        w = await store.write(_claim, id, approve)
+        if w['status'] == 'stale': raise Refused('what this was about has changed since', 'ask for it again', 409)
+        if w['status'] == 'approved' and 'outcome' not in w:
+            w['outcome'] = await act(w['action'], json.loads(w['args']), by=w['by'], key=f'approval:{id}', message=w['message'], approved=True)
+            await store.write(_approved, id, w['outcome'].id)
+    finally:
+        if approve: answering[id] -= 1
     return w.get('outcome') or Outcome('rejected', text=w['text'])
+answering = Counter()       # by approval: how many have said yes to it, and what was asked for, perhaps a coroutine, is being done
+def _free(id):
+    "Refused when it is too late for a no"
+    if answering[id]: raise Refused('they said yes to this, and it is being done', 'what it does can be seen when it is over', 409)
 
 def _rows(tx, which):
     "[(table, number, row as it is now or None)] of [(table, number)]"
@@ -285,6 +295,7 @@ reached = 'not exists (select 1 from message m join conversation c on c.id=m.con
 
 def decided(tx, id, approve):
     "`decide` for use inside a transaction; Refused for an action that cannot be done there"
+    if not approve: _free(id)
     w = _claim(tx, id, approve)
     if w['status'] == 'approved' and 'outcome' not in w: raise Refused('press its button')
     return w.get('outcome') or Outcome(w['status'], text=w['text'])

@@ -392,6 +392,38 @@ def test_a_yes_to_a_coroutine_is_done_once_and_can_be_said_again_when_it_failed(
     with ThreadPoolExecutor(1) as beside: got = beside.submit(asyncio.run, run()).result()
     assert got == ([{'status': 'waiting'}], [2, 2, 2], [3, 3], 3, [{'status': 'approved'}], [{'n': 1}])
 
+def test_a_no_to_what_is_being_done_comes_too_late_and_says_so(tmp_path, monkeypatch):
+    from pianola import actions
+    async def run():
+        st, begun, go_on = Store(), asyncio.Event(), asyncio.Event()
+        await st.open(tmp_path)
+        monkeypatch.setattr(actions, 'store', st)
+        monkeypatch.setattr(actions, 'registry', {**actions.registry})
+        @actions.action(name='slow.go', plugin='slow', risk='destructive')
+        async def go(works: bool = True):
+            "Takes a while."
+            begun.set()
+            await go_on.wait()
+            if not works: raise Refused('not so')
+        async def word(id, approve):
+            try: return (await actions.decide(id, approve)).status
+            except Refused as e: return e.text
+        async def asked(**args):
+            begun.clear(), go_on.clear()
+            id = (await actions.act('slow.go', args, by='agent')).approval
+            yes = asyncio.create_task(word(id, True))
+            await begun.wait()
+            said = [await word(id, False)]
+            with pytest.raises(Refused, match='is being done'): await st.write(actions.decided, id, False)       # said in the chat
+            go_on.set()
+            return [*said, await yes, await word(id, False)]
+        try: return await asked(), await asked(works=False), await st.q('select status from approval order by id')
+        finally: await st.close()
+    with ThreadPoolExecutor(1) as beside: done, failed, kept = beside.submit(asyncio.run, run()).result()
+    assert done == ['they said yes to this, and it is being done', 'done', 'this was answered before: approved']
+    assert failed == ['they said yes to this, and it is being done', 'not so', 'rejected'], 'what failed can be declined'
+    assert kept == [{'status': 'approved'}, {'status': 'rejected'}]
+
 def test_what_no_future_can_carry_comes_out_of_the_store_all_the_same(tmp_path):
     from pianola.contain import Ended
     async def run():
