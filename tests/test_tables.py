@@ -1,6 +1,7 @@
 "Tables: every kind of column, a large one, several rows at once, files in and out, and a row class that changes. A real server, a real Chromium."
-import csv, io, json, random, shutil, time, urllib.parse, urllib.request
+import csv, io, json, random, re, shutil, time, urllib.parse, urllib.request
 import pytest
+from hypothesis import example, given, strategies as st
 from playwright.sync_api import expect
 from conftest import busy, root
 
@@ -487,7 +488,8 @@ def test_what_goes_out_comes_in_the_same_also_what_is_empty_and_what_begins_with
     (tmp_path/'p/notes.py').write_text('"Notes: x"\nfrom pianola import Crud, Long\nclass Note: name: str; note: Long = "none"; '
                                        'n: int | None = 5; done: bool = True\nnotes = Crud(Note)\n', 'utf-8')
     s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
-    for name in ("=1+1", "'=1+1", "''-x", "'-5", '-5', "'tis", "''", 'plain'): s.act('notes.create', name=name, note='', n=None, done=False)
+    for name in ("=1+1", "'=1+1", "''-x", "'-5", '-5', "'tis", "''", 'plain', 'x;=1+1', "x;'=1", 'x\t=1+1'):
+        s.act('notes.create', name=name, note='', n=None, done=False)
     was = s.rows('notes')
     columns = {k: k for k in ('name', 'note', 'n', 'done')}
     files = [give(s, 'notes.csv', s.get('/api/tables/notes.csv')[1].encode()),
@@ -500,6 +502,16 @@ def test_what_goes_out_comes_in_the_same_also_what_is_empty_and_what_begins_with
     file = give(s, 'short.csv', b'name\nsoup\n')
     s.act('notes.import', file=file, columns={'name': 'name'})
     assert {**s.rows('notes')[-1], 'id': 0} == {'id': 0, 'name': 'soup', 'note': 'none', 'n': 5, 'done': True}, 'the file has no such columns'
+
+@given(st.text("';\t\r=+-@＝a1.", max_size=12))
+@example('x;=1+1')
+@example("x\t'=1+1")
+@example(';\t=')
+def test_no_part_of_a_text_is_a_formula_wherever_a_spreadsheet_cuts_it_and_it_comes_back_as_it_was(text):
+    from pianola.tables import sheets
+    out = sheets.safe(text)
+    assert sheets.plain(out) == text
+    assert out == text and re.fullmatch(r'[+-]?[\d.,]+', text) or not any(part[:1] in tuple('=+-@\r＝') for part in re.split('[;\t]', out))
 
 def test_an_import_is_looked_at_before_it_is_done(server, page):
     page.goto(server.url + '/works')

@@ -234,10 +234,11 @@ def meet(tx, table, good, columns, same, there=None):
 
 # out
 
-# a spreadsheet would take such a text for a formula: a ' goes before it, and before one that has a ' there already, to tell them apart
-risky = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
-def safe(v): return f"'{v}" if isinstance(v, str) and risky.match(v) and not re.fullmatch(r'[+-]?[\d.,]+', v) else v
-def plain(v): return v[1:] if v[:1] == "'" and risky.match(v) else v
+# A spreadsheet would take such a text for a formula, also where it cuts the lines at ; or tabs and one
+# of those stands before it: a ' goes before it, and before one that has a ' there already, to tell them apart
+risky, marked = (re.compile(rf"(?:^|(?<=[;\t])){mark}(?='*[=+\-@\t\r＝＋－＠])") for mark in ('', "'"))
+def safe(v): return risky.sub("'", v) if isinstance(v, str) and not re.fullmatch(r'[+-]?[\d.,]+', v) else v
+def plain(v): return marked.sub('', v)
 
 def as_csv(table, rows):
     "Rows of a table as CSV, as every spreadsheet reads it: with a mark that says UTF-8, and no text that acts as a formula"
