@@ -4,7 +4,7 @@
 
 A case file holds tables, rows before, requests and the operations that would be right; see
 docs/understanding.md. Exit code 1 when a row was deleted that nobody asked to delete."""
-import asyncio, json, keyword, math, re, sys, tempfile, time
+import asyncio, json, keyword, math, operator, re, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 from loguru import logger
@@ -54,6 +54,12 @@ def norm(v):
     if isinstance(v, (int, float)): return float(v)
     return re.sub(r'^(?:the|an?|der|die|das|eine?n?)\s+', '', str(v).casefold().strip().strip('"\'“”„').rstrip('.!?').strip())
 
+signs = {'<': operator.lt, '<=': operator.le, '>': operator.gt, '>=': operator.ge, '!=': operator.ne}
+def holds(now, wanted):
+    "Is a value what a filter says, {'due': {'<': '2026-12-01'}} for one?"
+    if not isinstance(wanted, dict): return norm(now or None) == norm(wanted) if wanted is None else norm(now) == norm(wanted)
+    return all(norm(now or None) != norm(v) if s == '!=' else now not in (None, '') and signs[s](norm(now), norm(v)) for s, v in wanted.items())
+
 def alike(did, wanted, rows):
     "Do two lists of operations say the same, in whatever order?"
     def one(a, b):
@@ -64,8 +70,9 @@ def alike(did, wanted, rows):
             x, y = ({k: norm(v) for k, v in o.get('values', {}).items()} for o in (a, b))
             return all(x.get(k) == v for k, v in y.items()) and all(k in y or v in ('', False, 0.0, None) for k, v in x.items())
         if a['op'] == 'sort': return a.get('by') == b.get('by') and a.get('order', 'asc') == b.get('order', 'asc')
-        if a['op'] == 'read' and a.get('filter') and b.get('filter') != a['filter']:
-            pick = lambda f: {r['id'] for r in rows.get(a['table'], ()) if all(norm(r.get(k)) == norm(v) for k, v in (f or {}).items())}
+        if a['op'] == 'sum' and a.get('column') != b.get('column'): return False
+        if (a['op'] == 'sum' or a['op'] == 'read' and a.get('filter')) and b.get('filter') != a['filter']:
+            pick = lambda f: {r['id'] for r in rows.get(a['table'], ()) if all(holds(r.get(k), v) for k, v in (f or {}).items())}
             return pick(a['filter']) == pick(b.get('filter'))
         return True
     left = list(wanted)
@@ -77,14 +84,15 @@ def alike(did, wanted, rows):
 def operation(name, args):
     "An action as case files write it; None for one that is none"
     table, _, verb = name.partition('.')
-    op = {'create': 'create', 'update': 'update', 'delete': 'delete', 'list': 'read', 'sort': 'sort', 'move': 'move'}.get(verb)
+    op = {'create': 'create', 'update': 'update', 'delete': 'delete', 'list': 'read', 'sort': 'sort', 'move': 'move', 'sum': 'sum'}.get(verb)
     if not op: return None
     values = {k: v for k, v in args.items() if k not in ('id', 'where', 'limit', 'by', 'order')}
     out = {'op': op, 'table': table}
     if op in ('update', 'delete', 'move'): out['id'] = args.get('id')
     if op == 'move': out['before'] = args.get('before')
     if op in ('create', 'update'): out['values'] = values
-    if op == 'read': out['filter'] = args.get('where') or None
+    if op in ('read', 'sum'): out['filter'] = args.get('where') or None
+    if op == 'sum': out['column'] = args.get('column')
     if op == 'sort': out |= {'by': args.get('by'), 'order': args.get('order', 'asc')}
     return out
 def flat(name, args):

@@ -7,9 +7,9 @@ import pytest
 root = Path(__file__).parent.parent
 rooms = {
     'config': (), 'contain': (), 'schema': (), 'tx': (), 'store': (), 'actions': (), 'tabs': (), 'fetch': (), 'engines': (), 'piano': (),
-    'reading': ('language', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots', 'several',
-                'frames', 'sentence', 'mention', 'targets', 'picking', 'contents', 'naming', 'changing', 'adding', 'looking', 'gist',
-                'clauses', 'guard'),
+    'reading': ('language', 'spans', 'world', 'phrases', 'rules', 'columns', 'likeness', 'values', 'filling', 'titles', 'becoming', 'slots',
+                'several', 'frames', 'sentence', 'mention', 'targets', 'comparing', 'narrowing', 'picking', 'contents', 'naming', 'changing',
+                'adding', 'looking', 'gist', 'clauses', 'guard'),
     'prompts': (), 'render': (),
     'asking': ('files', 'fields', 'forms'),
     'loading': ('settings', 'needs', 'trial', 'plugins'),
@@ -17,7 +17,7 @@ rooms = {
     'conversation': ('record', 'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries'),
     'work': ('journal', 'fleet', 'board', 'handle', 'worker', 'jobs'),
     'models': (), 'page': (),
-    'tables': ('growth', 'sheets', 'grid', 'crud'),
+    'tables': ('growth', 'sheets', 'grid', 'narrow', 'crud'),
     'flows': ('results', 'runs', 'packing', 'cards', 'flow'),
     'schedule': (), 'live': (), 'explain': (), 'words': (), 'api': (), 'doors': (), 'gate': (), 'console': (), 'beginning': (), 'testing': (),
     'evaluate': (), 'headless': (), '__main__': ()}

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from functools import cache, lru_cache
 from ..actions import registry, find
 from ..loading.plugins import plugins
-from ..reading import clauses, gist, rules, several
+from ..reading import clauses, gist, narrowing, rules, several
 from ..reading.guard import Evidence, Verdict, ground, judge
 from ..reading.language import language, languages
 from ..reading.world import Op, Reading, Table, World
@@ -21,7 +21,8 @@ most_seen = 2000        # rows of a table that are looked at
 def table(kind, tx):
     "A table of a plugin as a sentence sees it; while its rows are as they were, with the words that were found in them before"
     shape = (kind.name, kind.kinds, kind.main, kind.one, kind.title, getattr(kind, 'choices', {}),
-             tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or '')
+             tuple(k for k in kind.columns if k not in kind.default), getattr(kind, 'owner', None) or '', getattr(kind, 'link', None) or '',
+             getattr(kind, 'refs', {}))
     rows = rows_of(kind, tx)
     if (was := _seen.get(kind.name)) and was[:2] == (shape, rows): return was[2]
     name, kinds, main, *rest = shape
@@ -31,7 +32,7 @@ def under(kind, tx, id):
     "The Table of what belongs to a row, as it is once that row is chosen"
     now = table(kind, tx)
     return Table(now.name, now.columns, now.main, [kind.clean(r) for r in kind.theirs(tx, id, most_seen)], now.one, now.title, now.choices,
-                 now.required, now.owner, now.link)
+                 now.required, now.owner, now.link, now.refs)
 def rows_of(kind, tx):
     "The rows of a table that a sentence is held against"
     return tx.once(('rows', kind.name), lambda: kind.rows(tx, most_seen))
@@ -95,6 +96,14 @@ def runs_on(value, lang, text):
 def heard(text, w):
     "What a sentence asks for among these tables, by rules and gist in whichever language"
     codes = [tongue(text)] if tongue(text, True) else sorted(languages(), key=lambda c: c != tongue(text))
+    compared = next((got for c in codes if (got := narrowing.read(text, w, language(c)))), None)
+    if compared and compared.ops: return compared
+    got = _heard_so(text, w, codes)
+    # “which are due before the wedding?”: the rows of some other question are no answer
+    listed = got.ops and got.end == 'press' and all(o.verb == 'list' for o in got.ops)
+    return compared if compared and (listed or got.ops and got.end != 'press' and compared.name == 'compared') else got
+
+def _heard_so(text, w, codes):
     return next((got for c in codes if (got := clauses.read(text, w, c, heard, _whole))), None) or _whole(text, w)
 
 def _whole(text, w):
@@ -108,7 +117,7 @@ def _heard(text, w):
     got = rules.read(text, w, first)
     if got.name == 'half': return got
     # a question is at most offered
-    if (got.end == 'press' and '?' in text and any(o.verb not in ('list', 'sort') for o in got.ops)
+    if (got.end == 'press' and '?' in text and not all(o.looks for o in got.ops)
             and not any(re.search(p, text, re.I) for p in language(first).gist['request'])):
         got = Reading('unsure')
     if (got.end == 'press' and all(o.verb in ('create', 'update') for o in got.ops)
@@ -130,7 +139,7 @@ def _heard(text, w):
     mixed = mixture(text, first, 2)
     if got.end == 'unsure' and got.name != 'long' and mixed and not quiet and (likely := meant(mixed)).end in ('press', 'chip', 'ask'): return likely
     if (got.end == 'unsure' and got.name != 'long' and not quiet and not tongue(text, True)
-            and (likely := meant(first)).end in ('press', 'chip', 'ask') and any(o.verb not in ('list', 'sort') for o in likely.ops)):
+            and (likely := meant(first)).end in ('press', 'chip', 'ask') and not all(o.looks for o in likely.ops)):
         return likely
     hushed = any(gist.hushed(text, c) for c in languages())          # what keeps quiet in one language is no order in another
     if got.end == 'unsure':

@@ -203,7 +203,7 @@ class Parts:
         before = self.text[:leans[-1][2]]
         if (not self.world.recent or self.pronoun(before) or gate(before, self.lang) == 'talk'
                 or not rules.Reader(before, self.world, self.lang).trim(before)
-                or (got := self.plain(before, self.world)).ops and all(o.verb in ('list', 'sort') for o in got.ops)):
+                or (got := self.plain(before, self.world)).ops and all(o.looks for o in got.ops)):
             return None
         return self.plain(self.text, World(self.world.tables.values()))          # what stands before says which, though nobody knows it
     def pronoun(self, text):
@@ -237,7 +237,7 @@ class Parts:
         first = self.read(before, self.world)
         ops, so = list(first.ops), first.candidates if first.name == 'so_already' and len(first.candidates) == 1 else []
         told, whole = self.told(before) if not so and not (ops and first.end == 'press') else ([], False)
-        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].verb in ('list', 'sort')):
+        if not so and (not ops or first.end not in ('press', 'chip') or ops[-1].looks):
             each = [rules.read(part, World(self.world.tables.values(), [(tb.name, r['id'])]), self.lang.code) for tb, r in told[:6]]
             if (after or not each
                     or any(e.end != 'press' or [(o.table, o.id) for o in e.ops] != [(tb.name, r['id'])] for e, (tb, r) in zip(each, told))):

@@ -94,7 +94,7 @@ class Gist(Looking, Changing, Naming, Adding):
         for a, b in merged:
             got = self.one(a, b, False) if merged is not spans else alone[merged.index((a, b))]
             if got and got.ops: self.lean = got.ops[0].table
-            if not got or got.end != 'chip' or any(o.verb in ('list', 'sort') for o in got.ops): return self.gapped(cuts)
+            if not got or got.end != 'chip' or any(o.looks for o in got.ops): return self.gapped(cuts)
             ops += got.ops
         if len({(o.table, o.verb, o.id, str(o.values)) for o in ops}) != len(ops): return None
         if (len({o.table for o in ops}) == 1 and all(o.verb == 'create' for o in ops)

@@ -161,7 +161,7 @@ def group(g, found, a, b, before, make):
         got = g.one(a, b, False)
         g.name = whole
         if got and got.end == 'chip': ops = got.ops
-        if ops and any(o.verb in ('list', 'sort') for o in ops): ops = None
+        if ops and any(o.looks for o in ops): ops = None
         if ops and len(ops) == 1 and ops[0].verb != 'create' and rows and (ops[0].table, ops[0].id) not in rows: ops = None
         if ops and any(o.verb == 'create' for o in ops) and not {'create', 'put'} & g.cues(a, b).keys(): ops = None
         if ops and not rows and any(o.verb != 'create' for o in ops): ops = None

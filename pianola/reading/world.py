@@ -21,6 +21,7 @@ class Table:
     required: tuple = ()
     owner: str = ''         # the table whose rows these belong to, and the column that says to which
     link: str = ''
+    refs: dict = field(default_factory=dict)            # {column: the table whose rows it names}
     def __post_init__(self):
         for c, k in self.columns.items():           # what stands there tells more than what a column is called
             if k not in ('text', 'date') or c == self.main and k == 'text': continue
@@ -107,13 +108,16 @@ class Index:
 
 @dataclass
 class Op:
-    "One operation: a key of a table, pressed. `values` are the columns of create and update, `by` and `order` of sort, the filter of list."
+    """One operation: a key of a table, pressed. `values` are the columns of create and update, `by` and `order` of
+    sort, the `column` and the filter of sum, the filter of list: {column: value, or {sign: value}}."""
     table: str
     verb: str
     id: int | None = None
     values: dict = field(default_factory=dict)
     @property
     def action(self): return f'{self.table}.{self.verb}'
+    @property
+    def looks(self): return self.verb in ('list', 'sort', 'sum')
     @property
     def args(self):
         if self.verb == 'list': return {'where': self.values} if self.values else {}

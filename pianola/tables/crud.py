@@ -10,8 +10,8 @@ from ..asking import fields, forms
 from ..asking.files import File
 from ..loading.plugins import Kind, plugins
 from ..store import store, Refused
-from ..tx import fold, got, put, sound
-from . import grid, growth, sheets
+from ..tx import fold, got, put
+from . import grid, growth, narrow, sheets
 
 class Crud(Kind):
     """One table of a plugin. `Row` is a class with annotations and defaults: str, Long,
@@ -56,6 +56,8 @@ class Crud(Kind):
         word = {'int': 'number', 'float': 'number', 'datetime': 'date', 'time': 'text', 'rows': 'json', 'file': 'json'}
         said = {'website': 'url', 'homepage': 'url', 'url': 'url', 'link': 'url', 'email': 'email', 'mail': 'email'}
         return {k: said.get(k, 'text') if f.kind == 'text' else word.get(f.kind, f.kind) for k, f in self.columns.items()}
+    @property
+    def refs(self): return {k: f.table for k, f in self.columns.items() if f.kind == 'ref'}
     @property
     def choices(self): return {k: [f.plain(c) for c in f.choices] for k, f in self.columns.items() if f.kind == 'choice'}
     def call(self, row):
@@ -152,16 +154,26 @@ class Crud(Kind):
         some = [(k, f.type | UnsetType, UNSET) for k, f in cols.items()]
         several = [('ids', list[int] | UnsetType, UNSET), ('match', dict[str, Any] | UnsetType, UNSET)]
         which = [('id', int | UnsetType, UNSET), ('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET)]
+        value = str | int | float | bool | None
+        which_rows = ('where', dict[str, value | dict[str, value]] | UnsetType, UNSET)           # a value, or {sign: value}
         struct = lambda verb, spec: msgspec.defstruct(f'{n}_{verb}', spec, forbid_unknown_fields=True, kw_only=True)
         key = lambda verb, fn, spec, **kw: register(Action(f'{n}.{verb}', fn, struct(verb, spec), plugin=self.plugin_name, local=self.local, **kw))
         key('create', self.create, [given(f) for f in cols.values()] + link, fields=cols, title=f'Add to {n}', description=f'Add a {self.one}.',
             say=lambda a, r, c: f'Added {self.call(r)} to {self.title}',
             asks=lambda tx, **a: f'Add {self.call(a)} to {self.title}{self._whose(tx, a)}?')
         key('list', self.list,
-            [('where', dict[str, str | int | float | bool | None] | UnsetType, UNSET),
-             ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
+            [which_rows, ('limit', Annotated[int, Meta(ge=1, le=10_000)], 1000), ('offset', Annotated[int, Meta(ge=0)], 0)], title=f'List {n}',
             risk='read', description=f'The rows of {n}, those that match `where` if given.',
-            say=lambda a, r, c: f"{self.title}: {len(r)} {'row' if len(r) == 1 else 'rows'}")
+            say=lambda a, r, c: (f"{self.title}{narrow.said(self, a.get('where'))}: {'the first ' if len(r) == a['limit'] else ''}{len(r):,} "
+                                 f"{'row' if len(r) == 1 else 'rows'}"),
+            asks=lambda tx, **a: f"Show {self.title}{narrow.said(self, a.get('where'))}?")
+        if any(k == 'number' for k in self.kinds.values()):
+            # rules alone press it: a small model gets lost among many keys
+            key('sum', self.sum, [('column', str), which_rows], title=f'Add up {n}', risk='read', model=False,
+                description='The sum of a column of numbers over the rows that match `where`, all if it is not given.',
+                say=lambda a, r, c: (f"{self.title}{narrow.said(self, a.get('where'))}: {a['column'].replace('_', ' ')} "
+                                     f"{narrow.number(r['sum'])} in all, {r['rows']:,} {'row' if r['rows'] == 1 else 'rows'}"),
+                asks=lambda tx, **a: f"Add up {a['column'].replace('_', ' ')} of {self.title}{narrow.said(self, a.get('where'))}?")
         key('update', self.update, which + some + link, fields=cols, title=f'Change {n}', say=self._changed,
             description=f'Change a {self.one}, named by `id`, or by `where` when exactly one matches.',
             touches=lambda tx, **a: [(n, self.find(tx, a)['id'])], asks=self._asks_change)
@@ -209,22 +221,10 @@ class Crud(Kind):
         if not rows: return f'{self.title} is empty'
         return 'there is ' + ', '.join(f"{r['id']}: {self.call(r)}" for r in rows[:8]) + (' …' if len(rows) > 8 else '')
     def matching(self, tx, where):
-        "The rows whose columns equal `where`; text compares without case and outer spaces"
-        if extra := [k for k in where if k not in self.columns and k not in ('id', self.link)]:
-            raise Refused(f"{self.name} has no {', '.join(extra)}", f"it has id, {', '.join(self.columns)}")
-        cond, vals = ['1'], []
-        for k, v in where.items():
-            f = self.columns.get(k)
-            text = grid.text_of(self, k) if f else f'"{k}"'
-            if v is None: cond.append(f'"{k}" is null')
-            elif f and f.kind in ('text', 'long', 'url', 'choice') or f and f.kind == 'ref' and isinstance(v, str) and not v.strip().isdigit():
-                cond.append(f'fold(trim({text}))=?')
-                vals.append(fold(str(v).strip()))
-            else:
-                try: vals.append(f.keep(f.parse(v)) if f else sound(int(v)))
-                except (ValueError, TypeError): return []
-                cond.append(f'"{k}"=?' if not f or f.kind != 'bool' else f'coalesce("{k}",0)=?')
-        return tx.q(f'select * from "{self.name}" where {" and ".join(cond)} order by pos, id', *vals)
+        """The rows whose columns equal `where`, or are as its signs say: {"due": {"<": "2026-12-01"}};
+        text compares without case and outer spaces, and null is also an empty text"""
+        cond, vals = narrow.conditions(self, where)
+        return tx.q(f'select * from "{self.name}" where {cond} order by pos, id', *vals)
 
     def create(self, tx, **args):
         if self.link and self.link not in args: args[self.link] = self.current(tx)          # None was said: nobody's
@@ -234,6 +234,13 @@ class Crud(Kind):
         found = (self.matching(tx, where)[offset:offset+limit] if where else
                  tx.q(f'select * from "{self.name}" order by pos, id limit ? offset ?', limit, offset))
         return [self.clean(r) for r in found]
+    def sum(self, tx, column, where=None):
+        f = self.columns.get(column)
+        if not f or f.kind not in ('int', 'float'):
+            raise Refused(f'{self.name} has no {column} to add up', f"it has {', '.join(k for k, w in self.kinds.items() if w == 'number')}")
+        cond, vals = narrow.conditions(self, where or {})
+        n, total = next(tx.conn.execute(f'select count(*), sum("{column}") from "{self.name}" where {cond}', vals))
+        return {'sum': round(total or 0, 10), 'rows': n}
     def update(self, tx, **args):
         new = {k: v for k, v in args.items() if k not in ('id', 'where')}
         # deleted while somebody wrote in it: what they wrote is said, so that it can be copied
