@@ -380,7 +380,7 @@ async def hear(tab, f):
         if f.get('conversation') is not None and not _id(f['conversation']):
             raise Refused(f"there is no conversation {str(f['conversation'])[:40]}", 'leave it out for the open one, or say null for a new one', 404)
         if 'conversation' in f: tab.conversation = _id(f['conversation'])
-        conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view)
+        conversation, id = await chat.say(f['msg'], tab.conversation, cid and f'say:{cid}', tab.view, runs=tab.runs)
         if tab.conversation != conversation:
             await chat.adopt(conversation, tab)
         tab.send({'ack': cid, 'id': id})

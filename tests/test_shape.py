@@ -14,11 +14,11 @@ rooms = {
     'asking': ('files', 'fields', 'forms'),
     'loading': ('settings', 'needs', 'trial', 'plugins'),
     'layers': (),
-    'conversation': ('record', 'understand', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries'),
+    'conversation': ('record', 'understand', 'wishes', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries'),
     'work': ('journal', 'fleet', 'board', 'handle', 'worker', 'jobs'),
     'models': (), 'page': (),
     'tables': ('growth', 'sheets', 'grid', 'narrow', 'crud'),
-    'flows': ('results', 'runs', 'packing', 'cards', 'flow'),
+    'flows': ('results', 'runs', 'packing', 'cards', 'spoken', 'flow'),
     'schedule': (), 'live': (), 'explain': (), 'words': (), 'api': (), 'doors': (), 'gate': (), 'console': (), 'beginning': (), 'testing': (),
     'evaluate': (), 'headless': (), '__main__': ()}
 order = [m for room, inside in rooms.items() for m in (room, *(f'{room}.{n}' for n in inside))]

@@ -161,12 +161,12 @@ def event(e):
 
 def around(tx, m, head=None):
     "What stands beside a message: the outcomes written in it, the cards that wait, the other tries"
-    rolls = tx.q("select id, by, what, text, data from log where ref=? and kind='action' order by id", m['id']) if m['role'] == 'assistant' else []
+    rolls = tx.q("select id, by, what, text, data from log where ref=? and kind='action' order by id", m['id']) if m['role'] != 'user' else []
     rolls = [r for r in rolls if json.loads(r['data'] or '{}').get('status') != 'waiting']
     for r in rolls: r['undone'] = tx.value('select 1 from log where key=?', f"undo:{r['id']}")
     shown = [r for r in rolls if not (r['what'] == 'undo' and r['undone'])]
     asks = tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id",
-                m['id']) if m['role'] == 'assistant' else []
+                m['id']) if m['role'] != 'user' else []
     return {'rolls': shown, 'asks': asks, 'tries': siblings(tx, m), 'head': m['id'] == head}
 
 def memory(tx, k, head):

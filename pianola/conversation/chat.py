@@ -341,7 +341,7 @@ def on_hearing(f):
     hearing.append(f)
     return f
 
-def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
+def _hear(tx, conversation, text, key, plugin, brings=None, by='', runs=()):
     "Keep the user's words; the conversation is begun where there is none"
     if key and (old := tx.one('select ref from log where key=?', key)):
         return tx.value('select conversation from message where id=?', old['ref']), old['ref'], False
@@ -352,6 +352,7 @@ def _hear(tx, conversation, text, key, plugin, brings=None, by=''):
     id = history.add(tx, conversation, 'user', text, key=key, prelude=prelude,
                      brings=json.dumps(brings, ensure_ascii=False) if brings else None,
                      **({'model': by} if by else {}))           # who really wrote it
+    if plugin and not by: orders.comes_from(id, plugin, runs)
     if not c['title']: tx.run('update conversation set title=? where id=?', render.plain(text, 60) or 'Conversation', conversation)
     if new: tx.log('conversation', 'new', ref=conversation)
     return conversation, id, True
@@ -362,10 +363,11 @@ def message(text):
     if len(text) > longest: raise Refused(f'the message has {len(text):,} characters; the most is {longest:,}', 'send it in parts')
     return text.encode('utf-8', 'replace').decode().replace('\0', '')
 
-async def say(text, conversation=None, key=None, plugin='', brings=None, by=''):
+async def say(text, conversation=None, key=None, plugin='', brings=None, by='', runs=()):
     """The user says something: kept first, then shown, then answered. (conversation, message) come back once it cannot be lost.
-    `brings`: what it is about, for the reply to it alone (see `context`). `by`: the plugin that speaks in their place, whose words are no orders."""
-    words, opened = (message(text), key, plugin, brings, by), await kv.get('open', '')
+    `brings`: what it is about, for the reply to it alone (see `context`). `by`: the plugin that speaks in their place, whose words are no orders.
+    `plugin` and `runs`: what the tab shows in which it is said."""
+    words, opened = (message(text), key, plugin, brings, by, runs), await kv.get('open', '')
     if not conversation or conversation in runners:
         conversation, id, fresh = await store.write(_hear, conversation, *words, durable=False)
         if fresh: start(conversation)

@@ -4,6 +4,7 @@
     play(id, text)         behind: every key written in a reply, each in its place"""
 import asyncio, json
 import apsw
+from collections import OrderedDict
 from itertools import takewhile
 from .. import piano
 from ..actions import act, decided, find, in_words, press, take_back, wait
@@ -11,7 +12,7 @@ from ..config import details
 from ..contain import hold
 from ..reading import guard
 from ..store import Refused, store
-from . import context, history, understand
+from . import context, history, understand, wishes
 from loguru import logger as log
 
 by_rules = False            # set by the server (PIANOLA_RULES=0 turns it off): rules before the model, the guard behind it
@@ -50,7 +51,7 @@ def obey(tx, said, id):
                     why = got.name if got.end == 'chip' else 'too_many'
                     asked = wait(tx, [(o.action, o.args) for o in got.ops], 'user', id, key, why)
                     note = f'The user is asked to confirm: {asked.text}'
-                elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got, id, key)}"
+                elif got.end == 'ask': note = f"Several rows fit, and the user is asked which: {choices(tx, got.ops, id, key)}"
                 elif got.end == 'nothing' and got.name in ('no_row', 'so_already', 'many_rows'):
                     note = f'Nothing was done: {guard.names[got.name]}'
                     tx.log('action', 'nothing', by='user', ref=id, text=note, key=key, data={'args': {}, 'status': 'held', 'error': got.name})
@@ -94,16 +95,35 @@ def offer(tx, m, ops, plugin, who, why):
     noted(tx, said, f'The user is asked to confirm: {asks}')
     return context.compose(tx, m, plugin)
 
+sent = OrderedDict()        # {message: (the plugin that is open in the tab it comes from, the runs in view there)}, of the newest
+def comes_from(id, plugin, runs):
+    "A message was said in a tab that shows this"
+    sent[id] = plugin, tuple(runs)
+    while len(sent) > 200: sent.popitem(last=False)
+
 def by_phrase(tx, said, plugin):
-    """A sentence that the open plugin gave one of its keys presses that key;
-    what comes of it is the answer, and no model is asked. False when it is none."""
+    """A sentence that asks something of a plugin, by a phrase of the open one, of its flow, or of a setting, is
+    obeyed; what comes of it is the answer, and no model is asked. False when it is none."""
     if said['model'] or said['brings'] or not by_rules: return False
     if tx.value('select 1 from log where key=?', key := f"said:{said['id']}"): return True
-    try: heard = understand.spoken(said['text'], plugin)
+    plugin, runs = sent.get(said['id'], (plugin, ()))
+    try: wish = wishes.heard(tx, said['text'], plugin, runs)
     except Exception: return log.exception('a phrase of {} could not be tried; the model answers', plugin) or False
-    if not heard: return False
+    if not wish: return False
+    if wish.which: return asked_which(tx, said, wish.which, plugin, key)
+    if wish.says:
+        tx.log('rule', 'wish', ref=said['id'], key=key)
+        return bool(history.add(tx, said['conversation'], 'app', wish.says, model=plugin))
     tx.after.append(lambda: store.loop.call_soon_threadsafe(
-        lambda: hold(pressed(said['id'], plugin, *heard, key), f'{heard[0]} could not be pressed')))
+        lambda: hold(pressed(said['id'], plugin, wish.name, wish.args, key), f'{wish.name} could not be pressed')))
+    return True
+def asked_which(tx, said, ops, plugin, key):
+    "Several may be meant: each is a card below a line that says so"
+    tx.log('rule', 'wish', ref=said['id'], key=key)
+    try:
+        with tx.attempt():
+            choices(tx, ops, history.add(tx, said['conversation'], 'app', 'More than one thing is called so.', model=plugin), f'{key}:which')
+    except Refused as e: history.add(tx, said['conversation'], 'app', f'{e.text}.', model=plugin)
     return True
 async def pressed(id, plugin, name, args, key):
     "The key is pressed beside; its outcome is said, unless the plugin says something itself"
@@ -111,17 +131,17 @@ async def pressed(id, plugin, name, args, key):
         done = await act(name, args, by='user', key=key, message=id)
         rows = [r for r in done.result if isinstance(r, dict)] if find(name).risk == 'read' and isinstance(done.result, list) else ()
         text = '\n\n'.join([done.text, *map(in_words, rows[:50])])
-    except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint else f'{e.text}.'
+    except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint and not e.fields else f'{e.text}.'
     def tell(tx):
         m = history.message(tx, id)
         if not tx.value("select 1 from message where parent=? and role='app'", id):
             history.add(tx, m['conversation'], 'app', text[:1].upper() + text[1:], model=plugin)
     await store.write(tell)
 
-def choices(tx, got, id, key):
+def choices(tx, ops, id, key):
     "A question with its candidates, as cards of which one is pressed"
     first, texts = 0, []
-    for n, o in enumerate(got.ops[:6]):
+    for n, o in enumerate(ops[:6]):
         w = wait(tx, [(o.action, o.args)], 'user', id, f'{key}:{n}' if n else key, 'which', first)
         first = first or w.approval
         texts.append(w.text)
@@ -172,7 +192,7 @@ def _held(tx, m, found, key):
     if v.op: found.name, found.args = v.op.action, v.op.args
     if v.end == 'run': return False
     if v.end == 'chip': wait(tx, [(found.name, found.args)], 'model', m['id'], key, v.name)
-    elif v.end == 'ask': choices(tx, v, m['id'], key)
+    elif v.end == 'ask': choices(tx, v.ops, m['id'], key)
     else:
         tx.log('action', found.name, by='model', ref=m['id'], text=f'Nothing was done: {guard.names[v.name]}', key=key,
                data={'args': found.args or {}, 'status': 'held', 'error': v.name})

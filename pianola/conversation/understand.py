@@ -162,13 +162,16 @@ def _heard(text, w):
 
 _polite = re.compile(r"(?:please|ok(?:ay)?|now|and|bitte|(?:can|could|would|will) you(?: please)?|kannst du(?: bitte)?)[, ]+"
                      r"|[, ]+(?:please|now|bitte)$", re.I)
-def spoken(text, plugin):
-    "(name, arguments) of the key of the open plugin that this sentence presses, by the phrases that the plugin gave it; None when there is none"
+def bare(text):
+    "A sentence without the politeness around it and its last mark"
     said = ' '.join(text.replace('’', "'").split()).rstrip('.!? ')
-    if len(said) > 200: return None
     while m := _polite.search(said):
         if m.start() and m.end() < len(said) or (less := _polite.sub('', said, count=1)) == said: break
         said = less
+    return said
+def spoken(text, plugin):
+    "(name, arguments) of the key of the open plugin that this sentence presses, by the phrases that the plugin gave it; None when there is none"
+    if len(text) > 400 or len(said := bare(text)) > 200: return None
     return next(((a.name, {k: v for k, v in m.groupdict().items() if v}) for a in registry.values() if a.plugin == plugin and a.model
                  for p in a.phrases if (m := re.fullmatch(p, said, re.I))), None)
 

@@ -24,7 +24,7 @@ from ..loading.plugins import Kind, plugins
 from ..store import Refused, store
 from ..tx import put, sound
 from ..work import board, jobs, journal
-from . import cards, packing, results, runs
+from . import cards, packing, results, runs, spoken
 
 class Step:
     "One function of a flow"
@@ -144,6 +144,13 @@ class Flow(Kind):
         r = runs.run(tx, id)
         if r['flow'] != self.name: raise Refused(f"run {id} is one of {r['flow']}", f"press {r['flow']}'s own key", 404)
         return r
+    def of_mine(self, tx, ids):
+        "The one of these runs that is of this flow, None where there is none or several are"
+        mine = [i for i in ids if (r := tx.row('run', i)) and r['flow'] == self.name and not r['deleted']]
+        return mine[0] if len(mine) == 1 else None
+    def wished(self, tx, text, run=None):
+        "What a sentence asks of this flow, see spoken"
+        return spoken.heard(self, tx, text, run)
     def named(self, step):
         if s := self.steps.get(step): return s
         raise Refused(f'{self.name} has no step {step[:60]}', f"it has {', '.join(self.steps)}", 404)

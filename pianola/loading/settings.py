@@ -152,7 +152,8 @@ async def keep(plugin, said, by='user'):
                                          'secrets': list(shut)}, by=by)
 
 @action(name='settings.change', plugin='settings', title='Change settings', model=False,
-        say=lambda a, r, c: f"Changed {', '.join([*r, *a['secrets']]) or 'nothing'} in the settings of {a['plugin']}")
+        say=lambda a, r, c: f"Changed {', '.join([*r, *a['secrets']]) or 'nothing'} in the settings of {a['plugin']}",
+        asks=lambda tx, plugin, values, secrets=(): f"Set {', '.join(f'{k} to {v}' for k, v in values.items())} in the settings of {plugin}?")
 def _change(tx, plugin: str, values: dict, secrets: list[str] = []):      # noqa: B006  msgspec copies it
     "Change the settings of a plugin."
     own = owns.get(plugin)

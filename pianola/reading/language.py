@@ -24,7 +24,7 @@ class Language:
         self.flags, self.unflags, self.past, self.tables, self.date, self.columns = (
             d['flags'], d['unflags'], d['past'], d['tables'], d['date'], d.get('columns', {}))
         self.dates = d.get('dates') or [self.date]
-        self.compare = d.get('compare')
+        self.compare, self.flow, self.settings = d.get('compare'), d.get('flow', {}), d.get('settings', {})
         self.gist, self.parts, self.record, self.comma, self.months = (
             d.get('gist'), d.get('parts'), {'small': [], 'edge': [], 'asks': [], 'off': [], 'renames': [], 'swaps': [], **d.get('record', {})},
             bool(d.get('comma')), {w: n for n, ws in enumerate(d['months'], 1) for w in ws})
