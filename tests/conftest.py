@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import hypothesis, pytest
 from playwright.sync_api import expect
+from nursery import Newborn
 
 # what tests ask is here, whatever the way to the web is
 for name in ('no_proxy', 'NO_PROXY'): os.environ[name] = ','.join(filter(None, (os.environ.get(name), 'localhost,127.0.0.1,::1')))
@@ -132,8 +133,9 @@ def connect(*args, **kw):
     return client.connect(*args, **{'max_queue': None, 'max_size': 2**26, 'open_timeout': 30, **kw})
 
 class Server:
-    "One `python server.py` with a data folder of its own"
-    def __init__(self, data, env=None, args=(), plugins=None, prompts=None, port=0):
+    """One `python server.py` with a data folder of its own. Where that changes nothing it is forked from a process that
+    has read everything in (nursery.py); `cold` starts it as a person does, and so does any odd environment"""
+    def __init__(self, data, env=None, args=(), plugins=None, prompts=None, port=0, cold=False):
         self.data, self.lines, self.out = Path(data), [], queue.Queue()
         if not prompts and not {'PIANOLA_PROMPTS', '--prompts'} & {*(env or {}), *map(str, args)}:        # a copy: there are keys that write there
             prompts = self.data.parent/f'{self.data.name}-prompts'
@@ -144,7 +146,9 @@ class Server:
         cmd = [sys.executable, str(root/'server.py'), '--port', str(port), '--data', str(data),
                *(['--plugins', str(plugins)] if plugins else []), *(['--prompts', str(prompts)] if prompts else []), *args]
         self.began = time.perf_counter()
-        self.p = subprocess.Popen(cmd, cwd=root, env=e, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if cold or sys.platform != 'linux' or not all(k.startswith(('PIANOLA_', 'OLLAMA_')) for k in env or ()):
+            self.p = subprocess.Popen(cmd, cwd=root, env=e, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        else: self.p = Newborn(cmd[2:], e)
         threading.Thread(target=self._read, daemon=True).start()
         self.url = self._wait()
     def _read(self):

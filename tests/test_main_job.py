@@ -16,7 +16,7 @@ def say(page, text):
     page.press('#msg', 'Enter')
 
 def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, page, warm):
-    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
+    server = serve(data=warm, cold=True, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url)
     say(page, 'add a task: call the dentist')
     expect(page.locator('#tasks-list .cell.main')).to_have_value(re.compile('^call the dentist$', re.I))       # long before the reply is over
@@ -28,7 +28,7 @@ def test_what_was_said_plainly_is_done_by_rules_and_the_model_only_talks(serve, 
     assert [e['by'] for e in server.get('/api/roll')[1]] == ['user']*3
 
 def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back(serve, context, warm):
-    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_RULES': '0'})       # the model alone
+    server = serve(data=warm, cold=True, env={'PIANOLA_ENGINE': 'embedded', 'PIANOLA_RULES': '0'})       # the model alone
     a, b = context.new_page(), context.new_page()
     said = []
     a.on('console', lambda m: said.append(m.text) if m.type == 'error' else None)
@@ -68,7 +68,7 @@ def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back
     assert not said, said
 
 def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, warm):
-    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
+    server = serve(data=warm, cold=True, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url + '/tasks')
     page.fill('form#tasks-new input[name=name]', 'Water the cactus')
     page.press('form#tasks-new input[name=name]', 'Enter')
@@ -90,7 +90,7 @@ def test_the_model_overhears_clicks_and_shows_exactly_what_it_saw(serve, page, w
 def test_the_first_answer_need_not_wait_for_the_instructions_to_be_read(serve, page, warmed, warm):
     assert 'read its instructions' in warmed[1][0]
     assert warmed[1][1] == '', 'once is enough'
-    server = serve(data=warm, env={'PIANOLA_ENGINE': 'embedded'})
+    server = serve(data=warm, cold=True, env={'PIANOLA_ENGINE': 'embedded'})
     read = []
     page.on('websocket', lambda ws: ws.on('framereceived', lambda f: read.append(json.loads(f)) if '"what":"reading"' in f else None))
     page.goto(server.url)
@@ -104,13 +104,13 @@ def test_a_fresh_process_answers_as_fast_as_a_warm_one(serve, page, models_dir, 
     (tmp_path/'brief').mkdir()
     # soon read
     (tmp_path/'brief/system.md').write_text('You are brief, and you are kind. ' + 'You answer in one short sentence. '*40, 'utf-8')
-    server = serve(prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded'})
+    server = serve(prompts=tmp_path/'brief', cold=True, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(server.url)
     say(page, 'hello')
     finished(page, 1)
     server.until(lambda: list((server.data/'engine').rglob('*.state')) or list((server.data/'engine').rglob('*')))
     server.stop()
-    again = serve(data=server.data, prompts=tmp_path/'brief', env={'PIANOLA_ENGINE': 'embedded'})
+    again = serve(data=server.data, prompts=tmp_path/'brief', cold=True, env={'PIANOLA_ENGINE': 'embedded'})
     page.goto(again.url)
     say(page, 'what is the capital of France?')
     finished(page, 2)
