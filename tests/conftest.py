@@ -63,7 +63,8 @@ def pytest_runtest_setup(item):
 unwanted = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup', 'WebUIOmniboxFullPopup', 'AvoidUnnecessaryBeforeUnloadCheckSync',
             'DestroyProfileOnBrowserClose', 'HttpsUpgrades', 'HttpsFirstBalancedModeAutoEnable', 'LensOverlay', 'MediaRouter', 'PaintHolding',
             'ThirdPartyStoragePartitioning', 'AvoidCorsURLLoaderRestartOnRedirect', 'OptimizationHints', 'NetworkTimeServiceQuerying',
-            'AimEnabled', 'PreconnectToSearch']
+            'AimEnabled', 'PreconnectToSearch',
+            'SpareRendererForSitePerProcess']        # and a second process for a page that never comes
 @pytest.fixture(scope='session')
 def browser_type_launch_args(browser_type_launch_args):
     return {**browser_type_launch_args, 'executable_path': browser_path,
