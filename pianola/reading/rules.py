@@ -11,6 +11,9 @@ from .world import Op, Reading, Table, by_noun, joined, like
 longest = 400           # characters of a sentence that rules look at; who writes more has pasted something
 most_rows, most_asked = 50, 500      # that one sentence may change; that it may change after a yes
 
+@lru_cache(512)         # half of them name no table and are the same whatever tables there are
+def _regex(pattern): return re.compile(pattern, re.I)
+
 @lru_cache(16)
 def _compiled(code, shape):
     "The patterns of a language over tables of this shape, in the order in which they are tried: [(kind, regex)]"
@@ -37,7 +40,7 @@ def _compiled(code, shape):
             if name in seen: return f'(?P<{name}2>{kinds[w]})' if f'{name}2' not in seen and not seen.add(f'{name}2') else kinds[w]
             seen.add(name)
             return f'(?P<{name}>{kinds[w]})'
-        return re.compile(re.sub(r'\{(\w+)\}', fill, p), re.I)
+        return _regex(re.sub(r'\{(\w+)\}', fill, p))
     return [(kind, regex(kind, p)) for kind in order for p in lang.patterns.get(kind, ())]
 
 order = ('list', 'sort', 'move', 'undone', 'flagverb', 'flag', 'on', 'off', 'set', 'rename', 'done', 'delete', 'create', 'note')
