@@ -29,6 +29,7 @@ def main():
         p.n_batch = p.n_ubatch = 512 if gpu else 64         # on a CPU as fast as 2048; progress and stop come every 64 tokens instead of never
         p.api_keys, p.cors_origins, p.cors_credentials = [want['key']], '', False
         p.slot_save_path, p.cache_ram_mib, p.ui = want['states'], 256, False
+        p.fit_params = gpu                                  # to see what fits in a GPU it loads the file twice; without one nothing comes of that
         p.sse_ping_interval = 3600                          # a ping is no sign of life of the model
         for k, v in want['params'].items(): setattr(p, k, v)
         server = xllamacpp.Server(p)
