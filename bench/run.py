@@ -29,7 +29,7 @@ def double(**flags):
 
 @contextlib.contextmanager
 def pianola(url, data=None):
-    s = Server(data or Path(tempfile.mkdtemp())/'data', env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'})
+    s = Server(data or Path(tempfile.mkdtemp())/'data', cold=True, env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'})
     try:
         s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
         yield s
@@ -180,7 +180,7 @@ def start():
     took, size = [], []
     for n in range(5):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
-            s = Server(Path(d)/'data', env={'PIANOLA_ENGINE': 'embedded'})
+            s = Server(Path(d)/'data', cold=True, env={'PIANOLA_ENGINE': 'embedded'})
             s.get('/')
             took.append(time.perf_counter()-s.began)
             time.sleep(1)
@@ -216,7 +216,7 @@ def chromium():
 def page():
     "How soon it can be used"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
-        s = Server(Path(d)/'data', env={'PIANOLA_ENGINE': 'embedded'})
+        s = Server(Path(d)/'data', cold=True, env={'PIANOLA_ENGINE': 'embedded'})
         with chromium() as b:
             took, seen, empty = [], [], []
             def ready(path):
@@ -238,7 +238,7 @@ def long():
     "A conversation of 10,000 messages"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as d:
         old(Path(d)/'data', 10_000)
-        s = Server(Path(d)/'data', env={'PIANOLA_ENGINE': 'embedded'})
+        s = Server(Path(d)/'data', cold=True, env={'PIANOLA_ENGINE': 'embedded'})
         took = []
         for _ in range(15):
             t = time.perf_counter()
@@ -303,7 +303,7 @@ def plugin():
     code = '"Hi: a page."\nfrom pianola import P, Page\npage = Page()\n@page\ndef index(): return P("n%d", id="said")\n'
     folder = Path(tempfile.mkdtemp())
     with double() as url, chromium() as browser_:
-        s = Server(Path(tempfile.mkdtemp())/'data', env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'}, plugins=folder)
+        s = Server(Path(tempfile.mkdtemp())/'data', cold=True, env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'}, plugins=folder)
         try:
             p, new, changed = browser_.new_page(), [], []
             p.goto(s.url)
@@ -338,7 +338,7 @@ def with_plugin(url=None, **files):
     folder = Path(tempfile.mkdtemp())
     for n, text in files.items(): (folder/f'{n}.py').write_text(text)
     s = Server(Path(tempfile.mkdtemp())/'data',
-               env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'} if url else {'PIANOLA_ENGINE': 'embedded'}, plugins=folder)
+               cold=True, env={'OLLAMA_HOST': url, 'PIANOLA_ENGINE': 'ollama'} if url else {'PIANOLA_ENGINE': 'embedded'}, plugins=folder)
     try:
         if url: s.until(lambda: s.get('/api/health')[1]['engine']['ready'])
         yield s
