@@ -550,8 +550,8 @@ async def test_the_last_words_of_the_assistant_are_continued(embedded):
 @real
 async def test_what_was_said_is_not_said_again_and_again_and_a_table_still_looks_like_one(embedded):
     wave = 'The waves of the sea go up and down.'
-    h = await hear(embedded, [{'role': 'user', 'content': 'Describe the sea.'}, {'role': 'assistant', 'content': f'The sea is blue. {wave} {wave} {wave}'}],
-                   MODEL, limit=40, temperature=0)
+    sea = [{'role': 'user', 'content': 'Describe the sea.'}, {'role': 'assistant', 'content': f'The sea is blue. {wave} {wave} {wave}'}]
+    h = await hear(embedded, sea, MODEL, limit=40, temperature=0)
     assert h.text.count(wave) < 2, h.text
     rows = ''.join(f'| 2026-01-{n:02d} | 10 euros | paid |\n' for n in range(1, 9))
     h = await hear(embedded, [{'role': 'user', 'content': 'List the payments of January as a table.'}, {'role': 'assistant', 'content': rows}],

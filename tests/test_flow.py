@@ -390,7 +390,8 @@ def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
     status, said = other.post('/api/actions/links.import', {'file': give(bomb.getvalue())})
     assert len(bomb.getvalue()) < 100_000 and status == 413 and 'larger than 50 MB' in said['error']
 
-@pytest.mark.parametrize('odd', [{'at': 1e300}, {'at': -1}, {'ended': 1e300}, {'at': math.inf}, {'at': math.nan}, {'result': {'k': 'data', 'v': math.nan}},
+@pytest.mark.parametrize('odd', [{'at': 1e300}, {'at': -1}, {'ended': 1e300}, {'at': math.inf}, {'at': math.nan},
+                                 {'result': {'k': 'data', 'v': math.nan}},
     {'inputs': {'pages': math.inf}}, {'inputs': {'pages': 10**400}}, {'id': 10**30}, {'result': {'k': 'data', 'v': json.loads('['*300 + ']'*300)}},
     {'inputs': {'pages': json.loads('{"a": '*300 + '1' + '}'*300)}}], ids=lambda odd: str(odd)[:50])
 def test_a_run_from_elsewhere_that_could_not_be_shown_is_refused_in_words(tmp_path, odd):

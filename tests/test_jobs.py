@@ -560,7 +560,8 @@ def test_a_job_whose_end_finds_no_room_is_stopped_at_once(tmp_path, monkeypatch)
         await st.read(lambda tx: tx.value('pragma max_page_count=100000'))
     full = []
     def f(job):
-        asyncio.run_coroutine_threadsafe(jobs.store.read(lambda tx: full.append(tx.value(f"pragma max_page_count={tx.value('pragma page_count')+9}"))),
+        fill = lambda tx: full.append(tx.value(f"pragma max_page_count={tx.value('pragma page_count')+9}"))
+        asyncio.run_coroutine_threadsafe(jobs.store.read(fill),
                                          jobs.store.loop).result()
         return 'x'*900_000
     j = ends(tmp_path, monkeypatch, f, then)

@@ -79,7 +79,8 @@ def test_what_is_asked_about_each_time_is_never_begun_by_itself(tmp_path, monkey
         try:
             assert (await actions.act('several', wrapped, by='agent')).status == 'waiting'
             for name, args in (('mail.send', {'to': 'far'}), ('several', wrapped)):
-                with pytest.raises(Refused, match='asks each time'): await actions.act('schedule.add', dict(action=name, every='daily 09:00', args=args))
+                with pytest.raises(Refused, match='asks each time'):
+                    await actions.act('schedule.add', dict(action=name, every='daily 09:00', args=args))
             # one that was set before it was so
             plan = await st.write(lambda tx: tx.insert('schedule', {'title': 'Send', 'action': 'mail.send', 'args': '{"to": "far"}', 'active': 1,
                                                                     'every': 'every 2 hours', 'next_at': time.time() - 1, 'missed': 'once'}))

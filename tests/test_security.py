@@ -595,7 +595,8 @@ def test_no_secret_reaches_the_log_or_the_console(locked):
 
 def test_the_log_masks_what_is_a_secret_and_no_word_of_its_own():
     from pianola.console import clean
-    for said in ('A wrong password was given from 127.0.0.1', 'the password, it says, is wrong', 'no token here', 'PIANOLA_PASSWORD needs six characters'):
+    for said in ('A wrong password was given from 127.0.0.1', 'the password, it says, is wrong', 'no token here',
+                 'PIANOLA_PASSWORD needs six characters'):
         assert clean(said) == said
     for said in ('password=hunter2', 'Password: hunter2', '{"password": "hunter2"}', r'{\"api_key\": \"hunter2\"}', "{'secret': 'hunter2'}",
                  'x?token=hunter2&y', 'api-key = hunter2', 'PIANOLA_PASSWORD=hunter2', 'Bearer hunter2'):

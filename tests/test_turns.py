@@ -173,7 +173,8 @@ def test_a_reply_that_turns_in_a_circle_is_stopped_there(serve, upstream):
     assert 'again and again' in m['error']['text'] and 600 < len(m['text']) < 4000
 
 @pytest.mark.parametrize('text, circles', [('The waves go up and down. '*40, True), ('x'*700, True), ('The waves go up and down. '*6, False),
-    (''.join(f'| {n} | 10 euros | paid |\n' for n in range(100)), False), ('- [ ] yes\n'*20, False), ('words of all kinds ' * 3 + 'and an end', False)])
+    (''.join(f'| {n} | 10 euros | paid |\n' for n in range(100)), False), ('- [ ] yes\n'*20, False),
+    ('words of all kinds ' * 3 + 'and an end', False)])
 def test_what_turns_in_a_circle(text, circles):
     from pianola.conversation.chat import in_circles
     assert in_circles(text) == circles

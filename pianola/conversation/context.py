@@ -93,7 +93,8 @@ def compose(tx, m, plugin, asked=None, c=None):
         elif not (text := neutral(s['text'])).strip(): continue         # a reply that failed before its first word
         out.append({'role': s['role'], 'content': text}); ids.append(s['id'])
     if m['text']: out.append({'role': 'assistant', 'content': neutral(m['text'])}); ids.append(m['id'])
-    return {'head': head, 'said': out, 'messages': merged(head + noted(out, k and k['summary'])), 'turns': turns or [0], 'ids': ids, 'room': c['room']}
+    messages = merged(head + noted(out, k and k['summary']))
+    return {'head': head, 'said': out, 'messages': messages, 'turns': turns or [0], 'ids': ids, 'room': c['room']}
 
 # What happened is a message of its own, with an answer that says no more: before the user's words, in
 # one message with them, a small model takes it for what it was asked about ("Why is the sky blue?": "because the user opened Tasks")

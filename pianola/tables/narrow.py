@@ -27,7 +27,8 @@ def condition(table, k, sign, v):
         if not f or v is None or isinstance(v, bool) or f.kind not in ('int', 'float', 'date', 'datetime', 'time', 'text'):
             raise Refused(f'{k} is not compared by {sign}', 'numbers, dates and texts are')
         try:
-            if isinstance(v, (int, float)) and f.kind in ('int', 'float'): return f'"{k}"{sign}?', [sound(v)]      # 2.5 is more than the whole number 2
+            # 2.5 is more than the whole number 2
+            if isinstance(v, (int, float)) and f.kind in ('int', 'float'): return f'"{k}"{sign}?', [sound(v)]
             return f'("{k}"{sign}? and "{k}"!=\'\')', [f.keep(f.parse(v))]
         except (ValueError, TypeError) as e: raise Refused(f'{k} {e}') from None
     if v is None: return f'{no}("{k}" is null or "{k}"=\'\')', []

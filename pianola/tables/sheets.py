@@ -75,7 +75,8 @@ def from_json(text):
         value = next((v for v in value.values() if isinstance(v, list) and v and all(isinstance(x, dict) for x in v)), [value])
     if not isinstance(value, list) or not all(isinstance(x, dict) for x in value): raise ValueError('it is no list of objects')
     value = sound(value)
-    return Sheet(narrow(list(dict.fromkeys(str(k) for x in value for k in x))), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
+    columns = list(dict.fromkeys(str(k) for x in value for k in x))
+    return Sheet(narrow(columns), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
 
 def match(table, sheet):
     "Which column of the file goes into which of the table, by name: {column of the file: column}"
