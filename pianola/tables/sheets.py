@@ -44,14 +44,14 @@ def from_csv(text):
     columns, lines = None, []
     for cells in reader:
         if not any(c.strip() for c in cells): continue
-        if columns is None: columns = unique(narrow([c.strip() for c in cells])); continue
+        if columns is None: columns = unique(not_too_many([c.strip() for c in cells])); continue
         if len(cells) > len(columns) and any(c.strip() for c in cells[len(columns):]):
             raise ValueError(f'line {reader.line_num} has {len(cells)} values, and there are {len(columns)} columns')
         lines.append((reader.line_num, {c: plain(v) for c, v in zip(columns, cells)}))
     if columns is None: raise ValueError('it is empty')
     return Sheet(columns, lines)
 
-def narrow(names):
+def not_too_many(names):
     "The names of columns, where they are not too many to be looked at; ValueError where they are"
     if len(names) > widest: raise ValueError(f'it has {len(names):,} columns; the most is {widest}')
     return names
@@ -76,7 +76,7 @@ def from_json(text):
     if not isinstance(value, list) or not all(isinstance(x, dict) for x in value): raise ValueError('it is no list of objects')
     value = sound(value)
     columns = list(dict.fromkeys(str(k) for x in value for k in x))
-    return Sheet(narrow(columns), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
+    return Sheet(not_too_many(columns), [(n, {str(k): v for k, v in x.items()}) for n, x in enumerate(value, 1)])
 
 def match(table, sheet):
     "Which column of the file goes into which of the table, by name: {column of the file: column}"
