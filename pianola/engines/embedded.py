@@ -335,8 +335,8 @@ class Embedded(Engine):
         if 'no module named' in low:
             return Fault('no-engine', 'The built-in engine is not installed.', 'Run `python3 start.py` once: it installs what is missing.')
         if not error:
-            return Fault('died', f'The process that loads {f.name} ended ({ended(code)}).',
-                         f'Try again. If it ends again, download the model again.{complaint(tail)}')
+            return Fault('died', f'The process that loads {f.name} ended.',
+                         f'Try again. If it ends again, download the model again.{complaint(code, tail)}')
         why = next((l for l in tail if ' E ' in l or 'error' in l.lower()), error).split(': ', 1)[-1]
         return Fault('no-model', f'{f.path.name} cannot be loaded: {why}',
                      f'It may be damaged, or too new for this engine. Delete {f.path} and download it again, or choose another model.')
@@ -436,8 +436,7 @@ class Embedded(Engine):
         self.dead = child
         if self.child is child: self.child = None
         await child.listener
-        return Fault('died', f"The model's process ended in mid-reply ({ended(code)}).",
-                     f'What was said is kept; Go on starts it anew.{complaint(child.tail)}')
+        return Fault('died', "The model's process ended in mid-reply.", f'What was said is kept; Go on starts it anew.{complaint(code, child.tail)}')
 
 # whoever says more than eight tokens over again is held off (DRY, by p-e-w, as llama.cpp has it): a small model turns in a circle
 # for minutes otherwise. A quote or a new line begins afresh, so that JSON, tables and code stay as they are.
@@ -458,8 +457,8 @@ def ended(code):
     "'SIGSEGV', 'code 1'"
     try: return signal.Signals(-code).name if code < 0 else f'code {code}'
     except ValueError: return f'signal {-code}'
-def complaint(tail):
-    "What the process said was wrong, as a sentence; the rest of what it logged helps nobody and is in the log file"
-    log.warning('llama.cpp ended; the last it logged: {}', ' | '.join(list(tail)[-8:]))
+def complaint(code, tail):
+    "What the process said was wrong, as a sentence; how it ended and the rest of what it logged helps nobody and is in the log file"
+    log.warning('llama.cpp ended ({}); the last it logged: {}', ended(code), ' | '.join(list(tail)[-8:]))
     wrong = next((l for l in reversed(tail) if ' E ' in l or 'error' in l.lower()), '')
     return f" It logged: {wrong.split(' E ', 1)[-1].strip()[-300:]}" if wrong else ''
