@@ -150,10 +150,10 @@ def foot(m, around):
                         hx_swap='outerHTML')]
         if around.get('head') and not around.get('busy'): acts += [press('Answer', 'chat.answer', {'conversation': m['conversation']}, 'go')]
     elif m['role'] == 'assistant' and m['status'] != 'streaming':
-        acts += [press('Again', 'chat.regenerate', {'message': m['id']}, title='Another try, beside this one'),
-                 Button('What it saw', type='button', cls='quiet', hx_get=f"/api/messages/{m['id']}/prompt", hx_target='#dialog',
-                        hx_swap='innerHTML')]
-    return Footer(Span(*[x for f in facts for x in (' · ', f)][1:], cls='facts'), Span(*turn, cls='tries') if turn else None, Span(*acts, cls='acts'))
+        if not m['error']: acts += [press('Again', 'chat.regenerate', {'message': m['id']}, title='Another try, beside this one')]
+        acts += [Button('What it saw', type='button', cls='quiet', hx_get=f"/api/messages/{m['id']}/prompt", hx_target='#dialog',
+                        hx_swap='innerHTML')]                 # what went wrong offers another try where it says so
+    return Footer(Span(*turn, cls='tries') if turn else None, Span(*[x for f in facts for x in (' · ', f)][1:], cls='facts'), Span(*acts, cls='acts'))
 
 def event(e):
     "Something the model overheard: one quiet line, shown when the user asks for it"
