@@ -110,7 +110,8 @@ class Files(StaticFiles):
         return Response(have[1], status_code, headers)
 
 htmx_config = ('{"includeIndicatorStyles":false,"allowEval":false,"allowScriptTags":false,"selfRequestsOnly":true,'
-               '"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":""}')
+               '"historyCacheSize":0,"refreshOnHistoryMiss":true,"inlineScriptNonce":"",'
+               '"attributesToSettle":["class","width","height"]}')            # not `style`, which our own policy refuses
 
 def entry(p, at, open_=None):
     "One plugin in the menu"

@@ -91,3 +91,20 @@ def test_where_colours_are_forced_buttons_stand_apart_and_whole(app, page):     
     b = [e.bounding_box() for e in over(page).locator('.acts button').all()]
     assert all(z['x'] - (a['x'] + a['width']) > 2 for a, z in zip(b, b[1:], strict=False)), b
     assert page.locator('.head .by.is-bool').evaluate('e => getComputedStyle(e).borderLeftWidth') == '0px'
+
+def test_going_between_conversations_breaks_no_rule_of_the_pages_own(app, page):          # noqa: F811
+    page.add_init_script("window.refused = []; addEventListener('securitypolicyviolation', e => refused.push(e.violatedDirective))")
+    s, _ = app(['Hello.'])
+    page.reload()
+    for text in ('first', 'second'):
+        say(page, text)
+        over(page)
+        page.locator('#chat header').get_by_text('New', exact=True).click()
+        expect(page.locator('#chat-title')).to_have_text('New conversation')
+    for text in ('first', 'second', 'first'):
+        page.evaluate("for (const e of document.querySelectorAll('#chat [id], #chat input')) e.style.color = 'red'")       # as extensions do
+        page.locator('#chats-menu > summary').click()
+        page.locator('#chats a', has_text=text).click()
+        expect(page.locator('#chat-title')).to_have_text(text)
+    page.wait_for_timeout(200)                                          # htmx settles
+    assert page.evaluate('refused') == []
