@@ -40,6 +40,7 @@
   }
   // after a reload or another plugin: the controls say what the list shows (the server hears it with the next hello)
   function restore() {
+    picks = null;
     for (const p of document.querySelectorAll('.crud')) {
       const l = looks[p.dataset.table];
       if (!l) continue;
@@ -49,6 +50,7 @@
     }
     marks();
   }
+  let picks; // the table whose rows are to be selected, where nothing is shown to do that with before
   let soon;
   document.addEventListener('input', e => {
     const t = e.target;
@@ -243,11 +245,15 @@
       $('.head .all', p)?.setAttribute('aria-checked', set.size && set.size === rows.length ? 'true' : set.size ? 'mixed' : 'false');
       const bar = $('.bulk', p), total = +($('.gap', p)?.dataset.total || 0);
       if (!bar) continue;
-      if (bar.hidden !== !set.size) {
-        bar.hidden = !set.size;
+      const on = !!set.size || picks === t;
+      if (bar.hidden === on) {
+        bar.hidden = !on;
         if (bar.contains(document.activeElement) && bar.hidden) id('main').focus({ preventScroll: true });
       }
-      p.classList.toggle('picking', !!set.size);
+      p.classList.toggle('picking', on);
+      for (const b of bar.querySelectorAll('.col,.go,.remove')) b.disabled = !set.size;
+      $('.clear', bar).textContent = picks === t ? 'Done' : 'Clear';
+      if (!set.size) $('.said', bar).textContent = 'Select rows';
       if (!set.size) continue; // nobody sees the words; and a browser takes 15 ms before it writes its first number
       const b = $('.every', bar);
       $('.said', bar).textContent = every.has(t)
@@ -292,7 +298,13 @@
     } else if (b.matches('.every')) {
       every.add(t);
       marks();
+    } else if (b.matches('.selects')) {
+      picks = t;
+      b.closest('details').open = false;
+      marks();
+      $('.head .all', p).focus({ preventScroll: true });
     } else if (b.matches('.clear')) {
+      picks = null;
       set.clear();
       every.delete(t);
       marks();

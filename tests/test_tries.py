@@ -108,3 +108,29 @@ def test_going_between_conversations_breaks_no_rule_of_the_pages_own(app, page):
         expect(page.locator('#chat-title')).to_have_text(text)
     page.wait_for_timeout(200)                                          # htmx settles
     assert page.evaluate('refused') == []
+
+def test_where_nothing_hovers_rows_show_what_selects_them_only_while_they_are_selected(serve, new_context, width, touch):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    for n in ('one', 'two', 'three'): s.act('tasks.create', name=n)
+    page = new_context(viewport={'width': width, 'height': 800}, has_touch=touch, is_mobile=touch).new_page()
+    page.goto(s.url + '/tasks')
+    first, panel = page.locator('#tasks-1'), page.locator('#tasks-panel')
+    expect(first.locator('.tick')).to_be_visible()
+    expect(panel.locator('.select:visible')).to_have_count(0)
+    assert page.locator('#tasks-head').is_visible() == (width > 899), 'a head without names is none'
+    panel.locator('.ways summary').click()
+    page.get_by_role('button', name='Select rows').click()
+    expect(first.locator('.select')).to_be_visible()
+    expect(first.locator('.tick')).to_be_hidden()
+    expect(panel.locator('.bulk')).to_contain_text('Select rows')
+    expect(panel.locator('.bulk .remove')).to_be_disabled()
+    if width < 600: panel.get_by_text('All that are shown').click()
+    else: panel.locator('.head .all').click()
+    expect(panel.locator('.bulk .said')).to_have_text('3 selected')
+    first.locator('.select').click()
+    panel.locator('.bulk .remove').click()
+    s.until(lambda: [r['name'] for r in s.rows('tasks')] == ['one'])
+    expect(panel.locator('.bulk .said')).to_have_text('Select rows')
+    panel.locator('.bulk').get_by_role('button', name='Done').click()
+    expect(first.locator('.tick')).to_be_visible()
+    expect(panel.locator('.select:visible')).to_have_count(0)

@@ -251,7 +251,8 @@ def head(table, look=plain):
                             aria_label=f'Sort by {f.name}' + (way if look.sort == f.name else ''))
     own = hasattr(table.Row, '__ft__')
     return Div(Button(type='button', role='checkbox', aria_checked='false', cls='select all',
-                      aria_label=f'Select all {table.title.lower()} that are shown', title='Select all that are shown'), Span(cls='grip'),
+                      aria_label=f'Select all {table.title.lower()} that are shown', title='Select all that are shown', id=f'{table.name}-all'),
+               Label('All that are shown', fr=f'{table.name}-all', cls='word'), Span(cls='grip'),
                *map(sort, ordered(table)), *[Span(cls=c) for c in (['choose'] if chooses(table) else []) + ['edit', 'delete']],
                id=f'{table.name}-head', cls='head row' + (' is-own' if own else ''), role='group', aria_label='Columns')
 
@@ -316,8 +317,9 @@ def panel(tx, table, look=plain):
     "The whole left side of this table"
     title = table.title.lower()
     export = lambda word, kind: A(word, href=f'/api/tables/{table.name}.{kind}', download=True, cls='button quiet export')
-    ways = Details(Summary('⋯', aria_label=f'More for {title}', title='Import, export'),
-                   Div(Label('Import …', Input(type='file', accept='.csv,.tsv,.txt,.json,.jsonl', cls='import sr', data_table=table.name),
+    ways = Details(Summary('⋯', aria_label=f'More for {title}', title='Select, import, export'),
+                   Div(Button('Select rows', type='button', cls='quiet selects'),
+                       Label('Import …', Input(type='file', accept='.csv,.tsv,.txt,.json,.jsonl', cls='import sr', data_table=table.name),
                              cls='button quiet'),
                        export('Export as CSV', 'csv'), export('Export as JSON', 'json'), cls='drop'), cls='menu ways')
     sorts = Select(Option('My order', value=''),
