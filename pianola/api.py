@@ -2,7 +2,7 @@
 import asyncio, json, re
 from urllib.parse import quote
 import apsw
-from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Strong, Textarea, to_xml
+from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
 from msgspec import structs
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -181,8 +181,10 @@ async def text(req):
 async def edit(req):
     m = await store.read(history.message, number(req.path_params['id'], 'the message'))
     return ft(Form(Textarea(m['text'], name='text', aria_label='New wording', rows=min(12, m['text'].count('\n')+2), autofocus=True),
-                   Div(Button('Send again'), Button('Keep as it was', type='button', cls='quiet', data_redraw=m['id']), cls='ways'),
-                   hx_post='/api/actions/chat.edit', hx_vals=tabs.dumps({'message': m['id']}), hx_swap='none', cls='body edit'))
+                   Div(Button('Send again'), Button('Keep as it was', type='button', cls='quiet', data_redraw=m['id']),
+                       Button('Start over', type='reset', cls='quiet', hidden=True), cls='ways'), Small(cls='wrong', role='alert'),
+                   hx_post='/api/actions/chat.edit', hx_vals=tabs.dumps({'message': m['id']}), hx_swap='none', hx_sync='this:drop',
+                   cls='body edit'))
 
 @door('/api/messages/{id}/bubble')
 async def one(req):

@@ -115,7 +115,9 @@ document.addEventListener('submit', e => {
   }
 });
 document.addEventListener('input', e => {
-  if (e.target.id === 'msg') draft.set(here(), e.target.value);
+  const t = e.target;
+  if (t.id === 'msg') draft.set(here(), t.value);
+  if (t.closest('.body.edit')) draft.set(wording(t.form), t.value === t.defaultValue ? '' : t.value);
 });
 document.addEventListener('change', e => {
   if (e.target.id === 'overheard') {

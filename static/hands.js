@@ -81,9 +81,9 @@ document.addEventListener('click', e => {
   if (b.dataset.redraw) {
     const t = $('textarea', b.form);
     t.sent = t.value;
-    b.closest('.msg').focus();
     tell({ again: +b.dataset.redraw });
   }
+  if (b.closest('.tries')) turned = b.parentNode;
   if (b.id === 'help') openDialog(help);
   if (b.matches('.skip')) {
     e.preventDefault();
@@ -263,13 +263,15 @@ const wrong = e => {
   } catch {
     said = { error: 'That did not work.', hint: `The server said ${e.detail.xhr.status}.` };
   }
-  say(said.error, said.hint);
   const s = e.detail.elt;
+  if (s.isConnected && s.matches?.('.body.edit')) return ($('.wrong', s).textContent = [said.error, said.hint].filter(Boolean).join(': '));
+  say(said.error, said.hint);
   if (s.matches?.('select#model')) for (const o of s.options) o.selected = o.defaultSelected;
 };
 document.addEventListener('htmx:responseError', wrong);
 document.addEventListener('htmx:beforeRequest', e => {
   const t = e.detail.elt, x = e.detail.xhr;
+  if (t.over) return e.preventDefault(); // a wording that was sent, until the list is drawn anew
   // what was pressed may be gone from the page by then, and its own word reaches nobody
   x.addEventListener('loadend', () => {
     if (x.status >= 400 && !x.told) wrong({ detail: { xhr: x, elt: t } });
@@ -280,6 +282,11 @@ document.addEventListener('htmx:beforeRequest', e => {
 document.addEventListener('htmx:sendError', () => say('Pianola does not answer.', 'Is it still running? What you typed is still here.'));
 document.addEventListener('htmx:afterRequest', e => {
   const t = e.detail.elt;
+  if (t.matches('.body.edit')) {
+    t.over = e.detail.successful;
+    if (t.over) draft.set(wording(t), '');
+    else $('textarea', t).sent = null; // it is being worded still
+  }
   if (!e.detail.successful) return;
   if (t.matches('.to-chat') && small.matches) openSheet();
   if (t.matches('form[data-reset]')) {
@@ -289,6 +296,23 @@ document.addEventListener('htmx:afterRequest', e => {
     if (more) i.value = more;
     i.focus();
   }
+});
+// what somebody began to say differently is there again when they come back to it
+const wording = f => 'edit:' + f.parentNode.id;
+document.addEventListener('htmx:afterSwap', e => {
+  const f = e.target;
+  if (!f.matches?.('.body.edit')) return;
+  const t = $('textarea', f), kept = draft.get(wording(f));
+  if (kept) t.value = kept;
+  $('[type=reset]', f).hidden = !kept;
+  t.setSelectionRange(t.value.length, t.value.length);
+});
+document.addEventListener('reset', e => {
+  const f = e.target;
+  if (!f.matches('.body.edit')) return;
+  draft.set(wording(f), '');
+  $('[type=reset]', f).hidden = true;
+  $('textarea', f).focus();
 });
 document.addEventListener('htmx:afterSwap', e => {
   const t = e.detail.target;

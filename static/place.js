@@ -82,10 +82,10 @@ function put(items, gone) {
       continue;
     }
     if (old) {
-      const within = old.contains(focus) && focus !== old;
+      const within = old.contains(focus);
       const call = n =>
         n.getAttribute('name') || n.dataset.col || n.className.replace(/\s*\bhtmx-\S+/g, '') + (n.matches('button') ? n.textContent : '');
-      const name = within ? call(focus) : null;
+      const name = within && focus !== old ? call(focus) : null;
       const caret = within && focus.matches('.cell') ? focus.selectionStart : null;
       for (const d of old.querySelectorAll('details[id][open]')) {
         const same = el.querySelector('#' + CSS.escape(d.id));
@@ -105,14 +105,24 @@ function put(items, gone) {
         htmx.process(old);
         continue;
       }
+      const part = el.id !== 'msg-list' ? el : el.querySelector(`[id="${focus.closest('#msg-list > [id]')?.id}"]`);
+      const stay = el.id === 'msg-list' && stays(old, el);
       old.replaceWith(el);
+      stay && stay(it);
       if ('after' in it) seat(el, it.after, id(it.into));
       else if (moved && it.into && home(it)) place(el, home(it));
-      if (it.at) arrive(it.at, within);
+      if (it.at) arrive(it.at, within && focus);
       else if (within) {
         const to =
-          [...el.querySelectorAll('input:not([type=hidden]),button,textarea,select')].find(n => call(n) === name && !n.hidden) ||
-          (el.matches('[tabindex]') && el.id !== 'msg-list' ? el : null);
+          focus === old
+            ? el
+            : edited
+              ? $('[hx-get$="/edit"]', el)
+              : it.end && !focus.matches('textarea')
+                ? [...el.querySelectorAll('.msg')].pop()
+                : [...(part?.querySelectorAll('input:not([type=hidden]),button,textarea,select') || [])].find(
+                    n => call(n) === name && !n.hidden,
+                  ) || (el.matches('[tabindex]') && el.id !== 'msg-list' ? el : null);
         to ? to.focus({ preventScroll: true }) : elsewhere(el);
         if (caret != null && to?.matches('.cell'))
           try {

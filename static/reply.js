@@ -92,6 +92,7 @@ function toEnd() {
 const atEnd = l => l.scrollHeight - l.scrollTop - l.clientHeight < 40;
 function listed() {
   const l = list();
+  l.classList.toggle('with-overheard', keep.get('overheard') === '1');
   const hears = (name, f) => l.addEventListener(name, f, { passive: true });
   hears('scroll', () => {
     if (!auto) id('to-end').hidden = stuck = atEnd(l);
@@ -114,13 +115,37 @@ function settle(m, block, times = 4) {
   m.scrollIntoView({ block });
   if (times) requestAnimationFrame(() => settle(m, block, times - 1));
 }
+function stand(m, top, times = 4) {
+  auto = true;
+  list().scrollTop += m.getBoundingClientRect().top - top;
+  if (times) requestAnimationFrame(() => stand(m, top, times - 1));
+}
+let turned; // what another try was asked for with
 function arrive(at, focused) {
   // another branch is shown: stay at the message that was asked for
   const m = id('msg-' + at);
   if (!m) return;
-  stuck = false;
-  settle(m, 'nearest');
-  if (focused) ($('.tries button', m) || m).focus({ preventScroll: true });
+  const same = b => b.ariaLabel === focused.ariaLabel;
+  if (focused) ([...m.querySelectorAll('.tries button')].find(same) || $('.tries button', m) || m).focus({ preventScroll: true });
+}
+// The list is drawn anew: what is being worded stays open, and what is read stays where it is, unless
+// something is to be seen at the end, or at a message: its buttons come where those were that it was turned with
+function stays(old, el) {
+  for (const f of old.querySelectorAll('.msg > .body.edit')) {
+    const m = $('textarea', f).sent == null && el.querySelector(`[id="${f.parentNode.id}"]`);
+    if (m) $('.body', m).replaceWith(f);
+  }
+  const line = old.getBoundingClientRect().top;
+  const read = stuck ? null : [...old.querySelectorAll('.msg')].find(m => m.getBoundingClientRect().bottom > line);
+  const [was, there] = [read, old.contains(turned) && turned].map(m => m && m.getBoundingClientRect().top);
+  turned = null;
+  return it => {
+    const m = it.at && id('msg-' + it.at), same = !it.at && read && id(read.id);
+    if (m) stuck = false;
+    else if (it.end || !same) stuck = true;
+    if (m) there ? stand($('.tries', m) || m, there) : settle(m, 'nearest');
+    else if (!stuck) stand(same, was);
+  };
 }
 
 // ---- coming into a conversation
@@ -134,7 +159,6 @@ function entered(soon = f => f()) {
   if (at) stuck = false;
   box().value = draft.get(conversation() || 'new');
   id('overheard').checked = keep.get('overheard') === '1';
-  list().classList.toggle('with-overheard', id('overheard').checked);
   soon(() => {
     pending();
     if (at) {

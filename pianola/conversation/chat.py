@@ -120,6 +120,7 @@ class Runner:
     def __init__(self, conversation):
         # over: its reply is shown as ended, and its keys are being pressed; unwanted: the next one is stopped as it begins
         self.conversation, self.poked, self.todo, self.over, self.began, self.unwanted = conversation, True, None, False, False, False
+        self.under = None                       # the message that it answers again
         self.task = asyncio.create_task(self.run())
         # also when it is cancelled before its first step
         self.task.add_done_callback(lambda _: runners.get(conversation) is self and runners.pop(conversation))
@@ -131,6 +132,7 @@ class Runner:
             while self.poked and not leaving:
                 self.poked = self.over = False
                 todo, self.todo = self.todo, None
+                self.under = (todo or {}).get('under')
                 if self.unwanted: asyncio.get_running_loop().call_soon(self.task.cancel)
                 self.unwanted = False
                 try: await answer(self.conversation, **(todo or {}))
@@ -146,7 +148,7 @@ def start(conversation, **todo):
         r.todo = todo or r.todo
     else:
         runners[conversation] = r = Runner(conversation)
-        r.todo = todo or None
+        r.todo, r.under = todo or None, todo.get('under')
 def stop(conversation, said=False):
     """Stop the running reply; what it said stays, and what the user said meanwhile is answered.
     True when there was one: a reply that has ended, and whose keys are being pressed, is none.
@@ -157,6 +159,12 @@ def stop(conversation, said=False):
     if r.began: r.task.cancel()
     else: asyncio.get_running_loop().call_soon(r.task.cancel)        # its first step finishes what is kept already
     return True
+
+def leave(conversation):
+    "Stop the running reply because its branch is left, and with it what waits to be answered there"
+    r = runners[conversation]
+    if r.began: r.poked, r.todo = False, None             # else the place of a reply may be made already: it is finished, as stopped
+    stop(conversation)
 
 readers: dict[int, asyncio.Task] = {}           # by conversation: who reads its beginning for a summary (see `tries`)
 def stop_reading(conversation):
@@ -186,7 +194,7 @@ async def answer(conversation, resume=None, under=None, placing=None, late=False
         if stopped: raise stopped
         if decided and not talk: status = 'done'; return
         if resume: await redraw(m['id'], conversation)
-        elif under: await relist(conversation)
+        elif under: await relist(conversation, end=True)
         missing = None
         try: engine, model, why = await engines.choose(await kv.get('model', ''))
         except Fault as e:
@@ -441,14 +449,16 @@ async def adopt(conversation, tab=None, also_fresh=False):
             t.send({'conversation': conversation})
     await relist(conversation)
 
-async def relist(conversation, at=None):
-    "Draw the whole list anew: another branch, or the mark of the model's memory. `at`: the message that was asked for"
+async def relist(conversation, at=None, end=False):
+    """Draw the whole list anew: another branch, or the mark of the model's memory. `at`: the message that
+    was asked for; `end`: what is new stands at its end, and is to be seen"""
     try:
         ft, seq = await store.read(lambda tx: (
             bubble.messages(tx, history.conversation(tx, conversation), at=at, busy=busy(conversation)),
             tx.value('select max(id) from log')))
     except Refused: return                      # it was deleted meanwhile
-    tabs.put({**tabs.item('msg-list', bubble.listing(ft), only=True), **({'at': at} if at else {})}, seq=seq, conversation=conversation)
+    seen_at = {'at': at} if at else {'end': True} if end else {}
+    tabs.put({**tabs.item('msg-list', bubble.listing(ft), only=True), **seen_at}, seq=seq, conversation=conversation)
 
 @store.on
 def hear_log(e):

@@ -10,14 +10,19 @@ from . import bubble, chat, context, history
 from .chat import readers, relist, runners, start
 
 @asynccontextmanager
-async def alone(conversation):
-    "While a branch is changed nothing is answered there, and no second press changes it too"
-    while (r := runners.get(conversation)) and r.ending: await asyncio.wait({r.task}, timeout=5)      # shown as done already, and nearly is
-    if conversation in runners or conversation in claimed: raise Refused('a reply is being written', 'stop it first', 409)
+async def alone(conversation, running='refuses'):
+    """While a branch is changed nothing is answered there, and no second press changes it too. A reply that is being
+    written there `refuses` that, `ends` for it, with what it said so far, or goes `on`: the change is behind it"""
+    if conversation in claimed: raise Refused(*writing)
     claimed.add(conversation)
-    try: yield
+    try:
+        while running != 'on' and (r := runners.get(conversation)):
+            if running == 'ends': chat.leave(conversation)
+            elif not r.ending: raise Refused(*writing)                # else it is shown as done already, and nearly is
+            await asyncio.wait({r.task}, timeout=5)
+        yield
     finally: claimed.discard(conversation)
-claimed = set()
+claimed, writing = set(), ('a reply is being written', 'stop it first', 409)
 def key(**kw): return action(plugin='chat', model=False, **kw)
 
 @key(name='chat.stop', title='Stop the reply', say=lambda a, r, c: 'Stopped the reply' if r else 'Nothing was being said')
@@ -28,9 +33,11 @@ async def stop(conversation: int | None = None, reading: bool = False):
 
 @key(name='chat.regenerate', title='Another try', say=lambda a, r, c: 'Asked for another try')
 async def regenerate(message: int):
-    "Answer the same message again; the earlier reply stays beside the new one."
+    "Answer the same message again; the earlier reply stays beside the new one, and one that is being written ends."
     m = await store.read(history.message, message)
-    async with alone(m['conversation']): start(m['conversation'], under=m['parent'] if m['role'] == 'assistant' else m['id'])
+    under = m['parent'] if m['role'] == 'assistant' else m['id']
+    if (r := runners.get(m['conversation'])) and not r.ending and r.under == under: raise Refused(*writing)      # pressed twice
+    async with alone(m['conversation'], 'ends'): start(m['conversation'], under=under)
 
 @key(name='chat.resume', title='Go on with a cut reply', say=lambda a, r, c: 'Asked to go on')
 async def resume(message: int):
@@ -47,17 +54,19 @@ async def answer(conversation: int):
 
 @key(name='chat.edit', title='Edit a message', say=lambda a, r, c: 'Edited a message')
 async def edit(message: int, text: str):
-    "Say it differently: the new wording and its answer stand beside the old ones."
+    "Say it differently: the new wording and its answer stand beside the old ones, and an answer to those that is being written ends."
     text, by = chat.message(text), hand.get()
     def branch(tx):
         tx.run('update conversation set head=? where id=?', m['parent'], m['conversation'])
         history.add(tx, m['conversation'], 'user', text, what='branch', prelude=m['prelude'], brings=m['brings'],
                     **({'model': by} if by != 'user' else {}))          # words of another are no order of the user's
+    def waits(tx): return any(history.later(tx, r.id, message, 0) is None for r in replies)
     m = await store.read(history.message, message)
     if m['role'] != 'user': raise Refused('only your own messages can be edited')
-    async with alone(m['conversation']):
+    replies = [r for r in chat.replies.values() if r.conversation == m['conversation']]
+    async with alone(m['conversation'], 'on' if await store.read(waits) else 'ends'):
         await store.write(branch)
-        await relist(m['conversation'])
+        await relist(m['conversation'], end=True)
         start(m['conversation'])
 
 @key(name='chat.pick', title='Show another try', say=lambda a, r, c: 'Looked at another try')
