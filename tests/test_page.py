@@ -55,7 +55,7 @@ def test_why_a_reply_says_nothing_yet_is_shown(serve, page, context, tmp_path):
     s.act('model.choose', model='embedded/twin')
     late = context.new_page()
     late.goto(s.url + '/?chat=new')
-    say(late, 'What is a river?')
+    say(late, 'What colour is the sky? Answer with one word.')
     expect(late.locator('.phase')).to_have_text('Waiting for another reply to end …')
     late.reload()
     expect(late.locator('.phase')).to_have_text('Waiting for another reply to end …')
