@@ -142,6 +142,13 @@ def test_a_list_comes_in_pages(made):
     assert [r['name'] for r in s.act('things.list', where={'size': 1}, offset=1)['result']] == ['n3']
     assert s.post('/api/actions/things.list', {'offset': -1})[0] == 400
 
+def test_the_roll_before_a_number_that_no_line_can_have_is_refused_in_words(serve):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    for n in ('9'*30, '-' + '9'*30):
+        status, said = s.get(f'/roll/more?before={n}', HX_Request='true')
+        assert status == 400 and 'too large a number' in said['error']
+    assert s.get('/roll/more?before=5', HX_Request='true')[0] == 200
+
 def test_a_value_is_one_value():
     import apsw
     tx = Tx(apsw.Connection(':memory:'))
