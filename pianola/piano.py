@@ -43,10 +43,26 @@ def key(text, fenced=False):
     i, out = 0, []
     while i < len(s):
         end, founds = _object(s, i, fenced) if s[i] in '{[' else (None, [])
-        if not founds or any(f.error for f in founds) and not _close(s, i, len(s))[0]: return []       # half of one is shown as it is
+        if not founds or any(f.error for f in founds) and not _close(s, i, len(s))[0]: return []       # see `begun`
         out += [f"{f.name or 'an action'} (not pressed)" if f.error else f.name for f in founds]
         i = end + len(s[end:]) - len(s[end:].lstrip(' \t\r\n,;'))
     return out
+
+def begun(text, cut=True):
+    """Is `text` made of actions and then of half a one: an object that begins as an action does, as
+    far as it goes, and is not closed? Without `cut` its first key must be there with its colon."""
+    s, i = text.strip(), 0
+    if s[:1] not in ('{', '[') or len(s) > longest: return False
+    while i < len(s):
+        m = _begins.match(s, i)
+        if not m or not (m[2] and m[1] in _verbs or cut and not m[2] and m.end() == len(s) and any(v.startswith(m[1]) for v in _verbs)): return False
+        end, _ = _close(s, i, len(s))
+        if not end: return True
+        if not key(s[i:end]): return False
+        i = end + len(s[end:]) - len(s[end:].lstrip(' \t\r\n,;'))
+    return False
+_verbs = ('action', 'operation', 'actions')
+_begins = re.compile(r'\[?\s*\{\s*["\'“]?(\w*)["\'”]?\s*(:?)')
 
 _hint = re.compile(r'action|operation|\\u00[46]', re.I)      # cheap: most replies hold no action and are not read at all
 

@@ -13,14 +13,14 @@ from . import piano
 esc = lambda s: html.escape(s, quote=False)
 attr = html.escape
 
-def blocks(text):
-    "The HTML of each top-level block of a whole text"
-    return [_block(*u) for u in _units(_source(text))]
+def blocks(text, cut=False):
+    "The HTML of each top-level block of a whole text; one that was `cut` may end in the first letters of an action"
+    return [_block(*u, cut=cut) for u in _units(_source(text))]
 
 @dataclass(slots=True)
 class Frame:
     """What changed since the last one. `finished`: blocks to add, for good. Then either `tail`: the open part, drawn again; or, when that is enough, `append`:
-    plain text for the end of the last element of the tail (down through ul, li, p, h1… and pre > code, never into em, a or code within a line)."""
+    plain text for the end of the last element of the tail (down through ul, li, p, h1…, pre > code and a half action, never into em, a or code within a line)."""
     finished: list
     tail: str = ''
     append: str | None = None
@@ -30,17 +30,21 @@ class Blocks:
     is fed, in the end `done` is `blocks(text)`. Only what is unfinished is ever
     parsed again; words, and the lines of an open fence, go to the browser once, as
     text. A block that is dear to draw is drawn again only when it has grown by some
-    percent, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear."""
+    percent, and goes on as plain text meanwhile (`exact` is False then), so that the cost stays linear.
+    What may become an action is folded from its first letter on, and appears when it turns out to be none."""
     dear = 1_500                                    # characters of one paragraph; of a list four, of a table two count as one
-    def __init__(self):
+    def __init__(self, text=''):
         self.done, self.exact = [], True
         self._new, self._cr = [], ''                # fed and not drawn; a \r whose \n may be on its way
         self._rest = ''                             # the source of what is drawn and not finished
         self._fence = None                          # (its end, its language, where its code begins): the rest is an open fence
+        self._half = False                          # is the rest drawn as an action that is being written?
         self._shown = self._line = 0                # of the fence: how far its code is drawn, where its unfinished line begins
+        self._looks = ''                            # of the fence: see `_as_far`
         self._gap, self._soft = '', False           # space held back; does the rest end in words, to which more can be added?
         self._full, self._cost, self._step = 0, 0, 0    # its size when it was drawn, what that cost, how much must come before it is dear again
         self._stuck, self._tried = False, (0, False)
+        if text: self.feed(text); self.frame()
     def feed(self, text): self._new.append(text)
 
     def frame(self):
@@ -54,19 +58,22 @@ class Blocks:
             if self._soft and self._wordy(text, at): return self._add(text)
             if not self._worth_drawing(at): return self._add(text, exact=False)
         self._cut()
-        return Frame(self.done[n:], self._draw())
+        half, gap = self._half, self._gap
+        tail = self._draw()
+        if half and self._half and len(self.done) == n: return Frame([], append=_shown((gap + text).rstrip(space)))      # whoever opened it reads on
+        return Frame(self.done[n:], tail)
 
-    def end(self):
+    def end(self, cut=False):
         "The last frame: everything is finished"
         self._rest += self._take() + '\n' * bool(self._cr)
-        new = [_block(*u) for u in _units(self._rest)]
+        new = [_block(*u, cut=cut) for u in _units(self._rest)]
         self.done += new
         self._rest, self._cr, self._fence = '', '', None
         return Frame(new)
 
     def tail(self):
         "The open part as the last frame left it"
-        if self._fence: return figure(self._rest[self._fence[2]:self._shown], self._fence[1], colour=False)
+        if self._fence: return _growing(self._rest[self._fence[2]:self._shown], self._fence[1], self._looks)
         return ''.join(_block(*u, live=True) for u in _units(self._rest))
 
     # how it stays cheap
@@ -79,10 +86,12 @@ class Blocks:
 
     def _draw(self):
         size = self._full = len(self._rest)
-        self.exact, self._soft, self._cost, self._step = True, False, 0, 0
+        self.exact, self._soft, self._half, self._cost, self._step = True, False, False, 0, 0
         if self._fence: return self.tail()
         if units := _units(self._rest):
             block, (leaf, self._soft) = units[-1][0][0], _end(units[-1][0])
+            self._half = block.type == 'paragraph_open' and piano.begun(leaf.content)
+            self._soft = self._soft and not self._half
             words = len(leaf.content) if self._soft else 0          # lines before are remembered (see _inline)
             self._cost, self._step = words + size//(2 if block.type == 'table_open' else 4), (words + size//2)//16
         self._gap = self._rest[len(self._rest.rstrip(space)):]
@@ -135,6 +144,7 @@ class Blocks:
             self._fence = re.compile(rf'^ {{0,3}}{m[1][0]}{{{len(m[1])},}}[ \t]*\n', re.M), piano.language(t), m.end()
             self._line = m.end()
             self._shown = self._whole()
+            self._looks = _as_far(self._rest[m.end():self._shown], self._fence[1])
 
     def _whole(self):
         "How far an open fence can be shown: not a last line that may become its end"
@@ -148,7 +158,10 @@ class Blocks:
             self._rest, self._fence, self._tried = self._rest[m.end():], None, (0, False)
         else:
             a, self._shown = self._shown, max(self._shown, self._whole())
-            return Frame([], append=_shown(self._rest[a:self._shown]))
+            if (was := self._looks) != 'code' and (now := _as_far(self._rest[begin:self._shown], lang)) != was:
+                self._looks = now
+                return Frame([], self.tail())
+            return Frame([], append=_shown(self._rest[a:self._shown]) if was else '')
 
 # the last two are none to emphasis
 space = ' \t\n\r\x0b\x0c\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\u2028\u2029'
@@ -191,12 +204,19 @@ def _end(tokens):
     if holder.hidden and tokens[i-2].type != 'list_item_open': return leaf, False          # bare text behind another element of its item
     return leaf, not (leaf.content[:1] in ('{', '[') and leaf.content[-1:] in ('}', ']'))     # perhaps folded
 
-def _block(tokens, start, end, text, live=False):
-    "The HTML of one top-level block; the same for the same source, wherever it stands"
+def _block(tokens, start, end, text, live=False, cut=False):
+    "The HTML of one top-level block; the same for the same source, wherever it stands (but for the very end of what was cut)"
     t = tokens[0]
-    if t.type == 'fence': return _code(t.content, piano.language(t), piano.closed(t), colour=not live or piano.closed(t))
-    if t.type == 'paragraph_open' and tokens[1].content[:1] in ('{', '[') and (names := piano.key(tokens[1].content)):
-        return _folded(names, figure(tokens[1].content, 'json'))
+    cut = cut and '\n' not in text[end:]
+    if t.type == 'fence':
+        if live and not piano.closed(t):
+            lang = piano.language(t)
+            return _growing(t.content, lang, _as_far(t.content, lang) if '\n' in text[start:end] else '')
+        return _code(t.content, piano.language(t), piano.closed(t), cut)
+    if t.type == 'paragraph_open' and (said := tokens[1].content)[:1] in ('{', '['):
+        if names := piano.key(said): return _folded(names, figure(said, 'json'))
+        if live and piano.begun(said): return _half(said, 'json')
+        if not live and piano.begun(said, cut): return _folded([unfinished], figure(said, 'json'))
     return _tags(tokens, live)
 
 def _tags(tokens, live):
@@ -279,12 +299,23 @@ def _said(tokens): return ''.join(' ' if t.type in ('softbreak', 'hardbreak') el
 
 # our own parts
 
-def _code(code, lang, closed, colour=True):
-    fig = figure(code, lang, colour)
-    return (_folded(names, fig) if lang.lower() in piano.spoken and code.lstrip()[:1] in ('{', '[') and colour
-            and (names := piano.key(code, closed)) else fig)
+unfinished, writing = 'unfinished action', 'writing an action …'
 
-def _folded(names, fig): return f'<details class="key"><summary>{_shown(esc(", ".join(names)))}</summary>{fig}</details>'
+def _code(code, lang, closed, cut=False):
+    fig = figure(code, lang)
+    if lang.lower() not in piano.spoken or code.lstrip()[:1] not in ('{', '['): return fig
+    names = piano.key(code, closed) or [unfinished] * piano.begun(code, cut)
+    return _folded(names, fig) if names else fig
+
+def _as_far(code, lang):
+    "What an open fence is as far as it goes: '' while nothing tells, perhaps an 'action', or 'code', which it then stays"
+    if lang.lower() not in piano.spoken or code.lstrip()[:1] not in ('', '{', '['): return 'code'
+    return 'action' if piano.begun(code) or piano.key(code) else '' if code.strip() in ('', '[') else 'code'
+
+def _growing(code, lang, looks): return _half(code, lang) if looks == 'action' else figure(code, lang, colour=False) if looks else ''
+
+def _half(code, lang): return _folded([writing], figure(code, lang, colour=False), 'key half')
+def _folded(names, fig, cls='key'): return f'<details class="{cls}"><summary>{_shown(esc(", ".join(names)))}</summary>{fig}</details>'
 
 def figure(code, lang='', colour=True):
     "A piece of code with its language and a copy button"
@@ -359,12 +390,12 @@ def sentences(text, start):
         if fresh and text[i] in '`~' and (text[i:i+3] in ('```', '~~~') or len(text) - i < 3):
             if not (end := _fence_end(text, i)): break
             inner = text[text.find('\n', i)+1:end].rstrip().rpartition('\n')[0]
-            said = ', '.join(piano.key(inner, True)) or 'Code block.'
+            said = _named(inner, True) or 'Code block.'
         elif fresh and text[i] in '{[' and _json.match(text, i):
             end, _ = piano._close(text, i, min(len(text), i + piano.longest))
             if not end and len(text) - i < piano.longest and '\n\n' not in text[i:]: break
             end = end or text.find('\n', i) + 1 or len(text)
-            said = ', '.join(piano.key(text[i:end])) or 'Code block.'
+            said = _named(text[i:end]) or 'Code block.'
         else:
             if not (end := _sentence_end(text, i, fresh)): break
             said = _spoken(text[i:end], fresh)
@@ -372,6 +403,7 @@ def sentences(text, start):
         i = end
     return out, i
 
+def _named(code, fenced=False): return ', '.join(piano.key(code, fenced)) or unfinished * piano.begun(code, cut=False)
 _json = re.compile(r'\{\s*["\']|\[\s*\{')
 _stop = re.compile(r'[.!?…]+["\')\]*_»”’]*(?=\s)|[。！？]+|\n')
 _short = re.compile(r'(?:^|[\s(])(?:\d{1,2}|[A-Za-z]|e\.g|i\.e|etc|vs|cf|ca|Dr|Mr|Mrs|Ms|Prof|St|No|z\.\s?B|d\.\s?h|bzw|u\.\s?a)\.$')

@@ -32,7 +32,7 @@ function grow(f) {
   }
   if ('append' in f) {
     let to = tail;
-    while (to.lastElementChild?.matches('p,h1,h2,h3,h4,h5,h6,ul,ol,li,blockquote,figure,pre,pre>code')) to = to.lastElementChild;
+    while (to.lastElementChild?.matches('p,h1,h2,h3,h4,h5,h6,ul,ol,li,blockquote,figure,pre,pre>code,details.half')) to = to.lastElementChild;
     to.append(f.append);
   } else if ('tail' in f) tail.innerHTML = f.tail;
   toEnd();

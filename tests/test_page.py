@@ -645,6 +645,46 @@ def test_an_action_that_says_something_twice_is_folded_told_and_not_pressed(app,
     expect(reply.locator('[data-roll]')).to_have_text('Not done: An action says “action” twice.')
     assert s.rows('tasks') == [] and not reply.locator('details.key').evaluate('d => d.open') and not reply.locator('figure').is_visible()
 
+pieces = ['{"', 'action', '":', ' "', 'tasks', '.create', '",', ' "', 'args', '":', ' {"', 'name', '":', ' "', 'Half way there', '"', '}', '}']
+
+@pytest.mark.parametrize('before, after', [([], []), (['```', 'json', '\n'], ['\n', '```'])])
+def test_an_action_is_never_seen_as_raw_text_while_it_is_written(app, page, before, after):
+    s, _ = app([*before, *pieces, *after], rate=20)
+    page.evaluate("""() => { window.looked = []; new MutationObserver(() => { const b = document.querySelector('.msg.assistant .body');
+        if (b && b.innerText.trim()) looked.push([b.innerText.trim(), b.getBoundingClientRect().height]) }).observe(document.getElementById('chat'),
+        {subtree: true, childList: true, characterData: true}) }""")
+    say(page, 'for the tasks I would say half way there')
+    reply = over(page)
+    expect(reply.locator('details.key > summary')).to_have_text('tasks.create')
+    expect(reply.locator('[data-roll]')).to_contain_text('Added “Half way there”')
+    seen = [x for x in page.evaluate('looked') if not set(x[0]) <= {'`'}]
+    assert [t for n, (t, _) in enumerate(seen) if not n or seen[n-1][0] != t] == ['writing an action …', 'tasks.create']
+    assert len({h for _, h in seen}) == 1, 'the layout does not jump'
+
+def test_an_action_that_was_stopped_is_folded_as_unfinished_and_gone_on_with(app, page, context):
+    stops, go = held(['I will. ', '\n\n', *pieces[:12], 'x'], 14)
+    s, _ = app(lambda body: pieces[12:] if body['messages'][-1]['role'] == 'assistant' else stops(body))
+    say(page, 'tell me about rivers')
+    fold = replies(page).locator('details.key')
+    expect(fold.locator('summary')).to_have_text('writing an action …')
+    fold.locator('summary').click()
+    expect(fold.locator('code')).to_have_text('{"action": "tasks.create", "args": {"name')
+    other = context.new_page()
+    other.goto(s.url)                                       # who comes in the middle sees the same
+    expect(replies(other).locator('details.key summary')).to_have_text('writing an action …')
+    page.click('#stop')
+    for p in (page, other):
+        over(p, status='stopped')
+        expect(replies(p).locator('details.key > summary')).to_have_text('unfinished action')
+        assert replies(p).locator('.body').inner_text().split('\n')[0] == 'I will.' and '{' not in replies(p).locator('.body').inner_text()
+    was = shown(page)
+    page.reload()
+    over(page, status='stopped')
+    assert shown(page) == was == shown(other) and s.rows('tasks') == []
+    replies(page).get_by_role('button', name='Go on').click()
+    for p in (page, other): expect(over(p).locator('details.key > summary')).to_have_text('tasks.create')
+    go.set()
+
 def test_another_try_does_not_do_the_same_thing_twice(app, page):
     s, _ = app(['{"action": "tasks.create", "args": {"name": "Buy milk"}}'])
     say(page, 'for the tasks I would say buy milk')        # no rule knows that, so the model does it

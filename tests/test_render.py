@@ -48,7 +48,7 @@ def add(root, text):
     "What the browser does with `append` (the same rule stands in static/reply.js)"
     n = root
     while (kids := [k for k in n.kids if isinstance(k, Node)]) and (re.fullmatch('p|h[1-6]|ul|ol|li|blockquote|figure|pre', kids[-1].tag)
-            or (n.tag, kids[-1].tag) == ('pre', 'code')):
+            or (n.tag, kids[-1].tag) == ('pre', 'code') or kids[-1].attrs.get('class') == 'key half'):
         n = kids[-1]
     n.put(text)
 
@@ -69,8 +69,8 @@ class Page:
             add(self.tail, f.append)
         if self.b.exact: assert self.tail.same() == tree(self.b.tail()).same()
         return f
-    def end(self):
-        self.done += self.b.end().finished
+    def end(self, cut=False):
+        self.done += self.b.end(cut).finished
         assert self.b.tail() == ''
         return self.done
 
@@ -88,7 +88,11 @@ corpus = ['', '\n', ' ', '# a\nb\n\nc', 'a\n===\nb\n---\nc', '#hashtag\n# headin
     '&amp; &lt;b&gt; &#x202e; &copy; &nope; &',
     '\\*a\\* \\`b\\` \\', 'a\r\nb\r\rc\r', 'a\0b\x1b[31mc', 'שלום **עולם** \u202eabc\u202c \u200bd', '你好**世界**。好',
     '{"action": "tasks.create", "args": {"name": "x"}}\n\ndone', '```json\n[{"action": "a.b"}, {"action": "c.d"}]\n```\nx',
-    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep',
+    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '{"action": "a.b"}\n{"actual": 1}', '{"action": "a.b", "args": {\n"x": "y z\n\nand',
+    '{"action": "a.b"', '{"act', '{\n\nx', '{\n  "operation" : "a.b",\n\t"args": {"n": [1, {"m": 2}]} }', '```json\n\n  {"action": "a.b",\n"args": {}}\n{"act\n```',
+    '```\n{"action": "a.b"}\n\n[{"action": "c.d"}, {"action": "e.f"', '  ```json\n  {"action": "a.b"} x\n  ```', '```json\n[\n {"name": 1}]\n```', '[\n{"action": "a.b"},\n{"act',
+    '{"action": "a.b", "args": {"t": "' + 'word, and more of it ' * 20 + '"}}\nx', "{'action': 'a } b'}", '{"action": "jump", "x": {}}\n\n{"actions": [{"action": "a.b"}]}',
+ '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep',
     ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]',
     '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a', 'e *f*\u2028 (g', '# b # 1', '# |y\n-|-\nz',
     '```a|b\n-|-\nx', '* [x] 1. ', '{"action": "a.b"}\xa0a', 
@@ -121,7 +125,7 @@ bits = st.sampled_from(['a', 'word ', 'B', ' ', '  ', '\n', '\n', '\n\n', '- ', 
                         '```py\n', '```\n', '~~~', '``', '`', '|', ' | ', '-|-\n', '---', '===', '**', '*', '_', '__', '~~', '[', '](',
                         '](http://a.b', ')',
     '![', 'http://c.d/', ':', '    ', '\t', '<', '>', '<b>', '&', '&amp;', ';', '\\', '\r', '\r\n', '\0', '\u202e', '\u00a0', '\u2028',
-    '{"action": "a.b"}', '{', '}', '"', '[x] ', 'é', '好', '🎹', 'שלום', '.', '!', '(', '1'])
+    '{"action": "a.b"}', '{"act', 'ion": ', '```json\n', '{', '}', '"', '[x] ', 'é', '好', '🎹', 'שלום', '.', '!', '(', '1'])
 soup = st.lists(bits, max_size=40).map(''.join)
 
 @quick
@@ -215,7 +219,7 @@ allowed = {'p': (), 'br': (), 'hr': (), 'em': (), 'strong': (), 's': (), 'code':
            'table': (), 'thead': (), 'tbody': (), 'tr': (), 'th': ('class',), 'td': ('class',), 'h1': (), 'h2': (), 'h3': (), 'h4': (),
            'h5': (), 'h6': (), 'figure': ('class',), 'figcaption': (), 'span': ('class',),
            'button': ('type', 'class', 'aria-label'), 'div': ('class', 'tabindex', 'role', 'aria-label'), 'details': ('class',), 'summary': ()}
-values = {'class': {'out', 'out img-link', 'task', 'left', 'center', 'right', 'code', 'hl', 'lang', 'copy', 'table', 'key',
+values = {'class': {'out', 'out img-link', 'task', 'left', 'center', 'right', 'code', 'hl', 'lang', 'copy', 'table', 'key', 'key half',
                     *'cktfdbavnseixh'}, 'target': {'_blank'}, 'rel': {'noopener noreferrer nofollow'}, 'type': {'button'},
                     'tabindex': {'0'}, 'role': {'region'},
           'aria-label': {'Copy code', 'Table'}}
@@ -319,14 +323,59 @@ def test_a_block_of_actions_is_folded_and_prose_with_one_is_not():
     for text in (a, f'```json\n{a}\n```', f'```\n{a}\n```', f'[{a}, {a}]', "{'action': 'tasks.create', 'name': 'x',}"):
         (b,) = render.blocks(text)
         assert b.startswith('<details class="key"><summary>tasks.create') and '<figure class="code">' in b
-    for text in (f'Sure: {a}', f'```python\n{a}\n```', f'> {a}', '{"a": 1}', a[:-1], '{"action": "jump"}'):
+    for text in (f'Sure: {a}', f'```python\n{a}\n```', f'> {a}', '{"a": 1}', '{', '{"act', '{"action": "jump"}'):
         assert not any('<details' in b for b in render.blocks(text))
 
 def test_what_is_folded_is_what_is_pressed():
     for text in corpus + xss:
-        folded = [n.text() for b in render.blocks(text) for n in tree(b).all() if n.tag == 'summary']
+        folded = [n.text() for b in render.blocks(text) for n in tree(b).all() if n.tag == 'summary' and n.text() != 'unfinished action']
         pressed = [f.name for f in piano.actions(text) if not f.error]
         assert [name for f in folded for name in f.split(', ')] == pressed[:len(', '.join(folded).split(', ')) if folded else 0]
+
+def seen(text): return [n.text() for b in (text if isinstance(text, list) else [text]) for n in tree(b).all() if n.tag in ('summary', 'p')]
+
+@pytest.mark.parametrize('before, action, after', [('', '{"action": "tasks.create", "args": {"name": "Feed the fish"}}', ''), ('', '{\n  "action" : "a.b",\n  "args": {}\n}', ''),
+                         ('', '[{"action": "a.b"},\n {"action": "a.c"}]', ''), ('```json\n', '{"action": "a.b", "args": {"n": 1}}', '\n```'), ('```\n', ' {\n"operation": "a.b"}', '\n```\n')])
+def test_an_action_is_folded_from_its_first_letter_on(before, action, after):
+    page = Page()
+    for n, c in enumerate(text := 'Sure.\n\n' + before + action + after):
+        page.take(c)
+        now = action[:n+1-len('Sure.\n\n' + before)].strip() if n+1 > len('Sure.\n\n' + before) else ''
+        tail = tree(page.b.tail())
+        if now in ('', '['): assert n < len('Sure.\n\n') or tail.text() in ('', '[', '`', '``'), 'nothing is shown that goes again'
+        elif folded := [k for k in tail.kids if k.tag == 'details']:
+            (fold,), words = folded, [x for x in folded[0].all() if x.tag == 'code'][0].text()
+            assert tail.kids == [fold] and words.strip() == now[:len(words.strip())], 'what is written so far stands in the fold'
+        else: assert page.done[-1].startswith('<details class="key">')
+    assert page.end() == render.blocks(text) and page.done[-1].startswith('<details class="key"><summary>')
+    for n in range(2 + action.index('{'), len(action)):              # stopped there
+        (fold,) = render.blocks(before + action[:n], cut=True)
+        words = [x for x in tree(fold).all() if x.tag == 'code'][0].text()
+        assert fold.startswith('<details class="key"><summary>unfinished action') and words.strip() == action[:n].strip()
+        page = Page()
+        page.take(before + action[:n])
+        assert page.end(cut=True) == [fold]
+
+@pytest.mark.parametrize('text', ['{"active": 1}', '{"a": 1}', '{action}', '{}', '{ x', '[{"name": 1}]', '{"action": "jump"}', '{"action": "a.b"} and so on'])
+def test_what_turns_out_to_be_no_action_appears(text):
+    for whole in (text, f'```json\n{text}\n```'):
+        page = Page()
+        for c in whole: page.take(c)
+        assert text in tree(page.b.tail()).text() and '<details' not in page.b.tail()
+        assert '<details' not in page.end()[-1]
+
+def test_an_action_that_grows_is_sent_once_and_its_fold_is_not_drawn_again():
+    for before in ('', '```json\n'):
+        page, sent = Page(), ''
+        page.take(before + '{"action": "a.b", "args": {"text": "')
+        for n in range(60): sent += page.take(f'word {n},\n   ' if n % 9 == 8 else f'word {n}, ').append
+        assert sent.split() == [w for n in range(60) for w in ('word', f'{n},')] and page.b.tail().count('<details') == 1
+
+def test_a_very_long_action_stays_cheap_and_one_too_long_to_be_one_is_shown():
+    page = Page()
+    page.take('```json\n{"action": "a.b", "args": {"text": "')
+    for _ in range(400): page.take('word ' * 10)
+    assert '<details' not in page.b.tail() and page.b.tail().count('word') == 4_000
 
 def test_colour_gives_up_on_code_that_would_take_too_long():
     render._coloured.cache_clear()

@@ -46,8 +46,10 @@ def made(m, around, reply):
     "`article`, put together"
     mine, streaming = m['role'] == 'user', m['status'] == 'streaming'
     if mine: inside = Div(m['text'], cls='body said', hx_disable=True)
-    elif reply: inside = body(reply.blocks.done, reply.blocks.tail())
-    else: inside = body(render.blocks(m['text']))
+    elif reply or streaming:
+        blocks = reply.blocks if reply else render.Blocks(m['text'])
+        inside = body(blocks.done, blocks.tail())
+    else: inside = body(render.blocks(m['text'], cut=bool(m['error'])))
     think = m['thinking'] if not reply else reply.thought
     fold = (Details(Summary('Thinking'), Div(think, cls='thought', hx_disable=True), cls='thinking', id=f'think-{m["id"]}')
             if think or streaming and reply else None)

@@ -36,7 +36,7 @@ class Reply:
     "One reply while it grows: the task that makes it, what it said, and how far that is kept and drawn"
     def __init__(self, m):
         self.m, self.id, self.conversation = m, m['id'], m['conversation']
-        self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks()
+        self.text, self.thinking, self.blocks = m['text'], m['thinking'], render.Blocks(m['text'])
         self.thought = m['thinking']                     # of the thinking, what tabs were told
         self.fresh = {'': '', 'thinking': ''}            # said and not kept yet
         self.dirty, self.spoken = asyncio.Event(), render.sentences(m['text'], 0)[1]
@@ -44,7 +44,6 @@ class Reply:
         # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None
         self.before = len(self.text)                     # characters that were said before it went on
-        if self.text: self.blocks.feed(self.text); self.blocks.frame()
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
