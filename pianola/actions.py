@@ -398,17 +398,23 @@ def _approved(tx, id, roll):
     tx.run("update approval set status='rejected' where choice=(select choice from approval where id=?) and status='waiting'", id)
     tx.log('approval', 'approved', by='user', ref=roll, data={'approval': id})
 
+# how an entry begins that took another back, and one that took that back in turn; each says what is so now
+undone, again = 'Undone: ', 'Done again: '
+def undoes(e): return e['what'] == 'undo' and e['text'].startswith(undone)
+def bare(e):
+    "The sentence of an entry without such a beginning: what it is about"
+    return e['text'].removeprefix(undone).removeprefix(again) if e['what'] == 'undo' else e['text']
+
 def take_back(tx, id, by='user', ref=None):
     "Take a roll entry back, in a transaction; `ref`: the reply that asks for it, where that is another than did it"
     e = tx.one("select * from log where id=? and kind='action'", id)
     if not e: raise Refused(f'the roll has no entry {id}', status=404)
     d = json.loads(e['data'] or '{}')
-    if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to take back in entry {id}', status=409)
-    if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was taken back before', status=409)
+    if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to undo in entry {id}', status=409)
+    if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was undone before', status=409)
     tx.revert(d['changes'], id)
     for f in listeners['undo']: f(tx, e)
-    back = bool(d.get('undoes'))
-    text = (f"Brought back: {e['text'].removeprefix('Taken back: ')}" if back else f"Taken back: {e['text'].removeprefix('Brought back: ')}")
+    text = (again if undoes(e) else undone) + bare(e)
     n = tx.log('action', 'undo', by=by, ref=ref or e['ref'], text=text, key=f'undo:{id}',
                data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write', 'did': e['ref']})
     return Outcome('done', n, None, text)

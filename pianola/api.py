@@ -213,7 +213,7 @@ async def activity(req):
                      hx_swap='outerHTML')) if len(rows) == 60 else None
     items = [*map(bubble.activity, rows), more]
     if before: return ft(*items, '')
-    nothing = 'Nothing yet. Whatever you or the model change is listed here, and can be taken back.'
+    nothing = 'Nothing yet. Whatever you or the model change is listed here, and can be undone.'
     return ft(H2('What was done'), Ol(*items, id='activity', cls='activity') if rows else P(nothing), bubble.closer())
 
 @door('/api/learned')

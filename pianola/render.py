@@ -20,7 +20,8 @@ def blocks(text, cut=False):
 @dataclass(slots=True)
 class Frame:
     """What changed since the last one. `finished`: blocks to add, for good. Then either `tail`: the open part, drawn again; or, when that is enough, `append`:
-    plain text for the end of the last element of the tail (down through ul, li, p, h1…, pre > code and a half action, never into em, a or code within a line)."""
+    plain text for the end of the last element of the tail (down through ul, li, p, h1…, pre > code and half an action, never into em, a or code
+    within a line)."""
     finished: list
     tail: str = ''
     append: str | None = None

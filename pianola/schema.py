@@ -90,5 +90,8 @@ insert into message_signs(rowid, text) select id, t from (select id, spaced(text
 update prompt_text set name='questions/'||name where name in ('explain','mend','summary','record','part','new');
 update log set data=json_set(data, '$.args.name', 'questions/'||json_extract(data, '$.args.name')) where kind='action' and what='prompts.write'
   and json_extract(data, '$.args.name') in ('explain','mend','summary','record','part','new');
+""", """
+update log set text='Undone: '||substr(text, 13) where kind='action' and what='undo' and text like 'Taken back: %';
+update log set text='Done again: '||substr(text, 15) where kind='action' and what='undo' and text like 'Brought back: %';
 """]
 made = re.compile(r'create (?:virtual )?(table|index|trigger|view) (?:if not exists )?"?(\w+)', re.I)        # what these make: (kind, name)

@@ -1,4 +1,4 @@
-"Prompts: who the model is today. What is changed here is written to the file, and can be taken back."
+"Prompts: who the model is today. What is changed here is written to the file, and can be undone."
 from pianola import (Article, Button, Code, Details, Div, Form, H2, Input, Label, Li, Ol, Option, P, Page, Pre, Select, Span, Summary,
                      Textarea, kept_in, prompt_layers, when)
 

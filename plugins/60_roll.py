@@ -1,4 +1,4 @@
-"Roll: everything that was done, and by whom. Whatever changed something can be taken back."
+"Roll: everything that was done, and by whom. Whatever changed something can be undone."
 from pianola import Button, Form, Input, Li, Ol, Option, P, Page, Select, Small, item, loaded, outcome, put, story, when
 
 page = Page()

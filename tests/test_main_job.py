@@ -47,8 +47,8 @@ def test_a_task_asked_for_in_the_chat_appears_in_every_tab_and_can_be_taken_back
 
     reply.locator('.undo').click()
     for page in (a, b): expect(page.locator('#tasks-list li')).to_have_count(0)
-    expect(reply.locator('[data-roll]').last).to_contain_text('Taken back')
-    reply.get_by_role('button', name='Bring back: Taken back').click()
+    expect(reply.locator('[data-roll]').last).to_contain_text('Undone: ')
+    reply.get_by_role('button', name='Redo: Added “Call the dentist”').click()
     expect(b.locator('#tasks-list li')).to_have_count(1)
 
     before = a.locator('#msg-list > [data-role=assistant] .body').inner_html()

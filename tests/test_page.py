@@ -699,6 +699,22 @@ def test_another_try_does_not_do_the_same_thing_twice(app, page):
     replies(page).get_by_role('button', name='Again').click()         # taken back: now it may be done anew
     expect(page.locator('#tasks-list > li')).to_have_count(1)
 
+def test_a_deletion_that_was_undone_says_so_and_the_button_beside_it_says_what_it_does(serve, page):
+    s = serve(env={'PIANOLA_ENGINE': 'embedded'})
+    s.act('tasks.create', name='X')
+    page.goto(s.url + '/tasks')
+    page.locator('#tasks-1').hover()
+    page.locator('#tasks-1 .delete').click()
+    rows = lambda: len(s.rows('tasks'))
+    for word, now, left in (('Undo', 'Undone: Deleted “X” from Tasks', 1), ('Redo', 'Done again: Deleted “X” from Tasks', 0),
+                            ('Undo', 'Undone: Deleted “X” from Tasks', 1)):
+        button = page.locator('#toasts .undo').last
+        expect(button).to_have_text(word)
+        button.click()
+        expect(page.locator('#toasts .outcome > :first-child').last).to_have_text(now)
+        s.until(lambda left=left: rows() == left)
+    expect(page.locator('#toasts .undo').last).to_have_accessible_name('Redo: Deleted “X” from Tasks')
+
 def test_the_focus_is_never_lost(serve, page):
     s = serve(env={'PIANOLA_ENGINE': 'embedded'})
     for n in ('one', 'two', 'three'): s.act('tasks.create', name=n)
@@ -751,7 +767,7 @@ def test_the_history_is_live_and_says_what_went_wrong_above_it(serve, page):
     expect(lines).to_have_count(70)
     lines.nth(0).locator('.undo').click()
     expect(lines).to_have_count(71)
-    expect(lines.nth(0)).to_contain_text('Taken back')
+    expect(lines.nth(0)).to_contain_text('Undone: ')
     expect(lines.nth(1).locator('.outcome')).to_have_class(re.compile('undone'))
     s.act('tasks.update', id=69, name='changed since')
     lines.filter(has_text='Added “task 68”').locator('.undo').click()      # made, then renamed: undo of the making is refused

@@ -164,7 +164,8 @@ def test_what_was_changed_on_the_page_in_an_older_prompt_is_found_under_its_new_
         db.create_function('fold', 1, str)
         db.execute("update prompt_text set name='explain'")
         db.execute("update log set data=replace(data, 'questions/explain', 'explain') where what='prompts.write'")
-        db.execute(f'pragma user_version={len(migrations) - 1}')
+        before = next(n for n, m in enumerate(migrations) if 'update prompt_text set name' in m)
+        db.execute(f'pragma user_version={before}')
     s = serve(data=s.data)
     page = s.get('/prompts?of=questions/explain', HX_Request='true')[1]
     assert 'As it was until' in page and 'You explain one plugin' in page
@@ -173,6 +174,22 @@ def test_what_was_changed_on_the_page_in_an_older_prompt_is_found_under_its_new_
     there = s.data.parent/f'{s.data.name}-prompts'
     s.until(lambda: 'You explain one plugin' in (there/'questions'/'explain.md').read_text('utf-8'))
     assert not (there/'explain.md').exists()
+
+def test_what_was_undone_and_done_again_reads_in_an_older_roll_as_in_a_new_one(serve, page):
+    s = serve()
+    added = s.act('tasks.create', name='X')['id']
+    for _ in range(3): added = s.post(f'/api/roll/{added}/undo')[1]['id']
+    s.stop()
+    with sqlite3.connect(s.data/'pianola.db') as db:                          # as an older version wrote it
+        db.execute("update log set text=replace(replace(text, 'Undone: ', 'Taken back: '), 'Done again: ', 'Brought back: ') where what='undo'")
+        before = next(n for n, m in enumerate(migrations) if "like 'Taken back: %'" in m)
+        db.execute(f'pragma user_version={before}')
+    s = serve(data=s.data)
+    page.goto(s.url + '/roll')
+    lines = page.locator('#roll > li .outcome > :first-child')
+    expect(lines).to_have_text(['Undone: Added “X” to Tasks', 'Done again: Added “X” to Tasks', 'Undone: Added “X” to Tasks', 'Added “X” to Tasks'])
+    page.get_by_role('button', name='Redo: Added “X” to Tasks').click()
+    s.until(lambda: [r['name'] for r in s.rows('tasks')] == ['X'])
 
 def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
     s = made
@@ -194,9 +211,9 @@ def test_the_roll_is_filtered_and_what_was_done_is_undone(made, page):
     page.locator('.tools select[name=by]').select_option('')
     page.locator('.tools select[name=plugin]').select_option('')
     page.locator('#roll > li', has_text='plants').locator('.undo').click()
-    page.locator('#roll > li', has_text='Taken back').wait_for()
+    page.locator('#roll > li', has_text='Undone: ').wait_for()
     s.until(lambda: [r['name'] for r in s.rows('tasks')] == ['iron the shirts'])
-    page.locator('#roll > li', has_text='Taken back').locator('.undo').click()
+    page.locator('#roll > li', has_text='Undone: ').locator('.undo').click()
     s.until(lambda: len(s.rows('tasks')) == 2)
     s.act('tasks.create', name='and one more')
     page.locator('#roll > li', has_text='and one more').wait_for()

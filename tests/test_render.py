@@ -88,11 +88,16 @@ corpus = ['', '\n', ' ', '# a\nb\n\nc', 'a\n===\nb\n---\nc', '#hashtag\n# headin
     '&amp; &lt;b&gt; &#x202e; &copy; &nope; &',
     '\\*a\\* \\`b\\` \\', 'a\r\nb\r\rc\r', 'a\0b\x1b[31mc', 'שלום **עולם** \u202eabc\u202c \u200bd', '你好**世界**。好',
     '{"action": "tasks.create", "args": {"name": "x"}}\n\ndone', '```json\n[{"action": "a.b"}, {"action": "c.d"}]\n```\nx',
-    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '{"action": "a.b"}\n{"actual": 1}', '{"action": "a.b", "args": {\n"x": "y z\n\nand',
-    '{"action": "a.b"', '{"act', '{\n\nx', '{\n  "operation" : "a.b",\n\t"args": {"n": [1, {"m": 2}]} }', '```json\n\n  {"action": "a.b",\n"args": {}}\n{"act\n```',
-    '```\n{"action": "a.b"}\n\n[{"action": "c.d"}, {"action": "e.f"', '  ```json\n  {"action": "a.b"} x\n  ```', '```json\n[\n {"name": 1}]\n```', '[\n{"action": "a.b"},\n{"act',
-    '{"action": "a.b", "args": {"t": "' + 'word, and more of it ' * 20 + '"}}\nx', "{'action': 'a } b'}", '{"action": "jump", "x": {}}\n\n{"actions": [{"action": "a.b"}]}',
- '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep',
+    '{\n  "action": "a.b",\n  "args": {}\n}', '[{"a": 1}]', '{"action": "a.b"}\n{"actual": 1}',
+    '{"action": "a.b", "args": {\n"x": "y z\n\nand',
+    '{"action": "a.b"', '{"act', '{\n\nx', '{\n  "operation" : "a.b",\n\t"args": {"n": [1, {"m": 2}]} }',
+    '```json\n\n  {"action": "a.b",\n"args": {}}\n{"act\n```',
+    '```\n{"action": "a.b"}\n\n[{"action": "c.d"}, {"action": "e.f"',
+    '  ```json\n  {"action": "a.b"} x\n  ```', '```json\n[\n {"name": 1}]\n```',
+    '[\n{"action": "a.b"},\n{"act',
+    '{"action": "a.b", "args": {"t": "' + 'word, and more of it ' * 20 + '"}}\nx',
+    "{'action': 'a } b'}", '{"action": "jump", "x": {}}\n\n{"actions": [{"action": "a.b"}]}',
+    '> ' * 30 + 'deep\n\nout', '- ' * 30 + 'deep',
     ''.join('  ' * i + '- a\n' for i in range(14)) + '\nout', '[x]: http://a.b\n\n[x] [y][x]',
     '- [x] a\n- [ ] b\n- [x]\n- [y] c', 'a\u00a0\n\u00a0b\u2003 \n', '\ud800 a', 'e *f*\u2028 (g', '# b # 1', '# |y\n-|-\nz',
     '```a|b\n-|-\nx', '* [x] 1. ', '{"action": "a.b"}\xa0a', 
@@ -334,8 +339,10 @@ def test_what_is_folded_is_what_is_pressed():
 
 def seen(text): return [n.text() for b in (text if isinstance(text, list) else [text]) for n in tree(b).all() if n.tag in ('summary', 'p')]
 
-@pytest.mark.parametrize('before, action, after', [('', '{"action": "tasks.create", "args": {"name": "Feed the fish"}}', ''), ('', '{\n  "action" : "a.b",\n  "args": {}\n}', ''),
-                         ('', '[{"action": "a.b"},\n {"action": "a.c"}]', ''), ('```json\n', '{"action": "a.b", "args": {"n": 1}}', '\n```'), ('```\n', ' {\n"operation": "a.b"}', '\n```\n')])
+@pytest.mark.parametrize('before, action, after', [
+    ('', '{"action": "tasks.create", "args": {"name": "Feed the fish"}}', ''), ('', '{\n  "action" : "a.b",\n  "args": {}\n}', ''),
+    ('', '[{"action": "a.b"},\n {"action": "a.c"}]', ''),
+    ('```json\n', '{"action": "a.b", "args": {"n": 1}}', '\n```'), ('```\n', ' {\n"operation": "a.b"}', '\n```\n')])
 def test_an_action_is_folded_from_its_first_letter_on(before, action, after):
     page = Page()
     for n, c in enumerate(text := 'Sure.\n\n' + before + action + after):
@@ -356,7 +363,8 @@ def test_an_action_is_folded_from_its_first_letter_on(before, action, after):
         page.take(before + action[:n])
         assert page.end(cut=True) == [fold]
 
-@pytest.mark.parametrize('text', ['{"active": 1}', '{"a": 1}', '{action}', '{}', '{ x', '[{"name": 1}]', '{"action": "jump"}', '{"action": "a.b"} and so on'])
+@pytest.mark.parametrize('text', [
+    '{"active": 1}', '{"a": 1}', '{action}', '{}', '{ x', '[{"name": 1}]', '{"action": "jump"}', '{"action": "a.b"} and so on'])
 def test_what_turns_out_to_be_no_action_appears(text):
     for whole in (text, f'```json\n{text}\n```'):
         page = Page()

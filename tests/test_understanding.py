@@ -735,7 +735,7 @@ def test_the_last_change_is_taken_back_and_brought_back_by_saying_so(app, page):
     assert names(s)[-2:] == ['Call Bob', 'Call Ann']
     say(s, 'Please undo that.')
     assert names(s)[-1] == 'Call Bob'
-    page.locator('.outcome', has_text='Taken back: Added “Call Ann” to Tasks').wait_for()
+    page.locator('.outcome', has_text='Undone: Added “Call Ann” to Tasks').wait_for()
     page.locator('.outcome.undone', has_text='Added “Call Ann” to Tasks').wait_for()
     replied = s.get('/api/conversation')[1][-1]['id']
     s.act('chat.regenerate', message=replied)
@@ -749,6 +749,13 @@ def test_the_last_change_is_taken_back_and_brought_back_by_saying_so(app, page):
     s.act('tasks.update', id=1, name='Something else')
     say(s, 'undo the last change')
     assert names(s)[0] != 'Something else'
+
+def test_redo_twice_does_not_undo_and_undo_after_redo_is_of_what_was_done_again(app):
+    s = app('Well.')
+    for text in ('add a task: call Bob', 'add a task: call Ann', 'undo', 'redo', 'redo'): say(s, text)
+    assert names(s)[-2:] == ['Call Bob', 'Call Ann']
+    say(s, 'undo')
+    assert names(s)[-1] == 'Call Bob'
 
 def test_a_key_that_is_called_as_the_sentence_says_is_no_wish_for_a_text():
     from pianola.piano import Found

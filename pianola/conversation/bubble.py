@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from fasthtml.common import Article, B, Button, Code, Details, Div, Footer, Form, Li, NotStr, P, Small, Span, Summary, Time
 from fastcore.xml import Safe
 from .. import render, tabs
-from ..actions import in_words
+from ..actions import bare, in_words, undoes
 from ..reading import guard
 from .history import grown, thought, later, leaf, line, mark, overheard, path, siblings
 
@@ -100,8 +100,8 @@ def outcome(e):
     listing = Details(Summary(e['text']), Div(*[P(in_words(r)) for r in rows[:50]], cls='listing')) if rows else Span(e['text'])
     undo = None
     if d.get('changes') and not e.get('undone') and state == 'done':
-        word = 'Bring back' if e['text'].startswith('Taken back') else 'Undo'
-        undo = Button(word, type='button', cls='undo', hx_post=f"/api/roll/{e['id']}/undo", hx_swap='none', aria_label=f"{word}: {e['text']}")
+        word = 'Redo' if undoes(e) else 'Undo'
+        undo = Button(word, type='button', cls='undo', hx_post=f"/api/roll/{e['id']}/undo", hx_swap='none', aria_label=f"{word}: {bare(e)}")
     return Div(listing, Small(d['hint']) if d.get('hint') else None, undo, cls=f"outcome {state}" + (' undone' if e.get('undone') else ''),
                data_roll=e['id'])
 

@@ -475,7 +475,7 @@ def hear_log(e):
         if e.ref:
             if e.text and e.by == 'model': tabs.send({'live': e.text})
         elif e.by != 'app' and e.data.get('changes') and not e.what.endswith('.move'):
-            tabs.send({'toast': tabs.html(bubble.outcome({'id': e.id, 'text': e.text, 'data': e.data}))}, e.id)
+            tabs.send({'toast': tabs.html(bubble.outcome({'id': e.id, 'what': e.what, 'text': e.text, 'data': e.data}))}, e.id)
         elif e.data.get('status') == 'waiting':
             hold(ask_everywhere(e), 'an approval could not be drawn')
             tabs.send({'live': e.text})

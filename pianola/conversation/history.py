@@ -1,6 +1,6 @@
 "What was said: conversations as trees of messages. Nothing is ever overwritten: an edit or another try is a branch beside the old one."
 import json, re, time, unicodedata
-from ..actions import action
+from ..actions import action, again, undone
 from ..store import Refused
 from ..tx import fold, got, put, spaced
 
@@ -108,8 +108,9 @@ def done(tx, before=None, limit=60, id=None):
     return out
 
 def latest(tx, what):
-    "What an `undo` takes back, the newest change that still stands, or a `redo` brings back; None when there is none"
-    return tx.one(f"""select id from log where kind='action' and by!='app' and what{'!=' if what == 'undo' else '='}'undo'
+    "What an `undo` takes back, the newest change that still stands, or a `redo` does again; None when there is none"
+    which = f"what!='undo' or text like '{again}%'" if what == 'undo' else f"what='undo' and text like '{undone}%'"
+    return tx.one(f"""select id from log where kind='action' and by!='app' and ({which})
                   and data like '%"changes": [[%' and not exists (select 1 from log u where u.key='undo:' || log.id) order by id desc limit 1""")
 
 def story(tx, words='', by='', plugin='', before=0, limit=50, id=0):

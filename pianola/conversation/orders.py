@@ -69,10 +69,10 @@ def just_asked(tx, said):
     return tx.q(f"select * from approval where status='waiting' and message in ({','.join('?'*len(since))})", *since)
 
 def back_and_forth(tx, what, id, key):
-    "The newest change is taken back, or the newest one that was taken back is there again; what to tell the model of it"
+    "The newest change is undone, or the newest one that was undone is done again; what to tell the model of it"
     e = history.latest(tx, what)
     try:
-        if not e: raise Refused(f"there is nothing to {'take' if what == 'undo' else 'bring'} back")
+        if not e: raise Refused(f'there is nothing to {what}')
         with tx.attempt(): out = take_back(tx, e['id'], ref=id)
         tx.log('rule', what, ref=id, key=key)               # once, however often the reply is tried again
         return f'Done already, and shown: {out.text}'
@@ -179,7 +179,7 @@ def _done_before(tx, m, found, key):
             if not done or tx.value('select 1 from log where key=?', f"undo:{e['id']}"): continue
             if not tx.value('select 1 from log where key=?', key):
                 tx.log('action', found.name, by='model', ref=m['id'], text=f"Done by the earlier try: {e['text']}", key=key,
-                       data={'args': args, 'status': 'skipped', 'hint': 'take that back first to have it done anew'})
+                       data={'args': args, 'status': 'skipped', 'hint': 'undo that first to have it done anew'})
             return True
 def _held(tx, m, found, key):
     """What the guard will not simply let through becomes a chip, a question, or a line
