@@ -431,7 +431,7 @@ def fence(conn, plugin):
             why = (f'{plugin} may not write to {table}, ' + (f'which belongs to {whose}' if whose else 'which is not its own'),
                    f'press its keys instead: act({whose}.…)' if whose else f'a table of its own is named {plugin} or {plugin}_…')
         f = sys._getframe(1)
-        while f and f.f_globals.get('__name__') == 'pianola.store' and f.f_code.co_name in _tx: f = f.f_back
+        while f and f.f_globals.get('__name__') == 'pianola.tx' and f.f_code.co_name in _tx: f = f.f_back
         if not f or not of(f.f_globals.get('__name__', '')): return apsw.SQLITE_OK       # one of our own functions
         _fenced.why = why
         return apsw.SQLITE_DENY
