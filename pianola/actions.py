@@ -240,7 +240,8 @@ def _record(tx, a, args, by, key, message, result, changes, undoes=None):
     kept = result if a.risk != 'read' else result[:50] if message and isinstance(result, list) else None       # a long list is not kept twice
     if a.risk == 'read' and not message: text = ''      # who only looks changes nothing: no news
     id = tx.log('action', a.name, by=by, ref=message, text=text, key=key,
-                data={'args': args, 'result': kept, 'status': 'done', 'undoes': undoes, 'changes': changes, 'risk': a.risk})
+                data={'args': args, 'result': kept, 'status': 'done', 'undoes': undoes, 'changes': changes, 'risk': a.risk,
+                       **({'agreed': True} if key and key.startswith('approval:') else {})})
     return Outcome('done', id, result, text)
 
 def _refused(tx, name, args, by, e, key, message):

@@ -448,7 +448,7 @@ async def catch_up(tab, since, streaming, drawn=0):
     for m, beside in said:                                         # drawn here on the loop, where a running reply stands still
         article = bubble.article(m, {**beside, 'busy': chat.busy(tab.conversation)}, chat.replies.get(m['id']))
         items.append(tabs.item(f"msg-{m['id']}", article, 'msg-list'))
-    items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e['kind'], e['what'], e['text'])]
+    items += [tabs.item(f"msg-{e['id']}", bubble.event(e), 'msg-list') for e in events if history.heard(e)]
     tab.send({'put': items, 'gone': gone, 'seq': upto, 'caught': True, **({'of': tab.conversation} if tab.conversation else {})})
     if there is False: tab.send({'deleted': tab.conversation})
     live.catch_up(tab, events)

@@ -750,6 +750,36 @@ def test_the_last_change_is_taken_back_and_brought_back_by_saying_so(app, page):
     say(s, 'undo the last change')
     assert names(s)[0] != 'Something else'
 
+def test_what_is_overheard_is_what_happened_and_who_did_it_and_no_question_or_listing(app, page):
+    writes = ['']
+    s = app(lambda body: [writes[0]])
+    page.goto(s.url + '/tasks')
+    for text in ('show my tasks', 'delete Buy milk and Send invoice to Stark', 'no'): say(s, text)
+    assert not waits(s)
+    assert s.post('/api/actions/tasks.delete', {'id': 1})[0] == 202
+    s.post(f"/api/approvals/{s.until(lambda: waits(s))[0]['id']}", {'approve': True})
+    writes[0] = '{"action": "todos.delete", "args": {"id": 1}}'
+    say(s, 'write a poem about a river')
+    writes[0] = 'Well.'
+    say(s, 'add a task: call Bob')
+    say(s, 'undo')
+    say(s, 'redo')
+    say(s, 'how do I delete a task?')
+    heard = [m['text'] for m in s.get('/api/conversation?hidden=1')[1] if m['hidden']]
+    known = '(there is tasks.delete, ideas.delete, introduction.delete)'
+    assert heard == ['An agent: Added “Buy milk” to Tasks (#1)', 'An agent: Added “Send invoice to Stark” to Tasks (#2)',
+                     'An agent: Added “Send invoice to Wayne” to Tasks (#3)', 'The user opened Tasks',
+                     'The user said no to: Delete “Buy milk” and “Send invoice to Stark” from Tasks',
+                     'An agent: Deleted “Buy milk” from Tasks (#1) (the user said yes)',
+                     f'The model wrote an action that was not done: there is no action todos.delete {known}', 'The user: Added “Call Bob” to Tasks (#4)',
+                     'The user undid: Added “Call Bob” to Tasks', 'The user did again: Added “Call Bob” to Tasks']
+    read = [t.replace('The user', 'You').replace('the user', 'you') for t in heard]          # as the user is told it, live and later
+    expect(page.locator('.overheard')).to_have_text(read)
+    page.reload()
+    assert page.locator('.overheard').all_text_contents() == read
+    told = '\n'.join(m['content'] for m in s.u.asked[-1]['messages'])
+    assert '[What happened: You wrote an action that was not done: there is no' in told and 'The model' not in told and 'Asks' not in told
+
 def test_redo_twice_does_not_undo_and_undo_after_redo_is_of_what_was_done_again(app):
     s = app('Well.')
     for text in ('add a task: call Bob', 'add a task: call Ann', 'undo', 'redo', 'redo'): say(s, text)

@@ -159,7 +159,7 @@ def foot(m, around):
 
 def event(e):
     "Something the model overheard: one quiet line, shown when the user asks for it"
-    return Div(line(e), id=f"msg-{e['id']}", data_role='system', data_status='done', data_pos=e['id'], cls='msg overheard')
+    return Div(line(e, user='You', model='The model'), id=f"msg-{e['id']}", data_role='system', data_status='done', data_pos=e['id'], cls='msg overheard')
 
 def around(tx, m, head=None):
     "What stands beside a message: the outcomes written in it, the cards that wait, the other tries"

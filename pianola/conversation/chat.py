@@ -485,8 +485,8 @@ def hear_log(e):
     elif e.kind == 'note' and 'table' in e.data: hold(entered(e.id), 'the history could not be drawn')
     elif e.kind == 'approval': tabs.put(gone=[f"approval-{e.data['approval']}"], seq=e.id)
     elif e.kind == 'conversation': tabs.send({'chats': 1}, e.id)
-    if history.heard(e.kind, e.what, e.text):
-        tabs.put(tabs.item(f'msg-{e.id}', bubble.event({'id': e.id, 'by': e.by, 'text': e.text, 'data': json.dumps(e.data)}), 'msg-list'), seq=e.id)
+    line = {'id': e.id, 'kind': e.kind, 'by': e.by, 'what': e.what, 'text': e.text, 'data': e.data}
+    if history.heard(line): tabs.put(tabs.item(f'msg-{e.id}', bubble.event(line), 'msg-list'), seq=e.id)
 
 async def outcome(id):
     def look(tx):

@@ -1,6 +1,7 @@
 "What was said: conversations as trees of messages. Nothing is ever overwritten: an edit or another try is a branch beside the old one."
 import json, re, time, unicodedata
-from ..actions import action, again, undone
+from itertools import islice
+from ..actions import action, again, bare, undoes, undone
 from ..store import Refused
 from ..tx import fold, got, put, spaced
 
@@ -79,25 +80,41 @@ def leaf(tx, id):
     return tx.value('with recursive down(id) as (select ? union all select (select max(m.id) from message m where m.parent=down.id) from down '
                     'where down.id is not null) select max(id) from down', id)
 
-# what the user does to the chat itself is no news
-def heard(kind, what, text): return bool(text) and kind in ('action', 'open', 'note') and not what.startswith(('chat.', 'model.'))
+def heard(e):
+    """Is a line of the log news for the model: what was changed, opened, noted or answered? A question that waits is none,
+    nor what was not done or only looked at, unless the model itself wrote it, nor what the user does to the chat itself."""
+    if not e['text'] or e['kind'] not in ('action', 'open', 'note') or e['what'].startswith(('chat.', 'model.')): return False
+    if e['kind'] != 'action': return True
+    d = data(e)
+    if d.get('status') == 'refused' or d.get('risk') == 'read': return e['by'] == 'model'
+    return d.get('status') in ('done', 'rejected', 'stale')
+def data(e): return e['data'] if isinstance(e['data'], dict) else json.loads(e['data'] or '{}')
 def overheard(tx, after, before=None, limit=40):
     "What happened between two lines of the log, as the model is told it; the newest `limit`, oldest first"
-    return tx.q("select id, at, by, kind, what, ref, text, data from log where kind in ('action','open','note') and id>? "
-                "and (? is null or id<?) and text!='' and what not like 'chat.%' and what not like 'model.%' order by id desc limit ?",
-                after, before, before, limit)[::-1]
+    names = 'id at by kind what ref text data'.split()
+    cur = tx.conn.execute(f"select {','.join(names)} from log where kind in ('action','open','note') and id>? and (? is null or id<?) "
+                          "and text!='' order by id desc", (after, before, before))
+    out = [*islice(filter(heard, (dict(zip(names, r)) for r in cur)), limit)]
+    cur.close(True)
+    return out[::-1]
 
-def line(e):
-    "One overheard event in the model's words"
-    who = {'user': 'The user', 'model': 'You', 'agent': 'An agent', 'roll': 'A roll', 'app': 'The app'}.get(e['by'], e['by'])
-    d = json.loads(e['data'] or '{}')
-    result = d.get('result')
+def line(e, user='The user', model='You'):
+    "One overheard event in a sentence; who did it is called as suits whoever reads that, here the model"
+    who = {'user': user, 'model': model, 'agent': 'An agent', 'roll': 'A roll', 'app': 'The app'}.get(e['by'], e['by'])
+    d, text = data(e), bare(e)
+    result, status = d.get('result'), d.get('status')
+    question, hint = text.partition(': ')[2].rstrip('?'), f" ({d['hint']})" if d.get('hint') else ''
+    if e['kind'] == 'open': return f'{who} {text}'
+    if status == 'rejected': return f'{who} said no to: {question}'
+    if status == 'stale': return f'{who} said yes to: {question}, but that had changed since, and nothing was done'
+    if status == 'refused': return f"{who} wrote an action that was not done: {question}{hint}"
     more = ''
     if isinstance(result, dict) and 'id' in result: more = f" (#{result['id']})"
     elif isinstance(result, list) and e['by'] == 'model':
         more = ': ' + '; '.join(', '.join(f'{k} {v}' for k, v in r.items() if v not in (None, '')) for r in result[:20] if isinstance(r, dict))
-    if d.get('hint'): more += f" ({d['hint']})"
-    return f"{who}: {e['text']}{more}"
+    if d.get('agreed') and e['by'] != 'user': more += f' ({user[0].lower()}{user[1:]} said yes)'
+    if d.get('risk') == 'read': return f'{who} looked up {text}{more}'
+    return f"{who}{'' if text == e['text'] else ' undid' if undoes(e) else ' did again'}: {text}{more}"
 
 changed_class = """kind='note' and data like '{"table": %'"""         # a table followed its class: see growth
 def done(tx, before=None, limit=60, id=None):
@@ -186,7 +203,7 @@ def told(tx, id, hidden=False):
     out = [public(m) for m in said]
     if hidden:
         first = said[0]['id'] if said else 0
-        out += [{'id': e['id'], 'role': 'system', 'text': line(e), 'status': 'done', 'model': '', 'hidden': True, 'at': e['at']}
+        out += [{'id': e['id'], 'role': 'system', 'text': line(e, model='The model'), 'status': 'done', 'model': '', 'hidden': True, 'at': e['at']}
                 for e in overheard(tx, first-40 if first else 0, limit=1000)]
         out.sort(key=lambda m: m['id'])
     return out
