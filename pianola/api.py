@@ -1,5 +1,5 @@
 "The doors of the contract: every route under /api/, and the socket. Each one only asks the rooms above."
-import asyncio, json, re
+import asyncio, json, re, unicodedata
 from urllib.parse import quote
 import apsw
 from fasthtml.common import Button, Div, Form, H2, JSONResponse, Li, Ol, P, Pre, Response, Small, Strong, Textarea, to_xml
@@ -15,7 +15,7 @@ from .asking import forms
 from .asking.fields import rows_of
 from .asking.files import File, Taking
 from .config import details, version
-from .conversation import bubble, chat, history, learn
+from .conversation import bubble, chat, export, history, learn
 from .conversation import tries             # noqa: F401  the keys of a conversation
 from .flows import flow
 from .loading import settings
@@ -79,10 +79,12 @@ async def arguments(req):
     return args
 
 def attached(name):
-    "The head of an answer that is kept as a file of this name, whatever is in the name"
+    "The head of an answer that is kept as a file of this name, whatever is in the name: in letters that every program knows, and as it is (RFC 6266)"
     name = re.sub(r'[\x00-\x1f\x7f/\\]+', ' ', name).strip()[:150] or 'file'
-    plain = quote(name, safe=" !#$&+.^_~-")
-    return {'content-disposition': f'attachment; filename="{name}"' if plain == name else f"attachment; filename*=utf-8''{quote(name, safe='')}"}
+    ascii = unicodedata.normalize('NFKD', name).encode('ascii', 'ignore').decode()
+    stem, dot, kind = re.sub(r'[^\w !#$&+.^~-]+', '_', ascii, flags=re.A).rpartition('.')
+    plain = f'{stem.strip()}{dot}{kind}' if stem.strip() or not dot else f'file.{kind}'
+    return {'content-disposition': f'attachment; filename="{plain}"' + (f"; filename*=utf-8''{quote(name, safe='')}" if plain != name else '')}
 
 def number(text, what):
     "A number from a URL"
@@ -164,18 +166,18 @@ async def earlier(req):
     return ft(*await store.read(look), '')
 
 @door('/api/conversations/{id}.{kind}')
-async def export(req):
+async def taken_along(req):
     id, kind = number(req.path_params['id'], 'the conversation'), req.path_params['kind']
-    if kind == 'md':
-        return PlainTextResponse(await store.read(history.as_markdown, id), media_type='text/markdown; charset=utf-8',
-                                 headers=attached(f'conversation-{id}.md'))
-    if kind == 'json': return JSONResponse(await store.read(history.as_json, id), headers=attached(f'conversation-{id}.json'))
-    raise Refused(f'a conversation cannot be had as {kind[:20]}', 'ask for .md or .json', 404)
+    if kind not in ('md', 'json'): raise Refused(f'a conversation cannot be had as {kind[:20]}', 'ask for .md or .json', 404)
+    made = export.as_markdown if kind == 'md' else export.as_json
+    title, told = await store.read(lambda tx: (history.conversation(tx, id)['title'], made(tx, id)))
+    heads = attached(f'{export.name(title)}.{kind}')
+    return JSONResponse(told, headers=heads) if kind == 'json' else PlainTextResponse(told, media_type='text/markdown; charset=utf-8', headers=heads)
 
 @door('/api/messages/{id}/text')
 async def text(req):
     m = await store.read(history.message, number(req.path_params['id'], 'the message'))
-    return PlainTextResponse(await store.read(history.grown, m))
+    return PlainTextResponse(await store.read(export.copied, m))
 
 @door('/api/messages/{id}/edit')
 async def edit(req):

@@ -179,6 +179,31 @@ _closing = re.compile(r' {0,3}[`~]*[ \t]*')
 
 # from text to blocks
 
+def prose(text):
+    "A reply in its own words: its Markdown without the actions written in it"
+    text = _source(text)
+    found, out, whole = dict.fromkeys((f.start, f.end) for f in piano.actions(text) if not f.error), [], True
+    for tokens, a, b, _ in _units(text):
+        t, code, at, said = tokens[0], '', a, ''
+        if t.type == 'paragraph_open': code = tokens[1].content
+        elif t.type == 'fence' and piano.language(t).lower() in piano.spoken: code = t.content
+        if code.lstrip()[:1] in ('{', '[') and _names(code, t.type == 'fence' and piano.closed(t), True):
+            whole = False
+            continue
+        for i, j in found:
+            if not a <= i < j <= b: continue
+            while i > at and text[i-1] == '`' == text[j:j+1]: i, j = i-1, j+1             # one that stood alone on its line, as code
+            said, at, whole = said + text[at:i].rstrip(' '), j, False
+        rest = said + text[at:b]
+        if at == a or re.search(r'\w', rest): out.append(rest.strip('\n'))             # else a bare sign of a list
+    return text if whole else '\n\n'.join(o for o in out if o.strip())
+
+def ended(text):
+    "Markdown behind which something can stand: a fence that was left open is closed"
+    units = _units(text := _source(text))
+    t = units[-1][0][0] if units else None
+    return f'{text.rstrip()}\n{t.markup}' if t and t.type == 'fence' and not piano.closed(t) else text
+
 def _source(text):
     "Line ends as \\n; what can be no letter at all as \N{REPLACEMENT CHARACTER}"
     if '\r' in text: text = text.replace('\r\n', '\n').replace('\r', '\n')
@@ -305,8 +330,9 @@ unfinished, writing = 'unfinished action', 'writing an action …'
 def _code(code, lang, closed, cut=False):
     fig = figure(code, lang)
     if lang.lower() not in piano.spoken or code.lstrip()[:1] not in ('{', '['): return fig
-    names = piano.key(code, closed) or [unfinished] * piano.begun(code, cut)
-    return _folded(names, fig) if names else fig
+    return _folded(names, fig) if (names := _names(code, closed, cut)) else fig
+
+def _names(code, closed, cut): return piano.key(code, closed) or [unfinished] * piano.begun(code, cut)
 
 def _as_far(code, lang):
     "What an open fence is as far as it goes: '' while nothing tells, perhaps an 'action', or 'code', which it then stays"

@@ -303,11 +303,11 @@ def test_a_file_is_called_what_it_is_called_whatever_is_in_its_name(serve, tmp_p
     s = serve(plugins=tmp_path/'p', env={'PIANOLA_ENGINE': 'embedded'})
     s.act(urllib.parse.quote('задачи.create'), name='=1+1')
     status, head, body = ask(s, 'GET', '/api/tables/' + urllib.parse.quote('задачи') + '.csv')
-    assert status == 200 and head['content-disposition'] == "attachment; filename*=utf-8''" + urllib.parse.quote('задачи.csv') and b"'=1+1" in body
+    assert status == 200 and head['content-disposition'] == "attachment; filename=\"file.csv\"; filename*=utf-8''" + urllib.parse.quote('задачи.csv') and b"'=1+1" in body
     s.act('steps.run', step='read')
     s.until(lambda: '/plain.csv' in s.get('/steps', HX_Request='true')[1])
-    for key, named in (('a"; x="b.exe', "filename*=utf-8''a%22%3B%20x%3D%22b.exe.csv"), ('c\tx', 'filename="c x.csv"'),
-                       ('表', "filename*=utf-8''%E8%A1%A8.csv"), ('plain', 'filename="plain.csv"')):
+    for key, named in (('a"; x="b.exe', "filename=\"a_ x_b.exe.csv\"; filename*=utf-8''a%22%3B%20x%3D%22b.exe.csv"), ('c\tx', 'filename="c x.csv"'),
+                       ('表', "filename=\"file.csv\"; filename*=utf-8''%E8%A1%A8.csv"), ('plain', 'filename="plain.csv"')):
         status, head, body = ask(s, 'GET', f"/api/answers/1/{urllib.parse.quote(key, safe='')}.csv")
         assert status == 200 and head['content-disposition'] == f'attachment; {named}' and b"'=1+1" in body , (key, status, head)
     status, head, _ = ask(s, 'GET', '/api/answers/1/c%0D%0ASet-Cookie%3A%20own%3D1.csv')

@@ -14,7 +14,7 @@ rooms = {
     'asking': ('files', 'fields', 'forms'),
     'loading': ('settings', 'needs', 'trial', 'plugins'),
     'layers': (),
-    'conversation': ('record', 'understand', 'wishes', 'history', 'learn', 'bubble', 'context', 'orders', 'chat', 'tries'),
+    'conversation': ('record', 'understand', 'wishes', 'history', 'learn', 'bubble', 'export', 'context', 'orders', 'chat', 'tries'),
     'work': ('journal', 'fleet', 'board', 'handle', 'worker', 'jobs'),
     'models': (), 'page': (),
     'tables': ('growth', 'sheets', 'grid', 'narrow', 'crud'),

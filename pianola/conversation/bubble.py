@@ -159,15 +159,16 @@ def foot(m, around):
 
 def event(e):
     "Something the model overheard: one quiet line, shown when the user asks for it"
-    return Div(line(e, user='You', model='The model'), id=f"msg-{e['id']}", data_role='system', data_status='done', data_pos=e['id'], cls='msg overheard')
+    said = line(e, user='You', model='The model')
+    return Div(said, id=f"msg-{e['id']}", data_role='system', data_status='done', data_pos=e['id'], cls='msg overheard')
 
 def around(tx, m, head=None):
     "What stands beside a message: the outcomes written in it, the cards that wait, the other tries"
-    rolls = tx.q("select id, by, what, text, data from log where ref=? and kind='action' order by id", m['id']) if m['role'] != 'user' else []
+    rolls = tx.q("select id, at, by, what, text, data from log where ref=? and kind='action' order by id", m['id']) if m['role'] != 'user' else []
     rolls = [r for r in rolls if json.loads(r['data'] or '{}').get('status') != 'waiting']
     for r in rolls: r['undone'] = tx.value('select 1 from log where key=?', f"undo:{r['id']}")
     shown = [r for r in rolls if not (r['what'] == 'undo' and r['undone'])]
-    asks = tx.q("select id, text, why, choice from approval where message=? and status='waiting' order by id",
+    asks = tx.q("select id, at, by, action, args, text, why, choice from approval where message=? and status='waiting' order by id",
                 m['id']) if m['role'] != 'user' else []
     return {'rolls': shown, 'asks': asks, 'tries': siblings(tx, m), 'head': m['id'] == head}
 

@@ -215,26 +215,6 @@ def thought(tx, m):
     pieces = tx.q("select text from log where ref=? and kind='piece' and what='thinking' order by id", m['id'])
     return m['thinking'] + ''.join(p['text'] for p in pieces)
 
-def as_markdown(tx, id):
-    "A conversation as a Markdown file"
-    c = conversation(tx, id)
-    stamp = lambda t: time.strftime('%Y-%m-%d %H:%M', time.localtime(t))
-    out = [f"# {c['title'] or 'Conversation'}", '']
-    for m in path(tx, c['head']):
-        out += [f"## {'You' if m['role'] == 'user' else m['model'] or m['role'].capitalize()} · {stamp(m['at'])}", '',
-                grown(tx, m) if m['status'] == 'streaming' else m['text'], '']
-    return '\n'.join(out)
-
-def as_json(tx, id):
-    "A conversation as data: every branch, with thinking, statistics and errors"
-    c = conversation(tx, id)
-    rows = tx.q('select * from message where conversation=? order by id', id)
-    for m in rows:
-        for k in ('stats', 'error', 'prompt', 'brings'): m[k] = json.loads(m[k]) if m[k] else None
-        if m['status'] == 'streaming': m['text'], m['thinking'] = grown(tx, m), thought(tx, m)
-        m.pop('played'), m.pop('prompt')
-    return {'format': 'pianola-conversation/1', 'id': id, 'title': c['title'], 'created': c['created'], 'head': c['head'], 'messages': rows}
-
 # keys over conversations: journaled like any row, so that deleting one can be taken back
 
 @action(name='chat.rename', plugin='chat', title='Rename a conversation', model=False,
