@@ -8,7 +8,8 @@ from pianola import render
 
 pytestmark = pytest.mark.browser
 milk, gone = '{"action": "tasks.create", "args": {"name": "Buy *milk*"}}', '{"action": "tasks.delete", "args": {"id": 1}}'
-says = {'one': ['I am adding it.\n\n', milk], 'two': [f'```json\n{gone}\n```\n\nI will ask.'], 'three': ['Nothing: ', '{"action": "todos.create"}', ' so.'],
+says = {'one': ['I am adding it.\n\n', milk], 'two': [f'```json\n{gone}\n```\n\nI will ask.'],
+        'three': ['Nothing: ', '{"action": "todos.create"}', ' so.'],
         'four': [milk, '\n\nAs code:\n\n```py\nx = 1'], 'five': ['Well.\n\n', '{"action": "tasks.cre', CUT], 'six': ['{"action": "tasks.list", "args": {}}']}
 
 def say(page, text):
@@ -93,7 +94,8 @@ def test_a_reply_that_is_still_written_and_one_that_was_stopped_say_so(serve, up
 
 @pytest.mark.parametrize('title, names', [('Call the dentist', 'filename="Call the dentist.{}"'), ('a/b: c?', 'filename="a b c.{}"'),
                                           ('Zähne', 'filename="Zahne.{0}"; filename*=utf-8\'\'' + urllib.parse.quote('Zähne') + '.{0}'),
-                                          ('牙医', 'filename="file.{0}"; filename*=utf-8\'\'' + urllib.parse.quote('牙医') + '.{0}'), ('...', 'filename="Conversation.{}"')])
+                                          ('牙医', 'filename="file.{0}"; filename*=utf-8\'\'' + urllib.parse.quote('牙医') + '.{0}'),
+                                           ('...', 'filename="Conversation.{}"')])
 def test_the_file_is_called_as_the_conversation_is(serve, upstream, page, title, names):
     s = serve(env=upstream(['Hello.']).env)
     page.goto(s.url)

@@ -15,8 +15,8 @@ def as_markdown(tx, id):
         text = grown(tx, m) if m['status'] == 'streaming' else m['text']
         who = bubble.spoken(m['model']) if m['role'] != 'assistant' else m['model']
         if m['role'] == 'user': who = f'{who}, in your place' if who else 'You'
-        out += [f"## {who or m['role'].capitalize()} · {stamp(m['at'])}", render.ended(text if m['role'] == 'user' else render.prose(text)).strip('\n'),
-                '\n'.join(map(item, outcomes(tx, m))), mark(m)]
+        out += [f"## {who or m['role'].capitalize()} · {stamp(m['at'])}",
+                render.ended(text if m['role'] == 'user' else render.prose(text)).strip('\n'), '\n'.join(map(item, outcomes(tx, m))), mark(m)]
     return '\n\n'.join(filter(None, out)) + '\n'
 
 def item(o):
@@ -60,8 +60,8 @@ def outcomes(tx, m):
         out.append({'id': e['id'], 'at': e['at'], 'by': e['by'], 'action': e['what'], 'args': d.get('args', {}), 'text': e['text'],
                     'state': 'undone' if e['undone'] else d.get('status', 'done'), 'hint': d.get('hint') or '',
                     'rows': [r for r in rows[:50] if isinstance(r, dict)], 'approval': None})
-    return out + [{'id': None, 'at': w['at'], 'by': w['by'], 'action': w['action'], 'args': json.loads(w['args']), 'text': w['text'], 'state': 'waiting',
-                   'hint': '', 'rows': [], 'approval': w['id']} for w in beside['asks']]
+    return out + [{'id': None, 'at': w['at'], 'by': w['by'], 'action': w['action'], 'args': json.loads(w['args']), 'text': w['text'],
+                   'state': 'waiting', 'hint': '', 'rows': [], 'approval': w['id']} for w in beside['asks']]
 
 def name(title):
     "A title as the name of a file, on any system"
