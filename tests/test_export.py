@@ -10,7 +10,8 @@ pytestmark = pytest.mark.browser
 milk, gone = '{"action": "tasks.create", "args": {"name": "Buy *milk*"}}', '{"action": "tasks.delete", "args": {"id": 1}}'
 says = {'one': ['I am adding it.\n\n', milk], 'two': [f'```json\n{gone}\n```\n\nI will ask.'],
         'three': ['Nothing: ', '{"action": "todos.create"}', ' so.'],
-        'four': [milk, '\n\nAs code:\n\n```py\nx = 1'], 'five': ['Well.\n\n', '{"action": "tasks.cre', CUT], 'six': ['{"action": "tasks.list", "args": {}}']}
+        'four': [milk, '\n\nAs code:\n\n```py\nx = 1'],
+        'five': ['Well.\n\n', '{"action": "tasks.cre', CUT], 'six': ['{"action": "tasks.list", "args": {}}']}
 
 def say(page, text):
     n = page.locator('#msg-list > [data-role=assistant]').count()
