@@ -50,7 +50,8 @@ def test_an_own_key_is_one_step_and_can_be_taken_back(server):
 def test_the_keys_of_a_table_and_of_the_schedule_take_what_the_pages_say(server):
     takes = {a['name']: a['parameters'] for a in server.get('/api/actions')[1]}
     rows = dict(re.findall(r'^\| `recipes\.(\w+)` \| (.*) \|$', plugins_page, re.M))
-    assert {'create', 'list', 'update', 'delete', 'move', 'sort', 'choose'} == set(rows)
+    assert {'create', 'list', 'sum', 'update', 'delete', 'move', 'sort', 'choose'} == set(rows)
+    assert set(takes['recipes.sum']['properties']) == {'column', 'where'} == set(re.findall(r'`(\w+)`', rows['sum']))
     assert set(takes['recipes.sort']['properties']) == {'by', 'order'} and '`by`' in rows['sort'] and '`order`' in rows['sort']
     row = next(l for l in (root/'docs/tables.md').read_text('utf-8').splitlines() if l.startswith('| `films.import`'))
     assert set(re.findall(r'`(\w+)`', row)) == set(takes['recipes.import']['properties'])
