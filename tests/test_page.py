@@ -816,7 +816,8 @@ def test_on_a_phone_everything_can_be_reached_and_the_sheet_is_a_dialog(shared, 
     assert page.evaluate('document.documentElement.scrollWidth') <= 360
 
 def test_an_engine_that_never_stops_talking_is_stopped(app, page):
-    s, _ = app(['All of it. ' * 50_000, 'More of it. ' * 50_000])
+    most = ' '.join(map(str, range(100_000)))
+    s, _ = app(['All of it. ' + most, ' More of it. ' + most])
     say(page, 'go')
     expect(over(page, status='error').locator('.trouble')).to_contain_text('more than 1,000,000 characters')
     assert s.get('/api/conversation')[1][-1]['text'].startswith('All of it.')
@@ -861,7 +862,7 @@ def test_a_message_just_said_and_a_reply_just_begun_look_as_any_other():
     begun = SimpleNamespace(blocks=render.Blocks(), text='', thinking='', thought='', waits=None)
     said = SimpleNamespace(blocks=render.Blocks(), text='Hello', thinking='', thought='', waits=None)
     said.blocks.feed('Hello'); said.blocks.frame()
-    roll = {'id': 3, 'text': 'Added a task', 'data': {'changes': [1]}}
+    roll = {'id': 3, 'what': 'tasks.create', 'text': 'Added a task', 'data': {'changes': [1]}}
     beside = [{}, {'tries': [7], 'head': True}, {'tries': [7], 'head': True, 'busy': True}, {'tries': [5, 7], 'head': False},
               {'rolls': [roll], 'asks': []}, {'asks': [{'id': 1, 'text': 'Delete it?', 'why': ''}]}]
     whose = [{}, {'model': 'tasks'}, {'role': 'app', 'model': 'tasks'}, {'role': 'assistant'},
