@@ -128,7 +128,7 @@ def when(id):
 
 # the keys that tables and flows bring along
 usual = frozenset(
-    'create list update delete move sort choose update_many delete_many import start again fill run back fold name show runs stay pick '
+    'create list sum update delete move sort choose update_many delete_many import start again fill run back fold name show runs stay pick '
     'fork lock cancel'.split())
 
 def what(tx, chosen=''):
