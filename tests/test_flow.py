@@ -176,6 +176,15 @@ async def late(again: str):
     for how, says in (('leaves', '\nSystemExit: it calls sys.exit(3)'), ('computes', 'what takes a while belongs in a job')):
         assert says in ends('late', again=how)['error'], how
 
+def held():
+    "(an event, a step that returns 5 when it is set)"
+    go = threading.Event()
+    def first():
+        "Q"
+        assert go.wait(30)
+        return 5
+    return go, first
+
 def answered(tmp_path, monkeypatch, f, then):
     "The answer to a step that is this function, after then(store, flow, run) was awaited"
     from pianola import actions
@@ -196,11 +205,7 @@ def answered(tmp_path, monkeypatch, f, then):
     with ThreadPoolExecutor(1) as beside: return beside.submit(asyncio.run, go()).result()
 
 def test_a_step_that_ends_while_the_database_cannot_be_written_is_over_when_it_can(tmp_path, monkeypatch):
-    go = threading.Event()
-    def first():
-        "Q"
-        assert go.wait(30)
-        return 5
+    go, first = held()
     async def then(st, made, run):
         with locked(tmp_path) as seen:
             go.set()
@@ -219,11 +224,7 @@ def test_a_step_whose_result_is_too_deep_has_failed(tmp_path, monkeypatch):
     assert a['state'] == 'failed' and 'it goes deeper than 60 levels' in a['error']
 
 def test_a_step_whose_end_breaks_has_failed(tmp_path, monkeypatch):
-    go = threading.Event()
-    def first():
-        "Q"
-        assert go.wait(30)
-        return 5
+    go, first = held()
     async def then(st, made, run):
         def breaks(tx, run): raise RecursionError('too deep')
         monkeypatch.setattr(made, 'go_on', breaks)
@@ -234,11 +235,7 @@ def test_a_step_whose_end_breaks_has_failed(tmp_path, monkeypatch):
 def test_a_step_whose_end_cannot_be_kept_is_stopped_at_once(tmp_path, monkeypatch):
     import apsw
     from pianola.flows import flow
-    go = threading.Event()
-    def first():
-        "Q"
-        assert go.wait(30)
-        return 5
+    go, first = held()
     async def then(st, made, run):
         real, tried = made.over, asyncio.Event()
         def full(*_):
