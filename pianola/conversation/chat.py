@@ -43,7 +43,6 @@ class Reply:
         self.first, self.began, self.stats, self.tokens = 0, time.monotonic(), {}, 0
         # decided: by rules, so nothing in the reply is pressed; told: what the model was given, until that is kept; waits: the Phase it is in
         self.task, self.broken, self.decided, self.told, self.waits = asyncio.current_task(), None, False, None, None
-        self.before = len(self.text)                     # characters that were said before it went on
     def take(self, said):
         "A piece came: remember it and wake the drawing"
         if not self.first: self.first = time.monotonic() - self.began
@@ -57,7 +56,8 @@ class Reply:
         self.fresh[''] += said.text
         self.fresh['thinking'] += said.thinking
         self.dirty.set()
-        if in_circles(self.text[max(self.before, len(self.text)-circle):]):
+        # what was said before it went on does not count
+        if in_circles(self.text[max(len(self.m['text']), len(self.text)-circle):]):
             raise Fault('circle', 'The model began to say the same again and again.', 'It was stopped there. Try again, or ask in other words.')
     async def draw(self):
         "Keep what is fresh, then show it: at once for the first piece, then once a frame"
