@@ -207,8 +207,9 @@ def _close(s, i, limit):
         elif c in '"“': break
     return None, deep
 _mark = re.compile(r'[{}\[\]"“]|(?<=[{\[,:\s])\'|(?<![:\w])//[^\n]*|/\*[\s\S]*?\*/')
+# (?>…) and not …+ where what repeats looks ahead or repeats itself: Python before 3.11.5 goes on from where the last, failed, try had come to
 _ends = {'"': re.compile(r'(?:[^"\\]|\\[\s\S])*+"'), '“': re.compile(r'[^”]*+”'),
-         "'": re.compile(r"(?:[^'\\\n]|\\.|'(?!\s*[,:}\]])){0,2000}+'(?=\s*[,:}\]])")}
+         "'": re.compile(r"(?>(?:[^'\\\n]|\\.|'(?!\s*[,:}\]])){0,2000})'(?=\s*[,:}\]])")}
 
 # what json cannot say, or says twice
 

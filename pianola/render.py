@@ -173,7 +173,7 @@ _letter, _url = re.compile(r'(?<!\[)[^\W\d_]'), re.compile('[:&]')
 _turn = re.compile(r'\n[ \t]*\n(?=[^\s*+\-\d]|\*\*[^\s*])')
 _blank = re.compile(r'(?:\n[ \t]*)?\n?\Z')
 _list = re.compile(r' ?(?:[-*+]|\d{1,9}[.)])[ \t]')
-_listed = re.compile(r'(?>(?: {2,}|\t| ?(?:[-*+]|\d{1,9}[.)])[ \t])[^\n]*\n|[ \t]*\n)*+')
+_listed = re.compile(r'(?>(?:(?: {2,}|\t| ?(?:[-*+]|\d{1,9}[.)])[ \t])[^\n]*\n|[ \t]*\n)*)')         # not …+: see piano._ends
 _fence = re.compile(r'(`{3,}|~{3,})[^\n]*\n')
 _closing = re.compile(r' {0,3}[`~]*[ \t]*')
 
