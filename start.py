@@ -29,8 +29,8 @@ def main(args):
     elif not ready(job): setup(job, args)
     if only: print('Everything is here; python3 start.py runs it.')
     elif job == 'run': return hand_over([python, 'server.py', *args])
-    else:       # all of them: side by side, since they mostly wait
-        return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, os.cpu_count() or 1))])])
+    else:       # all of them: side by side, one more than there are processors, since they often wait
+        return hand_over([python, '-m', 'pytest', *(args or ['-n', str(min(4, (os.cpu_count() or 1) + 1))])])
 
 def ready(job):
     "True when all is as the last set-up for this job left it; asks nobody but a local Ollama, and that only where it stands in for our own model"
@@ -151,7 +151,8 @@ def environment(job, fetch):
             uv = None
             if not fits(): make()
     if not uv:
-        log = follow([python, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off',
+        # a module is compiled when it is first imported: most never are, and to do it here is half the time
+        log = follow([python, '-m', 'pip', 'install', '--no-input', '--no-compile', '--disable-pip-version-check', '--progress-bar', 'off',
                       '-c', 'constraints.txt', *wants], fetch)
         if log: raise fetch.Failed('The packages could not be installed: {}; {}'.format(*fetch.blame(log)))
     remember(packages=key(), tests=job == 'test', postgres='postgres' in extras)

@@ -448,6 +448,25 @@ def test_scrolling_up_is_left_alone_while_text_streams(app, page):
     page.locator('#to-end').click()
     until(page, lambda: left() < 60)
 
+def test_nothing_of_the_conversation_lies_over_the_button_to_its_end(app, page):
+    app(['\n\n'.join(f'```py\nx = {n}\n```' for n in range(60))])
+    say(page, 'go')
+    over(page)
+    page.wait_for_function("() => document.getElementById('msg-list').scrollHeight > 3000")
+    page.locator('#msg-list').hover()
+    page.mouse.wheel(0, -900)
+    expect(page.locator('#to-end')).to_be_visible()
+    assert page.evaluate('''async () => {
+        const l = document.getElementById('msg-list'), b = document.getElementById('to-end'), r = b.getBoundingClientRect(), over = []
+        for (let n = 0; n < 40; n++) {
+            l.scrollTop -= 5
+            await new Promise(requestAnimationFrame)
+            const e = document.elementFromPoint(r.x + r.width/2, r.y + r.height/2)
+            if (e !== b) over.push(e.outerHTML.slice(0, 80))
+        }
+        return over
+    }''') == []
+
 def test_the_model_is_chosen_in_the_page_and_remembered(serve, upstream, page):
     u = upstream(lambda body: [f"I am {body['model']}"], models={'one:latest': {}, 'two:latest': {'size': 2_000_000_000}})
     s = serve(env={**u.env, 'PIANOLA_ENGINE': 'auto'})
