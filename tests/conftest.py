@@ -150,17 +150,17 @@ class Server:
         if cold or sys.platform != 'linux' or not all(k.startswith(('PIANOLA_', 'OLLAMA_')) for k in env or ()):
             self.p = subprocess.Popen(cmd, cwd=root, env=e, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         else: self.p = Newborn(cmd[2:], e)
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read, args=(self.p.stdout, self.lines, self.out), daemon=True).start()
         self.url = self._wait()
-    def _read(self):
-        for line in self.p.stdout: self.lines.append(line); self.out.put(line)
-        self.out.put(None)
+    def _read(self, stdout, lines, out):        # of this start: a test may start it again before the last one's is read to its end
+        for line in stdout: lines.append(line); out.put(line)
+        out.put(None)
     def _wait(self):
         end = time.time() + 60
         while time.time() < end:
             with contextlib.suppress(queue.Empty):
                 line = self.out.get(timeout=1)
-                if line is None: raise RuntimeError(f'the server ended with {self.p.wait()}:\n{"".join(self.lines)}')
+                if line is None: raise RuntimeError(f'the server ended with {self.p.wait(10)}:\n{"".join(self.lines)}')
                 if line.startswith('Pianola is at '): return line.split()[-1]
         raise RuntimeError(f'the server did not start:\n{"".join(self.lines)}')
     @property

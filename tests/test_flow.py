@@ -386,6 +386,9 @@ def test_a_run_goes_out_as_a_file_and_comes_in_elsewhere(common, serve, folder):
     with zipfile.ZipFile(bomb := io.BytesIO(), 'w', zipfile.ZIP_DEFLATED) as z: z.writestr('run.json', b'[' * 60_000_000)
     status, said = other.post('/api/actions/links.import', {'file': give(bomb.getvalue())})
     assert len(bomb.getvalue()) < 100_000 and status == 413 and 'larger than 50 MB' in said['error']
+    with zipfile.ZipFile(bomb := io.BytesIO(), 'w', zipfile.ZIP_DEFLATED) as z: z.writestr('run.json', b'[' + b'{},' * 2_000_000 + b'0]')
+    status, said = other.post('/api/actions/links.import', {'file': give(bomb.getvalue())})
+    assert len(bomb.getvalue()) < 100_000 and status == 413 and '2,000,000 lists and objects' in said['error']
 
 @pytest.mark.parametrize('odd', [{'at': 1e300}, {'at': -1}, {'ended': 1e300}, {'at': math.inf}, {'at': math.nan},
                                  {'result': {'k': 'data', 'v': math.nan}},

@@ -558,6 +558,8 @@ def test_a_file_of_very_many_columns_is_refused_in_words(tmp_path, monkeypatch):
     for kind in ('csv', 'json'):
         assert len(read(sheets.widest, kind).columns) == sheets.widest
         with pytest.raises(Refused, match=f'it has 20,000 columns; the most is {sheets.widest}'): read(20_000, kind)
+    crowd = keep_file(('[' + ','.join(['{"a":1}']*1_000_001) + ']').encode(), 'crowd.json')
+    with pytest.raises(Refused, match='crowd.json holds more than 1,000,000 lists and objects'): sheets.read(crowd)
     assert sheets.unique(['a', '', 'a', 'a 2', 'a', 'column 2', 'b']) == ['a', 'column 2', 'a 2', 'a 2 2', 'a 3', 'column 2 2', 'b']
 
 def test_a_changed_row_class_keeps_every_value(serve, folder):

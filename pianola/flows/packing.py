@@ -2,9 +2,10 @@
 import io, json, re, zipfile
 from ..asking.files import File, Taking
 from ..store import Refused
-from ..tx import sound
+from ..tx import brackets, sound
 
-largest, longest, deepest = 500_000_000, 50_000_000, 150         # bytes of all, and of its data; levels of those
+# bytes of all, and of its data; levels of those, lists and objects in them
+largest, longest, deepest, most = 500_000_000, 50_000_000, 150, 2_000_000
 
 def _named(v):
     "Every HASH/NAME in data"
@@ -36,7 +37,8 @@ def unpacked(file):
             if sum(i.file_size for i in z.infolist()) > largest: raise Refused(f'what is in it is larger than {largest//1_000_000} MB', status=413)
             # read as a whole, and many times as large in memory
             if z.getinfo('run.json').file_size > longest: raise Refused(f'its run.json is larger than {longest//1_000_000} MB', status=413)
-            d = sound(json.loads(z.read('run.json')))
+            if brackets(text := z.read('run.json')) > most: raise Refused(f'its run.json holds more than {most:,} lists and objects', status=413)
+            d = sound(json.loads(text))
             if _deeper(d, deepest): raise ValueError(f'it goes deeper than {deepest} levels')
             for name in z.namelist():
                 if not re.fullmatch('files/[0-9a-f]{64}', name): continue

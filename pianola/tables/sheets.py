@@ -8,7 +8,7 @@ import asyncio, codecs, contextlib, csv, gc, io, json, re, threading, time
 from collections import Counter
 from dataclasses import dataclass
 from ..store import Refused, store
-from ..tx import fold, sound
+from ..tx import brackets, fold, sound
 
 biggest, most, widest = 50_000_000, 200_000, 500           # bytes of a file, lines and columns of it
 
@@ -23,7 +23,9 @@ def read(file):
     if file.size > biggest: raise Refused(f'{file.name} is larger than {biggest//1_000_000} MB', 'split it')
     data = file.read_bytes()
     text = decode(data)
-    try: sheet = from_json(text) if text.lstrip()[:1] in ('[', '{') and not file.name.lower().endswith(('.csv', '.tsv')) else from_csv(text)
+    other = text.lstrip()[:1] in ('[', '{') and not file.name.lower().endswith(('.csv', '.tsv'))
+    if other and brackets(text) > 5*most: raise Refused(f'{file.name} holds more than {5*most:,} lists and objects', 'split it')
+    try: sheet = from_json(text) if other else from_csv(text)
     except (ValueError, RecursionError, csv.Error) as e:
         raise Refused(f'{file.name} cannot be read: {str(e)[:200]}',
                       'it must be CSV with a line of column names, a JSON list of objects, or one JSON object a line') from None
