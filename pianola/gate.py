@@ -1,5 +1,5 @@
 "Who may come in: one outermost layer before any route, for pages, streams and sockets alike. Other websites open in the same browser are attackers."
-import hashlib, hmac, ipaddress, re, secrets, socket, time
+import asyncio, contextlib, hashlib, hmac, ipaddress, re, secrets, socket, time
 from html import escape
 from urllib.parse import parse_qs, quote, urlsplit
 from loguru import logger as log
@@ -16,6 +16,15 @@ def host_name(host):
     if not host or u.username is not None or u.path or u.query or u.fragment or any(c.isspace() or c in '\\,;' for c in host): return ''
     return (u.hostname or '').lower()
 
+def where_from(scope):
+    "The address somebody asks from, of IPv6 the network: one machine has all addresses of it"
+    said = (scope.get('client') or ('somewhere',))[0]
+    try: ip = ipaddress.ip_address(said.partition('%')[0])
+    except ValueError: return said
+    if ip.version == 6 and not ip.is_loopback: return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+patience = 10           # seconds for the words of a login to come
 login_page = """<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1"><title>Pianola</title>
 <link rel=stylesheet href=/static/pianola.css><body class=login><main><h1>Pianola</h1><form method=post action=/api/login><label>Password
 <input type=password name=password autofocus required autocomplete=current-password></label><input type=hidden name=to value="{to}"><p role=alert>{said}</p><button>Open</button></form></main></body></html>"""
@@ -31,7 +40,7 @@ class Gate:
         self.page_word = self._sign(b'page')
         self.pass_word = self._sign(b'pass' + config.password.encode())
         self.policy = policy.format(cdn=f' {cdn}' if cdn else '')
-        self.tries, self.told = [], {}
+        self.tries, self.told = [], {}          # wrong words as (when, from where); what the console was told, and when
         self.names = {'localhost'}
         if not is_loopback(config.host):
             me = socket.gethostname().lower()
@@ -104,21 +113,25 @@ class Gate:
         return dressed
 
     async def login(self, scope, receive, send):
-        "Ten wrong words a minute, then wait: a password of a person can be guessed by a machine"
+        """Ten wrong words a minute from one place, then it has to wait, and a hundred from all together: a password
+        of a person can be guessed by a machine, and who guesses must not keep out who knows it"""
         body = b''
-        while len(body) < 4096:
-            m = await receive()
-            body += m.get('body', b'')
-            if not m.get('more_body'): break
-        now = time.monotonic()
-        self.tries = [t for t in self.tries if now - t < 60]
+        with contextlib.suppress(TimeoutError):         # what came by then is no password
+            async with asyncio.timeout(patience):
+                while len(body) < 4096:
+                    m = await receive()
+                    body += m.get('body', b'')
+                    if not m.get('more_body'): break
+        now, place = time.monotonic(), where_from(scope)
+        self.tries = [(t, p) for t, p in self.tries if now - t < 60]
         said = parse_qs(body.decode('utf-8', 'replace'))
         given, to = said.get('password', [''])[0], said.get('to', ['/'])[0]
         if not re.fullmatch(r'/(?![/\\])[\x21-\x7e]*', to): to = '/'        # a place of ours, and nobody else's
-        if len(self.tries) >= 10: return await self.answer(send, 429, self.asks('Too many tries. Wait a minute.', to))
+        if len(self.tries) >= 100 or sum(p == place for _, p in self.tries) >= 10:
+            return await self.answer(send, 429, self.asks('Too many tries. Wait a minute.', to))
         if not hmac.compare_digest(given.encode(), self.config.password.encode()):
-            self.tries.append(now)
-            log.warning(f"A wrong password was given from {(scope.get('client') or ('somewhere',))[0]}")
+            self.tries.append((now, place))
+            log.warning(f'A wrong password was given from {place}')
             return await self.answer(send, 401, self.asks('That is not the password.', to))
         cookie = f'{self.cookie}_in={self.pass_word}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000'
         await self.answer(send, 303, '', (b'location', to.encode()), (b'set-cookie', cookie.encode()))

@@ -1,5 +1,5 @@
 "Other websites, other programs and hostile texts: what each of them tries through the front door, and that it gets nothing."
-import base64, contextlib, functools, html.parser as html_parser, http.client, http.server, itertools, json, os
+import asyncio, base64, contextlib, functools, html.parser as html_parser, http.client, http.server, itertools, json, os
 import re, socket, sqlite3, subprocess, sys, threading, time, urllib.parse
 import pytest
 from playwright.sync_api import expect
@@ -567,6 +567,27 @@ def test_guessing_is_slowed_down_and_never_answers_faster_or_otherwise(serve, mo
         assert ask(s, 'POST', '/api/login', body=body)[0] in (401, 413, 429)
     lives_locked = ask(s, 'GET', '/', 'Accept: text/html')
     assert lives_locked[0] == 401
+
+@pytest.mark.asyncio
+async def test_who_guesses_keeps_nobody_else_out_and_who_sends_half_a_word_is_answered(monkeypatch):
+    from types import SimpleNamespace
+    from pianola import gate
+    g = gate.Gate(None, SimpleNamespace(password=word, host='0.0.0.0'), b'k'*32)
+    async def given(said, client, more=False):
+        parts, out = [{'type': 'http.request', 'body': f'password={urllib.parse.quote(said)}'.encode(), 'more_body': more}], []
+        async def receive(): return parts.pop(0) if parts else await asyncio.Event().wait()
+        async def send(m): out.append(m)
+        await g.login({'client': (client, 1)}, receive, send)
+        return out[0]['status']
+    assert [await given('x', '10.0.0.7') for _ in range(12)] == [401]*10 + [429]*2
+    assert await given('x', '::ffff:10.0.0.7') == 429, 'the same machine'
+    assert await given(word, '10.0.0.8') == 303
+    assert [await given('x', f'2001:db8:0:1::{n}') for n in range(12)] == [401]*10 + [429]*2, 'one network is one place'
+    assert await given(word, '2001:db8:0:2::1') == 303
+    monkeypatch.setattr(gate, 'patience', .05)
+    assert await given(word[:2], '10.0.0.9', more=True) == 401
+    for n in range(90): await given('x', f'10.1.0.{n}')
+    assert await given(word, '10.0.0.8') == 429, 'many places that guess are one who guesses'
 
 def test_no_secret_reaches_the_log_or_the_console(locked):
     key = login(locked, word)
