@@ -270,9 +270,11 @@ def _founds(value, start, end, level=0):
         try: args = _json.decode(args)
         except (ValueError, RecursionError): pass
     if args is None: args = {}
+    too_deep = f'The args of {verb} go more than {deepest - 1} brackets deep.'          # Python from 3.12 on reads thousands of them
+    if not _within(args, deepest - 1): return bad(too_deep, verb)
     if not isinstance(args, dict): return bad(f'The args of {verb} must be an object, e.g. {{"name": "Buy milk"}}.', verb)
     if twice := [k for k in rest if k in args and args[k] != rest[k]]: return bad(f'{verb} says {twice[0][:40]} twice, differently.', verb)
-    if not _within(args := {**args, **rest}, deepest - 1): return bad(f'The args of {verb} go more than {deepest - 1} brackets deep.', verb)
+    if not _within(args := {**args, **rest}, deepest - 1): return bad(too_deep, verb)
     args = _joined(args)
     try: size = len(json.dumps(args, ensure_ascii=False).encode())
     except UnicodeEncodeError: return bad(f'The args of {verb} hold half a character.', verb)
