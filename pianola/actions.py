@@ -220,8 +220,9 @@ def _seen(tx, key):
 
 def _press(tx, a, args, by, key, message, made=None):
     if seen := _seen(tx, key): return seen
+    before = len(tx.changes)            # several keys may be pressed in one transaction, and each answers for its own
     result = contain.press(tx, a, {**args, **(made or {})})
-    return _record(tx, a, args, by, key, message, result, tx.changes)
+    return _record(tx, a, args, by, key, message, result, tx.changes[before:])
 
 def in_words(x, most=2000):
     "What a key that only looks returned, in words: text as it is, else its parts in a row; rows are counted. Cut where it is long."
@@ -413,11 +414,12 @@ def take_back(tx, id, by='user', ref=None):
     d = json.loads(e['data'] or '{}')
     if d.get('status') != 'done' or not d.get('changes'): raise Refused(f'there is nothing to undo in entry {id}', status=409)
     if tx.value("select 1 from log where kind='action' and key=?", f'undo:{id}'): raise Refused(f'entry {id} was undone before', status=409)
+    before = len(tx.changes)
     tx.revert(d['changes'], id)
     for f in listeners['undo']: f(tx, e)
     text = (again if undoes(e) else undone) + bare(e)
     n = tx.log('action', 'undo', by=by, ref=ref or e['ref'], text=text, key=f'undo:{id}',
-               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes, 'risk': 'write', 'did': e['ref']})
+               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes[before:], 'risk': 'write', 'did': e['ref']})
     return Outcome('done', n, None, text)
 
 async def undo(id, by='user'):

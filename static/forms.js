@@ -182,10 +182,13 @@ const forms = (() => {
     options.popover = 'manual';
     box.parentNode.append(options);
     options.showPopover();
-    const r_ = box.getBoundingClientRect(), below = innerHeight - r_.bottom;
-    options.style.left = `${Math.min(r_.left, innerWidth - 200)}px`;
-    options.style.minWidth = `${r_.width}px`;
-    below > 180 || below > r_.top ? (options.style.top = `${r_.bottom + 2}px`) : (options.style.bottom = `${innerHeight - r_.top + 2}px`);
+    // below its field or, where there is more room, above it, and never over the edge of the window
+    const edge = 8, r_ = box.getBoundingClientRect(), above = r_.top - edge, below = innerHeight - r_.bottom - edge;
+    options.style.minWidth = `${Math.min(r_.width, innerWidth - 2*edge)}px`;
+    const up = options.offsetHeight > below && above > below;
+    options.style.maxHeight = `min(15rem, ${up ? above : below}px)`;
+    up ? (options.style.bottom = `${innerHeight - r_.top + 2}px`) : (options.style.top = `${r_.bottom + 2}px`);
+    options.style.left = `${Math.max(edge, Math.min(r_.left, innerWidth - options.offsetWidth - edge))}px`;
     box.setAttribute('aria-expanded', 'true');
     box.setAttribute('aria-controls', 'options');
     const start = words && found.length ? options.children[all.length - found.length] : $('[aria-selected=true]', options);

@@ -106,7 +106,7 @@ document.addEventListener('click', e => {
 
 // ---- the chat as a sheet, on a small screen
 
-const small = matchMedia('(max-width:899px)');
+const small = matchMedia('(max-width:56.1875em)');
 function sheet() {
   const open = small.matches && document.body.classList.contains('sheet');
   for (const e of [id('nav'), id('main')]) e.inert = open;

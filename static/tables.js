@@ -112,8 +112,9 @@
     w.className = 'wrong here';
     w.setAttribute('role', 'alert');
     w.textContent = said.fields[name];
-    row.append(w);
     w.dataset.for = name;
+    w.style.setProperty('--x', `${shown.offsetLeft}px`);
+    row.append(w);
   }
   function right(t) {
     t.removeAttribute('aria-invalid');

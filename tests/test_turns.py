@@ -115,6 +115,52 @@ def test_every_order_said_while_a_reply_is_written_is_obeyed_once(serve, upstrea
         s.until(lambda: len(s.get('/api/conversation')[1]) == 8 and s.get('/api/conversation')[1][-1]['status'] == 'done')
     assert sorted(t['name'] for t in s.act('tasks.list')['result']) == ['Feed the cat', 'Pay the rent']
 
+def meanwhile(s, ws, *texts):
+    "A reply is stopped during which this was said"
+    ws.send(json.dumps({'msg': 'tell me about rivers', 'conversation': None}))
+    s.until(lambda: any(m['status'] == 'streaming' and m['text'] for m in s.get('/api/conversation')[1]))
+    for n, text in enumerate(texts, 3):
+        ws.send(json.dumps({'msg': text}))
+        s.until(lambda n=n: len(s.get('/api/conversation')[1]) == n)
+    s.act('chat.stop', conversation=s.get('/api/conversations')[1][0]['id'])
+
+def test_what_was_asked_together_is_taken_back_one_by_one_and_what_only_looked_not_at_all(serve, upstream):
+    s = serve(env=upstream([x for n in range(400) for x in (f'word {n} ', .05)]).env)
+    with connect(s.ws) as ws:
+        meanwhile(s, ws, 'add a task: feed the cat', 'add a task: pay the rent', 'which tasks are open?')
+        s.until(lambda: len(s.act('tasks.list')['result']) == 2)
+    done = {e['args'].get('name'): e for e in s.get('/api/roll?limit=100')[1] if e['action'] == 'tasks.create'}
+    (looked,) = [e for e in s.get('/api/roll?limit=100')[1] if e['action'] == 'tasks.list' and e['by'] == 'user' and e['args'].get('where')]
+    assert s.post(f"/api/roll/{looked['id']}/undo")[0] == 409
+    assert s.post(f"/api/roll/{done['Pay the rent']['id']}/undo")[0] == 200
+    assert [t['name'] for t in s.act('tasks.list')['result']] == ['Feed the cat']
+    assert s.post(f"/api/roll/{done['Feed the cat']['id']}/undo")[0] == 200 and not s.act('tasks.list')['result']
+
+def test_what_is_asked_of_a_plugin_while_a_reply_is_written_is_answered_in_its_order_with_all_else(serve, upstream, tmp_path):
+    (tmp_path/'p').mkdir()
+    (tmp_path/'p'/'tasks.py').write_text('"Tasks: to do."\nfrom pianola import Crud\nclass Task: name: str\ntasks = Crud(Task)\n')
+    (tmp_path/'p'/'bells.py').write_text('''"Bells: they ring."
+from pianola import action, Page, P
+page = Page()
+@page
+def index(): return P('Bells')
+@action(title='Ring', risk='read', phrases=['ring the (?P<which>[a-z]+) bell'], say=lambda a, r, c: f"Rang the {a['which']} bell")
+def ring(tx, which: str):
+    if which == 'cracked': raise ValueError('it is cracked')
+    return which
+''')
+    s = serve(env=upstream([x for n in range(400) for x in (f'word {n} ', .05)]).env, plugins=tmp_path/'p')
+    told = lambda: [m['text'] for m in s.get('/api/conversation')[1] if m['role'] == 'app']
+    with connect(s.ws) as ws:
+        ws.send(json.dumps({'hello': {'view': 'bells'}}))
+        meanwhile(s, ws, 'ring the small bell', 'add a task: oil the bells', 'ring the cracked bell', 'ring the big bell')
+        s.until(lambda: len(told()) == 3)
+        assert [t['name'] for t in s.act('tasks.list')['result']] == ['Oil the bells']
+        assert told()[0].startswith('Rang the small') and 'cracked' in told()[1] and told()[2].startswith('Rang the big')
+        ws.send(json.dumps({'msg': 'ring the last bell'}))
+        s.until(lambda: len(told()) == 4)
+    assert told()[3].startswith('Rang the last')
+
 def test_what_is_said_after_a_start_waits_also_when_the_clock_is_set_back(tmp_path, monkeypatch):
     from pianola.conversation import chat, history
     async def run():

@@ -266,16 +266,24 @@ def _place(tx, conversation, resume, under, plugin, late=False):
     c = history.conversation(tx, conversation)
     if resume: tx.run("update message set status='streaming', error=null, played=1 where id=?", id := resume)
     else:
-        asked = said = history.message(tx, under or c['head'])
+        said = history.message(tx, under or c['head'])
         # a plugin spoke in between: the user still waits
         while said['role'] == 'app' and said['parent']: said = history.message(tx, said['parent'])
-        if not under and (said['role'] != 'user' or orders.by_phrase(tx, said, plugin)): return None
+        if not under:
+            if said['role'] != 'user': return None
+            # what was said while the last reply was written comes first
+            left = [m for m in [*waiting_before(tx, said, 0 if late else began), said] if not orders.by_phrase(tx, m, plugin)]
+            if not left: return None
+        # what a phrase said stands behind those words already
+        asked = history.message(tx, under or history.conversation(tx, conversation)['head'])
         id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
     m = history.message(tx, id)
     about = history.asked(tx, m if resume else said)
     decided, doubt = bool(about and about['brings']), None
     if orders.by_rules and not resume and not under:
-        for one in waiting_before(tx, said, 0 if late else began): orders.obey(tx, one, id)          # what was said while the last reply was written
+        for one in left:
+            if one is not said: orders.obey(tx, one, id)
+        decided = decided or said not in left           # by a phrase
     if orders.by_rules and not decided:
         if not resume: decided, doubt = orders.obey(tx, said, id)
         else: decided = bool(tx.value('select 1 from log where key=?', f"rule:{about and about['id']}"))

@@ -2,7 +2,7 @@
 
     obey(tx, said, id)     before: press, ask, or leave it to the model
     play(id, text)         behind: every key written in a reply, each in its place"""
-import asyncio, json
+import asyncio, json, weakref
 import apsw
 from collections import OrderedDict
 from itertools import takewhile
@@ -115,7 +115,7 @@ def by_phrase(tx, said, plugin):
         tx.log('rule', 'wish', ref=said['id'], key=key)
         return bool(history.add(tx, said['conversation'], 'app', wish.says, model=plugin))
     tx.after.append(lambda: store.loop.call_soon_threadsafe(
-        lambda: hold(pressed(said['id'], plugin, wish.name, wish.args, key), f'{wish.name} could not be pressed')))
+        lambda: hold(pressed(said, plugin, wish.name, wish.args, key), f'{wish.name} could not be pressed')))
     return True
 def asked_which(tx, said, ops, plugin, key):
     "Several may be meant: each is a card below a line that says so"
@@ -125,8 +125,15 @@ def asked_which(tx, said, ops, plugin, key):
             choices(tx, ops, history.add(tx, said['conversation'], 'app', 'More than one thing is called so.', model=plugin), f'{key}:which')
     except Refused as e: history.add(tx, said['conversation'], 'app', f'{e.text}.', model=plugin)
     return True
-async def pressed(id, plugin, name, args, key):
+turns = weakref.WeakValueDictionary()           # {conversation: Lock}: what was asked first is answered first
+async def pressed(said, plugin, name, args, key):
     "The key is pressed beside; its outcome is said, unless the plugin says something itself"
+    at = said['conversation']
+    async with turns.setdefault(at, asyncio.Lock()):
+        before = await store.read(lambda tx: not tx.value('select 1 from log where key=?', key)
+                                  and tx.value('select max(id) from message where conversation=?', at))
+        if before: await _pressed(said['id'], plugin, name, args, key, before)
+async def _pressed(id, plugin, name, args, key, before):
     try:
         done = await act(name, args, by='user', key=key, message=id)
         rows = [r for r in done.result if isinstance(r, dict)] if find(name).risk == 'read' and isinstance(done.result, list) else ()
@@ -134,7 +141,8 @@ async def pressed(id, plugin, name, args, key):
     except Refused as e: text = f'{e.text}: {e.hint}.' if e.hint and not e.fields else f'{e.text}.'
     def tell(tx):
         m = history.message(tx, id)
-        if not tx.value("select 1 from message where parent=? and role='app'", id):
+        if not tx.value('select 1 from log where key=?', key): tx.log('rule', 'wish', ref=id, key=key)         # refused, which is an answer too
+        if not tx.value("select 1 from message where conversation=? and id>? and role='app'", m['conversation'], before):
             history.add(tx, m['conversation'], 'app', text[:1].upper() + text[1:], model=plugin)
     await store.write(tell)
 

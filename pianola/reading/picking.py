@@ -61,7 +61,8 @@ class Picking(Targets):
             if any(x.a <= m.a < x.b for x in but): continue
             if m.what == 'flag' and m.key not in where:
                 before = ' '.join(w.low for w in self.words[max(a, m.a-5):m.a])
-                where[m.key] = m.value if self.polarity(m, a) and not re.search(self.g['need'], before) else not m.value
+                # what is still to be done is not done; what is still open is open
+                where[m.key] = m.value == self.polarity(m, a) and not (m.value and re.search(self.g['need'], before))
             elif m.what == 'value' and m.key not in where and not m.slip: where[m.key] = m.value
         return where
     def polarity(self, m, a):

@@ -62,7 +62,8 @@ class Crud(Kind):
     def choices(self): return {k: [f.plain(c) for c in f.choices] for k, f in self.columns.items() if f.kind == 'choice'}
     def call(self, row):
         "What a row is called in a sentence"
-        return f'“{str(row.get(self.main) or row.get("id", ""))[:80]}”'
+        name = str(row.get(self.main) or row.get('id', ''))
+        return f'“{name if len(name) <= 80 else name[:79].rstrip() + "…"}”'
 
     def told(self, tx, row):
         """What a row is called in a question: where others are called the same, with

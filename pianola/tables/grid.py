@@ -128,7 +128,9 @@ def among(tx, table, look, ids):
 
 # one row
 
-def called(table, row): return str(row.get(table.main) or '')[:60]
+def called(table, row):
+    name = str(row.get(table.main) or '')
+    return name if len(name) <= 60 else name[:59].rstrip() + '…'
 def labels(tx, table, found):
     "{column: {number: what it is called}} of the rows that these rows refer to"
     out = {}
