@@ -64,6 +64,18 @@ def test_false_ones_are_refused_with_the_reason(sick):
         got, = say.check(text, say.facts(sick, 12), sick)
         assert got['state'] == 'refused' and why in got['why'], (text, got)
 
+def test_what_is_said_of_one_page_is_so_of_that_page(sick):
+    dead, title = fact(sick, 'not_found'), fact(sick, 'title_missing')
+    for text in ('/matrix/3.html is not found.', 'Redirect /matrix/3.html with 301.', '38 pages are not found, for example /matrix/7.html.',
+                 '/tools/plane/ has no title.', f'/tools/rasp/ has no title [{title.id}].'):
+        assert [s for s, _ in states(text, sick)] == ['checked'], (text, say.check(text, say.facts(sick, 12), sick))
+    for text, why in ((f'/tools/plane/ has 38 dead links [{dead.id}].', 'not one of those'), ('/tools/oil/ has no title.', 'no address'),
+                      ('/guides/wax/ has no title.', 'no fact'), (f'/guides/wax/ has no title [{title.id}].', 'not one of those'),
+                      (f'/matrix/3.html has 38 dead links [{dead.id}].', 'alone'), ('/matrix/3.html has 38 dead links.', 'no fact'),
+                      (f'The page /tools/rasp/ is not found [{dead.id}].', 'not one of those')):
+        got, = say.check(text, say.facts(sick, 12), sick)
+        assert got['state'] == 'refused' and why in got['why'], (text, got)
+
 def test_talk_that_claims_nothing_is_neither(sick):
     assert states('Let me know if you want to hear more!', sick) == [('talk', [])]
     assert states('I would begin at the top.', sick) == [('talk', [])]

@@ -6,6 +6,7 @@ other words, weigh them and answer questions; each of its sentences is checked, 
     await explain(db, ask)    a model's words about them: said (checked, each with its facts), talk (claims nothing), refused (with the reason)
     check(text, facts, db)    the same for words that are there already"""
 import asyncio, re
+from urllib.parse import urlsplit
 from . import findings
 
 class Fact:
@@ -186,6 +187,13 @@ _turned = re.compile(
 _lacking = re.compile(
     r"\b(?:no|not|never|none|without|missing|lacks?|lacking|add|adding|write|give|needs?|empty|absent|should|must|cannot)\b|n['’]t\b", re.I)
 
+def _seen(db, address, kind=''):
+    "Is an address, or the end of one that begins with /, among those that were crawled, or those of a kind of finding?"
+    end = '%' + address.replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_') if address.startswith('/') else address
+    among = ' and exists (select 1 from finding f where f.kind=? and p.id in (f.page, f.other))' if kind else ''
+    return bool(db and db.execute(f"select 1 from page p where (url=? or url like ? escape '\\'){among} limit 1",
+                                  (address, end, *([kind] if kind else ()))).fetchone())
+
 def _judge(text, facts, db):
     said = dict(text=text, state='refused', facts=[], why='')
     known = {f.id: f for f in facts}
@@ -198,12 +206,9 @@ def _judge(text, facts, db):
         what = topics(text[m.start():])
         if against := [f for f in found if not what or what & f.about]:
             return wrong(f'“{m[0]}” is denied by {against[0].id}: {against[0].text[:120]}')
-    for a in _address.findall(text):
-        a = a.rstrip('.,;:!?')
-        if any(a in f.text for f in facts): continue
-        end = '%' + a.replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_') if a.startswith('/') else a
-        if not (db and db.execute("select 1 from page where url=? or url like ? escape '\\' limit 1", (a, end)).fetchone()):
-            return wrong(f'{a} is no address that was seen')
+    named = {m.start(): m[0].rstrip('.,;:!?') for m in _address.finditer(text)}
+    for a in named.values():
+        if not (any(a in f.text for f in facts) or _seen(db, a)): return wrong(f'{a} is no address that was seen')
     plain_ = _address.sub(' ', _cite.sub(' ', text))
     some = lambda n: re.search(r'\b(?:top|first|these|following|main)\s+' + re.escape(n[3]), plain_, re.I)        # the first 3 of them
     counted = [n for n in numbers(text) if n[1] or n[0] > len(facts) or not some(n)]
@@ -211,6 +216,13 @@ def _judge(text, facts, db):
     about = topics(text)
     if not (counted or shares or about or cited or _address.search(text)): return said | {'state': 'talk'}
     candidates = [known[c] for c in cited] or facts
+    blank = _address.sub(lambda m: ' '*len(m[0]), text)
+    def alone(at, a, group):
+        "A number behind an address is said of that page, and the numbers of a fact are of all its pages, but for its example"
+        own = [n for n in counted if not any(n[0] in f.spare for f in group)]
+        if not own or min(blank.find(n[3]) for n in own) < at: return ''
+        ok = any(re.search(rf'{re.escape(a)}(?!\w)\D{{0,120}}(?<![\d.,]){re.escape(n[3])}(?!\w)', f.text) for f in group for n in own)
+        return '' if ok else f'how many it is on {a} alone is not said in ' + ', '.join(f.id for f in group)
     def fits(group):
         "Why facts cannot carry the sentence, '' when they can"
         counts, percents, spare = (set().union(*(getattr(f, k) for f in group)) for k in ('counts', 'percents', 'spare'))
@@ -219,6 +231,10 @@ def _judge(text, facts, db):
                 return f'no percentage {as_said} in ' + ', '.join(f.id for f in group)
             if not percent and v not in counts and v not in spare and not any(abs(v-c) < .005 for c in counts):
                 return f'no number {as_said} in ' + ', '.join(f.id for f in group)
+        for at, a in named.items():
+            if not urlsplit(a).path.strip('/'): continue               # the site as a whole
+            if not any(f.kind and (a in f.text or _seen(db, a, f.kind)) for f in group): return f'{a} is not one of those'
+            if why := alone(at, a, group): return why
         for _, low, high, name in shares:
             if not any(f.share is not None and low <= f.share <= high for f in group):
                 return f'“{name}” is not so: it is ' + ', '.join(f'{100*f.share:.0f} %' for f in group if f.share is not None)
