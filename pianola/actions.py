@@ -419,7 +419,8 @@ def take_back(tx, id, by='user', ref=None):
     for f in listeners['undo']: f(tx, e)
     text = (again if undoes(e) else undone) + bare(e)
     n = tx.log('action', 'undo', by=by, ref=ref or e['ref'], text=text, key=f'undo:{id}',
-               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes[before:], 'risk': 'write', 'did': e['ref']})
+               data={'args': {'id': id}, 'result': None, 'status': 'done', 'undoes': id, 'changes': tx.changes[before:], 'risk': 'write',
+                     'did': e['ref']})
     return Outcome('done', n, None, text)
 
 async def undo(id, by='user'):

@@ -113,8 +113,10 @@
     w.setAttribute('role', 'alert');
     w.textContent = said.fields[name];
     w.dataset.for = name;
-    w.style.setProperty('--x', `${shown.offsetLeft}px`);
     row.append(w);
+    // in a wide table it hangs below its cell, as far as that is in view
+    const g = row.closest('.grid'), most = g ? g.scrollLeft + g.clientWidth - w.offsetWidth - 4 : 0;
+    w.style.setProperty('--x', `${Math.max(0, Math.min(shown.offsetLeft, most))}px`);
   }
   function right(t) {
     t.removeAttribute('aria-invalid');

@@ -811,6 +811,39 @@ def test_a_number_a_date_or_a_choice_is_never_cut_and_text_gives_way(serve, tmp_
         assert cut == [] and min(text) >= 55 and slides, (width, cut, text)
         if width > 899: assert abs(at[0] - at[1]) < 2, 'the head stands above its column'
 
+def test_choices_stay_in_the_window_and_what_is_wrong_in_a_wide_row_leaves_it_one_line(serve, folder, page):
+    (folder/'30_things.py').write_text('''"Things: many."
+from datetime import date
+from pianola import Crud, Ref, Url
+class Thing: name: str; a: str = ''; b: str = ''; c: str = ''; n: int = 0; m: float = 0; due: date | None = None; link: Url = ''; who: Ref('people') = None
+things = Crud(Thing)
+''')
+    s = serve(plugins=folder, env={'PIANOLA_ENGINE': 'embedded'})
+    for n in range(40): s.act('people.create', name=f'Somebody called number {n} of all those who have a rather long name')
+    for n in range(12): s.act('things.create', name=f'Thing {n}')
+    inside = """() => { const r = document.querySelector('.options').getBoundingClientRect();
+        return r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight && r.height > 100 }"""
+    for width, height in ((1440, 700), (768, 700), (390, 600)):
+        page.set_viewport_size({'width': width, 'height': height})
+        page.goto(s.url + '/things')
+        for row in (0, 5, 11):
+            box = page.locator('#things-list .row').nth(row).locator('[data-pick]')
+            box.scroll_into_view_if_needed()
+            box.click()
+            expect(page.locator('.options [role=option]').nth(1)).to_be_visible()
+            assert page.evaluate(inside), (width, row)
+            page.keyboard.press('Escape')
+    page.set_viewport_size({'width': 1440, 'height': 700})
+    link = page.locator('#things-list .row').nth(1).locator('[name=link]')
+    high = "e => e.closest('.row').offsetHeight"
+    before = link.evaluate(high)
+    link.fill('a b c')
+    link.press('Enter')
+    expect(page.locator('#things-list .wrong.here')).to_be_visible()
+    assert link.evaluate(high) == before
+    assert page.evaluate("""() => { const w = document.querySelector('.wrong.here').getBoundingClientRect(),
+        g = document.querySelector('.grid').getBoundingClientRect(); return w.left >= g.left && w.right <= g.right && w.bottom <= g.bottom }""")
+
 # the docs
 
 def test_the_examples_of_the_docs_run_and_what_they_say_is_so(serve, tmp_path):
