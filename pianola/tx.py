@@ -277,6 +277,10 @@ def sound(v):
     if isinstance(v, float) and not math.isfinite(v) or isinstance(v, int) and not -2**63 <= v < 2**63: raise ValueError('a number is too large')
     return v
 
+def clipped(text, most):
+    "A text of at most so many characters; one that was longer says so"
+    return text if len(text) <= most else text[:most-1].rstrip() + '…'
+
 def brackets(text):
     "How many lists and objects JSON (text or bytes) may hold: they are what makes it many times as large in memory"
     return sum(map(text.count, '[{' if isinstance(text, str) else (b'[', b'{')))

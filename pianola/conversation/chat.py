@@ -274,9 +274,8 @@ def _place(tx, conversation, resume, under, plugin, late=False):
             # what was said while the last reply was written comes first
             left = [m for m in [*waiting_before(tx, said, 0 if late else began), said] if not orders.by_phrase(tx, m, plugin)]
             if not left: return None
-        # what a phrase said stands behind those words already
-        asked = history.message(tx, under or history.conversation(tx, conversation)['head'])
-        id = history.add(tx, conversation, 'assistant', status='streaming', parent=asked['id'], what='branch' if under else 'new')
+        # at the head, where what a phrase said may stand already
+        id = history.add(tx, conversation, 'assistant', status='streaming', parent=under, what='branch' if under else 'new')
     m = history.message(tx, id)
     about = history.asked(tx, m if resume else said)
     decided, doubt = bool(about and about['brings']), None

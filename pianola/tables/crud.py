@@ -10,7 +10,7 @@ from ..asking import fields, forms
 from ..asking.files import File
 from ..loading.plugins import Kind, plugins
 from ..store import store, Refused
-from ..tx import fold, got, put
+from ..tx import clipped, fold, got, put
 from . import grid, growth, narrow, sheets
 
 class Crud(Kind):
@@ -62,8 +62,7 @@ class Crud(Kind):
     def choices(self): return {k: [f.plain(c) for c in f.choices] for k, f in self.columns.items() if f.kind == 'choice'}
     def call(self, row):
         "What a row is called in a sentence"
-        name = str(row.get(self.main) or row.get('id', ''))
-        return f'“{name if len(name) <= 80 else name[:79].rstrip() + "…"}”'
+        return f'“{clipped(str(row.get(self.main) or row.get("id", "")), 80)}”'
 
     def told(self, tx, row):
         """What a row is called in a question: where others are called the same, with

@@ -13,7 +13,7 @@ from ..asking.fields import few, rows_of
 from ..asking.files import file_url
 from ..loading.plugins import plugins
 from ..store import Refused
-from ..tx import fold, got
+from ..tx import clipped, fold, got
 
 page = 200              # rows that are drawn at first, and with each press of More
 redraw = 100            # more changed rows than this: the list is drawn anew
@@ -128,9 +128,7 @@ def among(tx, table, look, ids):
 
 # one row
 
-def called(table, row):
-    name = str(row.get(table.main) or '')
-    return name if len(name) <= 60 else name[:59].rstrip() + '…'
+def called(table, row): return clipped(str(row.get(table.main) or ''), 60)
 def labels(tx, table, found):
     "{column: {number: what it is called}} of the rows that these rows refer to"
     out = {}
